@@ -1,0 +1,1 @@
+//! coroutine: not written yet.

@@ -1,0 +1,18 @@
+//! Katydid, a load tester: scenario scripts in, truthful numbers out.
+//!
+//! Start with `main.rs`, then the list of layers in ARCHITECTURE.md: each module below may use
+//! only the ones that its line there names.
+
+pub mod cli;
+pub mod clock;
+pub mod coroutine;
+pub mod http;
+pub mod load;
+pub mod output;
+pub mod runner;
+pub mod scenario;
+pub mod script;
+pub mod stats;
+pub mod target;
+pub mod units;
+pub mod vu;

@@ -1,0 +1,2 @@
+//! The `katydid` command: everything is in `cli`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! runner: not written yet.

@@ -1,0 +1,1 @@
+//! script: not written yet.

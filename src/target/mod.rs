@@ -1,0 +1,1 @@
+//! target: not written yet.
