@@ -69,7 +69,7 @@ impl Timers {
             shared: Rc::new(Shared {
                 heap: RefCell::default(),
                 slots: RefCell::default(),
-                fd: AsyncFd::new(fd)?,
+                fd: AsyncFd::register(fd)?,
                 armed: Cell::new(Micros::NEVER),
             }),
         })
@@ -147,7 +147,10 @@ impl Shared {
             tv_nsec: i64::try_from(nanos % 1_000_000_000).unwrap_or(0),
         };
         let once = Itimerspec {
-            it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
             it_value: value,
         };
         // It fails only for an invalid time, which the arithmetic above rules out.
@@ -176,7 +179,10 @@ impl Deadline {
             match slots.free.pop() {
                 Some(slot) => slot,
                 None => {
-                    slots.all.push(Slot { waker: None, ticket: 0 });
+                    slots.all.push(Slot {
+                        waker: None,
+                        ticket: 0,
+                    });
                     u32::try_from(slots.all.len() - 1).expect("fewer than 2^32 timers a thread")
                 }
             }
@@ -227,14 +233,21 @@ impl Deadline {
         set_waker(&mut slot.waker, cx);
         drop(slots);
         self.entry.set(Some((due, ticket)));
-        shared.heap.borrow_mut().push(Reverse(Entry { due, slot: self.slot, ticket }));
+        shared.heap.borrow_mut().push(Reverse(Entry {
+            due,
+            slot: self.slot,
+            ticket,
+        }));
         shared.arm(due, now);
         Poll::Pending
     }
 }
 
 fn set_waker(current: &mut Option<Waker>, cx: &Context<'_>) {
-    if !current.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+    if !current
+        .as_ref()
+        .is_some_and(|waker| waker.will_wake(cx.waker()))
+    {
         *current = Some(cx.waker().clone());
     }
 }
