@@ -18,6 +18,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Micros, now};
@@ -65,11 +66,16 @@ impl Timers {
             TimerfdClockId::Monotonic,
             TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
         )?;
+        #[expect(
+            deprecated,
+            reason = "an `OwnedFd` keeps its descriptor, all that the unsafe constructor asks"
+        )]
+        let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
         Ok(Timers {
             shared: Rc::new(Shared {
                 heap: RefCell::default(),
                 slots: RefCell::default(),
-                fd: AsyncFd::register(fd)?,
+                fd,
                 armed: Cell::new(Micros::NEVER),
             }),
         })
