@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod clock;
+#[expect(unsafe_code, reason = "stack switching needs it; see the module")]
 pub mod coroutine;
 pub mod http;
 pub mod load;

@@ -1,1 +1,252 @@
-//! coroutine: not written yet.
+//! Stackful coroutines: synchronous code that may wait, each run on a stack of its own.
+//!
+//! A script calls `client.get(…)` as if it blocked. [`await_in`] hands the future to the
+//! coroutine's driver and switches back to the thread's stack; the driver, itself a future, polls
+//! it there and switches in again with the answer. So hyper's and rustls' deep frames never touch
+//! a user's small stack.
+//!
+//! The only `unsafe` code of the crate is here. What runs in a coroutine, and why it is
+//! cancelled, is the caller's business.
+//!
+//! Nothing borrowed from a thread-wide cell may live across [`await_in`]: other users run then.
+
+mod stacks;
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::ptr;
+use std::task::{Context, Poll};
+
+use corosensei::stack::{DefaultStack, Stack};
+use corosensei::{CoroutineResult, Yielder};
+
+pub use stacks::Stacks;
+
+/// What a suspended coroutine leaves its driver: the future to poll, still on its own stack.
+type Pending = *mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
+
+/// What the driver answers.
+#[derive(Clone, Copy)]
+enum Resumed {
+    Ready,
+    Cancelled,
+}
+
+type Inner<R> = corosensei::Coroutine<Resumed, Pending, R, DefaultStack>;
+
+/// What a running coroutine knows of itself; it lives at the bottom of the coroutine's stack.
+struct Frame {
+    yielder: *const Yielder<Resumed, Pending>,
+    /// The lowest usable address of the stack, above its guard page.
+    limit: usize,
+    cancelled: Cell<bool>,
+}
+
+thread_local! {
+    /// The frame of the coroutine that runs now; null on the thread's own stack.
+    static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+    /// How often this thread has switched into a coroutine.
+    static SWITCHES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Notes that the thread is back on its own stack, also when a panic brought it there.
+struct OutsideOnDrop;
+
+impl Drop for OutsideOnDrop {
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null());
+    }
+}
+
+/// Why [`await_in`] gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAwaited {
+    /// The coroutine was cancelled; whoever waits must return.
+    Cancelled,
+    /// Nothing may wait here: the caller does not run in a coroutine.
+    Outside,
+}
+
+/// A coroutine and its driver: a future that is ready with what the closure returns.
+///
+/// Dropping it unwinds the closure's frames (slow: up to a millisecond); [`Coroutine::cancel`]
+/// lets it return by itself instead.
+pub struct Coroutine<R: 'static> {
+    inner: Option<Inner<R>>,
+    pending: Option<Pending>,
+    cancelled: bool,
+    stacks: Stacks,
+}
+
+impl<R: 'static> Coroutine<R> {
+    /// A coroutine that will run `body` on a stack of `stacks` when first polled.
+    ///
+    /// Costs a stack from the pool, or two memory mappings if that is empty.
+    ///
+    /// # Errors
+    /// When no stack can be had: the kernel allows a process 65,530 mappings by default.
+    pub fn new(stacks: &Stacks, body: impl FnOnce() -> R + 'static) -> std::io::Result<Self> {
+        let stack = stacks.take()?;
+        let limit = stack.limit().get() + stacks::guard_size();
+        let inner = Inner::with_stack(stack, move |yielder, _| {
+            let frame = Frame {
+                yielder,
+                limit,
+                cancelled: Cell::new(false),
+            };
+            CURRENT.set(&raw const frame);
+            body()
+        });
+        Ok(Coroutine {
+            inner: Some(inner),
+            pending: None,
+            cancelled: false,
+            stacks: stacks.clone(),
+        })
+    }
+
+    /// From now on whatever the closure waits for gives [`NotAwaited::Cancelled`] at once; what it
+    /// waits for now is dropped at the next poll.
+    pub fn cancel(&mut self) {
+        self.cancelled = true;
+    }
+}
+
+impl<R: 'static> Future for Coroutine<R> {
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let this = self.get_mut();
+        loop {
+            let mut answer = Resumed::Ready;
+            if this.cancelled {
+                answer = Resumed::Cancelled;
+                this.pending = None;
+            } else if let Some(pending) = this.pending {
+                // SAFETY: the pointer leads to a closure in the frame of `await_in`, which is
+                // suspended and cannot return before this coroutine is resumed below. Only this
+                // driver has the pointer, and it is taken away before resuming. The closure
+                // touches nothing but that frame.
+                if unsafe { (*pending)(cx) }.is_pending() {
+                    return Poll::Pending;
+                }
+                this.pending = None;
+            }
+            let inner = this.inner.as_mut().expect("not polled after it was ready");
+            SWITCHES.set(SWITCHES.get().wrapping_add(1));
+            let result = {
+                let _outside = OutsideOnDrop;
+                inner.resume(answer)
+            };
+            match result {
+                CoroutineResult::Yield(pending) => this.pending = Some(pending),
+                CoroutineResult::Return(value) => {
+                    if let Some(inner) = this.inner.take() {
+                        this.stacks.put(inner.into_stack());
+                    }
+                    return Poll::Ready(value);
+                }
+            }
+        }
+    }
+}
+
+impl<R: 'static> Drop for Coroutine<R> {
+    fn drop(&mut self) {
+        self.pending = None;
+        if let Some(mut inner) = self.inner.take() {
+            inner.force_unwind();
+            self.stacks.put(inner.into_stack());
+        }
+    }
+}
+
+/// Waits for `future` from inside a coroutine, as if it blocked; other coroutines run meanwhile.
+///
+/// # Errors
+/// [`NotAwaited::Cancelled`] if the coroutine is cancelled, before or while it waits: the future
+/// is then dropped unfinished. [`NotAwaited::Outside`] if the caller runs in no coroutine.
+pub fn await_in<F: Future>(future: F) -> Result<F::Output, NotAwaited> {
+    let current = CURRENT.get();
+    if current.is_null() {
+        return Err(NotAwaited::Outside);
+    }
+    // SAFETY: `CURRENT` is set only while a coroutine runs, to the frame at the bottom of its
+    // stack, which outlives everything above it; the driver clears it when it switches away.
+    let frame = unsafe { &*current };
+    if frame.cancelled.get() {
+        return Err(NotAwaited::Cancelled);
+    }
+    let mut future = pin!(future);
+    let mut output = None;
+    let mut poll = |cx: &mut Context<'_>| match future.as_mut().poll(cx) {
+        Poll::Ready(value) => {
+            output = Some(value);
+            Poll::Ready(())
+        }
+        Poll::Pending => Poll::Pending,
+    };
+    let pending: *mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_) = &raw mut poll;
+    // SAFETY: this only forgets the lifetime of a pointer: the closure stays in this frame until
+    // `suspend` returns, and the driver gives the pointer up before it makes `suspend` return.
+    let pending = unsafe {
+        std::mem::transmute::<*mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_), Pending>(pending)
+    };
+    // SAFETY: the yielder lives on this coroutine's stack for as long as the coroutine does.
+    let resumed = unsafe { &*frame.yielder }.suspend(pending);
+    CURRENT.set(current);
+    match resumed {
+        Resumed::Ready => Ok(output.expect("the driver resumes once the future is ready")),
+        Resumed::Cancelled => {
+            frame.cancelled.set(true);
+            Err(NotAwaited::Cancelled)
+        }
+    }
+}
+
+/// Lets the thread's other tasks run before going on.
+///
+/// # Errors
+/// As [`await_in`].
+pub fn yield_now() -> Result<(), NotAwaited> {
+    let mut yielded = false;
+    await_in(std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }))
+}
+
+/// Runs `body` on the thread's own large stack, for work whose depth the caller cannot bound.
+/// It may not wait there. Outside a coroutine it just runs.
+///
+/// # Errors
+/// [`NotAwaited::Cancelled`] if the coroutine is cancelled: `body` did not run.
+pub fn on_thread_stack<R>(body: impl FnOnce() -> R) -> Result<R, NotAwaited> {
+    if CURRENT.get().is_null() {
+        return Ok(body());
+    }
+    await_in(async { body() })
+}
+
+/// Bytes of stack left to the running coroutine; `None` outside of one.
+#[must_use]
+pub fn remaining_stack() -> Option<usize> {
+    // SAFETY: as in `await_in`.
+    let frame = unsafe { CURRENT.get().as_ref() }?;
+    let here = 0_u8;
+    Some((&raw const here as usize).saturating_sub(frame.limit))
+}
+
+/// A number that changes whenever this thread switches into a coroutine: while it stays the same,
+/// the caller has been running without a break.
+#[must_use]
+pub fn switches() -> u64 {
+    SWITCHES.get()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Coroutines suspended, cancelled and dropped in the places where scripts do it. Not the
+//! scripts themselves: these are plain closures.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+
+/// A gate that opens when told; `await_in(gate.wait())` blocks on it.
+#[derive(Clone, Default)]
+struct Gate(Rc<Cell<bool>>);
+
+impl Gate {
+    fn wait(&self) -> impl Future<Output = u32> + use<> {
+        let open = self.0.clone();
+        poll_fn(move |_| {
+            if open.get() {
+                Poll::Ready(7)
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+}
+
+fn poll<R>(coroutine: &mut Coroutine<R>) -> Poll<R> {
+    let mut cx = Context::from_waker(Waker::noop());
+    Pin::new(coroutine).poll(&mut cx)
+}
+
+#[test]
+fn returns_what_its_body_returns() {
+    let stacks = Stacks::new();
+    let mut coroutine = Coroutine::new(&stacks, || 42).unwrap();
+    assert_eq!(poll(&mut coroutine), Poll::Ready(42));
+    assert_eq!(stacks.idle(), 1, "its stack went back to the pool");
+}
+
+#[test]
+fn waits_for_a_future_and_lets_others_run() {
+    let stacks = Stacks::new();
+    let (first, second) = (Gate::default(), Gate::default());
+    let (a, b) = (first.clone(), second.clone());
+    let mut one = Coroutine::new(&stacks, move || await_in(a.wait())).unwrap();
+    let mut two = Coroutine::new(&stacks, move || await_in(b.wait())).unwrap();
+    assert!(poll(&mut one).is_pending() && poll(&mut two).is_pending());
+    second.0.set(true);
+    assert!(poll(&mut one).is_pending());
+    assert_eq!(poll(&mut two), Poll::Ready(Ok(7)));
+    first.0.set(true);
+    assert_eq!(poll(&mut one), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn a_cancelled_one_returns_by_itself_and_waits_for_nothing_more() {
+    let stacks = Stacks::new();
+    let gate = Gate::default();
+    let mut coroutine = Coroutine::new(&stacks, move || {
+        (
+            await_in(gate.wait()),
+            await_in(std::future::ready(1)),
+            yield_now(),
+        )
+    })
+    .unwrap();
+    assert!(poll(&mut coroutine).is_pending());
+    coroutine.cancel();
+    let cancelled = NotAwaited::Cancelled;
+    assert_eq!(
+        poll(&mut coroutine),
+        Poll::Ready((Err(cancelled), Err(cancelled), Err(cancelled)))
+    );
+}
+
+#[test]
+fn dropping_a_suspended_one_drops_what_it_holds() {
+    let stacks = Stacks::new();
+    let held = Rc::new(());
+    let (inside, gate) = (held.clone(), Gate::default());
+    let mut coroutine = Coroutine::new(&stacks, move || {
+        let _inside = inside;
+        await_in(gate.wait())
+    })
+    .unwrap();
+    assert!(poll(&mut coroutine).is_pending());
+    assert_eq!(Rc::strong_count(&held), 2);
+    drop(coroutine);
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert_eq!(stacks.idle(), 1);
+}
+
+#[test]
+fn one_that_never_ran_drops_its_closure() {
+    let held = Rc::new(());
+    let inside = held.clone();
+    drop(Coroutine::new(&Stacks::new(), move || drop(inside)).unwrap());
+    assert_eq!(Rc::strong_count(&held), 1);
+}
+
+#[test]
+fn nothing_waits_outside() {
+    assert_eq!(await_in(std::future::ready(1)), Err(NotAwaited::Outside));
+    assert_eq!(remaining_stack(), None);
+    assert_eq!(on_thread_stack(|| 3), Ok(3));
+}
+
+#[test]
+fn futures_are_polled_on_the_stack_of_the_thread() {
+    let mut coroutine = Coroutine::new(&Stacks::new(), || {
+        let inside = remaining_stack().is_some();
+        let polled_outside = await_in(poll_fn(|_| Poll::Ready(remaining_stack().is_none())));
+        let moved_out = on_thread_stack(|| remaining_stack().is_none());
+        (
+            inside,
+            polled_outside,
+            moved_out,
+            remaining_stack().is_some(),
+        )
+    })
+    .unwrap();
+    assert_eq!(
+        poll(&mut coroutine),
+        Poll::Ready((true, Ok(true), Ok(true), true))
+    );
+}
+
+#[test]
+fn the_stack_that_remains_shrinks_with_depth() {
+    fn deep(levels: u32, seen: &RefCell<Vec<usize>>) -> u32 {
+        let buffer = std::hint::black_box([levels; 64]);
+        seen.borrow_mut().push(remaining_stack().expect("inside"));
+        if levels == 0 {
+            buffer[0]
+        } else {
+            deep(levels - 1, seen) + buffer[1]
+        }
+    }
+    let mut coroutine = Coroutine::new(&Stacks::new(), || {
+        let seen = RefCell::new(Vec::new());
+        deep(50, &seen);
+        seen.into_inner()
+    })
+    .unwrap();
+    let Poll::Ready(seen) = poll(&mut coroutine) else {
+        panic!("it waits for nothing")
+    };
+    assert!(seen.is_sorted_by(|a, b| a > b));
+    assert!(seen[0] - seen[50] >= 50 * 256, "each level holds 256 bytes");
+}
+
+#[test]
+fn a_panic_reaches_whoever_polls() {
+    let mut coroutine = Coroutine::new(&Stacks::new(), || -> u32 { panic!("boom") }).unwrap();
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(&mut coroutine)));
+    assert!(caught.is_err());
+    drop(coroutine);
+    assert_eq!(await_in(std::future::ready(1)), Err(NotAwaited::Outside));
+}
+
+#[test]
+fn unused_stacks_are_given_back_step_by_step() {
+    let stacks = Stacks::new();
+    let gate = Gate::default();
+    let mut all: Vec<_> = (0..1_000)
+        .map(|_| {
+            let gate = gate.clone();
+            Coroutine::new(&stacks, move || await_in(gate.wait())).unwrap()
+        })
+        .collect();
+    assert!(all.iter_mut().all(|coroutine| poll(coroutine).is_pending()));
+    gate.0.set(true);
+    assert!(all.iter_mut().all(|coroutine| poll(coroutine).is_ready()));
+    assert_eq!(stacks.idle(), 1_000);
+    stacks.trim();
+    assert_eq!(stacks.idle(), 1_000, "they were in use until now");
+    for _ in 0..20 {
+        stacks.trim();
+    }
+    assert_eq!(stacks.idle(), 64);
+}
