@@ -5,6 +5,7 @@
 
 use super::dist::Dist;
 use super::sample::{Outcome, Sample, Slots};
+use super::summary::Distribution;
 use super::window::Window;
 
 /// A missed slot each up to this many; longer stalls are recorded in as many even steps, so that a
@@ -59,6 +60,24 @@ impl Latencies {
         self.service.merge(&other.service);
     }
 
+    /// Service and response times as rows of a summary.
+    pub(super) fn distributions(&self) -> (Distribution, Distribution) {
+        let service = Distribution::of(&self.service);
+        (
+            service,
+            self.differing.as_ref().map_or(service, Distribution::of),
+        )
+    }
+
+    /// Times above the longest that quantiles know, in either.
+    fn clipped(&self) -> u64 {
+        self.service.clipped
+            + self
+                .differing
+                .as_ref()
+                .map_or(0, |response| response.clipped)
+    }
+
     /// Whether there is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
         self.response().count == 0
@@ -108,6 +127,11 @@ impl SeriesStats {
     /// Requests that ended, failures included.
     pub(super) fn requests(&self) -> u64 {
         self.successes.service.count + self.failures.service.count
+    }
+
+    /// Numbers that were cut to fit, in samples and in times.
+    pub(super) fn all_clipped(&self) -> u64 {
+        self.clipped + self.successes.clipped() + self.failures.clipped()
     }
 
     /// Adds all of `other`; associative and commutative.

@@ -13,15 +13,25 @@
 //! time* runs from the actual start to the end of the response, its *response time* from the
 //! intended start; they differ only where a user's own overrun delayed the start.
 
+mod collector;
 mod cumulative;
 mod dist;
+mod exceptions;
+mod history;
 mod recorder;
 mod sample;
 mod series;
+mod summary;
 mod tally;
 mod window;
 
+pub use collector::Collector;
+pub use history::{History, Mark, Marked, Second};
 pub use recorder::{Batch, Iterations, Limits, Recorder};
 pub use sample::{Outcome, Sample, Slots};
 pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};
-pub use tally::{OTHER_TEXTS, Tallied};
+pub use summary::{
+    Caveats, Distribution, ErrorRow, ExceptionRow, Generation, Generator, QUANTILES, Row, Summary,
+    Users,
+};
+pub use tally::OTHER_TEXTS;

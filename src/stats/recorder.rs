@@ -3,12 +3,13 @@
 //! No lock, no clock, and no allocation while the series are known and batches come back. What the
 //! batches add up to is the collector's business.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
 use super::cumulative::SeriesStats;
 use super::dist::Dist;
+use super::exceptions::Exceptions;
 use super::sample::{Outcome, Sample, Slots};
 use super::series::{Kind, SeriesId, SeriesKey, SeriesTable};
 use super::tally::{Tallied, Tally};
@@ -65,7 +66,7 @@ impl Iterations {
 /// What one load thread measured between two handovers.
 ///
 /// Must reach the collector, and in the order taken: it defines the series that later batches of
-/// its recorder only number. The collector empties it for reuse.
+/// its recorder only number. [`Collector::absorb`](super::Collector::absorb) empties it for reuse.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The recorder's thread.
@@ -90,6 +91,8 @@ pub(super) struct Folded {
     /// Requests and failures that count in each second of the run.
     pub(super) seconds: BTreeMap<u64, (u64, u64)>,
     pub(super) lag: Dist,
+    /// The latest end of a sample.
+    pub(super) last_end_us: u64,
     /// Samples in it.
     pub(super) samples: u64,
 }
@@ -141,15 +144,9 @@ pub struct Recorder {
     /// Series that a batch has already defined.
     announced: usize,
     errors: Tally,
-    exceptions: Tally,
-    locations: HashMap<Arc<str>, u32>,
-    location_texts: Vec<Arc<str>>,
+    exceptions: Exceptions,
     limits: Limits,
-    scratch: Vec<Tallied>,
 }
-
-/// Where exceptions beyond the limit of places happened.
-const OTHER_PLACES: &str = "(other places)";
 
 impl Recorder {
     /// A recorder for the load thread of that number, which no other recorder of the run has.
@@ -163,11 +160,8 @@ impl Recorder {
             series: SeriesTable::new(limits.series),
             announced: 0,
             errors: Tally::new(limits.texts),
-            exceptions: Tally::new(limits.texts),
-            locations: HashMap::new(),
-            location_texts: Vec::new(),
+            exceptions: Exceptions::new(limits.texts),
             limits,
-            scratch: Vec::new(),
         }
     }
 
@@ -221,27 +215,7 @@ impl Recorder {
 
     /// Counts an exception of a script: its message and where (`hello.rhai:12:5`).
     pub fn exception(&mut self, message: &str, location: &str) {
-        let place = self.place(location);
-        self.exceptions.count(place, message, 0);
-    }
-
-    fn place(&mut self, location: &str) -> u32 {
-        if let Some(number) = self.locations.get(location) {
-            return *number;
-        }
-        let location = if self.locations.len() < self.limits.texts {
-            location
-        } else {
-            OTHER_PLACES
-        };
-        let number = self.location_texts.len();
-        let next = u32::try_from(number).expect("places are bounded");
-        let text: Arc<str> = location.into();
-        let number = *self.locations.entry(Arc::clone(&text)).or_insert(next);
-        if number == next {
-            self.location_texts.push(text);
-        }
-        number
+        self.exceptions.count(message, location);
     }
 
     /// Counts an iteration that begins.
@@ -306,11 +280,7 @@ impl Recorder {
             .extend_from_slice(&self.series.keys()[self.announced..]);
         self.announced = self.series.keys().len();
         self.errors.take(&mut full.errors);
-        self.exceptions.take(&mut self.scratch);
-        for exception in self.scratch.drain(..) {
-            let location = Arc::clone(&self.location_texts[exception.owner as usize]);
-            full.exceptions.push((location, exception));
-        }
+        self.exceptions.take(&mut full.exceptions);
         full
     }
 
@@ -327,6 +297,7 @@ impl Recorder {
                 .entry(sample.series)
                 .or_default()
                 .record(sample);
+            folded.last_end_us = folded.last_end_us.max(sample.end_us());
             if self.series.keys()[sample.series.index()].kind.is_request() {
                 let second = folded
                     .seconds

@@ -15,17 +15,17 @@ const MAX_CHARS: usize = 300;
 
 /// A text and how often it occurred.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tallied {
+pub(super) struct Tallied {
     /// Whose text it is: an index that the keeper of the tally gives meaning to.
     pub(super) owner: u32,
     /// The cleaned text.
-    pub text: Arc<str>,
+    pub(super) text: Arc<str>,
     /// Occurrences.
-    pub count: u64,
+    pub(super) count: u64,
     /// First and last occurrence, µs since the run's epoch.
-    pub first_us: u64,
+    pub(super) first_us: u64,
     /// See `first_us`.
-    pub last_us: u64,
+    pub(super) last_us: u64,
 }
 
 impl Tallied {
