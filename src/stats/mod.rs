@@ -1,1 +1,37 @@
-//! stats: not written yet.
+//! What became of the load: samples, series, distributions, and the cumulative result of a run.
+//!
+//! Pure data and arithmetic: no clock is read, no thread started, nothing printed. Times come in
+//! as microseconds since the run's epoch (the moment the load began). Nothing here knows HTTP,
+//! scripts or output formats.
+//!
+//! ```text
+//! load thread   Recorder::record(Sample) … Recorder::take ─► Batch        one per thread, no lock
+//! control       Collector::absorb(Batch) … Collector::summary ─► Arc<Summary>
+//! ```
+//!
+//! What is counted: a sample is one request (or one group) that ended, well or badly. Its *service
+//! time* runs from the actual start to the end of the response, its *response time* from the
+//! intended start; they differ only where a user's own overrun delayed the start.
+
+mod collector;
+mod cumulative;
+mod dist;
+mod exceptions;
+mod history;
+mod recorder;
+mod sample;
+mod series;
+mod summary;
+mod tally;
+mod window;
+
+pub use collector::Collector;
+pub use history::{History, Mark, Marked, Second};
+pub use recorder::{Batch, Iterations, Limits, Recorder};
+pub use sample::{Outcome, Sample, Slots};
+pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};
+pub use summary::{
+    Caveats, Distribution, ErrorRow, ExceptionRow, Generation, Generator, QUANTILES, Row, Summary,
+    Users,
+};
+pub use tally::OTHER_TEXTS;

@@ -1,0 +1,309 @@
+//! The control side: adds up the batches of all load threads and computes the summary.
+//!
+//! Owns everything cumulative. It reads no clock, waits for nobody, and prints nothing; the runner
+//! brings it batches, the time and the number of users.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::cumulative::SeriesStats;
+use super::dist::Dist;
+use super::exceptions::Exceptions;
+use super::history::{History, Mark, Marked};
+use super::recorder::{Batch, Folded, Iterations, Limits};
+use super::sample::Outcome;
+use super::series::{Kind, SeriesKey, SeriesTable};
+use super::summary::{
+    Caveats, Distribution, ErrorRow, ExceptionRow, Generation, Generator, Row, Summary, Users,
+    per_second,
+};
+use super::tally::Tally;
+use super::window::{SECONDS, Slot};
+
+/// The name of the total's row, as Locust has it.
+const TOTAL: &str = "Aggregated";
+/// Marks beyond are not kept.
+const MAX_MARKS: usize = 10_000;
+
+/// Adds up what any number of recorders measured.
+#[derive(Debug)]
+pub struct Collector {
+    table: SeriesTable,
+    series: Vec<SeriesStats>,
+    /// By thread: its recorder's numbers of series → ours.
+    numbers: HashMap<u32, Vec<usize>>,
+    errors: Tally,
+    exceptions: Exceptions,
+    iterations: Iterations,
+    lag: Dist,
+    stale_retries: u64,
+    folded: u64,
+    users: Users,
+    in_flight: u64,
+    generations: Vec<Generation>,
+    cpu_us: u64,
+    max_rss_bytes: u64,
+    history: History,
+    /// Seconds whose current figures are in the history.
+    closed: u64,
+    marks: Vec<Marked>,
+    last_end_us: u64,
+    load_end_us: Option<u64>,
+}
+
+impl Collector {
+    /// An empty collector; `limits` bounds its series and texts.
+    #[must_use]
+    pub fn new(limits: Limits) -> Collector {
+        Collector {
+            table: SeriesTable::new(limits.series),
+            series: Vec::new(),
+            numbers: HashMap::new(),
+            errors: Tally::new(limits.texts),
+            exceptions: Exceptions::new(limits.texts),
+            iterations: Iterations::default(),
+            lag: Dist::default(),
+            stale_retries: 0,
+            folded: 0,
+            users: Users::default(),
+            in_flight: 0,
+            generations: Vec::new(),
+            cpu_us: 0,
+            max_rss_bytes: 0,
+            history: History::default(),
+            closed: 0,
+            marks: Vec::new(),
+            last_end_us: 0,
+            load_end_us: None,
+        }
+    }
+
+    /// Adds a batch and gives it back empty. About 40 ns a sample.
+    ///
+    /// Batches of one thread must come in the order they were taken.
+    pub fn absorb(&mut self, mut batch: Batch) -> Batch {
+        let mut numbers = self.numbers.remove(&batch.thread).unwrap_or_default();
+        for key in &batch.defined {
+            let number = self.table.number(&key.kind, &key.method, &key.name);
+            numbers.push(number.index());
+        }
+        self.series
+            .resize_with(self.table.keys().len(), SeriesStats::default);
+        for sample in &batch.samples {
+            let number = numbers[sample.series.index()];
+            self.series[number].record(sample);
+            if self.table.keys()[number].kind.is_request() {
+                let failures = u64::from(sample.outcome == Outcome::Failure);
+                self.count(sample.end_us() / 1_000_000, 1, failures);
+            }
+            self.last_end_us = self.last_end_us.max(sample.end_us());
+        }
+        for slots in &batch.slots {
+            self.series[numbers[slots.series.index()]].slots(slots);
+        }
+        for us in &batch.lags_us {
+            self.lag.record(u64::from(*us));
+        }
+        for error in &batch.errors {
+            let owner = numbers[error.owner as usize];
+            self.errors
+                .merge(u32::try_from(owner).expect("series are bounded"), error);
+        }
+        for (place, exception) in &batch.exceptions {
+            self.exceptions.merge(place, exception);
+        }
+        self.iterations.merge(batch.iterations);
+        self.stale_retries += batch.stale_retries;
+        if let Some(folded) = batch.folded.take() {
+            self.unfold(&folded, &numbers);
+        }
+        self.numbers.insert(batch.thread, numbers);
+        batch.clear();
+        batch
+    }
+
+    fn unfold(&mut self, folded: &Folded, numbers: &[usize]) {
+        for (id, stats) in &folded.series {
+            self.series[numbers[id.index()]].merge(stats);
+        }
+        for (second, (requests, failures)) in &folded.seconds {
+            self.count(*second, *requests, *failures);
+        }
+        self.lag.merge(&folded.lag);
+        self.folded += folded.samples;
+        self.last_end_us = self.last_end_us.max(folded.last_end_us);
+    }
+
+    fn count(&mut self, second: u64, requests: u64, failures: u64) {
+        if let Some(second) = self.history.second(second) {
+            second.requests += requests;
+            second.failures += failures;
+        }
+    }
+
+    /// How many users run now.
+    pub fn users(&mut self, running: u64) {
+        self.users.running = running;
+        self.users.peak = self.users.peak.max(running);
+    }
+
+    /// How many users are asked for from now on.
+    pub fn asked(&mut self, users: u64) {
+        self.users.asked = users;
+    }
+
+    /// Adds requests that were under way when their users were cut.
+    pub fn in_flight(&mut self, requests: u64) {
+        self.in_flight += requests;
+    }
+
+    /// A version of the script takes over.
+    pub fn generation(&mut self, generation: Generation) {
+        self.generations.push(generation);
+    }
+
+    /// What the process has used since its start: CPU time in µs, largest resident set in bytes.
+    pub fn generator(&mut self, cpu_us: u64, max_rss_bytes: u64) {
+        self.cpu_us = cpu_us;
+        self.max_rss_bytes = max_rss_bytes;
+    }
+
+    /// Notes what happened at a time in µs since the run's epoch. The first 10,000 are kept.
+    pub fn mark(&mut self, at_us: u64, mark: Mark) {
+        if let Mark::Tainted { .. } = mark
+            && let Some(second) = self.history.second(at_us / 1_000_000)
+        {
+            second.is_tainted = true;
+        }
+        if self.marks.len() < MAX_MARKS {
+            self.marks.push(Marked { at_us, mark });
+        }
+    }
+
+    /// The load has ended: no user starts a task any more. Rates stay over the time up to here, so
+    /// that a slow `on_stop` does not thin them out.
+    pub fn end(&mut self, at_us: u64) {
+        self.load_end_us.get_or_insert(at_us);
+    }
+
+    /// Closes every second that is over. Call it after absorbing what the threads hand over.
+    pub fn tick(&mut self, now_us: u64) {
+        let now = now_us / 1_000_000;
+        for second in self.closed..now {
+            let first = (second + 1).saturating_sub(SECONDS);
+            let length_us = (second + 1 - first) * 1_000_000;
+            let mut sums = (0, 0);
+            for past in (first..=second).filter_map(|past| self.history.get(past)) {
+                sums = (sums.0 + past.requests, sums.1 + past.failures);
+            }
+            let current = Distribution::of(&self.window(second + 1).response);
+            let users = self.users.running;
+            let Some(open) = self.history.second(second) else {
+                break;
+            };
+            open.users = users;
+            open.rps = per_second(sums.0, length_us);
+            open.failures_per_s = per_second(sums.1, length_us);
+            open.p50_us = current.p50_us();
+            open.p95_us = current.p95_us();
+        }
+        self.closed = self.closed.max(now);
+    }
+
+    /// The last seconds of all requests together.
+    fn window(&self, now: u64) -> Slot {
+        let mut sum = Slot::default();
+        for (_, stats) in self.rows().filter(|(key, _)| key.kind.is_request()) {
+            sum.merge(&stats.window.completed(now).0);
+        }
+        sum
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&SeriesKey, &SeriesStats)> {
+        self.table.keys().iter().zip(&self.series)
+    }
+
+    /// Everything so far, as rows. Costs about 50 µs a series; meant for once a second.
+    #[must_use]
+    pub fn summary(&self, now_us: u64) -> Arc<Summary> {
+        let elapsed_us = match self.load_end_us {
+            Some(end_us) => end_us.max(self.last_end_us),
+            None => now_us,
+        };
+        let mut sum = SeriesStats::default();
+        let mut clipped = self.lag.clipped;
+        let (mut requests, mut groups) = (Vec::new(), Vec::new());
+        for (key, stats) in self.rows() {
+            let row = Row::of(key, stats, now_us, elapsed_us);
+            clipped += stats.all_clipped();
+            if key.kind.is_request() {
+                sum.merge(stats);
+                requests.push(row);
+            } else {
+                groups.push(row);
+            }
+        }
+        requests.sort_by(|a, b| a.key.cmp(&b.key));
+        groups.sort_by(|a, b| a.key.cmp(&b.key));
+        let total = SeriesKey::new(Kind::Http, "", TOTAL);
+        Arc::new(Summary {
+            now_us,
+            elapsed_us,
+            users: self.users,
+            iterations: self.iterations,
+            in_flight: self.in_flight,
+            generations: self.generations.clone(),
+            requests,
+            total: Row::of(&total, &sum, now_us, elapsed_us),
+            groups,
+            errors: self.error_rows(),
+            exceptions: self.exception_rows(),
+            history: self.history.clone(),
+            marks: self.marks.clone(),
+            generator: Generator {
+                cpu_us: self.cpu_us,
+                max_rss_bytes: self.max_rss_bytes,
+                lag: Distribution::of(&self.lag),
+            },
+            caveats: Caveats {
+                clipped,
+                folded: self.folded,
+                stale_retries: self.stale_retries,
+                too_many_names: self.table.overflowed(),
+                too_many_texts: self.errors.overflowed() || self.exceptions.overflowed(),
+            },
+        })
+    }
+
+    fn error_rows(&self) -> Vec<ErrorRow> {
+        let row = |entry: &super::tally::Tallied| {
+            let key = &self.table.keys()[entry.owner as usize];
+            ErrorRow {
+                method: Arc::clone(&key.method),
+                name: Arc::clone(&key.name),
+                error: Arc::clone(&entry.text),
+                count: entry.count,
+                first_us: entry.first_us,
+                last_us: entry.last_us,
+            }
+        };
+        let mut rows: Vec<ErrorRow> = self.errors.entries().iter().map(row).collect();
+        rows.sort_by(|a, b| {
+            (b.count, &a.name, &a.method, &a.error).cmp(&(a.count, &b.name, &b.method, &b.error))
+        });
+        rows
+    }
+
+    fn exception_rows(&self) -> Vec<ExceptionRow> {
+        let row = |(place, entry): (&Arc<str>, &super::tally::Tallied)| ExceptionRow {
+            message: Arc::clone(&entry.text),
+            location: Arc::clone(place),
+            count: entry.count,
+        };
+        let mut rows: Vec<ExceptionRow> = self.exceptions.entries().map(row).collect();
+        rows.sort_by(|a, b| {
+            (b.count, &a.location, &a.message).cmp(&(a.count, &b.location, &b.message))
+        });
+        rows
+    }
+}

@@ -1,0 +1,144 @@
+//! The run second by second, and the marks on its time axis.
+//!
+//! A second is closed when its figures are computed; samples that a thread hands over later still
+//! count in the second in which they ended. Current figures are computed elsewhere.
+
+use std::sync::Arc;
+
+/// One second of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Second {
+    /// Requests whose response arrived in it, failures included.
+    pub requests: u64,
+    /// Failures among them.
+    pub failures: u64,
+    /// Virtual users when it was closed.
+    pub users: u64,
+    /// Requests a second, the mean over the up to ten seconds that end with this one.
+    pub rps: f64,
+    /// Failures a second, likewise.
+    pub failures_per_s: f64,
+    /// Median response time over the same seconds, in µs; zero without requests.
+    pub p50_us: u64,
+    /// 95th percentile, likewise.
+    pub p95_us: u64,
+    /// The load generator itself was late in it: its times may not be the target's.
+    pub is_tainted: bool,
+}
+
+/// Something that happened to the run and explains a change in its figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The script was replaced by this generation.
+    Reload {
+        /// Its number.
+        generation: u16,
+    },
+    /// Somebody asked for another number of users.
+    Users {
+        /// How many.
+        asked: u64,
+    },
+    /// The statistics were set to zero.
+    Reset,
+    /// In this second the load generator was late by up to `lag_us`.
+    Tainted {
+        /// The greatest lag, in µs.
+        lag_us: u64,
+    },
+}
+
+/// A mark and when it was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// µs since the run's epoch.
+    pub at_us: u64,
+    /// What happened.
+    pub mark: Mark,
+}
+
+/// Seconds in one shared piece.
+const CHUNK: usize = 600;
+/// Seven days; what comes later is not in the history (it is in everything else). 40 MB.
+const MAX_SECONDS: usize = 7 * 86_400;
+
+/// All seconds since the run's epoch. Cloning shares them: an hour costs six counters.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    chunks: Vec<Arc<Vec<Second>>>,
+}
+
+impl History {
+    /// The seconds from the first to the latest that has a sample or was closed.
+    pub fn iter(&self) -> impl Iterator<Item = &Second> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chunks
+            .last()
+            .map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One second, counted from zero.
+    #[must_use]
+    pub fn get(&self, second: u64) -> Option<&Second> {
+        let index = usize::try_from(second).ok()?;
+        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+    }
+
+    /// The second to change, made (with those before it) when there is none; a piece that a
+    /// snapshot shares is copied once.
+    pub(super) fn second(&mut self, second: u64) -> Option<&mut Second> {
+        let index = usize::try_from(second)
+            .ok()
+            .filter(|index| *index < MAX_SECONDS)?;
+        while self.len() <= index {
+            if self.len().is_multiple_of(CHUNK) {
+                self.chunks.push(Arc::default());
+            }
+            let missing = index + 1 - self.len();
+            let last = Arc::make_mut(self.chunks.last_mut().expect("one was pushed"));
+            let wanted = CHUNK.min(last.len() + missing);
+            last.resize(wanted, Second::default());
+        }
+        Some(&mut Arc::make_mut(&mut self.chunks[index / CHUNK])[index % CHUNK])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_made_on_demand_and_a_clone_does_not_change() {
+        let mut history = History::default();
+        assert!(history.is_empty());
+        history.second(1_900).expect("within the bound").requests = 7;
+        let before = history.clone();
+        history.second(3).expect("within the bound").requests = 1;
+        history.second(599).expect("within the bound").requests = 2;
+
+        assert_eq!(history.len(), 1_901);
+        assert_eq!(history.iter().count(), 1_901);
+        assert_eq!(history.iter().map(|s| s.requests).sum::<u64>(), 10);
+        assert_eq!(before.iter().map(|s| s.requests).sum::<u64>(), 7);
+        assert_eq!(history.get(599).map(|s| s.requests), Some(2));
+        assert_eq!(history.get(1_901), None);
+    }
+
+    #[test]
+    fn a_time_beyond_the_bound_allocates_nothing() {
+        let mut history = History::default();
+        assert!(history.second(u64::MAX / 1_000_000).is_none());
+        assert!(history.is_empty());
+    }
+}

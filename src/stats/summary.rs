@@ -1,0 +1,276 @@
+//! The result of a run so far, as plain rows: computed once, formatted many times.
+//!
+//! Every number says its unit, its window and what is counted. How a number looks in a table or a
+//! file is not decided here.
+
+use std::sync::Arc;
+
+use super::cumulative::SeriesStats;
+use super::dist::Dist;
+use super::history::{History, Marked};
+use super::recorder::Iterations;
+use super::series::SeriesKey;
+
+/// The quantiles of every [`Distribution`]; the last is the maximum.
+pub const QUANTILES: [f64; 11] = [
+    0.50, 0.66, 0.75, 0.80, 0.90, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0,
+];
+
+/// Times in µs: exact minimum, mean and maximum, and quantiles to three significant digits.
+/// All zeros when `count` is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Distribution {
+    /// Times in it.
+    pub count: u64,
+    /// Exact.
+    pub min_us: u64,
+    /// Exact.
+    pub max_us: u64,
+    /// Exact sum divided by `count`.
+    pub mean_us: f64,
+    /// In the order of [`QUANTILES`]. Quantile q is at least the ⌈q·count⌉-th smallest time, at
+    /// most 0.1 % above it, and never outside the minimum and maximum.
+    pub quantiles_us: [u64; 11],
+}
+
+impl Distribution {
+    pub(super) fn of(dist: &Dist) -> Distribution {
+        if dist.count == 0 {
+            return Distribution::default();
+        }
+        Distribution {
+            count: dist.count,
+            min_us: dist.min_us,
+            max_us: dist.max_us,
+            mean_us: dist.mean_us(),
+            quantiles_us: dist.quantiles_us(&QUANTILES),
+        }
+    }
+
+    /// The median, in µs.
+    #[must_use]
+    pub fn p50_us(&self) -> u64 {
+        self.quantiles_us[0]
+    }
+
+    /// The 95th percentile, in µs.
+    #[must_use]
+    pub fn p95_us(&self) -> u64 {
+        self.quantiles_us[5]
+    }
+
+    /// The 99th percentile, in µs.
+    #[must_use]
+    pub fn p99_us(&self) -> u64 {
+        self.quantiles_us[7]
+    }
+
+    /// Whether the mean or any quantile is more than 1 % away from the other's.
+    #[must_use]
+    pub fn differs(&self, other: &Distribution) -> bool {
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "compared to one part in a hundred"
+        )]
+        let is_far = |a: u64, b: u64| (a as f64 - b as f64).abs() > 0.01 * a.min(b) as f64;
+        (self.mean_us - other.mean_us).abs() > 0.01 * self.mean_us.min(other.mean_us)
+            || self
+                .quantiles_us
+                .iter()
+                .zip(other.quantiles_us)
+                .any(|(a, b)| is_far(*a, b))
+    }
+}
+
+/// One series, or the total.
+///
+/// Times are over **all** its requests that ended, failures included (Locust's meaning, and what a
+/// reader of a table expects); the failures' own times are kept apart in `failed`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Kind, method and name; the total's method is empty and its name is `Aggregated`.
+    pub key: SeriesKey,
+    /// Requests that ended, failures included.
+    pub requests: u64,
+    /// Failures among them.
+    pub failures: u64,
+    /// Bytes sent.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Requests a second over [`Summary::elapsed_us`].
+    pub rps: f64,
+    /// Failures a second over [`Summary::elapsed_us`].
+    pub failures_per_s: f64,
+    /// Requests a second, the mean over the last up to ten completed seconds; falls to zero when
+    /// nothing completes any more.
+    pub current_rps: f64,
+    /// Failures a second, likewise.
+    pub current_failures_per_s: f64,
+    /// End of the response − actual start, of all requests.
+    pub service: Distribution,
+    /// End of the response − intended start, of all requests, and of the slots that paced users
+    /// missed (so its `count` may be above `requests`).
+    pub response: Distribution,
+    /// The response times of the failures alone.
+    pub failed: Distribution,
+    /// Response times over the last up to ten completed seconds, without missed slots.
+    pub current: Distribution,
+}
+
+impl Row {
+    pub(super) fn of(key: &SeriesKey, stats: &SeriesStats, now_us: u64, elapsed_us: u64) -> Row {
+        let (window, seconds) = stats.window.completed(now_us / 1_000_000);
+        let failed = Distribution::of(stats.failures.response());
+        let (service, response) = if stats.failures.is_empty() {
+            stats.successes.distributions()
+        } else {
+            let mut all = stats.successes.clone();
+            all.merge(&stats.failures);
+            all.distributions()
+        };
+        let requests = stats.requests();
+        let failures = stats.failures.service.count;
+        Row {
+            key: key.clone(),
+            requests,
+            failures,
+            sent: stats.sent,
+            received: stats.received,
+            rps: per_second(requests, elapsed_us),
+            failures_per_s: per_second(failures, elapsed_us),
+            current_rps: per_second(window.requests, seconds * 1_000_000),
+            current_failures_per_s: per_second(window.failures, seconds * 1_000_000),
+            service,
+            response,
+            failed,
+            current: Distribution::of(&window.response),
+        }
+    }
+}
+
+/// `count` over a time, per second; zero over no time.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "rates need no more than 53 bits"
+)]
+pub(super) fn per_second(count: u64, over_us: u64) -> f64 {
+    if over_us == 0 {
+        0.0
+    } else {
+        count as f64 * 1e6 / over_us as f64
+    }
+}
+
+/// A failure text of a series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorRow {
+    /// The series' method.
+    pub method: Arc<str>,
+    /// The series' name.
+    pub name: Arc<str>,
+    /// The text.
+    pub error: Arc<str>,
+    /// Occurrences.
+    pub count: u64,
+    /// First occurrence, µs since the run's epoch.
+    pub first_us: u64,
+    /// Last occurrence, µs since the run's epoch.
+    pub last_us: u64,
+}
+
+/// An exception of the script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExceptionRow {
+    /// What it said.
+    pub message: Arc<str>,
+    /// Where it was thrown.
+    pub location: Arc<str>,
+    /// Occurrences.
+    pub count: u64,
+}
+
+/// A version of the script that sent samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// From 1.
+    pub n: u16,
+    /// Hash of the script and its imports.
+    pub hash: Arc<str>,
+    /// When it took over, µs since the run's epoch.
+    pub at_us: u64,
+}
+
+/// Virtual users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Users {
+    /// What was last asked for.
+    pub asked: u64,
+    /// Running now.
+    pub running: u64,
+    /// The most that ran at once.
+    pub peak: u64,
+}
+
+/// The load generator itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Generator {
+    /// CPU time of the process, user and system, in µs.
+    pub cpu_us: u64,
+    /// Largest resident set of the process, in bytes.
+    pub max_rss_bytes: u64,
+    /// How late the generator acted on what was due.
+    pub lag: Distribution,
+}
+
+/// What a report must own up to; all zero or false in a healthy run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caveats {
+    /// Numbers too large for their field (an hour, 4 GiB) and cut.
+    pub clipped: u64,
+    /// Samples summed up on their thread because the control side did not keep up; they count
+    /// everywhere but in generations and perhaps in current percentiles.
+    pub folded: u64,
+    /// Requests sent anew because a kept-alive connection had gone stale.
+    pub stale_retries: u64,
+    /// There were more series than the limit: some share a row.
+    pub too_many_names: bool,
+    /// There were more failure texts or exceptions than the limit: some share a row.
+    pub too_many_texts: bool,
+}
+
+/// Everything that outputs format.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// When it was computed, µs since the run's epoch.
+    pub now_us: u64,
+    /// What rates are over, and the run's duration: up to now, or once the load has ended up to
+    /// its end (or the last response, if that came later).
+    pub elapsed_us: u64,
+    /// Virtual users.
+    pub users: Users,
+    /// Iterations.
+    pub iterations: Iterations,
+    /// Requests that were under way when their users were cut.
+    pub in_flight: u64,
+    /// Versions of the script, in their order.
+    pub generations: Vec<Generation>,
+    /// Requests by name and method, in that order.
+    pub requests: Vec<Row>,
+    /// The sum of `requests`.
+    pub total: Row,
+    /// Groups by name; never part of the total.
+    pub groups: Vec<Row>,
+    /// Failures by text, most frequent first.
+    pub errors: Vec<ErrorRow>,
+    /// Exceptions, most frequent first.
+    pub exceptions: Vec<ExceptionRow>,
+    /// Second by second.
+    pub history: History,
+    /// In the order they were set.
+    pub marks: Vec<Marked>,
+    /// The load generator itself.
+    pub generator: Generator,
+    /// What to warn of.
+    pub caveats: Caveats,
+}
