@@ -61,7 +61,7 @@ impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitting = UNITS
             .iter()
-            .find(|(_, unit_bytes)| self.0 >= *unit_bytes && self.0 % unit_bytes == 0);
+            .find(|(_, unit_bytes)| self.0 >= *unit_bytes && self.0.is_multiple_of(*unit_bytes));
         match fitting {
             Some((unit, unit_bytes)) => write!(f, "{}{unit}", self.0 / unit_bytes),
             None => write!(f, "0B"),
