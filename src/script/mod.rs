@@ -3,3 +3,4 @@
 //! Knows Rhai; knows no user's life and no schedule.
 
 pub mod diagnostic;
+pub mod words;
