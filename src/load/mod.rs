@@ -1,1 +1,15 @@
-//! load: not written yet.
+//! When users run, as arithmetic on elapsed time: how many there should be, which class each one
+//! is, which thread has it.
+//!
+//! Pure functions of numbers: no clock, no randomness, no user. The runner asks and acts, so that
+//! every schedule can be tested as a table.
+
+mod mix;
+mod plan;
+mod ramp;
+mod split;
+
+pub use mix::{ClassShare, Mix};
+pub use plan::Plan;
+pub use ramp::Ramp;
+pub use split::Split;

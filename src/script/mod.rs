@@ -1,1 +1,6 @@
-//! script: not written yet.
+//! script: the scenario language. Being written: so far the form of a finding.
+//!
+//! Knows Rhai; knows no user's life and no schedule.
+
+pub mod diagnostic;
+pub mod words;

@@ -1,0 +1,155 @@
+//! Rates: `10`, `0.5/s`, `2k/s`, `120/m`.
+//!
+//! Owns how many of something happen a second; of what (users, tasks, requests) is the caller's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::decimal::Decimal;
+use super::duration::is_negative_number;
+use super::{Invalid, Problem, Quantity};
+
+/// The highest rate: one a nanosecond.
+const HIGHEST_PER_SEC: f64 = 1e9;
+
+/// A number of events a second: above zero, at most 10^9.
+///
+/// Reads `10` and `10/s`, with `k` and `M` for thousands and millions, and `/m` or `/h`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Rate {
+    per_sec: f64,
+}
+
+impl Rate {
+    /// So many a second.
+    ///
+    /// # Errors
+    /// When it is zero, negative, not a number, or above 10^9.
+    pub fn from_per_sec(per_sec: f64) -> Result<Rate, Invalid> {
+        Rate::checked(per_sec, &per_sec.to_string())
+    }
+
+    /// How many a second.
+    #[must_use]
+    pub fn per_sec(self) -> f64 {
+        self.per_sec
+    }
+
+    fn checked(per_sec: f64, text: &str) -> Result<Rate, Invalid> {
+        let problem = if per_sec.is_nan() {
+            Problem::Malformed
+        } else if per_sec < 0.0 {
+            Problem::Negative
+        } else if per_sec == 0.0 {
+            Problem::Zero
+        } else if per_sec > HIGHEST_PER_SEC {
+            Problem::TooLarge
+        } else {
+            return Ok(Rate { per_sec });
+        };
+        Err(Invalid::new(Quantity::Rate, text, problem))
+    }
+}
+
+impl FromStr for Rate {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Rate, Invalid> {
+        let invalid = |problem| Invalid::new(Quantity::Rate, text, problem);
+        let trimmed = text.trim();
+        if is_negative_number(trimmed) {
+            return Err(invalid(Problem::Negative));
+        }
+        let (_, rest) = Decimal::split_from(trimmed).ok_or_else(|| invalid(Problem::Malformed))?;
+        let (multiple, period) = match rest.trim_start().split_once('/') {
+            Some((multiple, period)) => (multiple.trim_end(), period.trim_start()),
+            None => (rest.trim(), "s"),
+        };
+        let multiplier = match multiple {
+            "" => 1,
+            "k" | "K" => 1_000,
+            "M" => 1_000_000,
+            _ => return Err(invalid(Problem::Malformed)),
+        };
+        let period_secs = match period {
+            "s" | "sec" => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3_600.0,
+            _ => return Err(invalid(Problem::Malformed)),
+        };
+        let digits = trimmed.len() - rest.len();
+        // Straight to the nearest float, so that `0.1` stays what it prints as.
+        let exact: f64 = trimmed[..digits]
+            .parse()
+            .map_err(|_| invalid(Problem::Malformed))?;
+        Rate::checked(exact * f64::from(multiplier) / period_secs, text)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.per_sec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        let cases = [
+            ("10", 10.0),
+            ("0.5/s", 0.5),
+            ("2k/s", 2_000.0),
+            ("2K", 2_000.0),
+            ("1.5M/s", 1_500_000.0),
+            ("120/m", 2.0),
+            ("90 / h", 0.025),
+            ("0.1", 0.1),
+        ];
+        for (text, per_sec) in cases {
+            assert_eq!(text.parse(), Ok(Rate { per_sec }), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        let cases = [
+            ("", Problem::Malformed),
+            ("/s", Problem::Malformed),
+            ("10/", Problem::Malformed),
+            ("10/d", Problem::Malformed),
+            ("10x", Problem::Malformed),
+            ("nan", Problem::Malformed),
+            ("1e3", Problem::Malformed),
+            ("-1", Problem::Negative),
+            ("-0.5/s", Problem::Negative),
+            ("0", Problem::Zero),
+            ("0.0/m", Problem::Zero),
+            ("1001M/s", Problem::TooLarge),
+            ("18446744073709551615", Problem::TooLarge),
+        ];
+        for (text, problem) in cases {
+            assert_eq!(text.parse::<Rate>().unwrap_err().problem, problem, "{text}");
+        }
+        assert_eq!(
+            "0".parse::<Rate>().unwrap_err().to_string(),
+            "`0` would start nothing: rates are above zero; write a number per second (`10`, \
+             `0.5`) or with its unit (`2k/s`, `120/m`, `90/h`)"
+        );
+        for per_sec in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
+            assert!(Rate::from_per_sec(per_sec).is_err(), "{per_sec}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(per_sec in 1e-9_f64..1e9) {
+            let rate = Rate::from_per_sec(per_sec).unwrap();
+            prop_assert_eq!(rate.to_string().parse(), Ok(rate));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The integration tests: one binary, so that it is linked once.
+//!
+//! Each module tests one promise that no single module of the crate can keep alone.
+
+mod source;
+mod tidy;
