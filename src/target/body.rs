@@ -1,0 +1,88 @@
+//! The body of an answer: bytes at hand, many bytes made while they are sent, or a broken one.
+//!
+//! Owns how a body is produced; which answer has which body is `route`'s.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+
+/// Filler is sent in slices of this: memory for one body, however long it is.
+static FILLER: [u8; 65_536] = [b'k'; 65_536];
+
+/// See the module.
+pub(super) enum Payload {
+    Whole(Bytes),
+    /// So many bytes of filler.
+    Filler(u64),
+    /// Says `announced`, sends `sent` of them and then breaks the connection; `flushed` once what
+    /// was sent has had its turn to be written, because hyper drops what it holds on an error.
+    Cut {
+        announced: u64,
+        sent: u64,
+        flushed: bool,
+    },
+}
+
+impl Payload {
+    pub(super) const EMPTY: Payload = Payload::Whole(Bytes::new());
+}
+
+fn take(left: &mut u64) -> Bytes {
+    let length = usize::try_from(*left).map_or(FILLER.len(), |left| left.min(FILLER.len()));
+    *left -= length as u64;
+    Bytes::from_static(&FILLER[..length])
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        let bytes = match self.get_mut() {
+            Payload::Whole(bytes) => std::mem::take(bytes),
+            Payload::Filler(left) => take(left),
+            Payload::Cut {
+                sent: 0, flushed, ..
+            } => {
+                if *flushed {
+                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+                }
+                *flushed = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Payload::Cut {
+                announced, sent, ..
+            } => {
+                let bytes = take(sent);
+                *announced -= bytes.len() as u64;
+                bytes
+            }
+        };
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Payload::Whole(bytes) => bytes.is_empty(),
+            Payload::Filler(left) => *left == 0,
+            Payload::Cut { announced, .. } => *announced == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match self {
+            Payload::Whole(bytes) => bytes.len() as u64,
+            Payload::Filler(left) => *left,
+            Payload::Cut { announced, .. } => *announced,
+        })
+    }
+}

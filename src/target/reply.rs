@@ -1,0 +1,79 @@
+//! Answers put together: a status, a content type and a body.
+//!
+//! Owns their form (errors are `{"error": …}`); what they say is `route`'s.
+
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::body::Payload;
+
+/// An answer to be sent.
+pub(super) type Reply = Response<Payload>;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// A text.
+pub(super) fn text(body: impl Into<Bytes>) -> Reply {
+    with(StatusCode::OK, TEXT, Payload::Whole(body.into()))
+}
+
+/// A JSON document.
+pub(super) fn json(status: StatusCode, document: &Value) -> Reply {
+    let body = document.to_string();
+    with(status, JSON, Payload::Whole(body.into()))
+}
+
+/// Bytes that mean nothing.
+pub(super) fn binary(payload: Payload) -> Reply {
+    with(StatusCode::OK, BINARY, payload)
+}
+
+/// `{"error": why}`.
+pub(super) fn error(status: StatusCode, why: &str) -> Reply {
+    json(status, &json!({ "error": why }))
+}
+
+/// A status without a body.
+pub(super) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Payload::EMPTY);
+    *reply.status_mut() = status;
+    reply
+}
+
+/// A status that explains itself where it may have a body.
+pub(super) fn status(status: StatusCode) -> Reply {
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return empty(status);
+    }
+    let reason = status.canonical_reason().unwrap_or("no name");
+    let body = format!("{} {reason}\n", status.as_str());
+    with(status, TEXT, Payload::Whole(body.into()))
+}
+
+/// To be asked again at `location`.
+pub(super) fn redirect(status: StatusCode, location: String) -> Reply {
+    let mut reply = empty(status);
+    let location = HeaderValue::try_from(location).expect("a path of ours is a header value");
+    reply.headers_mut().insert(LOCATION, location);
+    reply
+}
+
+/// A method that the route does not take.
+pub(super) fn wrong_method(allow: &'static str) -> Reply {
+    let mut reply = error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allow));
+    reply
+}
+
+fn with(status: StatusCode, content_type: HeaderValue, payload: Payload) -> Reply {
+    let mut reply = Response::new(payload);
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
