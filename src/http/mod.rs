@@ -1,1 +1,42 @@
-//! http: not written yet.
+//! One HTTP request exactly as asked, with truthful timings: connections, TLS, cookies,
+//! redirects, bodies, decoding and seven timed phases.
+//!
+//! Knows no script and no statistic: what counts as a success, and what is recorded under which
+//! name, is decided by the caller from the [`Exchange`] it gets. Nothing here is `Send`: a
+//! [`Client`] and its [`Session`]s belong to one thread.
+//!
+//! ```text
+//! Session::send ─► an idle connection, or connect (dns, tcp, tls) ─► connection (hyper) ─► Exchange
+//!        ▲                                                                   │
+//!        └──────── redirect, stale keep-alive, retry ◄───────────────────────┘
+//! ```
+
+mod client;
+mod connect;
+mod connection;
+mod cookies;
+mod decode;
+mod exchange;
+mod failure;
+mod headers;
+mod io;
+mod redirect;
+mod request;
+mod resolve;
+mod response;
+mod session;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod tls;
+mod url;
+
+pub use client::{Client, Options};
+pub use exchange::Exchange;
+pub use failure::{Error, Limit};
+pub use request::{Request, basic_auth};
+pub use response::Response;
+pub use session::Session;
+pub use timeline::Phases;
+pub use tls::TlsError;
+pub use url::{Base, Origin, Url, UrlError};

@@ -1,0 +1,174 @@
+//! What all users of one class on one thread share: options, trust, names, timers, spare maps.
+//!
+//! Owns no connection and no cookie: those belong to a user's session.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use hyper::HeaderMap;
+
+use super::resolve::Resolver;
+use super::tls::{TlsError, Trust};
+use crate::clock::Timers;
+
+/// Header maps kept for the next request; as many as are in use at once by a busy thread would
+/// only be cold memory.
+const SPARE_MAPS: usize = 16;
+/// A map that grew beyond this is not kept.
+const SPARE_CAPACITY: usize = 128;
+
+/// How requests are made, for all users of a class.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The limit for DNS, TCP and TLS together; 60 s.
+    pub connection_timeout: Duration,
+    /// The limit for each wait for the server's next byte; 60 s.
+    pub network_timeout: Duration,
+    /// How many redirects are followed; 30. With 0 the first one is an error.
+    pub max_redirects: u32,
+    /// How often a request is repeated after a connection error or a timeout, whatever its
+    /// method; 0.
+    pub max_retries: u32,
+    /// Whether any certificate for any host is accepted; `false`.
+    pub insecure: bool,
+    /// A file with certificates in PEM to trust besides the system's.
+    pub ca: Option<PathBuf>,
+    /// The largest body in bytes, both as received and decoded; 100 MB.
+    pub body_limit: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            connection_timeout: Duration::from_secs(60),
+            network_timeout: Duration::from_secs(60),
+            max_redirects: 30,
+            max_retries: 0,
+            insecure: false,
+            ca: None,
+            body_limit: 100_000_000,
+        }
+    }
+}
+
+/// What the users of one class on one thread share. Clones share it too.
+#[derive(Clone)]
+pub struct Client {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    options: Options,
+    timers: Timers,
+    trust: Trust,
+    resolver: Resolver,
+    spare: RefCell<Vec<HeaderMap>>,
+    nudge: Arc<Nudge>,
+    quiet: Waker,
+}
+
+impl Client {
+    /// Makes a client for the users of this thread. The file of `ca` is read here, the system's
+    /// certificates at the first TLS handshake.
+    ///
+    /// # Errors
+    /// When the file of `ca` can't be read or has no certificate.
+    pub fn new(options: Options, timers: Timers) -> Result<Client, TlsError> {
+        let trust = Trust::new(options.insecure, options.ca.as_deref())?;
+        let nudge = Arc::new(Nudge::default());
+        Ok(Client {
+            shared: Rc::new(Shared {
+                options,
+                timers,
+                trust,
+                resolver: Resolver::default(),
+                spare: RefCell::default(),
+                quiet: Waker::from(Arc::clone(&nudge)),
+                nudge,
+            }),
+        })
+    }
+
+    /// The options it was made with.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    pub(super) fn timers(&self) -> &Timers {
+        &self.shared.timers
+    }
+
+    pub(super) fn trust(&self) -> &Trust {
+        &self.shared.trust
+    }
+
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.shared.resolver
+    }
+
+    pub(super) fn nudge(&self) -> &Nudge {
+        &self.shared.nudge
+    }
+
+    /// The waker that hyper is polled with: it sets the nudge and wakes no task.
+    pub(super) fn quiet_waker(&self) -> &Waker {
+        &self.shared.quiet
+    }
+
+    /// An empty header map, with the memory of an earlier response if there is one.
+    pub(super) fn take_map(&self) -> HeaderMap {
+        self.shared.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(super) fn give_map(&self, mut map: HeaderMap) {
+        let mut spare = self.shared.spare.borrow_mut();
+        if map.capacity() > 0 && map.capacity() <= SPARE_CAPACITY && spare.len() < SPARE_MAPS {
+            map.clear();
+            spare.push(map);
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("options", &self.shared.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Set when hyper asks to be polled again.
+///
+/// hyper's halves wake each other through the task, at every request: being polled together,
+/// they need not, and each such wake-up would be another poll of the whole user. So they get a
+/// waker that only leaves a note; the socket wakes the task (see `io`). What remains, hyper
+/// yielding in the middle of work, is passed on to the task.
+#[derive(Default)]
+pub(super) struct Nudge(AtomicBool);
+
+impl Nudge {
+    pub(super) fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Nudge {
+    fn wake(self: Arc<Nudge>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Nudge>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

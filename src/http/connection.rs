@@ -1,0 +1,266 @@
+//! One HTTP/1.1 connection and one request at a time on it.
+//!
+//! hyper's connection is polled inline by whoever uses it, never spawned: that saves two
+//! wake-ups a request, and dropping it closes the socket. Which connection is used for what, and
+//! what follows from a failure, is the session's business.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper::http::response::Parts;
+use hyper_util::rt::TokioIo;
+
+use super::client::Client;
+use super::failure::{Error, Limit};
+use super::io::{Io, Notes, Stream};
+use super::url::Origin;
+use crate::clock::{Deadline, Micros};
+
+/// The largest head of a response; browsers and curl accept about as much.
+const MAX_HEAD: usize = 256 * 1024;
+
+pub(super) struct Connection {
+    origin: Origin,
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: http1::Connection<TokioIo<Io>, Full<Bytes>>,
+    notes: Rc<Notes>,
+    /// hyper has closed it; it must not be polled again.
+    is_finished: bool,
+    /// It has carried a request before.
+    pub(super) is_reused: bool,
+}
+
+/// What bounds one exchange on a connection.
+pub(super) struct Bounds<'a> {
+    pub(super) client: &'a Client,
+    pub(super) deadline: &'a Deadline,
+    /// When the whole request must have ended.
+    pub(super) whole: Micros,
+}
+
+impl Bounds<'_> {
+    /// Ready with the limit that was reached: `since + length`, or the whole request's.
+    pub(super) fn poll_expired(
+        &self,
+        cx: &mut Context<'_>,
+        since: Micros,
+        length: Duration,
+        limit: Limit,
+    ) -> Poll<Error> {
+        let due = since + length;
+        self.deadline.set(due.min(self.whole));
+        self.deadline.poll_expired(cx).map(|()| {
+            Error::TimedOut(if due < self.whole {
+                limit
+            } else {
+                Limit::Request
+            })
+        })
+    }
+}
+
+impl Connection {
+    pub(super) async fn open(origin: Origin, stream: Stream) -> Result<Connection, Error> {
+        let notes = Notes::new();
+        let io = Io::new(stream, Rc::clone(&notes));
+        let (sender, driver) = http1::Builder::new()
+            .max_header_size(MAX_HEAD)
+            .handshake(TokioIo::new(io))
+            .await
+            .map_err(|error| Error::from_hyper(&error))?;
+        Ok(Connection {
+            origin,
+            sender,
+            driver,
+            notes,
+            is_finished: false,
+            is_reused: false,
+        })
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(super) fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Whether it can take another request. After an exchange hyper may still have to see the
+    /// end of the message.
+    pub(super) fn is_reusable(&mut self, client: &Client) -> bool {
+        if !self.is_finished && !self.sender.is_ready() {
+            self.drive(client);
+        }
+        !self.is_finished && self.sender.is_ready()
+    }
+
+    /// Ready once the server has closed the idle connection; else wakes `cx` when it does.
+    pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<()> {
+        self.notes.wake(cx.waker());
+        self.drive(client);
+        if self.is_finished {
+            return Poll::Ready(());
+        }
+        pass_on(client, cx);
+        Poll::Pending
+    }
+
+    /// Sends the request and reads the whole response. `received` counts body bytes even when it
+    /// fails. After a failure, or when cancelled, the connection is of no more use.
+    pub(super) async fn exchange(
+        &mut self,
+        request: hyper::Request<Full<Bytes>>,
+        bounds: &Bounds<'_>,
+        received: &mut u64,
+    ) -> Result<(Parts, Bytes), Error> {
+        let client = bounds.client;
+        let network = client.options().network_timeout;
+        let mut quiet = Context::from_waker(Waker::noop());
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let response = poll_fn(|cx| {
+            self.notes.wake(cx.waker());
+            if !self.is_finished {
+                client.nudge().clear();
+                let mut inner = Context::from_waker(client.quiet_waker());
+                self.is_finished = Pin::new(&mut self.driver).poll(&mut inner).is_ready();
+            }
+            if let Poll::Ready(result) = answer.as_mut().poll(&mut quiet) {
+                return Poll::Ready(result.map_err(|error| Error::from_hyper(error.error())));
+            }
+            pass_on(client, cx);
+            bounds
+                .poll_expired(cx, self.notes.last_activity(), network, Limit::Network)
+                .map(Err)
+        })
+        .await?;
+        let (parts, body) = response.into_parts();
+        let body = self.read(body, bounds, received).await?;
+        Ok((parts, body))
+    }
+
+    async fn read(
+        &mut self,
+        mut body: Incoming,
+        bounds: &Bounds<'_>,
+        received: &mut u64,
+    ) -> Result<Bytes, Error> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let client = bounds.client;
+        let options = client.options();
+        let announced = body.size_hint().exact();
+        if announced.is_some_and(|length| length > options.body_limit) {
+            return Err(Error::TooLarge(options.body_limit));
+        }
+        let mut whole = Collected::new(announced);
+        let mut quiet = Context::from_waker(Waker::noop());
+        poll_fn(|cx| {
+            self.notes.wake(cx.waker());
+            let mut is_driven = false;
+            loop {
+                match Pin::new(&mut body).poll_frame(&mut quiet) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        is_driven = false;
+                        let Ok(data) = frame.into_data() else {
+                            continue;
+                        };
+                        *received += data.len() as u64;
+                        if whole.length + data.len() as u64 > options.body_limit {
+                            return Poll::Ready(Err(Error::TooLarge(options.body_limit)));
+                        }
+                        whole.push(data);
+                    }
+                    Poll::Ready(Some(Err(error))) => {
+                        return Poll::Ready(Err(Error::from_hyper_body(&error)));
+                    }
+                    Poll::Ready(None) => return Poll::Ready(Ok(())),
+                    // hyper hands over one frame at a time: after taking one, let it go on.
+                    Poll::Pending if !is_driven => {
+                        is_driven = true;
+                        self.drive(client);
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            pass_on(client, cx);
+            bounds
+                .poll_expired(
+                    cx,
+                    self.notes.last_activity(),
+                    options.network_timeout,
+                    Limit::Network,
+                )
+                .map(Err)
+        })
+        .await?;
+        Ok(whole.finish())
+    }
+
+    fn drive(&mut self, client: &Client) {
+        if !self.is_finished {
+            client.nudge().clear();
+            let mut inner = Context::from_waker(client.quiet_waker());
+            self.is_finished = Pin::new(&mut self.driver).poll(&mut inner).is_ready();
+        }
+    }
+}
+
+/// hyper yielded in the middle of work: the task must come again.
+fn pass_on(client: &Client, cx: &Context<'_>) {
+    if client.nudge().is_set() {
+        client.nudge().clear();
+        cx.waker().wake_by_ref();
+    }
+}
+
+/// The frames of a body; one alone is not copied.
+struct Collected {
+    first: Bytes,
+    rest: Vec<u8>,
+    length: u64,
+    announced: Option<u64>,
+}
+
+impl Collected {
+    fn new(announced: Option<u64>) -> Collected {
+        Collected {
+            first: Bytes::new(),
+            rest: Vec::new(),
+            length: 0,
+            announced,
+        }
+    }
+
+    fn push(&mut self, data: Bytes) {
+        let length = data.len() as u64;
+        if self.length == 0 {
+            self.first = data;
+        } else {
+            if self.rest.is_empty() {
+                // The limit was checked, so the announcement can be believed.
+                let expected = usize::try_from(self.announced.unwrap_or(0)).unwrap_or(0);
+                self.rest.reserve(expected.max(2 * self.first.len()));
+                self.rest.extend_from_slice(&self.first);
+            }
+            self.rest.extend_from_slice(&data);
+        }
+        self.length += length;
+    }
+
+    fn finish(self) -> Bytes {
+        if self.rest.is_empty() {
+            self.first
+        } else {
+            Bytes::from(self.rest)
+        }
+    }
+}

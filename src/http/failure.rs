@@ -1,0 +1,268 @@
+//! Why there is no response, in words that group well.
+//!
+//! The texts go into the error report, one row each: they name no local port, no address and no
+//! time. What the standard library, hyper and rustls report is translated here and nowhere else.
+
+use std::fmt;
+use std::io;
+
+use rustix::io::Errno;
+use rustls::CertificateError;
+
+use super::url::UrlError;
+
+/// Why an exchange has no response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The URL of the request, or of a redirect, can't be used.
+    BadUrl(UrlError),
+    /// The host's name has no address.
+    Resolve(Box<str>),
+    /// Nobody listens there.
+    Refused,
+    /// No route to the host.
+    Unreachable,
+    /// A time limit was reached.
+    TimedOut(Limit),
+    /// The TLS handshake failed: what was wrong.
+    Tls(Box<str>),
+    /// The server's certificate was not accepted: why.
+    Certificate(Box<str>),
+    /// The connection ended before a response began.
+    ClosedEarly,
+    /// The server reset the connection.
+    Reset,
+    /// The server closed a kept-alive connection while the request was on its way, and the
+    /// method may not be repeated.
+    Stale,
+    /// The connection ended in the middle of the body.
+    BodyCutShort,
+    /// The body is not what its headers promise: what is wrong.
+    Body(&'static str),
+    /// The body, as received or decoded, is larger than this many bytes.
+    TooLarge(u64),
+    /// The response's head is larger than we accept.
+    HeadTooLarge,
+    /// What came is not HTTP/1.
+    NotHttp,
+    /// More redirects than this.
+    Redirects(u32),
+    /// The process may not open another file.
+    NoFileDescriptor,
+    /// All local ports to this address are in use.
+    NoPort,
+    /// A header, made of the request's own data, is not valid.
+    BadRequest,
+    /// Anything else that the operating system reports.
+    Io(io::ErrorKind),
+}
+
+/// Which time limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `connection_timeout`: DNS, TCP and TLS together.
+    Connection,
+    /// `network_timeout`: one wait for the server's next byte.
+    Network,
+    /// The request's own `timeout`, redirects and retries included.
+    Request,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::BadUrl(error) => error.fmt(f),
+            Error::Resolve(host) => write!(f, "host `{host}` could not be resolved"),
+            Error::Refused => f.write_str("connection refused"),
+            Error::Unreachable => f.write_str("host unreachable"),
+            Error::TimedOut(Limit::Connection) => f.write_str("timed out while connecting"),
+            Error::TimedOut(Limit::Network) => f.write_str("timed out waiting for the server"),
+            Error::TimedOut(Limit::Request) => f.write_str("request timed out"),
+            Error::Tls(what) => write!(f, "TLS handshake failed: {what}"),
+            Error::Certificate(why) => write!(
+                f,
+                "certificate not accepted: {why} (trust its authority with `ca: \"file.pem\"`, or skip the check with `insecure: true`)"
+            ),
+            Error::ClosedEarly => f.write_str("server closed the connection without a response"),
+            Error::Reset => f.write_str("connection reset by the server"),
+            Error::Stale => f.write_str(
+                "kept-alive connection was closed by the server as the request was sent",
+            ),
+            Error::BodyCutShort => {
+                f.write_str("server closed the connection in the middle of the body")
+            }
+            Error::Body(what) => write!(f, "invalid body: {what}"),
+            Error::TooLarge(limit) => write!(f, "body larger than the limit of {limit} bytes"),
+            Error::HeadTooLarge => f.write_str("response headers too large"),
+            Error::NotHttp => f.write_str("response is not HTTP/1"),
+            Error::Redirects(limit) => write!(f, "more than {limit} redirects"),
+            Error::NoFileDescriptor => {
+                f.write_str("out of file descriptors (raise `ulimit -n` or start fewer users)")
+            }
+            Error::NoPort => f.write_str(
+                "out of local ports to this target (widen `net.ipv4.ip_local_port_range`, or spread the users over more machines or target addresses)",
+            ),
+            Error::BadRequest => f.write_str("request could not be encoded"),
+            Error::Io(kind) => write!(f, "{kind}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// Whether `max_retries` covers it: the connection failed or a wait for it was too long.
+    pub(super) fn is_retryable(&self) -> bool {
+        match self {
+            Error::Refused
+            | Error::Unreachable
+            | Error::Resolve(_)
+            | Error::TimedOut(Limit::Connection | Limit::Network)
+            | Error::ClosedEarly
+            | Error::Reset
+            | Error::Stale
+            | Error::BodyCutShort
+            | Error::Io(_) => true,
+            Error::BadUrl(_)
+            | Error::TimedOut(Limit::Request)
+            | Error::Tls(_)
+            | Error::Certificate(_)
+            | Error::Body(_)
+            | Error::TooLarge(_)
+            | Error::HeadTooLarge
+            | Error::NotHttp
+            | Error::Redirects(_)
+            | Error::NoFileDescriptor
+            | Error::NoPort
+            | Error::BadRequest => false,
+        }
+    }
+
+    /// Whether the connection was simply gone, as a kept-alive one may be at any time.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(
+            self,
+            Error::ClosedEarly
+                | Error::Reset
+                | Error::Io(io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected)
+        )
+    }
+
+    pub(super) fn from_io(error: &io::Error) -> Error {
+        if let Some(tls) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        {
+            return Error::from_tls(tls);
+        }
+        match Errno::from_io_error(error) {
+            Some(Errno::CONNREFUSED) => Error::Refused,
+            Some(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::NETDOWN | Errno::HOSTDOWN) => {
+                Error::Unreachable
+            }
+            Some(Errno::TIMEDOUT) => Error::TimedOut(Limit::Connection),
+            Some(Errno::MFILE | Errno::NFILE) => Error::NoFileDescriptor,
+            Some(Errno::ADDRNOTAVAIL) => Error::NoPort,
+            Some(Errno::CONNRESET | Errno::CONNABORTED) => Error::Reset,
+            _ => match error.kind() {
+                io::ErrorKind::UnexpectedEof => Error::ClosedEarly,
+                kind => Error::Io(kind),
+            },
+        }
+    }
+
+    fn from_tls(error: &rustls::Error) -> Error {
+        let rustls::Error::InvalidCertificate(why) = error else {
+            return Error::Tls(error.to_string().into());
+        };
+        // rustls' own texts carry the time of the check: no two would group.
+        let why = match why {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "it is not valid yet"
+            }
+            CertificateError::UnknownIssuer => "its issuer is unknown",
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "it is for another host"
+            }
+            CertificateError::Revoked => "it was revoked",
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                "it is not for a server"
+            }
+            other => return Error::Certificate(other.to_string().into()),
+        };
+        Error::Certificate(why.into())
+    }
+
+    /// What hyper reports, before or in a response's head.
+    pub(super) fn from_hyper(error: &hyper::Error) -> Error {
+        if error.is_parse_too_large() {
+            return Error::HeadTooLarge;
+        }
+        if error.is_parse() {
+            return Error::NotHttp;
+        }
+        if error.is_user() {
+            return Error::BadRequest;
+        }
+        match io_cause(error) {
+            Some(cause) => Error::from_io(cause),
+            None => Error::ClosedEarly,
+        }
+    }
+
+    /// What hyper reports in the middle of a body.
+    pub(super) fn from_hyper_body(error: &hyper::Error) -> Error {
+        match io_cause(error) {
+            Some(cause) => match cause.kind() {
+                io::ErrorKind::UnexpectedEof => Error::BodyCutShort,
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+                    if Errno::from_io_error(cause).is_none() =>
+                {
+                    match Error::from_io(cause) {
+                        tls @ Error::Tls(_) => tls,
+                        _ => Error::Body("malformed chunk"),
+                    }
+                }
+                _ => Error::from_io(cause),
+            },
+            None => Error::BodyCutShort,
+        }
+    }
+}
+
+fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            return Some(io);
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operating_system_errors_get_their_names() {
+        let from = |errno: Errno| Error::from_io(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert_eq!(from(Errno::MFILE), Error::NoFileDescriptor);
+        assert_eq!(from(Errno::NFILE), Error::NoFileDescriptor);
+        assert_eq!(from(Errno::ADDRNOTAVAIL), Error::NoPort);
+        assert_eq!(from(Errno::CONNREFUSED), Error::Refused);
+        assert_eq!(from(Errno::HOSTUNREACH), Error::Unreachable);
+        assert_eq!(from(Errno::CONNRESET), Error::Reset);
+        assert!(Error::NoFileDescriptor.to_string().contains("`ulimit -n`"));
+    }
+
+    #[test]
+    fn certificate_errors_group_and_say_what_to_do() {
+        let error = rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let text = Error::from_io(&io::Error::new(io::ErrorKind::InvalidData, error)).to_string();
+        assert!(text.starts_with("certificate not accepted: it has expired ("));
+        assert!(text.contains("`insecure: true`") && text.contains("`ca: "));
+    }
+}

@@ -1,0 +1,133 @@
+//! The headers that a request is sent with: its own, the session's, the defaults.
+//!
+//! Owns their precedence and which of them may not follow a redirect to another origin.
+
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, USER_AGENT,
+};
+use hyper::{HeaderMap, Method};
+
+use super::url::{Origin, Url};
+
+const USER_AGENT_VALUE: HeaderValue =
+    HeaderValue::from_static(concat!("katydid/", env!("CARGO_PKG_VERSION")));
+const ACCEPT_ENCODING_VALUE: HeaderValue = HeaderValue::from_static("gzip, deflate, br");
+const ACCEPT_VALUE: HeaderValue = HeaderValue::from_static("*/*");
+
+/// Fills an empty map. With `is_foreign`, what was meant for the first origin only is left out.
+pub(super) fn fill(
+    map: &mut HeaderMap,
+    origin: &Origin,
+    own: &HeaderMap,
+    session: Option<&HeaderMap>,
+    is_foreign: bool,
+) {
+    let may_go = |name: &HeaderName| !is_foreign || !is_for_one_origin(name);
+    if own.is_empty() && session.is_none_or(HeaderMap::is_empty) {
+        map.append(HOST, origin.host_header().clone());
+        map.append(USER_AGENT, USER_AGENT_VALUE);
+        map.append(ACCEPT_ENCODING, ACCEPT_ENCODING_VALUE);
+        map.append(ACCEPT, ACCEPT_VALUE);
+        return;
+    }
+    let host = (own.get(HOST).filter(|_| !is_foreign))
+        .or_else(|| session?.get(HOST).filter(|_| !is_foreign))
+        .unwrap_or_else(|| origin.host_header());
+    map.append(HOST, host.clone());
+    for (name, value) in own {
+        if name != HOST && may_go(name) {
+            map.append(name, value.clone());
+        }
+    }
+    for (name, value) in session.into_iter().flatten() {
+        if name != HOST && !own.contains_key(name) && may_go(name) {
+            map.append(name, value.clone());
+        }
+    }
+    for (name, value) in [
+        (USER_AGENT, USER_AGENT_VALUE),
+        (ACCEPT_ENCODING, ACCEPT_ENCODING_VALUE),
+        (ACCEPT, ACCEPT_VALUE),
+    ] {
+        map.entry(name).or_insert(value);
+    }
+}
+
+fn is_for_one_origin(name: &HeaderName) -> bool {
+    name == AUTHORIZATION || name == COOKIE || name == PROXY_AUTHORIZATION || name == HOST
+}
+
+/// How many bytes of what is written are not body, to tell how much of a body got out. Counts
+/// what hyper adds; not needed, and everything, without a body.
+pub(super) fn head_length(
+    body_length: usize,
+    method: &Method,
+    url: &Url,
+    headers: &HeaderMap,
+) -> u64 {
+    if body_length == 0 {
+        return u64::MAX;
+    }
+    const AROUND_LINE: usize = "  HTTP/1.1\r\n".len();
+    const AROUND_HEADER: usize = ": \r\n".len();
+    let mut length =
+        method.as_str().len() + url.path().as_str().len() + AROUND_LINE + "\r\n".len();
+    for (name, value) in headers {
+        length += name.as_str().len() + value.len() + AROUND_HEADER;
+    }
+    if !headers.contains_key(hyper::header::CONTENT_LENGTH) {
+        length += "content-length".len() + AROUND_HEADER + body_length.to_string().len();
+    }
+    length as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::url::Base;
+    use super::*;
+
+    fn map(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn filled(own: &HeaderMap, session: &HeaderMap, is_foreign: bool) -> Vec<(String, String)> {
+        let origin = Base::parse("http://a:1").unwrap().origin;
+        let mut all = HeaderMap::new();
+        fill(&mut all, &origin, own, Some(session), is_foreign);
+        all.iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_request_wins_over_the_session_and_that_over_the_defaults() {
+        let own = map(&[(ACCEPT, "own")]);
+        let session = map(&[(ACCEPT, "session"), (USER_AGENT, "session")]);
+        let expected = [
+            ("host", "a:1"),
+            ("accept", "own"),
+            ("user-agent", "session"),
+            ("accept-encoding", "gzip, deflate, br"),
+        ];
+        let expected: Vec<(String, String)> =
+            expected.map(|(name, value)| (name.into(), value.into())).into();
+        assert_eq!(filled(&own, &session, false), expected);
+    }
+
+    #[test]
+    fn credentials_stay_at_their_origin() {
+        let own = map(&[(AUTHORIZATION, "x"), (HOST, "virtual")]);
+        let session = map(&[(COOKIE, "y")]);
+        let names = |is_foreign| -> Vec<String> {
+            let all = filled(&own, &session, is_foreign);
+            all.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+        };
+        assert_eq!(names(false)[..3], ["host=virtual", "authorization=x", "cookie=y"]);
+        assert_eq!(names(true)[0], "host=a:1");
+        assert!(!names(true).iter().any(|name| name.starts_with("auth") || name.starts_with("cook")));
+    }
+}

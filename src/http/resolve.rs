@@ -1,0 +1,140 @@
+//! Names to addresses, asked once a minute.
+//!
+//! A load must not become a load on the name server: all users of a thread share one cache, and
+//! those who ask at the same time wait for one answer.
+
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::clock::{Micros, now};
+
+const TTL: Duration = Duration::from_secs(60);
+/// How long a failure is believed: long enough for one answer to serve all who wait for it.
+const FAILURE_TTL: Duration = Duration::from_secs(1);
+
+/// The addresses of one name and the one that last accepted a connection.
+pub(super) struct Addresses {
+    all: Vec<SocketAddr>,
+    preferred: Cell<usize>,
+}
+
+#[derive(Default)]
+pub(super) struct Resolver {
+    names: RefCell<Vec<Rc<Name>>>,
+}
+
+struct Name {
+    host: Box<str>,
+    port: u16,
+    answer: Mutex<Option<Answer>>,
+}
+
+struct Answer {
+    until: Micros,
+    addresses: Option<Rc<Addresses>>,
+}
+
+impl Resolver {
+    /// The addresses of `host`; `None` if it has none. Cancelling lets the next one ask.
+    pub(super) async fn resolve(&self, host: &str, port: u16) -> Option<Rc<Addresses>> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Some(Rc::new(Addresses::new(vec![SocketAddr::new(address, port)])));
+        }
+        let name = self.name(host, port);
+        let mut answer = name.answer.lock().await;
+        if let Some(answer) = &*answer
+            && now() < answer.until
+        {
+            return answer.addresses.clone();
+        }
+        let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
+            Ok(found) => found.collect(),
+            Err(_) => Vec::new(),
+        };
+        let addresses = (!found.is_empty()).then(|| Rc::new(Addresses::new(found)));
+        let ttl = if addresses.is_some() { TTL } else { FAILURE_TTL };
+        *answer = Some(Answer {
+            until: now() + ttl,
+            addresses: addresses.clone(),
+        });
+        addresses
+    }
+
+    fn name(&self, host: &str, port: u16) -> Rc<Name> {
+        let mut names = self.names.borrow_mut();
+        if let Some(name) = names
+            .iter()
+            .find(|name| name.port == port && *name.host == *host)
+        {
+            return Rc::clone(name);
+        }
+        // A script that makes up host names must not fill the memory.
+        if names.len() >= 256 {
+            names.clear();
+        }
+        let name = Rc::new(Name {
+            host: host.into(),
+            port,
+            answer: Mutex::new(None),
+        });
+        names.push(Rc::clone(&name));
+        name
+    }
+}
+
+impl Addresses {
+    fn new(all: Vec<SocketAddr>) -> Addresses {
+        Addresses {
+            all,
+            preferred: Cell::new(0),
+        }
+    }
+
+    /// All of them, the one that last worked first. The number names it to [`Self::prefer`].
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (usize, SocketAddr)> {
+        let preferred = self.preferred.get();
+        (0..self.all.len()).map(move |step| {
+            let at = (preferred + step) % self.all.len();
+            (at, self.all[at])
+        })
+    }
+
+    pub(super) fn prefer(&self, at: usize) {
+        self.preferred.set(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_worked_comes_first() {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let addresses = Addresses::new(vec![address(1), address(2), address(3)]);
+        let order = || -> Vec<u16> { addresses.in_order().map(|(_, a)| a.port()).collect() };
+        assert_eq!(order(), [1, 2, 3]);
+        addresses.prefer(1);
+        assert_eq!(order(), [2, 3, 1]);
+    }
+
+    #[test]
+    fn localhost_is_asked_once_and_names_without_address_are_none() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let resolver = Resolver::default();
+            let first = resolver.resolve("localhost", 1).await.unwrap();
+            let second = resolver.resolve("localhost", 1).await.unwrap();
+            assert!(Rc::ptr_eq(&first, &second));
+            // RFC 6761: `.invalid` never resolves.
+            assert!(resolver.resolve("nobody.invalid", 1).await.is_none());
+        });
+    }
+}

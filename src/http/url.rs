@@ -1,0 +1,473 @@
+//! Where a request goes: an origin and a path, checked and encoded once.
+//!
+//! A path is taken as it is written: it is appended to the base by plain concatenation, as
+//! Locust does, dot segments stay, and only what may not stand in a request line is
+//! percent-encoded. Names are never resolved here.
+
+use std::fmt;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+use hyper::http::uri::PathAndQuery;
+use rustls::pki_types::ServerName;
+use url::Position;
+
+/// Scheme, host and port. Clones share it.
+#[derive(Clone)]
+pub struct Origin {
+    shared: Rc<Parts>,
+}
+
+struct Parts {
+    is_tls: bool,
+    /// Without the brackets of an IPv6 address.
+    host: Box<str>,
+    port: u16,
+    host_header: HeaderValue,
+    server_name: ServerName<'static>,
+}
+
+/// What a user's `host` stands for: an origin, a path that goes before every relative one, and
+/// credentials.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// Scheme, host and port.
+    pub origin: Origin,
+    path: Rc<str>,
+    credentials: Option<(Rc<str>, Rc<str>)>,
+}
+
+/// An absolute URL of a request. Cloning it copies no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    origin: Origin,
+    path: PathAndQuery,
+}
+
+/// Why a text is no URL that we can ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UrlError {
+    /// `localhost:8080` instead of `http://localhost:8080`.
+    NoScheme(Box<str>),
+    /// A scheme other than http and https.
+    Scheme(Box<str>),
+    /// The parser of URLs refused it: the text and the reason.
+    Invalid(Box<str>, Box<str>),
+    /// A relative path without its slash.
+    NoSlash(Box<str>),
+    /// `user:password@` in the URL of a single request.
+    Credentials,
+    /// A `host` with a query or a fragment.
+    QueryInHost,
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UrlError::NoScheme(text) => {
+                write!(f, "`{text}` has no scheme (did you mean `http://{text}`?)")
+            }
+            UrlError::Scheme(scheme) => {
+                write!(f, "scheme `{scheme}` is not supported (use `http` or `https`)")
+            }
+            UrlError::Invalid(text, why) => write!(f, "`{text}` is not a URL: {why}"),
+            UrlError::NoSlash(path) => write!(
+                f,
+                "path `{path}` does not begin with a slash (did you mean `/{path}`?)"
+            ),
+            UrlError::Credentials => {
+                f.write_str("credentials in a request's URL are not used (pass `auth: [user, password]`)")
+            }
+            UrlError::QueryInHost => {
+                f.write_str("a host can't have a query or a fragment (put it into the request's path)")
+            }
+        }
+    }
+}
+
+impl std::error::Error for UrlError {}
+
+impl Origin {
+    fn from_parsed(parsed: &url::Url, text: &str) -> Result<Origin, UrlError> {
+        let is_tls = match parsed.scheme() {
+            "http" => false,
+            "https" => true,
+            other => return Err(UrlError::Scheme(other.into())),
+        };
+        let invalid = |why: &str| UrlError::Invalid(text.into(), why.into());
+        let host = parsed.host_str().ok_or_else(|| invalid("no host"))?;
+        let port = parsed
+            .port_or_known_default()
+            .ok_or_else(|| invalid("no port"))?;
+        let host_header = &parsed[Position::BeforeHost..Position::AfterPort];
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        Ok(Origin {
+            shared: Rc::new(Parts {
+                is_tls,
+                host: bare.into(),
+                port,
+                host_header: HeaderValue::from_str(host_header)
+                    .map_err(|_| invalid("the host can't be a header"))?,
+                server_name: ServerName::try_from(bare.to_owned())
+                    .map_err(|_| invalid("invalid domain name"))?,
+            }),
+        })
+    }
+
+    /// Whether it is https.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.shared.is_tls
+    }
+
+    /// The host's name or address, an IPv6 address without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.shared.host
+    }
+
+    /// The port, the scheme's own if none was written.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.shared.port
+    }
+
+    pub(super) fn host_header(&self) -> &HeaderValue {
+        &self.shared.host_header
+    }
+
+    pub(super) fn server_name(&self) -> &ServerName<'static> {
+        &self.shared.server_name
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Origin) -> bool {
+        let (a, b) = (&self.shared, &other.shared);
+        Rc::ptr_eq(a, b) || (a.is_tls == b.is_tls && a.port == b.port && a.host == b.host)
+    }
+}
+
+impl Eq for Origin {}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_tls() { "https://" } else { "http://" })?;
+        f.write_str(self.host_header().to_str().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Base {
+    /// Reads a `host` such as `http://user:pass@localhost:8080/api`.
+    ///
+    /// # Errors
+    /// When it is no http(s) URL; the text says what was probably meant.
+    pub fn parse(host: &str) -> Result<Base, UrlError> {
+        let parsed = parse(host)?;
+        if parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(UrlError::QueryInHost);
+        }
+        let credentials = (!parsed.username().is_empty()).then(|| {
+            (
+                decode_percent(parsed.username()).into(),
+                decode_percent(parsed.password().unwrap_or_default()).into(),
+            )
+        });
+        // The parser makes a slash of an empty path: then concatenation would double it.
+        let path = if parsed.path() == "/" && !host.ends_with('/') {
+            ""
+        } else {
+            parsed.path()
+        };
+        Ok(Base {
+            origin: Origin::from_parsed(&parsed, host)?,
+            path: path.into(),
+            credentials,
+        })
+    }
+
+    /// The credentials of `user:password@`, decoded.
+    #[must_use]
+    pub fn credentials(&self) -> Option<(&str, &str)> {
+        self.credentials.as_ref().map(|(user, password)| (&**user, &**password))
+    }
+
+    /// The URL of `path`, relative to this base or absolute, with `params` added to its query.
+    ///
+    /// Costs one allocation for a relative path that needs no encoding.
+    ///
+    /// # Errors
+    /// When an absolute URL is not valid, or a relative path lacks its slash.
+    pub fn url(&self, path: &str, params: &[(String, String)]) -> Result<Url, UrlError> {
+        if is_absolute(path) {
+            return absolute(path, params);
+        }
+        let mut target = Vec::with_capacity(self.path.len() + path.len() + 1);
+        // Between `http://host` and `?x` the slash of the root is understood.
+        if self.path.is_empty() && matches!(path.as_bytes().first(), None | Some(b'?' | b'#')) {
+            target.push(b'/');
+        }
+        target.extend_from_slice(self.path.as_bytes());
+        push_encoded(&mut target, path);
+        if target.first() != Some(&b'/') {
+            return Err(UrlError::NoSlash(path.into()));
+        }
+        push_params(&mut target, params);
+        Url::new(self.origin.clone(), target)
+    }
+}
+
+impl Url {
+    fn new(origin: Origin, target: Vec<u8>) -> Result<Url, UrlError> {
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(target))
+            .map_err(|error| UrlError::Invalid(origin.to_string().into(), error.to_string().into()))?;
+        Ok(Url { origin, path })
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Path and query as they stand in the request line.
+    #[must_use]
+    pub fn path(&self) -> &PathAndQuery {
+        &self.path
+    }
+
+    /// What a `Location` header of this URL's response points to (RFC 3986, section 5).
+    pub(super) fn join(&self, location: &[u8]) -> Result<Url, UrlError> {
+        let text = String::from_utf8_lossy(location);
+        let joined = self
+            .parsed()
+            .join(text.trim())
+            .map_err(|error| UrlError::Invalid(text.as_ref().into(), error.to_string().into()))?;
+        let origin = Origin::from_parsed(&joined, &text)?;
+        let origin = if origin == self.origin { self.origin.clone() } else { origin };
+        let mut target = Vec::new();
+        push_encoded(&mut target, &joined[Position::BeforePath..Position::AfterQuery]);
+        Url::new(origin, target)
+    }
+
+    /// The form that the cookie jar and redirects calculate with; parses, so not for every
+    /// request.
+    pub(super) fn parsed(&self) -> url::Url {
+        url::Url::parse(&self.to_string()).expect("an origin and a path are a URL")
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
+    }
+}
+
+fn is_absolute(path: &str) -> bool {
+    let starts = |scheme: &str| {
+        path.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    !path.starts_with('/') && (starts("http://") || starts("https://"))
+}
+
+fn absolute(text: &str, params: &[(String, String)]) -> Result<Url, UrlError> {
+    let after_scheme = text.find("://").map_or(0, |at| at + 3);
+    let authority_end = text[after_scheme..]
+        .find(['/', '?', '#', '\\'])
+        .map_or(text.len(), |at| after_scheme + at);
+    let parsed = parse(&text[..authority_end])?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(UrlError::Credentials);
+    }
+    let rest = &text[authority_end..];
+    let mut target = Vec::with_capacity(rest.len() + 1);
+    if !rest.starts_with('/') {
+        target.push(b'/');
+    }
+    push_encoded(&mut target, rest);
+    push_params(&mut target, params);
+    Url::new(Origin::from_parsed(&parsed, text)?, target)
+}
+
+fn parse(text: &str) -> Result<url::Url, UrlError> {
+    let Some((scheme, _)) = text.split_once("://") else {
+        return Err(UrlError::NoScheme(text.into()));
+    };
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return Err(UrlError::Scheme(scheme.into()));
+    }
+    url::Url::parse(text)
+        .map_err(|error| UrlError::Invalid(text.into(), error.to_string().into()))
+}
+
+/// Appends what may stand in a request line as it is, the rest percent-encoded, and stops at a
+/// fragment. A `%` stays: what is encoded already is not encoded twice.
+fn push_encoded(target: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    if bytes.iter().all(|&byte| is_plain(byte)) {
+        target.extend_from_slice(bytes);
+        return;
+    }
+    for &byte in bytes {
+        if byte == b'#' {
+            return;
+        }
+        push_byte(target, byte, is_plain(byte));
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(
+            byte,
+            b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        )
+}
+
+/// Adds parameters as an HTML form would (`application/x-www-form-urlencoded`).
+fn push_params(target: &mut Vec<u8>, params: &[(String, String)]) {
+    for (name, value) in params {
+        match target.iter().position(|&byte| byte == b'?') {
+            None => target.push(b'?'),
+            Some(_) if matches!(target.last(), Some(b'?' | b'&')) => {}
+            Some(_) => target.push(b'&'),
+        }
+        push_form(target, name);
+        target.push(b'=');
+        push_form(target, value);
+    }
+}
+
+fn push_form(target: &mut Vec<u8>, text: &str) {
+    for &byte in text.as_bytes() {
+        if byte == b' ' {
+            target.push(b'+');
+        } else {
+            let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_');
+            push_byte(target, byte, plain);
+        }
+    }
+}
+
+fn push_byte(target: &mut Vec<u8>, byte: u8, plain: bool) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    if plain {
+        target.push(byte);
+    } else {
+        target.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+}
+
+fn decode_percent(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = (byte == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(hex.unwrap_or(byte));
+        at += if hex.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn url(host: &str, path: &str) -> String {
+        Base::parse(host).unwrap().url(path, &[]).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_path_is_appended_as_it_is_written() {
+        assert_eq!(url("http://a:1", "/x?y=1&z"), "http://a:1/x?y=1&z");
+        assert_eq!(url("http://a:80/", "x"), "http://a/x");
+        assert_eq!(url("http://a/api", "/../x"), "http://a/api/../x");
+        assert_eq!(url("http://a/api", ""), "http://a/api");
+        assert_eq!(url("http://a/", "/x"), "http://a//x");
+        assert_eq!(url("http://a", "?q"), "http://a/?q");
+        assert_eq!(url("http://a", ""), "http://a/");
+        assert_eq!(url("http://[::1]:9", "/x"), "http://[::1]:9/x");
+        assert_eq!(url("http://a", "/x#part"), "http://a/x");
+    }
+
+    #[test]
+    fn absolute_urls_replace_the_base() {
+        assert_eq!(url("http://a/api", "https://B:8443/x/../y?z"), "https://b:8443/x/../y?z");
+        assert_eq!(url("http://a", "HTTP://b?z"), "http://b/?z");
+        let error = Base::parse("http://a").unwrap().url("http://u:p@b/", &[]);
+        assert_eq!(error, Err(UrlError::Credentials));
+    }
+
+    #[test]
+    fn what_may_not_be_sent_is_encoded_once() {
+        assert_eq!(url("http://a", "/ä b?c=\"é\"%20"), "http://a/%C3%A4%20b?c=%22%C3%A9%22%20");
+        assert_eq!(url("http://a", "/x\r\ny"), "http://a/x%0D%0Ay");
+    }
+
+    #[test]
+    fn params_join_the_query() {
+        let base = Base::parse("http://a").unwrap();
+        let params = [("q".to_owned(), "a b&c".to_owned()), ("ü".to_owned(), String::new())];
+        let with = |path| base.url(path, &params).unwrap().to_string();
+        assert_eq!(with("/x"), "http://a/x?q=a+b%26c&%C3%BC=");
+        assert_eq!(with("/x?y=1"), "http://a/x?y=1&q=a+b%26c&%C3%BC=");
+    }
+
+    #[test]
+    fn hosts_that_are_none_say_what_was_meant() {
+        let error = |host| Base::parse(host).unwrap_err().to_string();
+        assert_eq!(
+            error("localhost:8080"),
+            "`localhost:8080` has no scheme (did you mean `http://localhost:8080`?)"
+        );
+        assert_eq!(error("ftp://a"), "scheme `ftp` is not supported (use `http` or `https`)");
+        assert!(error("http://a:99999").contains("invalid port"));
+        assert_eq!(Base::parse("http://a/?x").unwrap_err(), UrlError::QueryInHost);
+        assert_eq!(
+            Base::parse("http://a").unwrap().url("x", &[]).unwrap_err().to_string(),
+            "path `x` does not begin with a slash (did you mean `/x`?)"
+        );
+    }
+
+    #[test]
+    fn credentials_leave_the_host() {
+        let base = Base::parse("http://us%40er:p%3Ass@a:8080/x").unwrap();
+        assert_eq!(base.credentials(), Some(("us@er", "p:ss")));
+        assert_eq!(base.origin.to_string(), "http://a:8080");
+        assert_eq!((base.origin.host(), base.origin.port()), ("a", 8080));
+    }
+
+    #[test]
+    fn locations_resolve_against_the_url() {
+        let from = Base::parse("http://a:1").unwrap().url("/x/y?z", &[]).unwrap();
+        let to = |location: &str| from.join(location.as_bytes()).unwrap().to_string();
+        assert_eq!(to("/b"), "http://a:1/b");
+        assert_eq!(to("../b?c"), "http://a:1/b?c");
+        assert_eq!(to("//h/b"), "http://h/b");
+        assert_eq!(to("https://h/ü#f"), "https://h/%C3%BC");
+        assert!(from.join(b"mailto:x").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_with_a_slash_can_be_sent(path in "/\\PC*", name in "\\PC*", value in "\\PC*") {
+            let base = Base::parse("http://a").unwrap();
+            let url = base.url(&path, &[(name, value)]).unwrap();
+            prop_assert!(url.path().as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+    }
+}
