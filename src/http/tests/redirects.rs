@@ -33,9 +33,14 @@ fn methods_and_bodies_change_as_locust_has_it() {
             (307, "POST /end", "data"),
             (308, "POST /end", "data"),
         ] {
-            let exchange = session.send(peer.post(&format!("/to/{status}"), "data")).await;
+            let exchange = session
+                .send(peer.post(&format!("/to/{status}"), "data"))
+                .await;
             let echo = body(&exchange);
-            assert!(echo.starts_with(line) && echo.ends_with(last), "{status}: {echo}");
+            assert!(
+                echo.starts_with(line) && echo.ends_with(last),
+                "{status}: {echo}"
+            );
             assert_eq!(exchange.redirects, 1);
             assert_eq!(exchange.received, 4 + echo.len() as u64);
             assert_eq!(exchange.sent, if last == "data" { 8 } else { 4 });
@@ -54,7 +59,10 @@ fn unfollowed_and_aimless_redirects_are_the_response() {
         let mut request = peer.get("/to/302");
         request.allow_redirects = false;
         let exchange = session.send(request).await;
-        assert_eq!(exchange.result.as_ref().unwrap().status(), StatusCode::FOUND);
+        assert_eq!(
+            exchange.result.as_ref().unwrap().status(),
+            StatusCode::FOUND
+        );
         assert_eq!((body(&exchange).as_str(), exchange.redirects), ("gone", 0));
         assert_eq!(body(&session.send(peer.get("/none")).await), "here");
     });
@@ -94,12 +102,16 @@ fn credentials_stay_at_the_origin_they_were_given_for() {
         session.set_header(AUTHORIZATION, HeaderValue::from_static("secret"));
         let mut request = first.get("/");
         request.method = Method::PUT;
-        request
-            .headers
-            .insert(HeaderName::from_static("x-kept"), HeaderValue::from_static("1"));
+        request.headers.insert(
+            HeaderName::from_static("x-kept"),
+            HeaderValue::from_static("1"),
+        );
         let echo = body(&session.send(request).await);
         assert!(echo.starts_with("PUT /there"));
-        assert!(echo.contains("x-kept: 1") && !echo.contains("authorization"), "{echo}");
+        assert!(
+            echo.contains("x-kept: 1") && !echo.contains("authorization"),
+            "{echo}"
+        );
         assert!(echo.contains(&format!("host: {}", other.address)));
     });
 }

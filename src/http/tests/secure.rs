@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, CertifiedIssuer, IsCa, BasicConstraints, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -54,7 +54,11 @@ async fn secure_peer(name: &str) -> SecurePeer {
             let (all, before) = counter.get();
             counter.set((all + 1, before + u32::from(resumed)));
             let mut read = Vec::new();
-            while stream.read_buf(&mut read).await.is_ok_and(|length| length > 0) {
+            while stream
+                .read_buf(&mut read)
+                .await
+                .is_ok_and(|length| length > 0)
+            {
                 if read.ends_with(b"\r\n\r\n") {
                     read.clear();
                     stream.write_all(ok("x").as_bytes()).await.unwrap();
@@ -93,7 +97,12 @@ fn an_own_authority_is_trusted_and_the_handshake_timed() {
         for number in 0..3 {
             let exchange = session.send(peer.get()).await;
             assert_eq!(body(&exchange), "x");
-            assert_eq!(exchange.phases.tls > 0, number == 0, "{:?}", exchange.phases);
+            assert_eq!(
+                exchange.phases.tls > 0,
+                number == 0,
+                "{:?}",
+                exchange.phases
+            );
             assert_adds_up(&exchange);
         }
         assert_eq!(peer.handshakes.get(), (1, 0));
@@ -156,6 +165,9 @@ fn a_server_without_tls_is_a_tls_error() {
         let base = Base::parse(&format!("https://{}", peer.address)).unwrap();
         let request = Request::new(Method::GET, base.url("/", &[]).unwrap());
         let exchange = session().send(request).await;
-        assert!(matches!(exchange.result, Err(Error::Tls(_))), "{exchange:?}");
+        assert!(
+            matches!(exchange.result, Err(Error::Tls(_))),
+            "{exchange:?}"
+        );
     });
 }
