@@ -3,8 +3,8 @@
 //! Owns when they are sent and how they are looked up by name; the rules are `cookie_store`'s.
 
 use cookie_store::{CookieStore, RawCookie};
-use hyper::header::{HeaderValue, SET_COOKIE};
 use hyper::HeaderMap;
+use hyper::header::{HeaderValue, SET_COOKIE};
 
 use super::url::Url;
 

@@ -30,7 +30,11 @@ pub(super) fn decode<'a>(
             if is_zlib(&body) {
                 read_all(ZlibDecoder::new(&*body), limit, "deflate data is damaged")?
             } else {
-                read_all(DeflateDecoder::new(&*body), limit, "deflate data is damaged")?
+                read_all(
+                    DeflateDecoder::new(&*body),
+                    limit,
+                    "deflate data is damaged",
+                )?
             }
         } else if is(encoding, "br") {
             let reader = brotli::Decompressor::new(&*body, 4096);
@@ -51,9 +55,7 @@ fn is(encoding: &str, name: &str) -> bool {
 /// RFC 1950, section 2.2: method 8, and the first two bytes are a multiple of 31.
 fn is_zlib(body: &[u8]) -> bool {
     match body {
-        [cmf, flg, ..] => {
-            cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31)
-        }
+        [cmf, flg, ..] => cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31),
         _ => false,
     }
 }
@@ -107,17 +109,32 @@ mod tests {
         bare.write_all(TEXT).unwrap();
         let two_members = Bytes::from([gzip(TEXT), gzip(TEXT)].concat());
         assert_eq!(decoded(&["gzip"], &gzip(TEXT)).unwrap(), TEXT);
-        assert_eq!(decoded(&["X-GZIP"], &two_members).unwrap(), [TEXT, TEXT].concat());
-        assert_eq!(decoded(&["deflate"], &zlib.finish().unwrap().into()).unwrap(), TEXT);
-        assert_eq!(decoded(&["deflate"], &bare.finish().unwrap().into()).unwrap(), TEXT);
+        assert_eq!(
+            decoded(&["X-GZIP"], &two_members).unwrap(),
+            [TEXT, TEXT].concat()
+        );
+        assert_eq!(
+            decoded(&["deflate"], &zlib.finish().unwrap().into()).unwrap(),
+            TEXT
+        );
+        assert_eq!(
+            decoded(&["deflate"], &bare.finish().unwrap().into()).unwrap(),
+            TEXT
+        );
         assert_eq!(decoded(&["br"], &brotli(TEXT)).unwrap(), TEXT);
-        assert_eq!(decoded(&["gzip", "br"], &brotli(&gzip(TEXT))).unwrap(), TEXT);
+        assert_eq!(
+            decoded(&["gzip", "br"], &brotli(&gzip(TEXT))).unwrap(),
+            TEXT
+        );
     }
 
     #[test]
     fn a_body_that_is_not_encoded_is_not_copied() {
         let body = Bytes::from_static(TEXT);
-        assert_eq!(decoded(&["identity"], &body).unwrap().as_ptr(), body.as_ptr());
+        assert_eq!(
+            decoded(&["identity"], &body).unwrap().as_ptr(),
+            body.as_ptr()
+        );
         assert_eq!(decoded(&["gzip"], &Bytes::new()).unwrap(), Bytes::new());
     }
 

@@ -248,7 +248,8 @@ mod tests {
 
     #[test]
     fn operating_system_errors_get_their_names() {
-        let from = |errno: Errno| Error::from_io(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        let from =
+            |errno: Errno| Error::from_io(&io::Error::from_raw_os_error(errno.raw_os_error()));
         assert_eq!(from(Errno::MFILE), Error::NoFileDescriptor);
         assert_eq!(from(Errno::NFILE), Error::NoFileDescriptor);
         assert_eq!(from(Errno::ADDRNOTAVAIL), Error::NoPort);

@@ -71,8 +71,7 @@ pub(super) fn head_length(
     }
     const AROUND_LINE: usize = "  HTTP/1.1\r\n".len();
     const AROUND_HEADER: usize = ": \r\n".len();
-    let mut length =
-        method.as_str().len() + url.path().as_str().len() + AROUND_LINE + "\r\n".len();
+    let mut length = method.as_str().len() + url.path().as_str().len() + AROUND_LINE + "\r\n".len();
     for (name, value) in headers {
         length += name.as_str().len() + value.len() + AROUND_HEADER;
     }
@@ -113,8 +112,9 @@ mod tests {
             ("user-agent", "session"),
             ("accept-encoding", "gzip, deflate, br"),
         ];
-        let expected: Vec<(String, String)> =
-            expected.map(|(name, value)| (name.into(), value.into())).into();
+        let expected: Vec<(String, String)> = expected
+            .map(|(name, value)| (name.into(), value.into()))
+            .into();
         assert_eq!(filled(&own, &session, false), expected);
     }
 
@@ -124,10 +124,19 @@ mod tests {
         let session = map(&[(COOKIE, "y")]);
         let names = |is_foreign| -> Vec<String> {
             let all = filled(&own, &session, is_foreign);
-            all.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+            all.into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect()
         };
-        assert_eq!(names(false)[..3], ["host=virtual", "authorization=x", "cookie=y"]);
+        assert_eq!(
+            names(false)[..3],
+            ["host=virtual", "authorization=x", "cookie=y"]
+        );
         assert_eq!(names(true)[0], "host=a:1");
-        assert!(!names(true).iter().any(|name| name.starts_with("auth") || name.starts_with("cook")));
+        assert!(
+            !names(true)
+                .iter()
+                .any(|name| name.starts_with("auth") || name.starts_with("cook"))
+        );
     }
 }

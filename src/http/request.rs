@@ -52,10 +52,9 @@ impl Request {
 /// sensitive.
 #[must_use]
 pub fn basic_auth(user: &str, password: &str) -> HeaderValue {
-    let encoded =
-        base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-    let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
-        .expect("base64 is visible ASCII");
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    let mut value =
+        HeaderValue::try_from(format!("Basic {encoded}")).expect("base64 is visible ASCII");
     value.set_sensitive(true);
     value
 }
@@ -67,7 +66,10 @@ mod tests {
     #[test]
     fn basic_auth_is_rfc_7617() {
         // The example of section 2, and the one of section 2.1 with UTF-8.
-        assert_eq!(basic_auth("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(
+            basic_auth("Aladdin", "open sesame"),
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        );
         assert_eq!(basic_auth("test", "123\u{a3}"), "Basic dGVzdDoxMjPCow==");
         assert!(basic_auth("a", "b").is_sensitive());
     }

@@ -42,7 +42,9 @@ impl Resolver {
     /// The addresses of `host`; `None` if it has none. Cancelling lets the next one ask.
     pub(super) async fn resolve(&self, host: &str, port: u16) -> Option<Rc<Addresses>> {
         if let Ok(address) = host.parse::<IpAddr>() {
-            return Some(Rc::new(Addresses::new(vec![SocketAddr::new(address, port)])));
+            return Some(Rc::new(Addresses::new(vec![SocketAddr::new(
+                address, port,
+            )])));
         }
         let name = self.name(host, port);
         let mut answer = name.answer.lock().await;
@@ -56,7 +58,11 @@ impl Resolver {
             Err(_) => Vec::new(),
         };
         let addresses = (!found.is_empty()).then(|| Rc::new(Addresses::new(found)));
-        let ttl = if addresses.is_some() { TTL } else { FAILURE_TTL };
+        let ttl = if addresses.is_some() {
+            TTL
+        } else {
+            FAILURE_TTL
+        };
         *answer = Some(Answer {
             until: now() + ttl,
             addresses: addresses.clone(),

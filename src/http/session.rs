@@ -311,7 +311,13 @@ impl Session {
         let mut map = self.client.take_map();
         let kept = self.kept.borrow();
         let session = kept.as_ref().map(|kept| &kept.headers);
-        headers::fill(&mut map, hop.url.origin(), hop.headers, session, hop.is_foreign);
+        headers::fill(
+            &mut map,
+            hop.url.origin(),
+            hop.headers,
+            session,
+            hop.is_foreign,
+        );
         if hop.uses_cookies
             && let Some(kept) = &*kept
             && !map.contains_key(hyper::header::COOKIE)
@@ -402,7 +408,9 @@ impl Session {
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         let kept = self.kept.borrow();
-        kept.as_ref().map(|kept| kept.headers.clone()).unwrap_or_default()
+        kept.as_ref()
+            .map(|kept| kept.headers.clone())
+            .unwrap_or_default()
     }
 
     /// Sets a cookie for the host of `url`, for all paths and until the session ends.
@@ -430,7 +438,9 @@ impl Session {
     #[must_use]
     pub fn cookies(&self) -> Vec<(String, String)> {
         let kept = self.kept.borrow();
-        let Some(kept) = &*kept else { return Vec::new() };
+        let Some(kept) = &*kept else {
+            return Vec::new();
+        };
         kept.jar
             .iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -69,19 +69,22 @@ impl fmt::Display for UrlError {
                 write!(f, "`{text}` has no scheme (did you mean `http://{text}`?)")
             }
             UrlError::Scheme(scheme) => {
-                write!(f, "scheme `{scheme}` is not supported (use `http` or `https`)")
+                write!(
+                    f,
+                    "scheme `{scheme}` is not supported (use `http` or `https`)"
+                )
             }
             UrlError::Invalid(text, why) => write!(f, "`{text}` is not a URL: {why}"),
             UrlError::NoSlash(path) => write!(
                 f,
                 "path `{path}` does not begin with a slash (did you mean `/{path}`?)"
             ),
-            UrlError::Credentials => {
-                f.write_str("credentials in a request's URL are not used (pass `auth: [user, password]`)")
-            }
-            UrlError::QueryInHost => {
-                f.write_str("a host can't have a query or a fragment (put it into the request's path)")
-            }
+            UrlError::Credentials => f.write_str(
+                "credentials in a request's URL are not used (pass `auth: [user, password]`)",
+            ),
+            UrlError::QueryInHost => f.write_str(
+                "a host can't have a query or a fragment (put it into the request's path)",
+            ),
         }
     }
 }
@@ -196,7 +199,9 @@ impl Base {
     /// The credentials of `user:password@`, decoded.
     #[must_use]
     pub fn credentials(&self) -> Option<(&str, &str)> {
-        self.credentials.as_ref().map(|(user, password)| (&**user, &**password))
+        self.credentials
+            .as_ref()
+            .map(|(user, password)| (&**user, &**password))
     }
 
     /// The URL of `path`, relative to this base or absolute, with `params` added to its query.
@@ -226,8 +231,9 @@ impl Base {
 
 impl Url {
     fn new(origin: Origin, target: Vec<u8>) -> Result<Url, UrlError> {
-        let path = PathAndQuery::from_maybe_shared(Bytes::from(target))
-            .map_err(|error| UrlError::Invalid(origin.to_string().into(), error.to_string().into()))?;
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|error| {
+            UrlError::Invalid(origin.to_string().into(), error.to_string().into())
+        })?;
         Ok(Url { origin, path })
     }
 
@@ -251,9 +257,16 @@ impl Url {
             .join(text.trim())
             .map_err(|error| UrlError::Invalid(text.as_ref().into(), error.to_string().into()))?;
         let origin = Origin::from_parsed(&joined, &text)?;
-        let origin = if origin == self.origin { self.origin.clone() } else { origin };
+        let origin = if origin == self.origin {
+            self.origin.clone()
+        } else {
+            origin
+        };
         let mut target = Vec::new();
-        push_encoded(&mut target, &joined[Position::BeforePath..Position::AfterQuery]);
+        push_encoded(
+            &mut target,
+            &joined[Position::BeforePath..Position::AfterQuery],
+        );
         Url::new(origin, target)
     }
 
@@ -304,8 +317,7 @@ fn parse(text: &str) -> Result<url::Url, UrlError> {
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return Err(UrlError::Scheme(scheme.into()));
     }
-    url::Url::parse(text)
-        .map_err(|error| UrlError::Invalid(text.into(), error.to_string().into()))
+    url::Url::parse(text).map_err(|error| UrlError::Invalid(text.into(), error.to_string().into()))
 }
 
 /// Appends what may stand in a request line as it is, the rest percent-encoded, and stops at a
@@ -362,7 +374,11 @@ fn push_byte(target: &mut Vec<u8>, byte: u8, plain: bool) {
     if plain {
         target.push(byte);
     } else {
-        target.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        target.extend_from_slice(&[
+            b'%',
+            HEX[usize::from(byte >> 4)],
+            HEX[usize::from(byte & 15)],
+        ]);
     }
 }
 
@@ -388,7 +404,11 @@ mod tests {
     use super::*;
 
     fn url(host: &str, path: &str) -> String {
-        Base::parse(host).unwrap().url(path, &[]).unwrap().to_string()
+        Base::parse(host)
+            .unwrap()
+            .url(path, &[])
+            .unwrap()
+            .to_string()
     }
 
     #[test]
@@ -406,7 +426,10 @@ mod tests {
 
     #[test]
     fn absolute_urls_replace_the_base() {
-        assert_eq!(url("http://a/api", "https://B:8443/x/../y?z"), "https://b:8443/x/../y?z");
+        assert_eq!(
+            url("http://a/api", "https://B:8443/x/../y?z"),
+            "https://b:8443/x/../y?z"
+        );
         assert_eq!(url("http://a", "HTTP://b?z"), "http://b/?z");
         let error = Base::parse("http://a").unwrap().url("http://u:p@b/", &[]);
         assert_eq!(error, Err(UrlError::Credentials));
@@ -414,14 +437,20 @@ mod tests {
 
     #[test]
     fn what_may_not_be_sent_is_encoded_once() {
-        assert_eq!(url("http://a", "/ä b?c=\"é\"%20"), "http://a/%C3%A4%20b?c=%22%C3%A9%22%20");
+        assert_eq!(
+            url("http://a", "/ä b?c=\"é\"%20"),
+            "http://a/%C3%A4%20b?c=%22%C3%A9%22%20"
+        );
         assert_eq!(url("http://a", "/x\r\ny"), "http://a/x%0D%0Ay");
     }
 
     #[test]
     fn params_join_the_query() {
         let base = Base::parse("http://a").unwrap();
-        let params = [("q".to_owned(), "a b&c".to_owned()), ("ü".to_owned(), String::new())];
+        let params = [
+            ("q".to_owned(), "a b&c".to_owned()),
+            ("ü".to_owned(), String::new()),
+        ];
         let with = |path| base.url(path, &params).unwrap().to_string();
         assert_eq!(with("/x"), "http://a/x?q=a+b%26c&%C3%BC=");
         assert_eq!(with("/x?y=1"), "http://a/x?y=1&q=a+b%26c&%C3%BC=");
@@ -434,11 +463,21 @@ mod tests {
             error("localhost:8080"),
             "`localhost:8080` has no scheme (did you mean `http://localhost:8080`?)"
         );
-        assert_eq!(error("ftp://a"), "scheme `ftp` is not supported (use `http` or `https`)");
-        assert!(error("http://a:99999").contains("invalid port"));
-        assert_eq!(Base::parse("http://a/?x").unwrap_err(), UrlError::QueryInHost);
         assert_eq!(
-            Base::parse("http://a").unwrap().url("x", &[]).unwrap_err().to_string(),
+            error("ftp://a"),
+            "scheme `ftp` is not supported (use `http` or `https`)"
+        );
+        assert!(error("http://a:99999").contains("invalid port"));
+        assert_eq!(
+            Base::parse("http://a/?x").unwrap_err(),
+            UrlError::QueryInHost
+        );
+        assert_eq!(
+            Base::parse("http://a")
+                .unwrap()
+                .url("x", &[])
+                .unwrap_err()
+                .to_string(),
             "path `x` does not begin with a slash (did you mean `/x`?)"
         );
     }
@@ -453,7 +492,10 @@ mod tests {
 
     #[test]
     fn locations_resolve_against_the_url() {
-        let from = Base::parse("http://a:1").unwrap().url("/x/y?z", &[]).unwrap();
+        let from = Base::parse("http://a:1")
+            .unwrap()
+            .url("/x/y?z", &[])
+            .unwrap();
         let to = |location: &str| from.join(location.as_bytes()).unwrap().to_string();
         assert_eq!(to("/b"), "http://a:1/b");
         assert_eq!(to("../b?c"), "http://a:1/b?c");
