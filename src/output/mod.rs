@@ -1,1 +1,108 @@
-//! output: not written yet.
+//! Summaries become tables, CSV files and a JSON document.
+//!
+//! Every output formats the same [`Summary`], so that they cannot disagree. Nothing is measured or
+//! added up here, no thread is started and no clock read; what an output may not do (end the run,
+//! print an error) is left to its caller.
+
+mod console;
+mod csv;
+mod json;
+mod numbers;
+mod table;
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::stats::Summary;
+
+pub use console::{Console, Tables};
+pub use csv::{Csv, HistoryRows};
+pub use json::Json;
+
+/// What is known of a run before it begins.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Katydid's own version.
+    pub version: String,
+    /// The script, as it was named.
+    pub script: String,
+    /// The target's base URL.
+    pub host: String,
+    /// What the run's random streams were seeded with.
+    pub seed: u64,
+    /// The run's epoch: all times of a summary count from here.
+    pub started_at: Timestamp,
+}
+
+impl Run {
+    /// The wall-clock time of a moment of the run, given in µs since its epoch.
+    pub(self) fn at(&self, us: u64) -> Timestamp {
+        let us = i64::try_from(us).unwrap_or(i64::MAX);
+        self.started_at
+            .checked_add(jiff::SignedDuration::from_micros(us))
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Somewhere summaries go.
+///
+/// An error means that this output is incomplete; the caller reports it and goes on calling, since
+/// an output tries again whatever it still can.
+pub trait Output {
+    /// Called once, before any summary.
+    ///
+    /// # Errors
+    /// What is missing or can't be written, e.g. a folder.
+    fn start(&mut self, run: &Run) -> Result<(), OutputError>;
+
+    /// Called about once a second with the result so far.
+    ///
+    /// # Errors
+    /// What can't be written, once per trouble: not again before a call succeeded.
+    fn tick(&mut self, summary: &Summary) -> Result<(), OutputError>;
+
+    /// Called once with the final result; everything is complete when it returns `Ok`.
+    ///
+    /// # Errors
+    /// What stayed incomplete, whether reported before or not.
+    fn finish(&mut self, summary: &Summary) -> Result<(), OutputError>;
+}
+
+/// Why an output is incomplete.
+#[derive(Debug)]
+pub enum OutputError {
+    /// A folder could not be made.
+    Folder(PathBuf, io::Error),
+    /// A file could not be written.
+    File(PathBuf, io::Error),
+    /// A stream (named) could not be written.
+    Stream(&'static str, io::Error),
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OutputError::Folder(path, error) => write!(
+                f,
+                "can't make the folder `{}`: {error}\nhint: give `--csv` a place where you may write",
+                path.display()
+            ),
+            OutputError::File(path, error) => {
+                write!(f, "can't write `{}`: {error}\nhint: ", path.display())?;
+                f.write_str(match error.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "free some space while the run goes on; what is missing is written then"
+                    }
+                    _ => "give `--csv` a place where you may write; the run goes on without it",
+                })
+            }
+            OutputError::Stream(name, error) => write!(f, "can't write to {name}: {error}"),
+        }
+    }
+}
+
+impl Error for OutputError {}

@@ -245,7 +245,7 @@ impl Collector {
         }
         requests.sort_by(|a, b| a.key.cmp(&b.key));
         groups.sort_by(|a, b| a.key.cmp(&b.key));
-        let total = SeriesKey::new(Kind::Http, "", TOTAL);
+        let total = SeriesKey::new(Kind::Total, "", TOTAL);
         Arc::new(Summary {
             now_us,
             elapsed_us,

@@ -18,23 +18,26 @@ pub enum Kind {
     Group,
     /// Requests of a protocol that the script measures itself, under the text it gave.
     Protocol(Arc<str>),
+    /// The sum of all requests: the kind of the summary's total, of no series.
+    Total,
 }
 
 impl Kind {
-    /// As in reports: `http`, `group`, or the protocol's own text.
+    /// As in reports: `http`, `group`, the protocol's own text, or `total`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Kind::Http => "http",
             Kind::Group => "group",
             Kind::Protocol(text) => text,
+            Kind::Total => "total",
         }
     }
 
     /// Whether samples of this kind make up the total.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        !matches!(self, Kind::Group)
+        matches!(self, Kind::Http | Kind::Protocol(_))
     }
 }
 
