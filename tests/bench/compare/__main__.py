@@ -14,6 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+# Before the modules beside this one are imported: it leaves nothing in the source tree.
+sys.dont_write_bytecode = True
+
 import load
 import machine
 import peers as peer_list
