@@ -1,0 +1,84 @@
+"""The measurements as tables.
+
+Owns how they are printed; what the columns mean is in tests/bench/README.md.
+"""
+
+
+def table(header, rows):
+    """Columns as wide as they need to be, the first to the left, the others to the right."""
+    lines = [header] + rows
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    text = []
+    for line in lines:
+        first = line[0].ljust(widths[0])
+        rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]
+        text.append("  ".join([first, *rest]).rstrip())
+    text.insert(1, "-" * len(text[0]))
+    return "\n".join(text)
+
+
+def ratio(value, reference):
+    return f"{value / reference:.2f}" if reference else "-"
+
+
+def load(connections, summaries, instructions):
+    """CPU, throughput, memory and instructions, the cheapest peer first."""
+    wrk = summaries.get("wrk")
+    instr_wrk = instructions.get("wrk")
+    rows = []
+    for name, peer in sorted(summaries.items(), key=lambda item: item[1]["best"]["total_us"]):
+        best, median = peer["best"], peer["median"]
+        instr = instructions.get(name)
+        rows.append(
+            [
+                name,
+                f"{best['user_us']:.2f}",
+                f"{best['system_us']:.2f}",
+                f"{best['total_us']:.2f}",
+                ratio(best["total_us"], wrk and wrk["best"]["total_us"]),
+                f"{median['user_us']:.2f}",
+                f"{median['system_us']:.2f}",
+                f"{median['total_us']:.2f}",
+                ratio(median["total_us"], wrk and wrk["median"]["total_us"]),
+                f"{instr:,.0f}" if instr else "-",
+                ratio(instr, instr_wrk) if instr else "-",
+                f"{peer['rps_best']:,.0f}",
+                f"{peer['peak_rss_bytes'] / 1e6:.1f}",
+                str(peer["rounds"]),
+            ]
+        )
+    header = [
+        f"{connections:,} connections", "user us", "sys us", "best us", "x wrk",
+        "user us", "sys us", "median us", "x wrk", "instr", "x wrk", "req/s", "peak MB", "rounds",
+    ]  # fmt: skip
+    text = table(header, rows)
+    katydid, locust = summaries.get("katydid"), summaries.get("locust")
+    if katydid and locust:
+        cheaper = locust["best"]["total_us"] / katydid["best"]["total_us"]
+        text += f"\nkatydid is {cheaper:.1f} x cheaper than Locust's FastHttpUser (best rounds)"
+    return text
+
+
+def sizes(result):
+    """Memory per user."""
+    rows = []
+    for kind, label in (("in_task", "in a task, with connection"), ("waiting", "waiting, without")):
+        for size in result[kind]:
+            rows.append(
+                [
+                    label,
+                    f"{size['users']:,}",
+                    f"{size['bytes'] / 1024:.2f}",
+                    f"{size['stop_s']:.2f}",
+                ]
+            )
+    return table(["katydid's users", "users", "KiB a user", "stopped in s"], rows)
+
+
+def starts(result):
+    """Start to first request."""
+    ordered = sorted(result.items(), key=lambda item: item[1]["best_ms"])
+    rows = [
+        [name, f"{times['best_ms']:.1f}", f"{times['median_ms']:.1f}"] for name, times in ordered
+    ]
+    return table(["start to first request", "best ms", "median ms"], rows)
