@@ -4,64 +4,15 @@
 //! end, so that they agree with the tables, and times are ms with µs precision. A file that can't
 //! be written costs nothing else: what is missing is tried again at the next tick.
 
+mod rows;
+
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use ::csv::{Terminator, Writer, WriterBuilder};
+use crate::stats::{Row, Summary};
 
-use crate::stats::{Distribution, Row, Summary};
-
-use super::numbers::{mean_ms, ms, share};
 use super::{Output, OutputError, Run};
-
-const QUANTILES: [&str; 11] = [
-    "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
-];
-
-const STATS: [&str; 11] = [
-    "Type",
-    "Name",
-    "Request Count",
-    "Failure Count",
-    "Median Response Time",
-    "Average Response Time",
-    "Min Response Time",
-    "Max Response Time",
-    "Average Content Size",
-    "Requests/s",
-    "Failures/s",
-];
-
-const HISTORY_BEFORE: [&str; 6] = [
-    "Timestamp",
-    "User Count",
-    "Type",
-    "Name",
-    "Requests/s",
-    "Failures/s",
-];
-
-const HISTORY_AFTER: [&str; 7] = [
-    "Total Request Count",
-    "Total Failure Count",
-    "Total Median Response Time",
-    "Total Average Response Time",
-    "Total Min Response Time",
-    "Total Max Response Time",
-    "Total Average Content Size",
-];
-
-const FAILURES: [&str; 6] = [
-    "Method",
-    "Name",
-    "Error",
-    "Occurrences",
-    "First Seen",
-    "Last Seen",
-];
-
-const EXCEPTIONS: [&str; 4] = ["Count", "Message", "Traceback", "Nodes"];
 
 /// History that could not be written yet is kept up to this many bytes.
 const MAX_PENDING: usize = 64 << 20;
@@ -133,9 +84,9 @@ impl Csv {
         }
         let mut result = self.flush_history();
         let tables = [
-            ("_stats.csv", stats(summary)),
-            ("_failures.csv", failures(&run, summary)),
-            ("_exceptions.csv", exceptions(summary)),
+            ("_stats.csv", rows::stats(summary)),
+            ("_failures.csv", rows::failures(&run, summary)),
+            ("_exceptions.csv", rows::exceptions(summary)),
         ];
         for (suffix, content) in tables {
             let path = self.path(suffix);
@@ -146,27 +97,11 @@ impl Csv {
     }
 
     fn add_history(&mut self, run: &Run, summary: &Summary) {
-        let at = run.at(summary.now_us).as_second().to_string();
-        let users = summary.users.running.to_string();
         let named: &[Row] = match self.rows {
             HistoryRows::Total => &[],
             HistoryRows::All => &summary.requests,
         };
-        let content = table(|out| {
-            for row in named.iter().chain([&summary.total]) {
-                let mut cells = vec![at.clone(), users.clone()];
-                cells.extend(named_cells(row));
-                cells.push(format!("{:.6}", row.current_rps));
-                cells.push(format!("{:.6}", row.current_failures_per_s));
-                cells.extend(quantiles(&row.current));
-                cells.push(row.requests.to_string());
-                cells.push(row.failures.to_string());
-                cells.extend(times(&row.response));
-                cells.push(content_size(row));
-                out.write_record(cells)?;
-            }
-            Ok(())
-        });
+        let content = rows::history(run, summary, named);
         if self.pending.len() + content.len() <= MAX_PENDING {
             self.pending.extend_from_slice(&content);
         } else {
@@ -223,14 +158,7 @@ impl Output for Csv {
             fs::create_dir_all(folder)
                 .map_err(|error| OutputError::Folder(folder.to_owned(), error))?;
         }
-        self.pending = table(|out| {
-            out.write_record(
-                HISTORY_BEFORE
-                    .iter()
-                    .chain(&QUANTILES)
-                    .chain(&HISTORY_AFTER),
-            )
-        });
+        self.pending = rows::history_titles();
         let result = self.flush_history();
         self.report(result)
     }
@@ -243,92 +171,6 @@ impl Output for Csv {
     fn finish(&mut self, summary: &Summary) -> Result<(), OutputError> {
         self.write(summary)
     }
-}
-
-fn stats(summary: &Summary) -> Vec<u8> {
-    table(|out| {
-        out.write_record(STATS.iter().chain(&QUANTILES))?;
-        for row in summary.requests.iter().chain([&summary.total]) {
-            let mut cells = named_cells(row).to_vec();
-            cells.push(row.requests.to_string());
-            cells.push(row.failures.to_string());
-            cells.extend(times(&row.response));
-            cells.push(content_size(row));
-            cells.push(format!("{:.6}", row.rps));
-            cells.push(format!("{:.6}", row.failures_per_s));
-            cells.extend(quantiles(&row.response));
-            out.write_record(cells)?;
-        }
-        Ok(())
-    })
-}
-
-fn failures(run: &Run, summary: &Summary) -> Vec<u8> {
-    let time = |us| format!("{:.0}", run.at(us));
-    table(|out| {
-        out.write_record(FAILURES)?;
-        for row in &summary.errors {
-            let (count, first, last) =
-                (row.count.to_string(), time(row.first_us), time(row.last_us));
-            out.write_record([&row.method, &row.name, &row.error, &*count, &*first, &*last])?;
-        }
-        Ok(())
-    })
-}
-
-fn exceptions(summary: &Summary) -> Vec<u8> {
-    table(|out| {
-        out.write_record(EXCEPTIONS)?;
-        for row in &summary.exceptions {
-            out.write_record([
-                &*row.count.to_string(),
-                &row.message,
-                &row.location,
-                "local",
-            ])?;
-        }
-        Ok(())
-    })
-}
-
-fn named_cells(row: &Row) -> [String; 2] {
-    [row.key.method.to_string(), row.key.name.to_string()]
-}
-
-/// Median, average, minimum, maximum.
-fn times(of: &Distribution) -> [String; 4] {
-    [
-        ms(of.p50_us()),
-        mean_ms(of.mean_us),
-        ms(of.min_us),
-        ms(of.max_us),
-    ]
-    .map(|ms| ms.to_string())
-}
-
-fn quantiles(of: &Distribution) -> [String; 11] {
-    of.quantiles_us.map(|us| {
-        if of.count == 0 {
-            "N/A".to_owned()
-        } else {
-            ms(us).to_string()
-        }
-    })
-}
-
-fn content_size(row: &Row) -> String {
-    let size = share(row.received, row.requests);
-    ((size * 1e3).round() / 1e3).to_string()
-}
-
-/// The rows that `fill` writes, as bytes.
-fn table(fill: impl FnOnce(&mut Writer<Vec<u8>>) -> ::csv::Result<()>) -> Vec<u8> {
-    let mut out = WriterBuilder::new()
-        .terminator(Terminator::CRLF)
-        .flexible(true)
-        .from_writer(Vec::new());
-    fill(&mut out).expect("writing to memory does not fail");
-    out.into_inner().expect("writing to memory does not fail")
 }
 
 /// Writes a file beside it and renames, so that a reader sees the old or the new, never a half.
@@ -347,4 +189,184 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 fn cut(file: &mut File, length: u64) -> io::Result<()> {
     file.set_len(length)?;
     file.seek(io::SeekFrom::Start(length)).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::output::fixture;
+
+    const FILES: [&str; 4] = ["_stats", "_stats_history", "_failures", "_exceptions"];
+
+    fn read(folder: &TempDir, prefix: &str) -> [String; 4] {
+        FILES.map(|name| {
+            let path = folder.path().join(format!("{prefix}{name}.csv"));
+            fs::read_to_string(path).expect("the file is there")
+        })
+    }
+
+    fn written(rows: HistoryRows) -> [String; 4] {
+        let folder = TempDir::new().expect("a folder");
+        let mut csv = Csv::new(folder.path().join("new/folder/run"), rows);
+        csv.start(&fixture::run()).expect("written");
+        csv.tick(&fixture::shop().summary(5_000_000))
+            .expect("written");
+        csv.finish(&fixture::final_shop()).expect("written");
+        let left: Vec<_> = fs::read_dir(folder.path().join("new/folder"))
+            .expect("made")
+            .collect();
+        assert_eq!(left.len(), 4, "nothing but the four files: {left:?}");
+        read(&folder, "new/folder/run")
+    }
+
+    #[test]
+    fn the_files_have_locusts_columns() {
+        let percentiles = "50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%";
+        let columns = [
+            format!(
+                "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,\
+                 Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s,\
+                 {percentiles}"
+            ),
+            format!(
+                "Timestamp,User Count,Type,Name,Requests/s,Failures/s,{percentiles},\
+                 Total Request Count,Total Failure Count,Total Median Response Time,\
+                 Total Average Response Time,Total Min Response Time,Total Max Response Time,\
+                 Total Average Content Size"
+            ),
+            "Method,Name,Error,Occurrences,First Seen,Last Seen".to_owned(),
+            "Count,Message,Traceback,Nodes".to_owned(),
+        ];
+        for (file, columns) in written(HistoryRows::Total).iter().zip(columns) {
+            assert_eq!(file.split("\r\n").next(), Some(&*columns));
+            assert!(file.ends_with("\r\n"));
+            assert_eq!(file.matches('\n').count(), file.matches("\r\n").count());
+        }
+    }
+
+    #[test]
+    fn the_files_of_a_run() {
+        let [stats, history, failures, exceptions] = written(HistoryRows::Total);
+        insta::assert_snapshot!(stats.replace("\r\n", "\n"), @r"
+        Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%
+        GET,/coupons,1000,0,0.199,0.2,0.15,0.249,512,100.000000,0.000000,0.199,0.215,0.224,0.229,0.239,0.244,0.247,0.248,0.249,0.249,0.249
+        POST,/coupons/1/issue,250,50,12.855,15.422,12.345,262.745,64,25.000000,5.000000,12.855,13.015,13.103,13.159,13.255,13.311,13.335,162.815,262.745,262.745,262.745
+        ,Aggregated,1250,50,0.212,3.263,0.15,262.745,422.4,125.000000,5.000000,0.212,0.232,0.243,12.351,12.855,13.111,13.255,13.311,262.745,262.745,262.745
+        ");
+        insta::assert_snapshot!(history.replace("\r\n", "\n"), @r"
+        Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%,Total Request Count,Total Failure Count,Total Median Response Time,Total Average Response Time,Total Min Response Time,Total Max Response Time,Total Average Content Size
+        1767323050,10,,Aggregated,125.000000,0.000000,0.212,0.232,0.243,0.249,12.599,12.719,12.799,12.823,262.745,262.745,262.745,1250,50,0.212,3.263,0.15,262.745,422.4
+        1767323055,0,,Aggregated,125.000000,5.000000,0.212,0.232,0.243,0.249,12.847,13.103,13.247,13.303,13.343,262.745,262.745,1250,50,0.212,3.263,0.15,262.745,422.4
+        ");
+        insta::assert_snapshot!(failures.replace("\r\n", "\n"), @r#"
+        Method,Name,Error,Occurrences,First Seen,Last Seen
+        POST,/coupons/1/issue,"409 Conflict: ""sold out"", 0 left",50,2026-01-02T03:04:13Z,2026-01-02T03:04:14Z
+        "#);
+        insta::assert_snapshot!(exceptions.replace("\r\n", "\n"), @r"
+        Count,Message,Traceback,Nodes
+        1,index out of bounds,scripts/hello.rhai:12:5,local
+        ");
+    }
+
+    #[test]
+    fn the_full_history_has_every_name_at_every_tick() {
+        let [_, history, ..] = written(HistoryRows::All);
+        let named = history
+            .lines()
+            .filter(|line| line.contains(",GET,/coupons,"))
+            .count();
+        assert_eq!((history.lines().count(), named), (1 + 2 * 3, 2));
+    }
+
+    #[test]
+    fn without_a_request_percentiles_are_not_available() {
+        let folder = TempDir::new().expect("a folder");
+        let mut csv = Csv::new(folder.path().join("run"), HistoryRows::Total);
+        csv.start(&fixture::run()).expect("written");
+        csv.finish(&fixture::nothing()).expect("written");
+        let [stats, ..] = read(&folder, "run");
+        assert_eq!(
+            stats.lines().nth(1),
+            Some(
+                ",Aggregated,0,0,0,0,0,0,0,0.000000,0.000000,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A"
+            )
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_once_and_costs_only_what_it_hits() {
+        let folder = TempDir::new().expect("a folder");
+        let full = |name: &str| symlink("/dev/full", folder.path().join(name)).expect("a link");
+        full("run_stats_history.csv");
+        full("run_failures.csv.tmp");
+        let mut csv = Csv::new(folder.path().join("run"), HistoryRows::Total);
+
+        let error = csv
+            .start(&fixture::run())
+            .expect_err("the disk is full")
+            .to_string();
+        assert!(
+            error.contains("run_stats_history.csv`: No space left on device"),
+            "{error}"
+        );
+        assert!(error.contains("\nhint: free some space"), "{error}");
+        csv.tick(&fixture::shop().summary(5_000_000))
+            .expect("reported before");
+        assert!(csv.finish(&fixture::final_shop()).is_err());
+
+        let whole = written(HistoryRows::Total);
+        let stats = fs::read_to_string(folder.path().join("run_stats.csv")).expect("written");
+        assert_eq!(stats, whole[0]);
+        assert!(folder.path().join("run_exceptions.csv").exists());
+    }
+
+    #[test]
+    fn when_there_is_space_again_what_was_missing_is_written() {
+        let folder = TempDir::new().expect("a folder");
+        let history = folder.path().join("run_stats_history.csv");
+        fs::create_dir(&history).expect("something in the way");
+        let mut csv = Csv::new(folder.path().join("run"), HistoryRows::Total);
+        assert!(csv.start(&fixture::run()).is_err());
+        csv.tick(&fixture::shop().summary(5_000_000))
+            .expect("reported before");
+        fs::remove_dir(&history).expect("out of the way");
+        csv.finish(&fixture::final_shop()).expect("written");
+
+        assert_eq!(read(&folder, "run"), written(HistoryRows::Total));
+    }
+
+    #[test]
+    fn a_half_row_is_cut_off() {
+        let folder = TempDir::new().expect("a folder");
+        let mut csv = Csv::new(folder.path().join("run"), HistoryRows::Total);
+        csv.start(&fixture::run()).expect("written");
+        csv.history
+            .as_mut()
+            .expect("open")
+            .write_all(b"half a r")
+            .expect("written");
+        csv.is_torn = true;
+        csv.tick(&fixture::shop().summary(5_000_000))
+            .expect("written");
+        csv.finish(&fixture::final_shop()).expect("written");
+
+        assert_eq!(read(&folder, "run"), written(HistoryRows::Total));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let mut csv = Csv::new("/dev/null/x/run", HistoryRows::Total);
+        let error = csv
+            .start(&fixture::run())
+            .expect_err("no folder")
+            .to_string();
+        assert!(
+            error.starts_with("can't make the folder `/dev/null/x`: "),
+            "{error}"
+        );
+    }
 }
