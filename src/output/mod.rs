@@ -97,7 +97,7 @@ impl fmt::Display for OutputError {
                 write!(f, "can't write `{}`: {error}\nhint: ", path.display())?;
                 f.write_str(match error.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        "free some space while the run goes on; what is missing is written then"
+                        "free some space: what is missing is written when there is room, until the run ends"
                     }
                     _ => "give `--csv` a place where you may write; the run goes on without it",
                 })

@@ -72,6 +72,16 @@ impl Csv {
         name.into()
     }
 
+    fn make_folder(&self) -> Result<(), OutputError> {
+        // Of a file's path, since the prefix may be a folder's alone (`results/`).
+        let path = self.path("_stats.csv");
+        match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder)
+                .map_err(|error| OutputError::Folder(folder.to_owned(), error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes everything that the summary has, each file whatever became of the others; the
     /// trouble of the first that failed.
     fn write(&mut self, summary: &Summary) -> Result<(), OutputError> {
@@ -150,16 +160,9 @@ impl Csv {
 impl Output for Csv {
     fn start(&mut self, run: &Run) -> Result<(), OutputError> {
         self.run = Some(run.clone());
-        if let Some(folder) = self
-            .prefix
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            fs::create_dir_all(folder)
-                .map_err(|error| OutputError::Folder(folder.to_owned(), error))?;
-        }
+        let made = self.make_folder();
         self.pending = rows::history_titles();
-        let result = self.flush_history();
+        let result = made.and(self.flush_history());
         self.report(result)
     }
 
@@ -368,5 +371,16 @@ mod tests {
             error.starts_with("can't make the folder `/dev/null/x`: "),
             "{error}"
         );
+        csv.tick(&fixture::nothing()).expect("reported before");
+        assert!(csv.finish(&fixture::nothing()).is_err());
+    }
+
+    #[test]
+    fn a_prefix_may_be_a_folder() {
+        let folder = TempDir::new().expect("a folder");
+        let mut csv = Csv::new(folder.path().join("results/"), HistoryRows::Total);
+        csv.start(&fixture::run()).expect("written");
+        csv.finish(&fixture::final_shop()).expect("written");
+        assert!(folder.path().join("results/_stats.csv").exists());
     }
 }
