@@ -255,3 +255,142 @@ impl Distribution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::output::fixture;
+
+    fn document(summary: &Summary) -> Value {
+        let mut text = Vec::new();
+        let mut json = Json::new(&mut text);
+        json.start(&fixture::run()).expect("memory");
+        json.tick(summary).expect("memory");
+        json.finish(summary).expect("memory");
+        assert_eq!(
+            text.iter().filter(|byte| **byte == b'\n').count(),
+            1,
+            "one line"
+        );
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
+    fn validator() -> jsonschema::Validator {
+        let schema = include_str!("../../docs/summary.schema.json");
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        jsonschema::meta::validate(&schema).expect("a valid schema");
+        jsonschema::options()
+            .should_validate_formats(true)
+            .build(&schema)
+            .expect("a schema")
+    }
+
+    #[test]
+    fn documents_are_as_the_schema_says() {
+        let validator = validator();
+        for summary in [
+            fixture::final_shop(),
+            fixture::troubled(),
+            fixture::nothing(),
+        ] {
+            let document = document(&summary);
+            let errors: Vec<String> = validator
+                .iter_errors(&document)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(errors.is_empty(), "{errors:#?}");
+        }
+    }
+
+    #[test]
+    fn the_schema_refuses_what_is_missing_null_or_unknown() {
+        let validator = validator();
+        let good = document(&fixture::final_shop());
+        let changes: [fn(&mut Value); 5] = [
+            |d| d["schema"] = 2.into(),
+            |d| d["total"]["service_time_ms"]["p99"] = Value::Null,
+            |d| d["requests"][0]["more"] = 1.into(),
+            |d| {
+                drop(
+                    d["generator"]
+                        .as_object_mut()
+                        .expect("an object")
+                        .remove("cpu_s"),
+                )
+            },
+            |d| d["started_at"] = "yesterday".into(),
+        ];
+        for change in changes {
+            let mut bad = good.clone();
+            change(&mut bad);
+            assert!(!validator.is_valid(&bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_milliseconds_with_microseconds() {
+        let document = document(&fixture::final_shop());
+        insta::assert_snapshot!(serde_json::to_string_pretty(&document["total"]).expect("JSON"), @r#"
+        {
+          "bytes": 528000,
+          "failures": 50,
+          "kind": "total",
+          "method": "",
+          "name": "Aggregated",
+          "requests": 1250,
+          "response_time_ms": {
+            "avg": 3.263,
+            "max": 262.745,
+            "min": 0.15,
+            "p50": 0.212,
+            "p66": 0.232,
+            "p75": 0.243,
+            "p80": 12.351,
+            "p90": 12.855,
+            "p95": 13.111,
+            "p98": 13.255,
+            "p99": 13.311,
+            "p99_9": 262.745,
+            "p99_99": 262.745
+          },
+          "rps": 125.0,
+          "service_time_ms": {
+            "avg": 2.728,
+            "max": 13.341,
+            "min": 0.15,
+            "p50": 0.212,
+            "p66": 0.232,
+            "p75": 0.243,
+            "p80": 0.249,
+            "p90": 12.847,
+            "p95": 13.095,
+            "p98": 13.247,
+            "p99": 13.295,
+            "p99_9": 13.341,
+            "p99_99": 13.341
+          }
+        }
+        "#);
+        let mut rest = document.clone();
+        for rows in ["requests", "groups", "total"] {
+            rest[rows] = Value::Null;
+        }
+        insta::assert_snapshot!(rest.to_string(), @r#"{"duration_s":10.0,"errors":[{"count":50,"error":"409 Conflict: \"sold out\", 0 left","method":"POST","name":"/coupons/1/issue"}],"exceptions":[{"count":1,"location":"scripts/hello.rhai:12:5","message":"index out of bounds"}],"generations":[{"at_s":0.0,"hash":"0f1e2d","n":1}],"generator":{"cpu_s":1.234567,"loop_lag_ms":{"max":0.068,"p50":0.064,"p99":0.068},"max_rss_bytes":12345678},"groups":null,"host":"http://127.0.0.1:8080","in_flight_at_stop":3,"iterations":{"dropped":0,"finished":1000,"interrupted":0,"missed":2,"started":1000},"requests":null,"schema":1,"script":"scripts/hello.rhai","seed":42,"started_at":"2026-01-02T03:04:05.000Z","total":null,"users":{"asked":10,"peak":10},"version":"0.1.0"}"#);
+    }
+
+    #[test]
+    fn the_total_is_the_sum_of_the_requests() {
+        let document = document(&fixture::final_shop());
+        let rows = document["requests"].as_array().expect("an array");
+        for figure in ["requests", "failures", "bytes"] {
+            let sum: u64 = rows
+                .iter()
+                .map(|row| row[figure].as_u64().expect("a count"))
+                .sum();
+            assert_eq!(document["total"][figure], sum, "{figure}");
+        }
+        assert_eq!(document["groups"][0]["name"], "checkout");
+    }
+}

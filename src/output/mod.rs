@@ -6,6 +6,8 @@
 
 mod console;
 mod csv;
+#[cfg(test)]
+mod fixture;
 mod json;
 mod numbers;
 mod table;
@@ -40,7 +42,7 @@ pub struct Run {
 
 impl Run {
     /// The wall-clock time of a moment of the run, given in µs since its epoch.
-    pub(self) fn at(&self, us: u64) -> Timestamp {
+    fn at(&self, us: u64) -> Timestamp {
         let us = i64::try_from(us).unwrap_or(i64::MAX);
         self.started_at
             .checked_add(jiff::SignedDuration::from_micros(us))
@@ -95,7 +97,7 @@ impl fmt::Display for OutputError {
                 write!(f, "can't write `{}`: {error}\nhint: ", path.display())?;
                 f.write_str(match error.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        "free some space while the run goes on; what is missing is written then"
+                        "free some space: what is missing is written when there is room, until the run ends"
                     }
                     _ => "give `--csv` a place where you may write; the run goes on without it",
                 })

@@ -224,7 +224,9 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         lines.push(rest[..cut].trim_end().to_owned());
         rest = rest[cut..].trim_start();
     }
-    lines.push(rest.to_owned());
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(rest.to_owned());
+    }
     lines
 }
 

@@ -144,3 +144,141 @@ impl SeriesStats {
         self.window.merge(&other.window);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::stats::SeriesId;
+
+    const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 1.0];
+
+    fn sample(end_s: u64, outcome: Outcome, service_us: u64, late_us: u64) -> Sample {
+        let start_us = (end_s * 1_000_000).saturating_sub(service_us);
+        Sample::new(SeriesId::new(0), 1, outcome, start_us)
+            .service_us(service_us)
+            .late_us(late_us)
+            .bytes(10, service_us * 3)
+    }
+
+    fn of(samples: &[Sample]) -> SeriesStats {
+        let mut stats = SeriesStats::default();
+        for sample in samples {
+            stats.record(sample);
+        }
+        stats
+    }
+
+    fn everything(stats: &SeriesStats) -> impl PartialEq + std::fmt::Debug + use<> {
+        let times = [&stats.successes, &stats.failures].map(|latencies| {
+            [&latencies.service, latencies.response()].map(|dist| {
+                (
+                    dist.count,
+                    dist.min_us,
+                    dist.max_us,
+                    dist.sum_us,
+                    dist.quantiles_us(&QUANTILES),
+                )
+            })
+        });
+        let windows: Vec<_> = (0..40)
+            .map(|now| stats.window.completed(now).0)
+            .map(|slot| {
+                (
+                    slot.requests,
+                    slot.failures,
+                    slot.response.quantiles_us(&QUANTILES),
+                )
+            })
+            .collect();
+        (times, stats.sent, stats.received, stats.clipped, windows)
+    }
+
+    fn samples() -> impl Strategy<Value = Vec<Sample>> {
+        let outcome = prop_oneof![Just(Outcome::Success), Just(Outcome::Failure)];
+        let late = prop_oneof![3 => Just(0_u64), 1 => 0..5_000_000_000_u64];
+        prop::collection::vec(
+            (0_u64..30, outcome, 0_u64..100_000, late).prop_map(|(s, o, t, l)| sample(s, o, t, l)),
+            0..40,
+        )
+    }
+
+    #[test]
+    fn merging_is_associative_commutative_and_the_same_as_recording() {
+        proptest!(ProptestConfig::with_cases(48), |(a in samples(), b in samples(), c in samples())| {
+            let (x, y, z) = (of(&a), of(&b), of(&c));
+            let mut left = x.clone();
+            left.merge(&y);
+            left.merge(&z);
+            let mut right = z;
+            right.merge(&y);
+            let mut outer = x;
+            outer.merge(&right);
+            let mut sorted = [a, b, c].concat();
+            sorted.sort_by_key(Sample::end_us);
+            prop_assert_eq!(everything(&left), everything(&outer));
+            prop_assert_eq!(everything(&left), everything(&of(&sorted)));
+        });
+    }
+
+    #[test]
+    fn response_times_have_a_histogram_only_once_one_differs() {
+        let mut stats = of(&[
+            sample(1, Outcome::Success, 200, 0),
+            sample(2, Outcome::Success, 300, 0),
+        ]);
+        assert!(stats.successes.differing.is_none());
+        assert_eq!(stats.successes.response().count, 2);
+
+        stats.record(&sample(3, Outcome::Success, 100, 5_000));
+        stats.record(&sample(3, Outcome::Failure, 7, 0));
+
+        let response = stats.successes.response();
+        assert_eq!(
+            (response.count, response.min_us, response.max_us),
+            (3, 200, 5_100)
+        );
+        assert_eq!(stats.successes.service.max_us, 300);
+        assert!(stats.failures.differing.is_none());
+        assert_eq!((stats.requests(), stats.failures.service.count), (4, 1));
+    }
+
+    #[test]
+    fn missed_slots_enter_response_times_and_nothing_else() {
+        let mut stats = of(&[sample(1, Outcome::Success, 200, 0)]);
+        let slots = |count| Slots {
+            series: SeriesId::new(0),
+            outcome: Outcome::Success,
+            longest_us: 1_000_000,
+            period_us: 100_000,
+            count,
+        };
+        stats.slots(&slots(3));
+        stats.slots(&slots(0));
+
+        let response = stats.successes.response();
+        assert_eq!((response.count, response.max_us), (4, 1_000_000));
+        assert_eq!(response.sum_us, 200 + 1_000_000 + 900_000 + 800_000);
+        assert_eq!(stats.requests(), 1);
+        assert_eq!(stats.window.completed(2).0.requests, 1);
+    }
+
+    #[test]
+    fn a_stall_of_millions_of_slots_is_recorded_in_even_steps() {
+        let mut stats = SeriesStats::default();
+        stats.slots(&Slots {
+            series: SeriesId::new(0),
+            outcome: Outcome::Failure,
+            longest_us: 60_000_000,
+            period_us: 1,
+            count: 60_000_000,
+        });
+
+        let response = stats.failures.response();
+        assert_eq!(response.count, 60_000_000);
+        let [p50, p90, _, max] = response.quantiles_us(&QUANTILES);
+        let is_near = |us: u64, exact: u64| us.abs_diff(exact) * 500 < exact;
+        assert!(is_near(p50, 30_000_000) && is_near(p90, 54_000_000) && is_near(max, 60_000_000));
+    }
+}

@@ -262,3 +262,134 @@ impl Hasher for Mix {
         self.0 = product ^ (product >> 32);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALL: [f64; 11] = [
+        0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0,
+    ];
+
+    fn of(values: &[u64]) -> Dist {
+        let mut dist = Dist::default();
+        for value in values {
+            dist.record(*value);
+        }
+        dist
+    }
+
+    fn everything(dist: &Dist) -> impl PartialEq + std::fmt::Debug + use<> {
+        let Dist {
+            count,
+            min_us,
+            max_us,
+            sum_us,
+            clipped,
+            ..
+        } = *dist;
+        (
+            count,
+            min_us,
+            max_us,
+            sum_us,
+            clipped,
+            dist.sorted(),
+            dist.quantiles_us(&ALL),
+        )
+    }
+
+    /// Few and many distinct values, small and large, some above an hour.
+    fn values() -> impl Strategy<Value = Vec<u64>> {
+        prop_oneof![
+            prop::collection::vec(0_u64..3_000, 0..200),
+            prop::collection::vec((0_u32..34).prop_flat_map(|bits| 0..(1_u64 << bits)), 0..300),
+            prop::collection::vec(0_u64..40_000_000, 2_500..4_000),
+        ]
+    }
+
+    #[test]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the definition of a rank"
+    )]
+    fn quantiles_are_within_a_thousandth_of_a_sorted_list() {
+        proptest!(ProptestConfig::with_cases(64), |(values in values())| {
+            let values: Vec<u64> = values.into_iter().filter(|us| *us <= LONGEST_US).collect();
+            let found = of(&values).quantiles_us(&ALL);
+            let mut sorted = values;
+            sorted.sort_unstable();
+            for (q, found) in ALL.iter().zip(found) {
+                let rank = ((q * sorted.len() as f64).ceil() as usize).max(1);
+                let exact = sorted.get(rank - 1).copied().unwrap_or(0);
+                prop_assert!(found >= exact, "{q}: {found} < {exact}");
+                prop_assert!(found as f64 <= exact as f64 * 1.001, "{q}: {found} >> {exact}");
+            }
+        });
+    }
+
+    #[test]
+    fn merging_is_associative_commutative_and_the_same_as_recording() {
+        proptest!(ProptestConfig::with_cases(48), |(a in values(), b in values(), c in values())| {
+            let (x, y, z) = (of(&a), of(&b), of(&c));
+            let mut left = x.clone();
+            left.merge(&y);
+            left.merge(&z);
+            let mut right = y.clone();
+            right.merge(&z);
+            right.merge(&x);
+            let whole = of(&[a, b, c].concat());
+            prop_assert_eq!(everything(&left), everything(&right));
+            prop_assert_eq!(everything(&left), everything(&whole));
+        });
+    }
+
+    #[test]
+    fn many_distinct_values_move_to_a_histogram_unchanged() {
+        let values: Vec<u64> = (0..MAX_SPARSE as u64).collect();
+        let mut dist = of(&values);
+        assert!(matches!(dist.buckets, Buckets::Sparse(_)));
+        let before = dist.sorted();
+        dist.record(5_000);
+        assert!(matches!(dist.buckets, Buckets::Dense(_)));
+        let after = dist.sorted();
+
+        assert_eq!(after[..before.len()], before);
+        assert_eq!(after.last(), Some(&(5_000 >> 2 << 2, 1)));
+        assert_eq!(dist.count, MAX_SPARSE as u64 + 1);
+    }
+
+    #[test]
+    fn what_is_above_an_hour_is_counted_and_stays_exact_in_the_maximum() {
+        let dist = of(&[1, 2, LONGEST_US, LONGEST_US + 1, 8_000_000_000]);
+        assert_eq!(dist.clipped, 2);
+        assert_eq!(dist.max_us, 8_000_000_000);
+        assert_eq!(dist.sum_us, 3 + 2 * LONGEST_US + 1 + 8_000_000_000);
+        assert_eq!(dist.quantiles_us(&[0.2, 1.0]), [1, 8_000_000_000]);
+    }
+
+    #[test]
+    fn nothing_is_all_zeros_and_huge_counts_do_not_overflow() {
+        assert_eq!(Dist::default().quantiles_us(&ALL), [0; 11]);
+        assert!(Dist::default().mean_us().abs() < f64::EPSILON);
+
+        let many = 1_000_000_000_000_000;
+        for dense in [false, true] {
+            let mut dist = Dist::default();
+            dist.record_n(100, many);
+            dist.record_n(1_000_000_000, many);
+            if dense {
+                dist.buckets.become_dense();
+            }
+            let twice = dist.clone();
+            dist.merge(&twice);
+            assert_eq!(dist.count, 4 * many);
+            assert_eq!(dist.sum_us, u64::MAX, "saturates");
+            assert_eq!(dist.quantiles_us(&[0.5, 0.51]), [100, 1_000_000_000]);
+        }
+    }
+}

@@ -14,6 +14,8 @@
 //! intended start; they differ only where a user's own overrun delayed the start.
 
 mod collector;
+#[cfg(test)]
+mod conservation;
 mod cumulative;
 mod dist;
 mod exceptions;
@@ -25,7 +27,7 @@ mod summary;
 mod tally;
 mod window;
 
-pub use collector::Collector;
+pub use collector::{Collector, LAG_LIMIT_US};
 pub use history::{History, Mark, Marked, Second};
 pub use recorder::{Batch, Iterations, Limits, Recorder};
 pub use sample::{Outcome, Sample, Slots};

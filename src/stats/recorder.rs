@@ -319,3 +319,80 @@ impl Recorder {
         self.batch.lags_us.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorder(samples: usize) -> Recorder {
+        Recorder::new(
+            7,
+            Limits {
+                samples,
+                ..Limits::default()
+            },
+        )
+    }
+
+    #[test]
+    fn a_batch_carries_what_was_recorded_since_the_last_and_buffers_go_round() {
+        let mut recorder = recorder(4);
+        let a = recorder.series(&Kind::Http, "GET", "/a");
+        recorder.record(Sample::new(a, 1, Outcome::Success, 5));
+        recorder.error(a, 9, "boom");
+        recorder.exception("thrown", "a.rhai:1:2");
+        recorder.lag(3);
+        recorder.iteration_started();
+
+        let mut first = recorder.take(None);
+        assert_eq!(
+            (
+                first.samples.len(),
+                first.lags_us.len(),
+                first.defined.len()
+            ),
+            (1, 1, 1)
+        );
+        assert_eq!((first.errors.len(), first.exceptions.len()), (1, 1));
+        assert_eq!((first.iterations.started, first.thread), (1, 7));
+        first.clear();
+        assert!(first.is_empty());
+        let buffer = first.samples.as_ptr();
+
+        assert!(recorder.take(Some(first)).is_empty());
+        let b = recorder.series(&Kind::Http, "GET", "/b");
+        recorder.record(Sample::new(b, 1, Outcome::Success, 5));
+        let third = recorder.take(None);
+        assert_eq!(third.defined, [SeriesKey::new(Kind::Http, "GET", "/b")]);
+        assert_eq!(
+            third.samples.as_ptr(),
+            buffer,
+            "the spare's buffer is used again"
+        );
+    }
+
+    #[test]
+    fn a_full_batch_that_nobody_takes_is_folded_and_the_buffer_does_not_grow() {
+        let mut recorder = recorder(4);
+        let a = recorder.series(&Kind::Http, "GET", "/a");
+        for n in 0..4 {
+            assert!(!recorder.is_full());
+            recorder.record(Sample::new(a, 1, Outcome::Failure, n * 1_000_000).service_us(n));
+        }
+        assert!(recorder.is_full());
+        recorder.record(Sample::new(a, 1, Outcome::Success, 9_000_000).service_us(9));
+        assert!(!recorder.is_full());
+        for _ in 0..5 {
+            recorder.lag(1);
+            recorder.response_only(a, Outcome::Success, 50);
+        }
+
+        let batch = recorder.take(None);
+        let folded = batch.folded.as_deref().expect("it was folded");
+        assert_eq!(folded.samples + batch.samples.len() as u64, 5);
+        assert_eq!(folded.lag.count + batch.lags_us.len() as u64, 5);
+        assert_eq!(folded.series[&a].failures.service.count, 4);
+        assert_eq!(folded.seconds[&3], (1, 1));
+        assert_eq!(batch.samples.capacity(), 4);
+    }
+}

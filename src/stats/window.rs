@@ -95,3 +95,89 @@ impl Window {
 fn place(second: u64) -> usize {
     usize::try_from(second % SLOTS as u64).expect("less than the ring's length")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(ends_s: &[u64]) -> Window {
+        let mut window = Window::default();
+        for second in ends_s {
+            window.record(
+                second * 1_000_000 + 999_999,
+                Outcome::Success,
+                1_000 + second,
+            );
+        }
+        window
+    }
+
+    fn requests(window: &Window, now: u64) -> (u64, u64) {
+        let (sum, seconds) = window.completed(now);
+        assert_eq!(sum.requests, sum.response.count);
+        (sum.requests, seconds)
+    }
+
+    #[test]
+    fn the_window_is_the_last_ten_completed_seconds() {
+        let window = of(&[0, 0, 1, 5, 9, 10]);
+        assert_eq!(requests(&window, 0), (0, 0));
+        assert_eq!(requests(&window, 1), (2, 1));
+        assert_eq!(requests(&window, 10), (5, 10));
+        assert_eq!(requests(&window, 11), (4, 10));
+        assert_eq!(requests(&window, 12), (3, 10));
+        assert_eq!(
+            requests(&window, 21),
+            (0, 10),
+            "falls to zero when nothing completes"
+        );
+        assert_eq!(requests(&window, 1_000_000), (0, 10));
+    }
+
+    #[test]
+    fn a_late_sample_counts_in_its_own_second_and_a_very_late_one_is_forgotten() {
+        let window = of(&[20, 9, 8, 50, 39, 38]);
+        assert_eq!(requests(&window, 51), (1, 10));
+        assert_eq!(requests(&window, 49), (1, 10), "second 39");
+        assert_eq!(
+            requests(&window, 48),
+            (1, 10),
+            "38 has left the ring, 39 not"
+        );
+    }
+
+    #[test]
+    fn failures_are_counted_among_the_requests() {
+        let mut window = of(&[3]);
+        window.record(3_500_000, Outcome::Failure, 7);
+        let (sum, _) = window.completed(4);
+        assert_eq!((sum.requests, sum.failures, sum.response.min_us), (2, 1, 7));
+    }
+
+    #[test]
+    fn merging_forgets_the_same_in_any_order() {
+        let parts = [
+            of(&[1, 2, 3]),
+            of(&[12, 13]),
+            of(&[40, 35]),
+            of(&[30, 29, 28]),
+            of(&[]),
+        ];
+        let merged = |order: [usize; 5]| {
+            let mut sum = Window::default();
+            for part in order {
+                sum.merge(&parts[part]);
+            }
+            (30..45).map(|now| requests(&sum, now)).collect::<Vec<_>>()
+        };
+        let expected = merged([0, 1, 2, 3, 4]);
+        // Seconds 28 to 37 and 29 to 38, of which 28 has left the ring; 31 to 40.
+        assert_eq!(
+            [expected[8], expected[9], expected[11]],
+            [(3, 10), (3, 10), (2, 10)]
+        );
+        for order in [[4, 3, 2, 1, 0], [2, 0, 3, 4, 1], [3, 2, 1, 0, 4]] {
+            assert_eq!(merged(order), expected);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! What is printed when a run has ended: tables, errors, exceptions, and what must be said of them.
+//!
+//! The tables' columns are `tables`'; where the text goes is the console's.
+
+use crate::stats::{Caveats, Iterations, LAG_LIMIT_US, Summary};
+
+use super::super::numbers::ms_cell;
+use super::super::table::wrap;
+use super::tables::{Rates, main_table, percentile_table};
+
+/// Everything that is printed at the end.
+pub(super) fn report(summary: &Summary, width: usize) -> String {
+    let mut text = main_table(summary, Rates::Total).render(width) + "\n";
+    if summary.total.requests > 0 || summary.groups.iter().any(|group| group.requests > 0) {
+        text.push_str("Response time percentiles (ms)\n");
+        text.push_str(&percentile_table(summary).render(width));
+        text.push('\n');
+    }
+    let errors = summary.errors.iter().map(|row| {
+        let name = format!("{} {}", row.method, row.name);
+        (row.count, format!("{}: {}", name.trim_start(), row.error))
+    });
+    list(&mut text, "Error report", "Error", errors, width);
+    let exceptions = summary
+        .exceptions
+        .iter()
+        .map(|row| (row.count, format!("{}: {}", row.location, row.message)));
+    list(&mut text, "Exceptions", "Exception", exceptions, width);
+    for note in notes(summary) {
+        for line in wrap(&note, width) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// A titled list of texts with their counts; nothing if there are none.
+fn list(
+    text: &mut String,
+    title: &str,
+    what: &str,
+    rows: impl Iterator<Item = (u64, String)>,
+    width: usize,
+) {
+    const COUNT: usize = 18;
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let room = width - COUNT - 1;
+    let dashes = "-".repeat(room.min(100));
+    text.push_str(&format!(
+        "{title}\n{:<COUNT$} {what}\n{:-<COUNT$}|{dashes}\n",
+        "# occurrences", ""
+    ));
+    for (count, row) in rows {
+        let mut count = count.to_string();
+        for line in wrap(&row, room) {
+            text.push_str(format!("{count:<COUNT$} {line}").trim_end());
+            text.push('\n');
+            count.clear();
+        }
+    }
+    text.push('\n');
+}
+
+/// Lines under the tables: iterations, and what must be said of the figures above.
+fn notes(summary: &Summary) -> Vec<String> {
+    let Iterations {
+        started,
+        finished,
+        interrupted,
+        missed,
+        dropped,
+    } = summary.iterations;
+    let mut notes = vec![format!(
+        "Iterations: {started} started, {finished} finished, {interrupted} interrupted, {missed} missed"
+    )];
+    if dropped > 0 {
+        notes[0].push_str(&format!(", {dropped} dropped"));
+    }
+    if summary.in_flight > 0 {
+        notes.push(format!(
+            "In flight at stop: {} requests, in no row above",
+            summary.in_flight
+        ));
+    }
+    let Caveats {
+        clipped,
+        folded,
+        stale_retries,
+        too_many_names,
+        too_many_texts,
+    } = summary.caveats;
+    if stale_retries > 0 {
+        notes.push(format!(
+            "Sent again because a kept-alive connection had closed: {stale_retries}"
+        ));
+    }
+    let lag = &summary.generator.lag;
+    if lag.p99_us() > LAG_LIMIT_US {
+        notes.push(format!(
+            "warning: the load generator was late by {} ms (p99; at most {} ms): times may be its own \
+             rather than the target's; give it more cores or fewer users",
+            ms_cell(lag.p99_us()),
+            ms_cell(lag.max_us)
+        ));
+    }
+    if too_many_names {
+        notes.push(
+            "warning: too many names, the later ones share a row; give requests whose URLs carry ids a \
+             `name:`"
+                .to_owned(),
+        );
+    }
+    if too_many_texts {
+        notes.push("warning: too many different errors, the later ones share a row".to_owned());
+    }
+    if clipped > 0 {
+        notes.push(format!(
+            "warning: {clipped} numbers above an hour or 4 GiB were cut"
+        ));
+    }
+    if folded > 0 {
+        notes.push(format!(
+            "warning: {folded} samples were summed up early because the control thread was busy; no \
+             total is affected, current percentiles may be"
+        ));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+    use crate::output::fixture;
+
+    #[test]
+    fn the_final_tables_at_120_columns() {
+        insta::assert_snapshot!(report(&fixture::final_shop(), 120), @r#"
+        Type     Name              # reqs      # fails | Avg ms  Min ms  Max ms  Med ms |   req/s  failures/s
+        --------|----------------|-------|-------------|-------|-------|-------|--------|--------|-----------
+        GET      /coupons            1000     0(0.00%) |  0.200   0.150   0.249   0.199 |  100.00        0.00
+        POST     /coupons/1/issue     250   50(20.00%) |   15.4    12.3     263    12.9 |   25.00        5.00
+                   service                             |   12.8    12.3    13.3    12.8 |
+        --------|----------------|-------|-------------|-------|-------|-------|--------|--------|-----------
+                 Aggregated          1250    50(4.00%) |   3.26   0.150     263   0.212 |  125.00        5.00
+                   service                             |   2.73   0.150    13.3   0.212 |
+        --------|----------------|-------|-------------|-------|-------|-------|--------|--------|-----------
+        group    checkout             250   50(20.00%) |   13.1    12.6    13.6    13.1 |   25.00        5.00
+
+        Response time percentiles (ms)
+        Type     Name                  50%    66%    75%    80%    90%    95%    98%    99%  99.9% 99.99%   100% # reqs
+        --------|----------------|--------|------|------|------|------|------|------|------|------|------|------|------
+        GET      /coupons            0.199  0.215  0.224  0.229  0.239  0.244  0.247  0.248  0.249  0.249  0.249   1000
+        POST     /coupons/1/issue     12.9   13.0   13.1   13.2   13.3   13.3   13.3    163    263    263    263    250
+                   service            12.8   13.0   13.1   13.1   13.2   13.3   13.3   13.3   13.3   13.3   13.3
+        --------|----------------|--------|------|------|------|------|------|------|------|------|------|------|------
+                 Aggregated          0.212  0.232  0.243   12.4   12.9   13.1   13.3   13.3    263    263    263   1250
+                   service           0.212  0.232  0.243  0.249   12.8   13.1   13.2   13.3   13.3   13.3   13.3
+        --------|----------------|--------|------|------|------|------|------|------|------|------|------|------|------
+        group    checkout             13.1   13.3   13.4   13.4   13.5   13.6   13.6   13.6   13.6   13.6   13.6    250
+
+        Error report
+        # occurrences      Error
+        ------------------|----------------------------------------------------------------------------------------------------
+        50                 POST /coupons/1/issue: 409 Conflict: "sold out", 0 left
+
+        Exceptions
+        # occurrences      Exception
+        ------------------|----------------------------------------------------------------------------------------------------
+        1                  scripts/hello.rhai:12:5: index out of bounds
+
+        Iterations: 1000 started, 1000 finished, 0 interrupted, 2 missed
+        In flight at stop: 3 requests, in no row above
+        "#);
+    }
+
+    #[test]
+    fn narrow_terminals_lose_columns() {
+        insta::assert_snapshot!(report(&fixture::final_shop(), 80), @r#"
+        Type     Name              # reqs      # fails | Avg ms  Med ms |   req/s
+        --------|----------------|-------|-------------|-------|--------|--------
+        GET      /coupons            1000     0(0.00%) |  0.200   0.199 |  100.00
+        POST     /coupons/1/issue     250   50(20.00%) |   15.4    12.9 |   25.00
+                   service                             |   12.8    12.8 |
+        --------|----------------|-------|-------------|-------|--------|--------
+                 Aggregated          1250    50(4.00%) |   3.26   0.212 |  125.00
+                   service                             |   2.73   0.212 |
+        --------|----------------|-------|-------------|-------|--------|--------
+        group    checkout             250   50(20.00%) |   13.1    13.1 |   25.00
+
+        Response time percentiles (ms)
+        Type     Name                  50%    90%    95%    99%  99.9%   100% # reqs
+        --------|----------------|--------|------|------|------|------|------|------
+        GET      /coupons            0.199  0.239  0.244  0.248  0.249  0.249   1000
+        POST     /coupons/1/issue     12.9   13.3   13.3    163    263    263    250
+                   service            12.8   13.2   13.3   13.3   13.3   13.3
+        --------|----------------|--------|------|------|------|------|------|------
+                 Aggregated          0.212   12.9   13.1   13.3    263    263   1250
+                   service           0.212   12.8   13.1   13.3   13.3   13.3
+        --------|----------------|--------|------|------|------|------|------|------
+        group    checkout             13.1   13.5   13.6   13.6   13.6   13.6    250
+
+        Error report
+        # occurrences      Error
+        ------------------|-------------------------------------------------------------
+        50                 POST /coupons/1/issue: 409 Conflict: "sold out", 0 left
+
+        Exceptions
+        # occurrences      Exception
+        ------------------|-------------------------------------------------------------
+        1                  scripts/hello.rhai:12:5: index out of bounds
+
+        Iterations: 1000 started, 1000 finished, 0 interrupted, 2 missed
+        In flight at stop: 3 requests, in no row above
+        "#);
+        insta::assert_snapshot!(report(&fixture::final_shop(), 60), @r#"
+        Type     Name              # reqs      # fails | Med ms
+        --------|----------------|-------|-------------|--------
+        GET      /coupons            1000     0(0.00%) |  0.199
+        POST     /coupons/1/issue     250   50(20.00%) |   12.9
+                   service                             |   12.8
+        --------|----------------|-------|-------------|--------
+                 Aggregated          1250    50(4.00%) |  0.212
+                   service                             |  0.212
+        --------|----------------|-------|-------------|--------
+        group    checkout             250   50(20.00%) |   13.1
+
+        Response time percentiles (ms)
+        Type     Name                  50%    95%    99%   100%
+        --------|----------------|--------|------|------|------
+        GET      /coupons            0.199  0.244  0.248  0.249
+        POST     /coupons/1/issue     12.9   13.3    163    263
+                   service            12.8   13.3   13.3   13.3
+        --------|----------------|--------|------|------|------
+                 Aggregated          0.212   13.1   13.3    263
+                   service           0.212   13.1   13.3   13.3
+        --------|----------------|--------|------|------|------
+        group    checkout             13.1   13.6   13.6   13.6
+
+        Error report
+        # occurrences      Error
+        ------------------|-----------------------------------------
+        50                 POST /coupons/1/issue: 409 Conflict:
+                           "sold out", 0 left
+
+        Exceptions
+        # occurrences      Exception
+        ------------------|-----------------------------------------
+        1                  scripts/hello.rhai:12:5: index out of
+                           bounds
+
+        Iterations: 1000 started, 1000 finished, 0 interrupted, 2
+        missed
+        In flight at stop: 3 requests, in no row above
+        "#);
+    }
+
+    #[test]
+    fn everything_there_is_to_warn_of() {
+        insta::assert_snapshot!(report(&fixture::troubled(), 80), @r"
+        Type     Name                     # reqs                       # fails | Med ms
+        --------|----------|--------------------|------------------------------|--------
+                 (other na… 18446744073709551615 18446744073709551615(100.00%) |   1000
+                   service                                                     |  0.007
+        PROPPAT… /a/very/l… 18446744073709551615 18446744073709551615(100.00%) |   1000
+                   service                                                     |  0.007
+        GET      /x         18446744073709551615 18446744073709551615(100.00%) |   1000
+                   service                                                     |  0.007
+        GET      /优惠券/…  18446744073709551615 18446744073709551615(100.00%) |   1000
+                   service                                                     |  0.007
+        --------|----------|--------------------|------------------------------|--------
+                 Aggregated 18446744073709551615 18446744073709551615(100.00%) |   1000
+                   service                                                     |  0.007
+
+        Response time percentiles (ms)
+        Type     Name                   50%     95%     99%    100%               # reqs
+        --------|-----------------|--------|-------|-------|-------|--------------------
+                 (other names)         1000 3600810 3600810 4295967 18446744073709551615
+                   service            0.007 3600810 3600810 4294967
+        PROPPAT… /a/very/long/pat…     1000 3600810 3600810 4295967 18446744073709551615
+                   service            0.007 3600810 3600810 4294967
+        GET      /x                    1000 3600810 3600810 4295967 18446744073709551615
+                   service            0.007 3600810 3600810 4294967
+        GET      /优惠券/领取/第…      1000 3600810 3600810 4295967 18446744073709551615
+                   service            0.007 3600810 3600810 4294967
+        --------|-----------------|--------|-------|-------|-------|--------------------
+                 Aggregated            1000 3600810 3600810 4295967 18446744073709551615
+                   service            0.007 3600810 3600810 4294967
+
+        Error report
+        # occurrences      Error
+        ------------------|-------------------------------------------------------------
+        1                  (other names): (other errors)
+        1                  PROPPATCH!
+                           /a/very/long/path/that/no/narrow/terminal/has/room/for:
+                           (other errors)
+        1                  GET /x: (other errors)
+        1                  GET /优惠券/领取/第一批/每人限领一张: 0: the server closed
+                           the connection while it sent the body; the server closed the
+                           connection while it sent the body; the server closed the
+                           connection while it sent the body;
+
+        Exceptions
+        # occurrences      Exception
+        ------------------|-------------------------------------------------------------
+        3                  scripts/a.rhai:1:1: (other errors)
+        1                  scripts/a.rhai:1:1: thrown 0
+
+        Iterations: 0 started, 0 finished, 0 interrupted, 0 missed, 1 dropped
+        Sent again because a kept-alive connection had closed: 1
+        warning: the load generator was late by 12.0 ms (p99; at most 12.0 ms): times
+        may be its own rather than the target's; give it more cores or fewer users
+        warning: too many names, the later ones share a row; give requests whose URLs
+        carry ids a `name:`
+        warning: too many different errors, the later ones share a row
+        warning: 12 numbers above an hour or 4 GiB were cut
+        warning: 8 samples were summed up early because the control thread was busy; no
+        total is affected, current percentiles may be
+        ");
+    }
+
+    #[test]
+    fn a_run_without_a_request() {
+        insta::assert_snapshot!(report(&fixture::nothing(), 80), @r"
+        Type     Name        # reqs      # fails | Avg ms  Max ms  Med ms |   req/s
+        --------|----------|-------|-------------|-------|-------|--------|--------
+                 Aggregated       0     0(0.00%) |      0       0       0 |    0.00
+
+        Iterations: 0 started, 0 finished, 0 interrupted, 0 missed
+        ");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for summary in [
+            fixture::final_shop(),
+            fixture::troubled(),
+            fixture::nothing(),
+        ] {
+            for width in [60, 61, 72, 80, 99, 132, 200] {
+                let text = report(&summary, width);
+                let wide: Vec<_> = text.lines().filter(|line| line.width() > width).collect();
+                assert!(wide.is_empty(), "wider than {width}: {wide:#?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The columns and rows of the four files, as bytes.
+//!
+//! Locust's columns in Locust's order; where the bytes go is decided elsewhere.
+
+use ::csv::{Terminator, Writer, WriterBuilder};
+
+use crate::stats::{Distribution, Row, Summary};
+
+use super::super::Run;
+use super::super::numbers::{mean_ms, ms, share};
+
+const QUANTILES: [&str; 11] = [
+    "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
+];
+
+const STATS: [&str; 11] = [
+    "Type",
+    "Name",
+    "Request Count",
+    "Failure Count",
+    "Median Response Time",
+    "Average Response Time",
+    "Min Response Time",
+    "Max Response Time",
+    "Average Content Size",
+    "Requests/s",
+    "Failures/s",
+];
+
+const HISTORY_BEFORE: [&str; 6] = [
+    "Timestamp",
+    "User Count",
+    "Type",
+    "Name",
+    "Requests/s",
+    "Failures/s",
+];
+
+const HISTORY_AFTER: [&str; 7] = [
+    "Total Request Count",
+    "Total Failure Count",
+    "Total Median Response Time",
+    "Total Average Response Time",
+    "Total Min Response Time",
+    "Total Max Response Time",
+    "Total Average Content Size",
+];
+
+const FAILURES: [&str; 6] = [
+    "Method",
+    "Name",
+    "Error",
+    "Occurrences",
+    "First Seen",
+    "Last Seen",
+];
+
+const EXCEPTIONS: [&str; 4] = ["Count", "Message", "Traceback", "Nodes"];
+
+/// The history's first line.
+pub(super) fn history_titles() -> Vec<u8> {
+    table(|out| {
+        out.write_record(
+            HISTORY_BEFORE
+                .iter()
+                .chain(&QUANTILES)
+                .chain(&HISTORY_AFTER),
+        )
+    })
+}
+
+/// The history's lines of one moment: those names, and the total.
+pub(super) fn history(run: &Run, summary: &Summary, named: &[Row]) -> Vec<u8> {
+    let at = run.at(summary.now_us).as_second().to_string();
+    let users = summary.users.running.to_string();
+    table(|out| {
+        for row in named.iter().chain([&summary.total]) {
+            let mut cells = vec![at.clone(), users.clone()];
+            cells.extend(named_cells(row));
+            cells.push(format!("{:.6}", row.current_rps));
+            cells.push(format!("{:.6}", row.current_failures_per_s));
+            cells.extend(quantiles(&row.current));
+            cells.push(row.requests.to_string());
+            cells.push(row.failures.to_string());
+            cells.extend(times(&row.response));
+            cells.push(content_size(row));
+            out.write_record(cells)?;
+        }
+        Ok(())
+    })
+}
+
+/// One line a name, and the total.
+pub(super) fn stats(summary: &Summary) -> Vec<u8> {
+    table(|out| {
+        out.write_record(STATS.iter().chain(&QUANTILES))?;
+        for row in summary.requests.iter().chain([&summary.total]) {
+            let mut cells = named_cells(row).to_vec();
+            cells.push(row.requests.to_string());
+            cells.push(row.failures.to_string());
+            cells.extend(times(&row.response));
+            cells.push(content_size(row));
+            cells.push(format!("{:.6}", row.rps));
+            cells.push(format!("{:.6}", row.failures_per_s));
+            cells.extend(quantiles(&row.response));
+            out.write_record(cells)?;
+        }
+        Ok(())
+    })
+}
+
+/// One line a failure text.
+pub(super) fn failures(run: &Run, summary: &Summary) -> Vec<u8> {
+    let time = |us| format!("{:.0}", run.at(us));
+    table(|out| {
+        out.write_record(FAILURES)?;
+        for row in &summary.errors {
+            let (count, first, last) =
+                (row.count.to_string(), time(row.first_us), time(row.last_us));
+            out.write_record([&row.method, &row.name, &row.error, &*count, &*first, &*last])?;
+        }
+        Ok(())
+    })
+}
+
+/// One line an exception.
+pub(super) fn exceptions(summary: &Summary) -> Vec<u8> {
+    table(|out| {
+        out.write_record(EXCEPTIONS)?;
+        for row in &summary.exceptions {
+            out.write_record([
+                &*row.count.to_string(),
+                &row.message,
+                &row.location,
+                "local",
+            ])?;
+        }
+        Ok(())
+    })
+}
+
+fn named_cells(row: &Row) -> [String; 2] {
+    [row.key.method.to_string(), row.key.name.to_string()]
+}
+
+/// Median, average, minimum, maximum.
+fn times(of: &Distribution) -> [String; 4] {
+    [
+        ms(of.p50_us()),
+        mean_ms(of.mean_us),
+        ms(of.min_us),
+        ms(of.max_us),
+    ]
+    .map(|ms| ms.to_string())
+}
+
+fn quantiles(of: &Distribution) -> [String; 11] {
+    of.quantiles_us.map(|us| {
+        if of.count == 0 {
+            "N/A".to_owned()
+        } else {
+            ms(us).to_string()
+        }
+    })
+}
+
+fn content_size(row: &Row) -> String {
+    let size = share(row.received, row.requests);
+    ((size * 1e3).round() / 1e3).to_string()
+}
+
+/// The rows that `fill` writes, as bytes.
+fn table(fill: impl FnOnce(&mut Writer<Vec<u8>>) -> ::csv::Result<()>) -> Vec<u8> {
+    let mut out = WriterBuilder::new()
+        .terminator(Terminator::CRLF)
+        .flexible(true)
+        .from_writer(Vec::new());
+    fill(&mut out).expect("writing to memory does not fail");
+    out.into_inner().expect("writing to memory does not fail")
+}

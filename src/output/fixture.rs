@@ -1,0 +1,144 @@
+//! Runs for the tests of this module, measured through the real recorder and collector.
+//!
+//! Not compiled into the tool.
+
+use std::sync::Arc;
+
+use super::Run;
+use crate::stats::{
+    Collector, Generation, Kind, Limits, Outcome, Recorder, Sample, Slots, Summary,
+};
+
+/// A run that began on 2026-01-02 at 03:04:05 UTC.
+pub(super) fn run() -> Run {
+    Run {
+        version: "0.1.0".to_owned(),
+        script: "scripts/hello.rhai".to_owned(),
+        host: "http://127.0.0.1:8080".to_owned(),
+        seed: 42,
+        started_at: "2026-01-02T03:04:05Z".parse().expect("a valid time"),
+    }
+}
+
+/// Ten seconds of a shop: two names, a group, failures, an exception and a paced user that once
+/// overran.
+pub(super) fn shop() -> Collector {
+    let mut recorder = Recorder::new(0, Limits::default());
+    let list = recorder.series(&Kind::Http, "GET", "/coupons");
+    let issue = recorder.series(&Kind::Http, "POST", "/coupons/1/issue");
+    let group = recorder.series(&Kind::Group, "", "checkout");
+    for n in 0..1_000_u64 {
+        let start_us = n * 10_000;
+        let list_us = 150 + n % 100;
+        recorder.iteration_started();
+        let sample = Sample::new(list, 1, Outcome::Success, start_us).service_us(list_us);
+        recorder.record(sample.bytes(80, 512));
+        if n % 4 == 0 {
+            let is_sold_out = n >= 800;
+            let outcome = if is_sold_out {
+                Outcome::Failure
+            } else {
+                Outcome::Success
+            };
+            let sample = Sample::new(issue, 1, outcome, start_us + list_us)
+                .service_us(12_345 + n)
+                .late_us(if n == 400 { 250_000 } else { 0 });
+            recorder.record(sample.bytes(200, 64));
+            if is_sold_out {
+                recorder.error(
+                    issue,
+                    start_us + list_us + 12_345 + n,
+                    "409 Conflict: \"sold out\", 0 left",
+                );
+            }
+            recorder.record(Sample::new(group, 1, outcome, start_us).service_us(12_600 + n));
+        }
+        recorder.lag(60 + u32::try_from(n % 9).expect("below nine"));
+        recorder.iteration_finished();
+    }
+    recorder.missed_slots(Slots {
+        series: issue,
+        outcome: Outcome::Success,
+        longest_us: 262_745,
+        period_us: 100_000,
+        count: 2,
+    });
+    recorder.iterations_missed(2);
+    recorder.exception("index out of bounds", "scripts/hello.rhai:12:5");
+
+    let mut collector = Collector::new(Limits::default());
+    collector.asked(10);
+    collector.users(10);
+    collector.generation(Generation {
+        n: 1,
+        hash: "0f1e2d".into(),
+        at_us: 0,
+    });
+    collector.generator(1_234_567, 12_345_678);
+    collector.absorb(recorder.take(None));
+    collector
+}
+
+/// That run's final result.
+pub(super) fn final_shop() -> Arc<Summary> {
+    let mut collector = shop();
+    collector.in_flight(3);
+    collector.end(10_000_000);
+    collector.tick(10_000_000);
+    collector.users(0);
+    collector.summary(10_100_000)
+}
+
+/// A run in which nothing happened.
+pub(super) fn nothing() -> Arc<Summary> {
+    Collector::new(Limits::default()).summary(0)
+}
+
+/// A run whose numbers are long, whose names are long or wide, and which has everything to warn of.
+pub(super) fn troubled() -> Arc<Summary> {
+    let limits = Limits {
+        series: 3,
+        texts: 1,
+        samples: 16,
+    };
+    let mut recorder = Recorder::new(0, limits);
+    let names = [
+        "/优惠券/领取/第一批/每人限领一张",
+        "/a/very/long/path/that/no/narrow/terminal/has/room/for",
+        "/x",
+        "/y",
+    ];
+    for (n, name) in names.iter().enumerate() {
+        let kind = if n == 2 {
+            Kind::Protocol("websocket".into())
+        } else {
+            Kind::Http
+        };
+        let series = recorder.series(&kind, ["GET", "PROPPATCH!"][n % 2], name);
+        for us in [7, 5_000_000_000] {
+            let sample = Sample::new(series, 1, Outcome::Failure, 0).service_us(us);
+            recorder.record(sample.late_us(1_000_000));
+        }
+        let text = format!(
+            "{n}: {}",
+            "the server closed the connection while it sent the body; ".repeat(3)
+        );
+        recorder.error(series, 7, &text);
+        recorder.exception(&format!("thrown {n}"), "scripts/a.rhai:1:1");
+    }
+    recorder.lag(12_000);
+    recorder.stale_retry();
+    recorder.iteration_dropped();
+    recorder.fold();
+    let mut collector = Collector::new(limits);
+    collector.absorb(recorder.take(None));
+    let mut summary = collector.summary(1_000_000);
+    let wide = Arc::get_mut(&mut summary).expect("nobody else has it");
+    for row in wide.requests.iter_mut().chain([&mut wide.total]) {
+        row.requests = u64::MAX;
+        row.failures = u64::MAX;
+        row.rps = 1.234e12;
+        row.current_rps = 1.234e12;
+    }
+    summary
+}
