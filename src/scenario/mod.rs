@@ -1,1 +1,198 @@
-//! scenario: not written yet.
+//! What a script declares, as plain data: user classes, tasks, waits, options, parameters.
+//!
+//! Knows no Rhai and no user. It can be sent between threads, compared and shown; every load
+//! thread evaluates the script afresh and must arrive at the same scenario.
+
+mod random;
+
+use std::time::Duration;
+
+use crate::load::ClassShare;
+
+pub use random::Random;
+
+/// Everything a script declares.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scenario {
+    /// The user classes, in the order written.
+    pub classes: Vec<Class>,
+    /// What the script asks for where the person says nothing.
+    pub options: Options,
+    /// The parameters it takes.
+    pub params: Vec<Param>,
+}
+
+/// A user class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Class {
+    /// Its name, as in reports.
+    pub name: String,
+    /// How many of the users are of this class.
+    pub share: ClassShare,
+    /// Where its relative requests go, unless the person says otherwise.
+    pub host: Option<String>,
+    /// What a user does between two tasks.
+    pub wait: Wait,
+    /// Its tasks, in the order written; at least one.
+    pub tasks: Vec<Task>,
+}
+
+/// A task of a class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its name, as in reports.
+    pub name: String,
+    /// How often it is picked, against the other tasks of its class.
+    pub weight: u32,
+}
+
+/// The wait between two iterations of a user.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wait {
+    /// Always the same.
+    Constant(Duration),
+    /// Uniformly distributed between two lengths.
+    Between(Duration, Duration),
+    /// Whatever is left until one period after the last intended start.
+    Pacing(Duration),
+    /// Exponentially distributed, with this many iterations a second on average.
+    Poisson(f64),
+    /// What a closure of the script returns.
+    Script,
+}
+
+/// What `options(#{…})` sets. The command line and the environment win.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// `users`: the most users at once.
+    pub users: Option<u32>,
+    /// `spawn_rate`: users started per second.
+    pub spawn_rate: Option<f64>,
+    /// `run_time`
+    pub run_time: Option<Duration>,
+    /// `iterations`: over all users.
+    pub iterations: Option<u64>,
+    /// `host`
+    pub host: Option<String>,
+    /// `stop_timeout`
+    pub stop_timeout: Option<Duration>,
+    /// `on_stop_timeout`
+    pub on_stop_timeout: Option<Duration>,
+    /// `seed`
+    pub seed: Option<u64>,
+}
+
+/// A parameter of the script: `param(name, default, #{…})`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// What `-p name=value` calls it.
+    pub name: String,
+    /// Its default as text.
+    pub default: String,
+    /// What it is for.
+    pub help: String,
+    /// The only values it may have; empty for any.
+    pub choices: Vec<String>,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// Whether the person must give it.
+    pub required: bool,
+}
+
+impl Class {
+    /// The index of the next task: each as likely as its weight says, independent of the last.
+    #[must_use]
+    pub fn pick(&self, random: &mut Random) -> usize {
+        if self.tasks.len() == 1 {
+            return 0;
+        }
+        let total: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
+        let mut left = random.below(total);
+        for (index, task) in self.tasks.iter().enumerate() {
+            match left.checked_sub(u64::from(task.weight)) {
+                Some(rest) => left = rest,
+                None => return index,
+            }
+        }
+        self.tasks.len() - 1
+    }
+}
+
+impl Wait {
+    /// The length of the next wait; `None` where more than chance decides it.
+    #[must_use]
+    pub fn draw(&self, random: &mut Random) -> Option<Duration> {
+        match self {
+            Wait::Constant(length) => Some(*length),
+            Wait::Between(least, most) => {
+                Some(*least + most.saturating_sub(*least).mul_f64(random.unit()))
+            }
+            Wait::Poisson(rate) => {
+                Some(Duration::try_from_secs_f64(random.exponential() / rate).unwrap_or_default())
+            }
+            Wait::Pacing(_) | Wait::Script => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(weights: &[u32]) -> Class {
+        let task = |weight: &u32| Task {
+            name: format!("t{weight}"),
+            weight: *weight,
+        };
+        Class {
+            name: "Shopper".to_owned(),
+            share: ClassShare {
+                weight: 1.0,
+                fixed_count: None,
+            },
+            host: None,
+            wait: Wait::Constant(Duration::ZERO),
+            tasks: weights.iter().map(task).collect(),
+        }
+    }
+
+    #[test]
+    fn tasks_are_picked_by_weight() {
+        let class = class(&[3, 0, 1]);
+        let mut random = Random::of_user(1, "Shopper", 0);
+        let mut counts = [0_u32; 3];
+        for _ in 0..40_000 {
+            counts[class.pick(&mut random)] += 1;
+        }
+        assert_eq!(counts[1], 0);
+        let share = f64::from(counts[0]) / 40_000.0;
+        assert!(
+            (share - 0.75).abs() < 0.01,
+            "five standard deviations are 0.011: {share}"
+        );
+    }
+
+    #[test]
+    fn waits_stay_in_their_bounds_and_have_their_mean() {
+        let mut random = Random::of_user(1, "Shopper", 0);
+        let second = Duration::from_secs(1);
+        let between = Wait::Between(second, 3 * second);
+        let poisson = Wait::Poisson(2.0);
+        let (mut uniform_sum, mut poisson_sum) = (0.0, 0.0);
+        for _ in 0..40_000 {
+            let wait = between.draw(&mut random).unwrap();
+            assert!(wait >= second && wait <= 3 * second);
+            uniform_sum += wait.as_secs_f64();
+            poisson_sum += poisson.draw(&mut random).unwrap().as_secs_f64();
+        }
+        assert!(
+            (uniform_sum / 40_000.0 - 2.0).abs() < 0.015,
+            "five standard errors are 0.0144"
+        );
+        assert!(
+            (poisson_sum / 40_000.0 - 0.5).abs() < 0.013,
+            "five standard errors are 0.0125"
+        );
+        assert_eq!(Wait::Pacing(second).draw(&mut random), None);
+    }
+}
