@@ -98,6 +98,12 @@ pub(super) struct Folded {
 }
 
 impl Batch {
+    /// The load thread it comes from.
+    #[must_use]
+    pub fn thread(&self) -> u32 {
+        self.thread
+    }
+
     /// Whether it carries nothing at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

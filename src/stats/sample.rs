@@ -53,6 +53,14 @@ impl Sample {
         }
     }
 
+    /// The same with another outcome: the verdict may come later than the response.
+    #[inline]
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome) -> Sample {
+        self.outcome = outcome;
+        self
+    }
+
     /// End of the response − actual start, in µs. Cut at 4,294 s.
     #[inline]
     #[must_use]

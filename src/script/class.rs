@@ -1,0 +1,210 @@
+//! Reading a user class: the map that `user(name, #{…})` is given.
+//!
+//! Every key is an attribute, a task or a method; anything else is a mistake, and all mistakes
+//! are told at once. The load-time check finds most of them earlier, with better positions; this
+//! is what holds for maps that were put together at run time.
+
+use std::time::Duration;
+
+use rhai::{Array, Dynamic, FnPtr, Map};
+
+use super::declare::TaskDeclaration;
+use super::value;
+use super::words;
+use crate::http;
+use crate::load::ClassShare;
+use crate::scenario::{self, Wait};
+
+/// A class as declared: plain data, and the functions that belong to it.
+#[derive(Clone)]
+pub(super) struct ClassDeclaration {
+    pub(super) plan: scenario::Class,
+    pub(super) http: http::Options,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) auth: Option<(String, String)>,
+    pub(super) state: Map,
+    pub(super) on_start: Option<FnPtr>,
+    pub(super) on_stop: Option<FnPtr>,
+    pub(super) wait: Option<FnPtr>,
+    /// In the order of `plan.tasks`.
+    pub(super) tasks: Vec<FnPtr>,
+    /// Methods, and tasks under the names of their keys.
+    pub(super) methods: Vec<(String, FnPtr)>,
+}
+
+/// A mistake and perhaps a hint.
+type Problem = (String, Option<String>);
+
+/// Reads a class; the mistakes come with it.
+pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
+    let mut class = ClassDeclaration {
+        plan: scenario::Class {
+            name: name.to_owned(),
+            share: ClassShare {
+                weight: 1.0,
+                fixed_count: None,
+            },
+            host: None,
+            wait: Wait::Constant(Duration::ZERO),
+            tasks: Vec::new(),
+        },
+        http: http::Options::default(),
+        headers: Vec::new(),
+        auth: None,
+        state: Map::new(),
+        on_start: None,
+        on_stop: None,
+        wait: None,
+        tasks: Vec::new(),
+        methods: Vec::new(),
+    };
+    let mut problems = Vec::new();
+    let mut tasks = Vec::new();
+    for (key, value) in map {
+        let key = key.as_str();
+        if let Some(task) = value.read_lock::<TaskDeclaration>() {
+            class.methods.push((key.to_owned(), task.function.clone()));
+            tasks.push((key.to_owned(), task.clone()));
+            continue;
+        }
+        if let Err(problem) = set(&mut class, key, &value) {
+            problems.push(problem);
+        }
+    }
+    tasks.sort_by_key(|(_, task)| task.serial);
+    for (key, task) in tasks {
+        class.tasks.push(task.function);
+        class.plan.tasks.push(scenario::Task {
+            name: task.name.unwrap_or(key),
+            weight: task.weight,
+        });
+    }
+    if class.plan.tasks.iter().all(|task| task.weight == 0) {
+        let message = format!("the user class `{name}` has no task that could be picked");
+        let hint = "add one: `browse: task(|| { this.client.get(\"/\"); })`".to_owned();
+        problems.push((message, Some(hint)));
+    }
+    (class, problems)
+}
+
+fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), Problem> {
+    let wrong = |what: &str| {
+        let message = format!("`{key}` is {what}, not {}", value::kind(value));
+        Err((message, None))
+    };
+    let closure = value.read_lock::<FnPtr>().map(|closure| closure.clone());
+    let length = || value::duration(value).map_err(|wrong| (format!("`{key}`: {wrong}"), None));
+    let count = || match value::whole(value).and_then(|number| u32::try_from(number).ok()) {
+        Some(count) => Ok(count),
+        None => wrong("a whole number from 0").map(|()| 0),
+    };
+    let text = || match value::text(value) {
+        Some(text) => Ok(text),
+        None => wrong("text").map(|()| String::new()),
+    };
+    match key {
+        "host" => class.plan.host = Some(text()?),
+        "weight" => match value::number(value) {
+            Some(weight) if weight >= 0.0 && weight.is_finite() => class.plan.share.weight = weight,
+            _ => return wrong("a number from 0"),
+        },
+        "fixed_count" => class.plan.share.fixed_count = Some(count()?),
+        "wait_time" => {
+            (class.plan.wait, class.wait) = if let Some(wait) = value.read_lock::<Wait>() {
+                (wait.clone(), None)
+            } else if let Some(closure) = closure {
+                (Wait::Script, Some(closure))
+            } else {
+                (Wait::Constant(length()?), None)
+            };
+        }
+        "connection_timeout" => class.http.connection_timeout = length()?,
+        "network_timeout" => class.http.network_timeout = length()?,
+        "max_redirects" => class.http.max_redirects = count()?,
+        "max_retries" => class.http.max_retries = count()?,
+        "insecure" => match value.as_bool() {
+            Ok(insecure) => class.http.insecure = insecure,
+            Err(_) => return wrong("true or false"),
+        },
+        "ca" => class.http.ca = Some(text()?.into()),
+        "http" => match text()?.as_str() {
+            "auto" | "1.1" => {}
+            other => {
+                let message = format!("HTTP `{other}` is not in this version of Katydid yet");
+                return Err((
+                    message,
+                    Some("write `http: \"1.1\"` or leave it out".to_owned()),
+                ));
+            }
+        },
+        "headers" => match pairs(value) {
+            Some(headers) => class.headers = headers,
+            None => return wrong("a map such as `#{ \"Accept\": \"text/html\" }`"),
+        },
+        "auth" => match credentials(value) {
+            Some(auth) => class.auth = Some(auth),
+            None => return wrong("`[\"user\", \"password\"]`"),
+        },
+        "state" => match value.read_lock::<Map>() {
+            Some(state) if state.contains_key("client") => {
+                let message = "`client` is the user's HTTP client: `state` cannot have it";
+                return Err((message.to_owned(), Some("give it another name".to_owned())));
+            }
+            Some(state) => class.state = state.clone(),
+            None => return wrong("a map"),
+        },
+        "on_start" | "on_stop" => match closure {
+            Some(closure) if key == "on_start" => class.on_start = Some(closure),
+            Some(closure) => class.on_stop = Some(closure),
+            None => return wrong("a closure `|| { … }`"),
+        },
+        _ if words::find(words::Kind::Attribute, key).is_some() => {
+            let message = format!("`{key}` is not in this version of Katydid yet");
+            return Err((message, None));
+        }
+        _ => match closure {
+            Some(closure) => class.methods.push((key.to_owned(), closure)),
+            None => return Err(unknown(key)),
+        },
+    }
+    Ok(())
+}
+
+fn unknown(key: &str) -> Problem {
+    let message = format!("`{key}` is no attribute of a user class, no task and no method");
+    (
+        message,
+        Some("the user's own data lives in `state`".to_owned()),
+    )
+}
+
+/// Header names and values, in a map or, where order or repetition matters, in an array of pairs.
+pub(super) fn pairs(value: &Dynamic) -> Option<Vec<(String, String)>> {
+    if let Some(map) = value.read_lock::<Map>() {
+        return Some(
+            map.iter()
+                .filter(|(_, value)| !value.is_unit())
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
+        );
+    }
+    let array = value.read_lock::<Array>()?;
+    array
+        .iter()
+        .map(|pair| {
+            let pair = pair.read_lock::<Array>()?;
+            match pair.as_slice() {
+                [name, value] => Some((name.to_string(), value.to_string())),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// `["user", "password"]`.
+pub(super) fn credentials(value: &Dynamic) -> Option<(String, String)> {
+    match value.read_lock::<Array>()?.as_slice() {
+        [user, password] => Some((value::text(user)?, value::text(password)?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,188 @@
+//! How a call into a script ends other than by returning: a mistake, or a control call.
+//!
+//! Turns Rhai's nested errors into a message, a place and a call stack for a person. What a
+//! failure means for a user is decided by whoever called the script.
+
+use rhai::{Dynamic, EvalAltResult, Position};
+
+use super::diagnostic::Diagnostic;
+
+/// A control call of a script, or an order to stop it. It travels as `ErrorTerminated`, which
+/// a script's `try` cannot catch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The user is being stopped: what it waited for was abandoned.
+    Cancelled,
+    /// `stop_user()`.
+    StopUser,
+    /// `stop_test("why")`.
+    StopTest(String),
+    /// `reschedule()`: the task ends, the next one follows after the wait.
+    Reschedule,
+    /// `r.expect(…)` did not hold: the task ends, its sample has failed already.
+    Unexpected,
+    /// The calls are nested deeper than the user's stack allows.
+    TooDeep,
+    /// The top level of the script computes for too long.
+    TopLevelTooLong,
+}
+
+impl From<Control> for Dynamic {
+    fn from(control: Control) -> Dynamic {
+        Dynamic::from(control)
+    }
+}
+
+impl From<Control> for Box<EvalAltResult> {
+    fn from(control: Control) -> Box<EvalAltResult> {
+        EvalAltResult::ErrorTerminated(Dynamic::from(control), Position::NONE).into()
+    }
+}
+
+/// How a call ended, if not by returning.
+#[derive(Debug)]
+pub enum Ended {
+    /// By a control call.
+    Control(Control),
+    /// By a mistake of the script.
+    Failure(Failure),
+}
+
+/// A mistake that a script made while it ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What is wrong, as a lower-case fragment.
+    pub message: String,
+    /// The file, as in the bundle.
+    pub file: String,
+    /// Line and column, from 1; `None` if Rhai does not know.
+    pub position: Option<(usize, usize)>,
+    /// The functions it happened in, innermost first.
+    pub stack: Vec<String>,
+}
+
+impl Failure {
+    /// What a `wait_time` closure returned is no length of time.
+    #[must_use]
+    pub fn of_wait(message: String) -> Failure {
+        Failure {
+            message,
+            file: "wait_time".to_owned(),
+            position: None,
+            stack: Vec::new(),
+        }
+    }
+
+    /// No stack could be had for a task.
+    #[must_use]
+    pub fn of_stack(error: &std::io::Error) -> Failure {
+        let message = format!(
+            "no stack for a task, it waits: {error}; each takes two memory mappings, see \
+             `sysctl vm.max_map_count`"
+        );
+        Failure {
+            message,
+            file: "katydid".to_owned(),
+            position: None,
+            stack: Vec::new(),
+        }
+    }
+
+    /// `scripts/shop.rhai:12:5`.
+    #[must_use]
+    pub fn location(&self) -> String {
+        match self.position {
+            Some((line, column)) => format!("{}:{line}:{column}", self.file),
+            None => self.file.clone(),
+        }
+    }
+}
+
+/// What an error of Rhai means; `file` is where the call began.
+pub(super) fn ended(mut error: EvalAltResult, file: &str) -> Ended {
+    let mut file = file.to_owned();
+    let mut stack = Vec::new();
+    loop {
+        match error {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+                stack.push(described(&name));
+                if !source.is_empty() {
+                    file = source;
+                }
+                error = *inner;
+            }
+            EvalAltResult::ErrorInModule(path, inner, _) => {
+                file = path;
+                error = *inner;
+            }
+            EvalAltResult::ErrorTerminated(token, position) => {
+                stack.reverse();
+                return match token.try_cast::<Control>() {
+                    Some(Control::TooDeep) => Ended::Failure(Failure {
+                        message: "calls nested too deep for the stack of a user".to_owned(),
+                        file,
+                        position: known(position),
+                        stack,
+                    }),
+                    Some(control) => Ended::Control(control),
+                    None => Ended::Control(Control::Cancelled),
+                };
+            }
+            other => {
+                stack.reverse();
+                return Ended::Failure(failure(other, file, stack));
+            }
+        }
+    }
+}
+
+fn failure(mut error: EvalAltResult, file: String, stack: Vec<String>) -> Failure {
+    let position = known(error.take_position());
+    let message = match &error {
+        EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "thrown".to_owned(),
+        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorStackOverflow(_) => {
+            "calls nested too deep: more than 64 functions inside one another".to_owned()
+        }
+        EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.starts_with("anon$") => {
+            "this closure belongs to an earlier version of the script".to_owned()
+        }
+        _ => lower_first(&error.to_string()),
+    };
+    Failure {
+        message,
+        file,
+        position,
+        stack,
+    }
+}
+
+/// A finding at one of Rhai's positions, which are single points.
+pub(super) fn found(file: &str, position: Position, message: impl Into<String>) -> Diagnostic {
+    let number = |number: Option<usize>| number.and_then(|number| u32::try_from(number).ok());
+    let line = number(position.line()).unwrap_or(0);
+    let column = number(position.position()).unwrap_or(0);
+    Diagnostic::error(file, message).at(line, column, 1)
+}
+
+/// A closure's own name is a hash: never shown.
+fn described(function: &str) -> String {
+    if function.starts_with("anon$") {
+        "a closure".to_owned()
+    } else {
+        function.to_owned()
+    }
+}
+
+fn known(position: Position) -> Option<(usize, usize)> {
+    Some((position.line()?, position.position().unwrap_or(1)))
+}
+
+/// Our messages start in lower case; Rhai's do not.
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,72 @@
+//! Small helpers: JSON, Base64, URLs, maps and arrays, the environment.
+//!
+//! Pure functions of their arguments, but for `env`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+
+use crate::coroutine;
+use crate::script::declare::Declarations;
+use crate::script::failure::Control;
+use crate::script::user::User;
+
+type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
+
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_fn("parse_json", |text: &str| -> Result<Dynamic> {
+            // A text may be nested deeper than a user's stack is.
+            coroutine::on_thread_stack(|| serde_json::from_str::<Dynamic>(text))
+                .map_err(|_| Control::Cancelled)?
+                .map_err(|error| format!("this is not JSON: {error}").into())
+        })
+        .register_fn("to_json", |value: Dynamic| to_json(&value))
+        // A method of maps in Rhai, which would write what has no JSON form in its own way.
+        .register_fn("to_json", |map: &mut Map| to_json(&Dynamic::from_map(map.clone())))
+        .register_fn("base64_encode", |text: &str| STANDARD.encode(text))
+        .register_fn("base64_encode", |bytes: Blob| STANDARD.encode(bytes))
+        .register_fn("base64_decode", |text: &str| -> Result<Dynamic> {
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|error| format!("this is not Base64: {error}"))?;
+            Ok(match String::from_utf8(bytes) {
+                Ok(text) => text.into(),
+                Err(error) => Dynamic::from_blob(error.into_bytes()),
+            })
+        })
+        .register_fn("url_encode", |text: &str| {
+            url::form_urlencoded::byte_serialize(text.as_bytes())
+                .collect::<String>()
+                .replace('+', "%20")
+        })
+        .register_fn("join", |array: Array, separator: &str| {
+            let texts: Vec<_> = array.iter().map(Dynamic::to_string).collect();
+            texts.join(separator)
+        })
+        .register_fn("get", |map: &mut Map, key: &str, default: Dynamic| {
+            map.get(key).cloned().unwrap_or(default)
+        })
+        .register_fn("env", |context: NativeCallContext, name: &str| -> Result<String> {
+            env(&context, name)?.ok_or_else(|| {
+                format!("the environment variable `{name}` is not set: `env(\"{name}\", \"…\")` takes a default")
+                    .into()
+            })
+        })
+        .register_fn("env", |context: NativeCallContext, name: &str, default: Dynamic| -> Result<Dynamic> {
+            Ok(env(&context, name)?.map_or(default, Dynamic::from))
+        });
+}
+
+fn to_json(value: &Dynamic) -> Result<String> {
+    coroutine::on_thread_stack(|| serde_json::to_string(value))
+        .map_err(|_| Control::Cancelled)?
+        .map_err(|error| format!("this cannot be written as JSON: {error}").into())
+}
+
+fn env(context: &NativeCallContext, name: &str) -> Result<Option<String>> {
+    if let Some(declarations) = Declarations::of(context) {
+        return Ok(declarations.inputs.environment.get(name).cloned());
+    }
+    Ok(User::of(context)?.thread.environment.get(name).cloned())
+}

@@ -1,0 +1,168 @@
+//! What may stand in the `#{…}` of a request.
+//!
+//! Owns reading those options; sending is done elsewhere.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
+
+use super::class::{credentials, pairs};
+use super::client::header;
+use super::failure::Control;
+use super::{value, words};
+use crate::{coroutine, http};
+
+/// The options of one request.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// The row it counts under, if not its path.
+    pub(super) name: Option<String>,
+    /// Query parameters, added to the path.
+    pub(super) params: Vec<(String, String)>,
+    /// The only statuses that are right; empty for all below 400.
+    pub(super) expect: Vec<u16>,
+    /// Whether redirects are followed, if the script says.
+    pub(super) allow_redirects: Option<bool>,
+    headers: HeaderMap,
+    body: Option<(Bytes, Option<HeaderValue>)>,
+    timeout: Option<Duration>,
+    cookies: Option<bool>,
+}
+
+type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+
+impl Asked {
+    /// Reads the options of a request.
+    pub(super) fn read(options: Map) -> Result<Asked> {
+        let mut asked = Asked::default();
+        for (key, value) in &options {
+            asked.set(key, value)?;
+        }
+        Ok(asked)
+    }
+
+    fn set(&mut self, key: &str, value: &Dynamic) -> Result<()> {
+        let wrong = |what: &str| -> Box<EvalAltResult> {
+            format!(
+                "the request option `{key}` is {what}, not {}",
+                value::kind(value)
+            )
+            .into()
+        };
+        match key {
+            "name" => self.name = Some(value::text(value).ok_or_else(|| wrong("text"))?),
+            "headers" => {
+                for (name, value) in pairs(value).ok_or_else(|| wrong("a map"))? {
+                    let (name, value) = header(&name, &value)?;
+                    self.headers.append(name, value);
+                }
+            }
+            "params" => self.params = pairs(value).ok_or_else(|| wrong("a map"))?,
+            "json" => {
+                let text = coroutine::on_thread_stack(|| serde_json::to_vec(value))
+                    .map_err(|_| Control::Cancelled)?
+                    .map_err(|error| format!("this cannot be written as JSON: {error}"))?;
+                self.set_body(text.into(), Some("application/json"))?;
+            }
+            "form" => {
+                let fields = pairs(value).ok_or_else(|| wrong("a map"))?;
+                let text = url::form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(fields)
+                    .finish();
+                self.set_body(text.into(), Some("application/x-www-form-urlencoded"))?;
+            }
+            "body" => {
+                let body = if let Some(bytes) = value.read_lock::<Blob>() {
+                    Bytes::copy_from_slice(&bytes)
+                } else {
+                    value::text(value)
+                        .ok_or_else(|| wrong("text or bytes"))?
+                        .into()
+                };
+                self.set_body(body, None)?;
+            }
+            "auth" => {
+                let (user, password) =
+                    credentials(value).ok_or_else(|| wrong("`[\"user\", \"password\"]`"))?;
+                self.headers
+                    .insert(AUTHORIZATION, http::basic_auth(&user, &password));
+            }
+            "timeout" => self.timeout = Some(value::duration(value)?),
+            "allow_redirects" => {
+                let follow = value.as_bool().map_err(|_| wrong("true or false"))?;
+                self.allow_redirects = Some(follow);
+            }
+            "cookies" => self
+                .set_cookies(value)
+                .ok_or_else(|| wrong("a map, true or false"))?,
+            "expect" => {
+                self.expect = statuses(value)
+                    .ok_or_else(|| wrong("a status such as 200, or an array of them"))?;
+            }
+            other => return Err(unknown(other).into()),
+        }
+        Ok(())
+    }
+
+    fn set_body(&mut self, body: Bytes, content_type: Option<&'static str>) -> Result<()> {
+        if self.body.is_some() {
+            return Err("a request has one body: `json`, `form` or `body`".into());
+        }
+        self.body = Some((body, content_type.map(HeaderValue::from_static)));
+        Ok(())
+    }
+
+    /// `false` leaves the session's cookies out, a map sends these instead.
+    fn set_cookies(&mut self, value: &Dynamic) -> Option<()> {
+        if let Ok(send) = value.as_bool() {
+            self.cookies = Some(send);
+            return Some(());
+        }
+        let cookies: Vec<_> = pairs(value)?
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let (name, value) = header(COOKIE.as_str(), &cookies.join("; ")).ok()?;
+        self.headers.insert(name, value);
+        Some(())
+    }
+
+    /// Puts into the request what was asked for.
+    pub(super) fn apply(&mut self, request: &mut http::Request) {
+        request.headers = std::mem::take(&mut self.headers);
+        if let Some((body, content_type)) = self.body.take() {
+            request.body = body;
+            if let Some(content_type) = content_type
+                && !request.headers.contains_key(CONTENT_TYPE)
+            {
+                request.headers.insert(CONTENT_TYPE, content_type);
+            }
+        }
+        request.timeout = self.timeout;
+        if let Some(cookies) = self.cookies {
+            request.cookies = cookies;
+        }
+    }
+}
+
+fn unknown(option: &str) -> String {
+    match words::find(words::Kind::RequestOption, option) {
+        Some(_) => format!("the request option `{option}` is not in this version of Katydid yet"),
+        None => format!("a request has no option `{option}`"),
+    }
+}
+
+fn statuses(value: &Dynamic) -> Option<Vec<u16>> {
+    let one = |value: &Dynamic| {
+        u16::try_from(value::whole(value)?)
+            .ok()
+            .filter(|status| (100..1_000).contains(status))
+    };
+    match value.read_lock::<Array>() {
+        Some(array) => array.iter().map(one).collect(),
+        None => Some(vec![one(value)?]),
+    }
+}

@@ -1,0 +1,64 @@
+//! A script's values as the numbers, lengths and texts they stand for.
+//!
+//! One rule for time: seconds as a number, or text such as `"1m30s"`. What a value is used for is
+//! the caller's business.
+
+use std::time::Duration;
+
+use rhai::Dynamic;
+
+use crate::units;
+
+/// A length of time: seconds, or text with its unit.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
+pub fn duration(value: &Dynamic) -> Result<Duration, String> {
+    if let Some(seconds) = number(value) {
+        return units::duration_from_secs(seconds).map_err(|wrong| wrong.to_string());
+    }
+    match text(value) {
+        Some(text) => units::parse_duration(&text).map_err(|wrong| wrong.to_string()),
+        None => Err(format!(
+            "a time is a number of seconds or text such as `\"1m30s\"`, not {}",
+            kind(value)
+        )),
+    }
+}
+
+/// Any number.
+pub(super) fn number(value: &Dynamic) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a script's numbers are small")]
+    value
+        .as_float()
+        .ok()
+        .or_else(|| value.as_int().ok().map(|whole| whole as f64))
+}
+
+/// A whole number.
+pub(super) fn whole(value: &Dynamic) -> Option<i64> {
+    value.as_int().ok()
+}
+
+/// Text.
+pub(super) fn text(value: &Dynamic) -> Option<String> {
+    value
+        .read_lock::<rhai::ImmutableString>()
+        .map(|text| text.to_string())
+}
+
+/// What a person calls the type of a value.
+pub(super) fn kind(value: &Dynamic) -> &'static str {
+    match value.type_name() {
+        "()" => "nothing `()`",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "bool" => "true or false",
+        "string" => "text",
+        "char" => "a single letter (text is written \"…\")",
+        "array" => "an array",
+        "map" => "a map",
+        "Fn" => "a closure",
+        _ => "something else",
+    }
+}
