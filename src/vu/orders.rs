@@ -1,0 +1,44 @@
+//! How a user is told to stop, by its thread.
+//!
+//! Owns the two limits of a stop and the waker; what a user does about it is in the life.
+
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
+
+use crate::clock::Micros;
+
+/// A stop order: until when what may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopping {
+    /// A task that still runs then is cancelled.
+    pub tasks_until: Micros,
+    /// An `on_stop` that still runs then is cancelled.
+    pub on_stop_until: Micros,
+}
+
+/// The orders for one user: shared by its life and the thread's roster.
+#[derive(Default)]
+pub struct Orders {
+    stopping: Cell<Option<Stopping>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Orders {
+    /// Tells the user to stop. A second order replaces the first.
+    pub fn stop(&self, stopping: Stopping) {
+        self.stopping.set(Some(stopping));
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The order to stop, if there is one.
+    #[must_use]
+    pub fn stopping(&self) -> Option<Stopping> {
+        self.stopping.get()
+    }
+
+    pub(super) fn wake_with(&self, waker: &Waker) {
+        *self.waker.borrow_mut() = Some(waker.clone());
+    }
+}

@@ -1,0 +1,127 @@
+//! When a user's next iteration is meant to start, and how late it is.
+//!
+//! Pure arithmetic on moments. Lateness here is the user's own: its previous iteration overran.
+//! The generator's lateness is measured where the user wakes up, and is never mixed in.
+
+use std::time::Duration;
+
+use crate::clock::Micros;
+use crate::scenario::Wait;
+use crate::script::Missed;
+
+/// The intended starts of one user.
+pub(super) struct Pace {
+    /// `None` unless the wait is a pacing.
+    period: Option<Duration>,
+    intended: Micros,
+    late_us: u64,
+    missed: Option<Missed>,
+}
+
+impl Pace {
+    pub(super) fn new(wait: &Wait, now: Micros) -> Pace {
+        let period = match wait {
+            Wait::Pacing(period) if !period.is_zero() => Some(*period),
+            _ => None,
+        };
+        Pace {
+            period,
+            intended: now,
+            late_us: 0,
+            missed: None,
+        }
+    }
+
+    /// Actual start − intended start of the coming iteration, in µs.
+    pub(super) fn late_us(&self) -> u64 {
+        self.late_us
+    }
+
+    /// The slots that passed before it.
+    pub(super) fn missed(&self) -> Option<Missed> {
+        self.missed
+    }
+
+    /// Plans the iteration after one that ended at `ended`; returns when it starts. `wait` is the
+    /// drawn wait, which a pacing has not.
+    ///
+    /// A paced user that overran starts at once, in the latest slot that has begun. The slots
+    /// before that one are missed: they are counted, not caught up with.
+    pub(super) fn next(&mut self, ended: Micros, wait: Option<Duration>) -> Micros {
+        (self.late_us, self.missed) = (0, None);
+        let Some(period) = self.period else {
+            self.intended = ended + wait.unwrap_or_default();
+            return self.intended;
+        };
+        let next = self.intended + period;
+        if ended <= next {
+            self.intended = next;
+            return next;
+        }
+        let period_us = u64::try_from(period.as_micros()).unwrap_or(u64::MAX);
+        let count = ended.since(next) / period_us;
+        self.intended = next + Duration::from_micros(period_us.saturating_mul(count));
+        self.late_us = ended.since(self.intended);
+        self.missed = (count > 0).then_some(Missed {
+            first: next,
+            period_us,
+            count,
+        });
+        ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    const S: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn other_waits_start_when_they_are_over() {
+        let start = clock::now();
+        let mut pace = Pace::new(&Wait::Constant(S), start);
+        assert_eq!(pace.next(start + 3 * S, Some(S)), start + 4 * S);
+        assert_eq!((pace.late_us(), pace.missed()), (0, None));
+        assert_eq!(pace.next(start + 9 * S, None), start + 9 * S);
+    }
+
+    #[test]
+    fn a_paced_user_in_time_keeps_its_slots() {
+        let start = clock::now();
+        let mut pace = Pace::new(&Wait::Pacing(S), start);
+        // It ends 0.3 s and exactly 1 s after its start: the next slots do not drift.
+        assert_eq!(pace.next(start + S.mul_f64(0.3), None), start + S);
+        assert_eq!(pace.next(start + 2 * S, None), start + 2 * S);
+        assert_eq!((pace.late_us(), pace.missed()), (0, None));
+    }
+
+    #[test]
+    fn one_that_overruns_starts_at_once_in_the_slot_that_has_begun() {
+        let start = clock::now();
+        let mut pace = Pace::new(&Wait::Pacing(S), start);
+        let ended = start + S.mul_f64(1.25);
+        assert_eq!(pace.next(ended, None), ended);
+        assert_eq!((pace.late_us(), pace.missed()), (250_000, None));
+        // The slot it is in began at 1 s: the next one is at 2 s.
+        assert_eq!(pace.next(start + S.mul_f64(1.5), None), start + 2 * S);
+    }
+
+    #[test]
+    fn slots_that_passed_are_missed_and_never_caught_up_with() {
+        let start = clock::now();
+        let mut pace = Pace::new(&Wait::Pacing(S), start);
+        let ended = start + S.mul_f64(4.5);
+        assert_eq!(pace.next(ended, None), ended);
+        assert_eq!(pace.late_us(), 500_000);
+        let missed = Missed {
+            first: start + S,
+            period_us: 1_000_000,
+            count: 3,
+        };
+        assert_eq!(pace.missed(), Some(missed));
+        assert_eq!(pace.next(start + S.mul_f64(4.6), None), start + 5 * S);
+        assert_eq!((pace.late_us(), pace.missed()), (0, None));
+    }
+}
