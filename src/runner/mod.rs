@@ -1,1 +1,154 @@
-//! runner: not written yet.
+//! A run: when meets who. Load threads, spawning, collecting, stopping.
+//!
+//! Owns the one loop of a run and the [`Handle`] by which everybody steers and watches it. How a
+//! script is checked, a summary computed or shown is not its business.
+//!
+//! ```text
+//! Handle ─► Event ─► the loop ─► Order ─► load threads
+//! Summary ◄─ watch ◄─ Collector ◄─ Batch, News ◄─┘
+//! ```
+
+mod crew;
+mod load_thread;
+mod run;
+mod usage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::load::Ramp;
+use crate::scenario::Scenario;
+use crate::script::{Bundle, Inputs, Line};
+use crate::stats::Summary;
+use crate::units::Rate;
+
+pub use run::start;
+
+/// What a person asked for, everything resolved.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The most users at once.
+    pub users: u32,
+    /// Users started per second.
+    pub rate: Rate,
+    /// How long to run; `None` until stopped.
+    pub run_time: Option<Duration>,
+    /// Iterations over all users; `None` for no limit.
+    pub iterations: Option<u64>,
+    /// What a running task gets to finish when its user is stopped.
+    pub stop_timeout: Duration,
+    /// What all `on_stop` together get.
+    pub on_stop_timeout: Duration,
+    /// Load threads.
+    pub threads: u32,
+}
+
+/// Everything the load threads need to begin, the same for all of them.
+#[derive(Debug)]
+pub struct Setup {
+    /// The script, checked.
+    pub bundle: Bundle,
+    /// What its evaluations are given.
+    pub inputs: Inputs,
+    /// What it declared when it was checked.
+    pub scenario: Scenario,
+    /// Where the relative requests of each class go; valid base URLs.
+    pub bases: Vec<Option<String>>,
+    /// The environment, for `env`.
+    pub environment: Arc<BTreeMap<String, String>>,
+    /// What was asked for.
+    pub options: Options,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Users are being started.
+    Spawning,
+    /// All users have been started.
+    Running,
+    /// Users are being stopped.
+    Stopping,
+    /// It is over; the last summary is final.
+    Ended(End),
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its time was up.
+    RunTime,
+    /// All users had ended by themselves, or the iterations were used up.
+    Done,
+    /// A person stopped it.
+    Stopped,
+    /// A script called `stop_test`.
+    StopTest(String),
+    /// It could not go on; what was measured until then is kept.
+    Failed(String),
+}
+
+/// Steers a run and watches it. Clones do the same. When the last one is gone, the run stops.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    state: watch::Receiver<State>,
+    summary: watch::Receiver<Arc<Summary>>,
+}
+
+/// What a handle can ask for.
+#[derive(Clone, Copy, Debug)]
+enum Command {
+    Stop,
+    Kill,
+    Users { ramp: Ramp },
+}
+
+impl Handle {
+    /// Stops the run gracefully: running tasks get the stop timeout, then `on_stop` runs.
+    pub fn stop(&self) {
+        // A full queue holds commands enough to stop it.
+        let _ = self.commands.try_send(Command::Stop);
+    }
+
+    /// Ends the run at once, without `on_stop`; what was measured is kept.
+    pub fn kill(&self) {
+        let _ = self.commands.try_send(Command::Kill);
+    }
+
+    /// Goes to another number of users at `rate` a second; the last started stop first.
+    pub fn set_users(&self, from: u32, to: u32, rate: Rate) {
+        let _ = self.commands.try_send(Command::Users {
+            ramp: Ramp::new(from, to, rate),
+        });
+    }
+
+    /// The state, and its changes.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    /// The result so far, about once a second; after the end the final one.
+    #[must_use]
+    pub fn summary(&self) -> watch::Receiver<Arc<Summary>> {
+        self.summary.clone()
+    }
+}
+
+/// What a person should read while the run goes on. Bounded: what finds no room is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A script printed it.
+    Script(Line),
+    /// All users have been started.
+    Spawned {
+        /// Users alive now.
+        users: u32,
+    },
+    /// More names of requests than are kept apart.
+    TooManyNames,
+}

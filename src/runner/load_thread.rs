@@ -1,0 +1,149 @@
+//! One load thread: its runtime, its users, and what it tells the control plane.
+//!
+//! Owns how such a thread begins and what is said to and by it; its users are the `crew`'s. It
+//! never waits for the control plane but at its very end, when the last measurements must not be
+//! lost.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+
+use super::Setup;
+use super::crew::Crew;
+use crate::clock::{Micros, Timers};
+use crate::http;
+use crate::load::Ramp;
+use crate::script::{Line, Outbox, Program, Shared, Thread, ThreadParts};
+use crate::stats::{Limits, Recorder};
+
+/// What a load thread is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    /// Begin; all times of the run count from `epoch`.
+    Start {
+        epoch: Micros,
+        /// The same moment in microseconds since 1970.
+        unix_us: i64,
+    },
+    /// Go to another number of users; `ramp` counts from `begun`.
+    Users { ramp: Ramp, begun: Micros },
+    /// Stop all users and end.
+    Stop {
+        stop_timeout: Duration,
+        on_stop_timeout: Duration,
+    },
+}
+
+/// What a load thread tells.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It is ready to begin.
+    Ready,
+    /// It cannot begin.
+    Failed(String),
+    /// All the users it should have started have been.
+    Spawned,
+    /// All its users have ended by themselves, and no more will start.
+    Idle,
+    /// A script called `stop_test`.
+    StopTest(String),
+    /// There were so many names of requests that some share a row.
+    Overflowed,
+    /// It has ended; so many requests were in flight when their users were cut.
+    Ended { cut: u64 },
+}
+
+/// What a load thread is made of.
+pub(super) struct Config {
+    pub(super) index: u32,
+    pub(super) setup: Arc<Setup>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) news: mpsc::Sender<News>,
+    pub(super) outbox: Outbox,
+    pub(super) log: mpsc::Sender<Line>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) budget: Option<Arc<AtomicU64>>,
+}
+
+/// The body of the operating system's thread.
+pub(super) fn run(config: Config) {
+    let news = config.news.clone();
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(runtime::LocalOptions::default());
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(Box::pin(serve(config))),
+        Err(error) => Err(format!("cannot start a load thread: {error}")),
+    };
+    if let Err(message) = result {
+        let _ = news.blocking_send(News::Failed(message));
+    }
+}
+
+async fn serve(mut config: Config) -> Result<(), String> {
+    let setup = config.setup.clone();
+    let program = Program::compile(&setup.bundle, &setup.inputs)
+        .map_err(|_| "the script came to another result than when it was checked".to_owned())?;
+    if *program.scenario() != setup.scenario {
+        return Err(
+            "the script declares something else each time it is evaluated: it may use \
+                    `random`, `now` and `env`, which give the same everywhere"
+                .to_owned(),
+        );
+    }
+    let timers = Timers::new().map_err(|error| format!("cannot start a load thread: {error}"))?;
+    spawn_local(timers.clone().run());
+    let clients = clients(&program, &timers)?;
+    let _ = config.news.send(News::Ready).await;
+    let Some(Order::Start { epoch, unix_us }) = config.orders.recv().await else {
+        return Ok(());
+    };
+    let thread = Rc::new(Thread::new(ThreadParts {
+        timers,
+        epoch,
+        epoch_unix_us: unix_us,
+        seed: setup.inputs.seed,
+        recorder: Recorder::new(config.index, Limits::default()),
+        outbox: config.outbox,
+        shared: config.shared.clone(),
+        log: config.log,
+        environment: setup.environment.clone(),
+        clients,
+        bases: setup
+            .bases
+            .iter()
+            .map(|base| parsed(base.as_deref()))
+            .collect(),
+    }));
+    let crew = Crew::new(
+        Rc::new(program),
+        thread,
+        &setup,
+        config.index,
+        config.news,
+        config.budget,
+    );
+    crew.serve(epoch, config.orders).await;
+    Ok(())
+}
+
+/// The hosts were checked before the run; parsed here because their URLs are not `Send`.
+fn parsed(host: Option<&str>) -> Option<http::Base> {
+    http::Base::parse(host?).ok()
+}
+
+fn clients(program: &Program, timers: &Timers) -> Result<Vec<http::Client>, String> {
+    program
+        .classes()
+        .iter()
+        .map(|class| {
+            http::Client::new(class.http.clone(), timers.clone())
+                .map_err(|error| format!("the user class `{}`: {error}", class.name))
+        })
+        .collect()
+}

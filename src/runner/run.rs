@@ -1,0 +1,354 @@
+//! The loop of one run, on the control thread.
+//!
+//! Owns the order of events: threads get ready, begin, measure, stop, end. Nothing here is on the
+//! path of a request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+
+use super::load_thread::{self, Config, News, Order};
+use super::{Command, End, Handle, Notice, Setup, State, usage};
+use crate::clock::{self, Micros};
+use crate::script::{Line, Outbox, Shared};
+use crate::stats::{Batch, Collector, Generation, Limits, Summary};
+
+/// Stack of a load thread: a script's top level is parsed and evaluated on it.
+const THREAD_STACK: usize = 16 << 20;
+
+/// Full batches under way to the collector, per load thread.
+const BATCHES: usize = 64;
+
+/// How long threads may take to end once their last limit has passed.
+const LAST_GRACE: Duration = Duration::from_secs(3);
+
+/// Everything that can happen to a run.
+enum Event {
+    Batch(u32, Batch),
+    News(News),
+    Line(Line),
+    Command(Option<Command>),
+    Tick,
+    RunTimeIsOver,
+    GraceIsOver,
+}
+
+/// A load thread, as the loop sees it.
+struct Member {
+    orders: mpsc::Sender<Order>,
+    spare: mpsc::Sender<Batch>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// Starts a run; must be called in a tokio runtime with local tasks.
+///
+/// # Errors
+/// When the load threads cannot begin: no threads to be had, a certificate file that cannot be
+/// read, a script that is another each time it is evaluated.
+pub async fn start(
+    setup: Arc<Setup>,
+    notices: mpsc::Sender<Notice>,
+) -> Result<(Handle, Arc<Shared>), String> {
+    let shared = Arc::new(Shared::default());
+    let threads = setup.options.threads as usize;
+    let (news_in, news) = mpsc::channel(64 + 4 * threads);
+    let (lines_in, lines) = mpsc::channel(1_024);
+    let (batches_in, batches) = mpsc::channel(BATCHES * threads);
+    let budget = setup
+        .options
+        .iterations
+        .map(|count| Arc::new(AtomicU64::new(count)));
+    let mut members = Vec::new();
+    for index in 0..setup.options.threads {
+        let (orders_in, orders) = mpsc::channel(16);
+        let (spare_in, spare) = mpsc::channel(BATCHES);
+        let config = Config {
+            index,
+            setup: setup.clone(),
+            orders,
+            news: news_in.clone(),
+            outbox: Outbox {
+                full: batches_in.clone(),
+                spare,
+            },
+            log: lines_in.clone(),
+            shared: shared.clone(),
+            budget: budget.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("load-{index}"))
+            .stack_size(THREAD_STACK)
+            .spawn(move || load_thread::run(config))
+            .map_err(|error| format!("cannot start load thread {index}: {error}"))?;
+        members.push(Member {
+            orders: orders_in,
+            spare: spare_in,
+            thread: Some(thread),
+        });
+    }
+    let mut news = news;
+    for _ in 0..members.len() {
+        match news.recv().await {
+            Some(News::Ready) => {}
+            Some(News::Failed(message)) => return Err(message),
+            _ => return Err("a load thread ended before it began".to_owned()),
+        }
+    }
+    let (commands_in, commands) = mpsc::channel(16);
+    let (state_in, state) = watch::channel(State::Spawning);
+    let collector = Collector::new(Limits::default());
+    let (summary_in, summary) = watch::channel(collector.summary(0));
+    let run = Run {
+        epoch: clock::now(),
+        setup,
+        members,
+        collector,
+        news,
+        lines,
+        batches,
+        commands,
+        notices,
+        shared: shared.clone(),
+        budget,
+        state: state_in,
+        summary: summary_in,
+        spawned: 0,
+        ended: 0,
+        end: None,
+        grace: None,
+    };
+    tokio::task::spawn_local(run.go());
+    Ok((
+        Handle {
+            commands: commands_in,
+            state,
+            summary,
+        },
+        shared,
+    ))
+}
+
+struct Run {
+    epoch: Micros,
+    setup: Arc<Setup>,
+    members: Vec<Member>,
+    collector: Collector,
+    news: mpsc::Receiver<News>,
+    lines: mpsc::Receiver<Line>,
+    batches: mpsc::Receiver<Batch>,
+    commands: mpsc::Receiver<Command>,
+    notices: mpsc::Sender<Notice>,
+    shared: Arc<Shared>,
+    /// Iterations left; `None` for no limit.
+    budget: Option<Arc<AtomicU64>>,
+    state: watch::Sender<State>,
+    summary: watch::Sender<Arc<Summary>>,
+    /// Threads that have started all their users.
+    spawned: usize,
+    /// Threads that have ended.
+    ended: usize,
+    /// Why the run is stopping.
+    end: Option<End>,
+    /// Until when threads may take to end.
+    grace: Option<Instant>,
+}
+
+impl Run {
+    async fn go(mut self) {
+        let options = self.setup.options.clone();
+        self.epoch = clock::now();
+        let epoch = self.epoch;
+        let begun = Instant::now();
+        let unix_us = jiff::Timestamp::now().as_microsecond();
+        self.collector.asked(u64::from(options.users));
+        self.collector.generation(Generation {
+            n: 1,
+            hash: self.setup.bundle.hash().into(),
+            at_us: 0,
+        });
+        self.order(Order::Start { epoch, unix_us });
+        let second = Duration::from_secs(1);
+        let mut ticks = interval_at(begun + second, second);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let over = options.run_time.map(|length| begun + length);
+        loop {
+            let grace = self.grace;
+            let stopping = self.end.is_some();
+            let event = tokio::select! {
+                biased;
+                Some(news) = self.news.recv() => Event::News(news),
+                command = self.commands.recv(), if !stopping || grace.is_some() => {
+                    Event::Command(command)
+                }
+                Some(batch) = self.batches.recv() => Event::Batch(batch.thread(), batch),
+                Some(line) = self.lines.recv() => Event::Line(line),
+                _ = ticks.tick() => Event::Tick,
+                () = until(over), if !stopping => Event::RunTimeIsOver,
+                () = until(grace), if grace.is_some() => Event::GraceIsOver,
+            };
+            if !self.handle(event) {
+                break;
+            }
+        }
+        self.finish();
+    }
+
+    /// Handles one event; false when the run is over.
+    fn handle(&mut self, event: Event) -> bool {
+        match event {
+            Event::Batch(thread, batch) => self.absorb(thread, batch),
+            Event::News(news) => return self.hear(news),
+            Event::Line(line) => self.notice(Notice::Script(line)),
+            Event::Command(Some(Command::Stop)) => self.stop(End::Stopped),
+            Event::Command(Some(Command::Users { ramp })) => {
+                self.collector.asked(u64::from(ramp.target()));
+                self.spawned = 0;
+                self.order(Order::Users {
+                    ramp,
+                    begun: clock::now(),
+                });
+            }
+            Event::Command(Some(Command::Kill)) => {
+                self.end.get_or_insert(End::Stopped);
+                return false;
+            }
+            // Nobody steers or watches any more.
+            Event::Command(None) if self.end.is_none() => self.stop(End::Stopped),
+            Event::Command(None) => return false,
+            Event::Tick => self.tick(),
+            Event::RunTimeIsOver => self.stop(End::RunTime),
+            Event::GraceIsOver => {
+                let message = "a load thread did not end in time: a script holds it in one call";
+                self.end = Some(End::Failed(message.to_owned()));
+                return false;
+            }
+        }
+        true
+    }
+
+    fn hear(&mut self, news: News) -> bool {
+        let threads = self.members.len();
+        match news {
+            News::Ready => {}
+            News::Failed(message) => {
+                self.stop(End::Failed(message.clone()));
+                self.end = Some(End::Failed(message));
+            }
+            News::Spawned => {
+                self.spawned += 1;
+                if self.spawned == threads {
+                    self.notice(Notice::Spawned {
+                        users: self.shared.users(),
+                    });
+                    if self.end.is_none() {
+                        self.state.send_replace(State::Running);
+                    }
+                }
+            }
+            News::Idle if self.spawned >= threads && self.shared.users() == 0 => {
+                self.stop(End::Done);
+            }
+            News::Idle => {}
+            News::StopTest(why) => self.stop(End::StopTest(why)),
+            News::Overflowed => self.notice(Notice::TooManyNames),
+            News::Ended { cut } => {
+                self.collector.in_flight(cut);
+                self.ended += 1;
+                return self.ended < threads;
+            }
+        }
+        true
+    }
+
+    /// Tells all threads to stop; only the first reason counts.
+    fn stop(&mut self, why: End) {
+        if self.end.is_some() {
+            return;
+        }
+        let options = &self.setup.options;
+        let (stop_timeout, on_stop_timeout) = (options.stop_timeout, options.on_stop_timeout);
+        self.end = Some(why);
+        self.grace = Some(Instant::now() + stop_timeout + on_stop_timeout + LAST_GRACE);
+        let now_us = self.now_us();
+        self.collector.end(now_us);
+        self.state.send_replace(State::Stopping);
+        self.order(Order::Stop {
+            stop_timeout,
+            on_stop_timeout,
+        });
+    }
+
+    fn order(&self, order: Order) {
+        for member in &self.members {
+            // The queue holds 16 orders, and a run gives three; a thread that has ended needs none.
+            let _ = member.orders.try_send(order);
+        }
+    }
+
+    fn absorb(&mut self, thread: u32, batch: Batch) {
+        let spare = self.collector.absorb(batch);
+        if let Some(member) = self.members.get(thread as usize) {
+            // Without room it is simply dropped.
+            let _ = member.spare.try_send(spare);
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.used_up() && self.shared.users() == 0 {
+            // Users that are due later would find nothing to do.
+            self.stop(End::Done);
+        }
+        let now_us = self.now_us();
+        self.collector.users(u64::from(self.shared.users()));
+        self.collector
+            .generator(usage::cpu_us(), usage::max_rss_bytes());
+        self.collector.tick(now_us);
+        self.summary.send_replace(self.collector.summary(now_us));
+    }
+
+    /// Takes what is left and shows the final result.
+    fn finish(mut self) {
+        while let Ok(batch) = self.batches.try_recv() {
+            self.absorb(batch.thread(), batch);
+        }
+        while let Ok(line) = self.lines.try_recv() {
+            self.notice(Notice::Script(line));
+        }
+        let all_ended = self.ended == self.members.len();
+        for member in &mut self.members {
+            if let Some(thread) = member.thread.take()
+                && all_ended
+            {
+                // It has said that it ended: what is left is dropping its runtime.
+                let _ = thread.join();
+            }
+        }
+        self.tick();
+        let end = self.end.take().unwrap_or(End::Done);
+        self.state.send_replace(State::Ended(end));
+    }
+
+    fn used_up(&self) -> bool {
+        self.budget
+            .as_ref()
+            .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
+    }
+
+    fn notice(&self, notice: Notice) {
+        let _ = self.notices.try_send(notice);
+    }
+
+    fn now_us(&self) -> u64 {
+        clock::now().since(self.epoch)
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
