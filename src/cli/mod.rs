@@ -1,1 +1,82 @@
-//! cli: not written yet.
+//! The command line: arguments to resolved options of each module, wiring, errors, exit codes.
+//!
+//! Nothing else knows clap, the environment or the process's exit. Errors are printed here, once,
+//! to stderr; stdout carries results only.
+
+mod arguments;
+mod check;
+mod limits;
+mod resolve;
+mod run;
+mod serve;
+mod show;
+mod starter;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// Stack of the control thread: scripts are parsed and evaluated on it.
+const CONTROL_STACK: usize = 16 << 20;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// All went well.
+    Ok,
+    /// Requests failed or the script threw; the number is `--exit-code-on-error`'s.
+    Failures(u8),
+    /// A script asked for this code.
+    Script(u8),
+    /// Wrong usage, or a script that does not load.
+    Usage,
+    /// The run or a report could not be completed.
+    Incomplete,
+    /// Ended at once by a second Ctrl-C.
+    Killed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failures(code) | Exit::Script(code) => code,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            Exit::Killed => 130,
+        })
+    }
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    // clap prints its own errors and exits with 2.
+    let arguments = Arguments::parse();
+    let control = std::thread::Builder::new()
+        .name("control".to_owned())
+        .stack_size(CONTROL_STACK)
+        .spawn(move || command(arguments));
+    let exit = match control.map(std::thread::JoinHandle::join) {
+        Ok(Ok(exit)) => exit,
+        // The panic has printed its message.
+        Ok(Err(_)) => Exit::Incomplete,
+        Err(error) => {
+            show::error(&format!("cannot start a thread: {error}"), None);
+            Exit::Incomplete
+        }
+    };
+    exit.into()
+}
+
+fn command(arguments: Arguments) -> Exit {
+    match arguments.command {
+        None => run::run(&arguments.run),
+        Some(Command::Check(check)) => check::check(&check),
+        Some(Command::New(new)) => starter::write(&new.script),
+        Some(Command::Demo) => run::demo(),
+        Some(Command::Target(target)) => serve::serve(&target),
+    }
+}

@@ -18,10 +18,10 @@ use std::pin::{Pin, pin};
 use std::ptr;
 use std::task::{Context, Poll};
 
-use corosensei::stack::{DefaultStack, Stack};
+use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{CoroutineResult, Yielder};
 
-pub use stacks::Stacks;
+pub use stacks::{Stack, Stacks};
 
 /// What a suspended coroutine leaves its driver: the future to poll, still on its own stack.
 type Pending = *mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
@@ -76,20 +76,16 @@ pub struct Coroutine<R: 'static> {
     inner: Option<Inner<R>>,
     pending: Option<Pending>,
     cancelled: bool,
-    stacks: Stacks,
+    /// Where its stack goes when it is done.
+    home: Stacks,
 }
 
 impl<R: 'static> Coroutine<R> {
-    /// A coroutine that will run `body` on a stack of `stacks` when first polled.
-    ///
-    /// Costs a stack from the pool, or two memory mappings if that is empty.
-    ///
-    /// # Errors
-    /// When no stack can be had: the kernel allows a process 65,530 mappings by default.
-    pub fn new(stacks: &Stacks, body: impl FnOnce() -> R + 'static) -> std::io::Result<Self> {
-        let stack = stacks.take()?;
-        let limit = stack.limit().get() + stacks::guard_size();
-        let inner = Inner::with_stack(stack, move |yielder, _| {
+    /// A coroutine that will run `body` on `stack` when first polled.
+    pub fn new(stack: Stack, body: impl FnOnce() -> R + 'static) -> Self {
+        let Stack { memory, home } = stack;
+        let limit = memory.limit().get() + stacks::guard_size();
+        let inner = Inner::with_stack(memory, move |yielder, _| {
             let frame = Frame {
                 yielder,
                 limit,
@@ -98,12 +94,12 @@ impl<R: 'static> Coroutine<R> {
             CURRENT.set(&raw const frame);
             body()
         });
-        Ok(Coroutine {
+        Coroutine {
             inner: Some(inner),
             pending: None,
             cancelled: false,
-            stacks: stacks.clone(),
-        })
+            home,
+        }
     }
 
     /// From now on whatever the closure waits for gives [`NotAwaited::Cancelled`] at once; what it
@@ -143,7 +139,7 @@ impl<R: 'static> Future for Coroutine<R> {
                 CoroutineResult::Yield(pending) => this.pending = Some(pending),
                 CoroutineResult::Return(value) => {
                     if let Some(inner) = this.inner.take() {
-                        this.stacks.put(inner.into_stack());
+                        this.home.put(inner.into_stack());
                     }
                     return Poll::Ready(value);
                 }
@@ -157,7 +153,7 @@ impl<R: 'static> Drop for Coroutine<R> {
         self.pending = None;
         if let Some(mut inner) = self.inner.take() {
             inner.force_unwind();
-            self.stacks.put(inner.into_stack());
+            self.home.put(inner.into_stack());
         }
     }
 }

@@ -32,6 +32,12 @@ struct Shared {
     fewest_idle: Cell<usize>,
 }
 
+/// A stack that nothing runs on yet.
+pub struct Stack {
+    pub(super) memory: DefaultStack,
+    pub(super) home: Stacks,
+}
+
 impl Stacks {
     /// An empty pool.
     #[must_use]
@@ -39,16 +45,24 @@ impl Stacks {
         Stacks::default()
     }
 
-    pub(super) fn take(&self) -> io::Result<DefaultStack> {
+    /// A stack from the pool, or a new one if that is empty, which costs two memory mappings.
+    ///
+    /// # Errors
+    /// When no stack can be had: the kernel allows a process 65,530 mappings by default.
+    pub fn take(&self) -> io::Result<Stack> {
         let mut idle = self.shared.idle.borrow_mut();
-        match idle.pop() {
-            Some(stack) => {
+        let memory = match idle.pop() {
+            Some(memory) => {
                 let fewest = self.shared.fewest_idle.get().min(idle.len());
                 self.shared.fewest_idle.set(fewest);
-                Ok(stack)
+                memory
             }
-            None => DefaultStack::new(STACK_SIZE),
-        }
+            None => DefaultStack::new(STACK_SIZE)?,
+        };
+        Ok(Stack {
+            memory,
+            home: self.clone(),
+        })
     }
 
     pub(super) fn put(&self, stack: DefaultStack) {

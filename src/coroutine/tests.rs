@@ -9,6 +9,10 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 
+fn coroutine<R>(stacks: &Stacks, body: impl FnOnce() -> R + 'static) -> Coroutine<R> {
+    Coroutine::new(stacks.take().unwrap(), body)
+}
+
 /// A gate that opens when told; `await_in(gate.wait())` blocks on it.
 #[derive(Clone, Default)]
 struct Gate(Rc<Cell<bool>>);
@@ -34,7 +38,7 @@ fn poll<R>(coroutine: &mut Coroutine<R>) -> Poll<R> {
 #[test]
 fn returns_what_its_body_returns() {
     let stacks = Stacks::new();
-    let mut coroutine = Coroutine::new(&stacks, || 42).unwrap();
+    let mut coroutine = coroutine(&stacks, || 42);
     assert_eq!(poll(&mut coroutine), Poll::Ready(42));
     assert_eq!(stacks.idle(), 1, "its stack went back to the pool");
 }
@@ -44,8 +48,8 @@ fn waits_for_a_future_and_lets_others_run() {
     let stacks = Stacks::new();
     let (first, second) = (Gate::default(), Gate::default());
     let (a, b) = (first.clone(), second.clone());
-    let mut one = Coroutine::new(&stacks, move || await_in(a.wait())).unwrap();
-    let mut two = Coroutine::new(&stacks, move || await_in(b.wait())).unwrap();
+    let mut one = coroutine(&stacks, move || await_in(a.wait()));
+    let mut two = coroutine(&stacks, move || await_in(b.wait()));
     assert!(poll(&mut one).is_pending() && poll(&mut two).is_pending());
     second.0.set(true);
     assert!(poll(&mut one).is_pending());
@@ -58,14 +62,13 @@ fn waits_for_a_future_and_lets_others_run() {
 fn a_cancelled_one_returns_by_itself_and_waits_for_nothing_more() {
     let stacks = Stacks::new();
     let gate = Gate::default();
-    let mut coroutine = Coroutine::new(&stacks, move || {
+    let mut coroutine = coroutine(&stacks, move || {
         (
             await_in(gate.wait()),
             await_in(std::future::ready(1)),
             yield_now(),
         )
-    })
-    .unwrap();
+    });
     assert!(poll(&mut coroutine).is_pending());
     coroutine.cancel();
     let cancelled = NotAwaited::Cancelled;
@@ -80,11 +83,10 @@ fn dropping_a_suspended_one_drops_what_it_holds() {
     let stacks = Stacks::new();
     let held = Rc::new(());
     let (inside, gate) = (held.clone(), Gate::default());
-    let mut coroutine = Coroutine::new(&stacks, move || {
+    let mut coroutine = coroutine(&stacks, move || {
         let _inside = inside;
         await_in(gate.wait())
-    })
-    .unwrap();
+    });
     assert!(poll(&mut coroutine).is_pending());
     assert_eq!(Rc::strong_count(&held), 2);
     drop(coroutine);
@@ -96,7 +98,7 @@ fn dropping_a_suspended_one_drops_what_it_holds() {
 fn one_that_never_ran_drops_its_closure() {
     let held = Rc::new(());
     let inside = held.clone();
-    drop(Coroutine::new(&Stacks::new(), move || drop(inside)).unwrap());
+    drop(coroutine(&Stacks::new(), move || drop(inside)));
     assert_eq!(Rc::strong_count(&held), 1);
 }
 
@@ -109,7 +111,7 @@ fn nothing_waits_outside() {
 
 #[test]
 fn futures_are_polled_on_the_stack_of_the_thread() {
-    let mut coroutine = Coroutine::new(&Stacks::new(), || {
+    let mut coroutine = coroutine(&Stacks::new(), || {
         let inside = remaining_stack().is_some();
         let polled_outside = await_in(poll_fn(|_| Poll::Ready(remaining_stack().is_none())));
         let moved_out = on_thread_stack(|| remaining_stack().is_none());
@@ -119,8 +121,7 @@ fn futures_are_polled_on_the_stack_of_the_thread() {
             moved_out,
             remaining_stack().is_some(),
         )
-    })
-    .unwrap();
+    });
     assert_eq!(
         poll(&mut coroutine),
         Poll::Ready((true, Ok(true), Ok(true), true))
@@ -138,12 +139,11 @@ fn the_stack_that_remains_shrinks_with_depth() {
             deep(levels - 1, seen) + buffer[1]
         }
     }
-    let mut coroutine = Coroutine::new(&Stacks::new(), || {
+    let mut coroutine = coroutine(&Stacks::new(), || {
         let seen = RefCell::new(Vec::new());
         deep(50, &seen);
         seen.into_inner()
-    })
-    .unwrap();
+    });
     let Poll::Ready(seen) = poll(&mut coroutine) else {
         panic!("it waits for nothing")
     };
@@ -153,7 +153,7 @@ fn the_stack_that_remains_shrinks_with_depth() {
 
 #[test]
 fn a_panic_reaches_whoever_polls() {
-    let mut coroutine = Coroutine::new(&Stacks::new(), || -> u32 { panic!("boom") }).unwrap();
+    let mut coroutine = coroutine(&Stacks::new(), || -> u32 { panic!("boom") });
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(&mut coroutine)));
     assert!(caught.is_err());
     drop(coroutine);
@@ -167,7 +167,7 @@ fn unused_stacks_are_given_back_step_by_step() {
     let mut all: Vec<_> = (0..1_000)
         .map(|_| {
             let gate = gate.clone();
-            Coroutine::new(&stacks, move || await_in(gate.wait())).unwrap()
+            coroutine(&stacks, move || await_in(gate.wait()))
         })
         .collect();
     assert!(all.iter_mut().all(|coroutine| poll(coroutine).is_pending()));

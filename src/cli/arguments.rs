@@ -1,0 +1,192 @@
+//! The command line as it is written: options, environment variables, subcommands.
+//!
+//! Mirrors what a person types and nothing else; what it comes to together with the script's own
+//! options is worked out in `resolve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::units::{self, Rate};
+
+/// Load test with user scenarios written in Rhai.
+#[derive(Debug, Parser)]
+#[command(
+    name = "katydid",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Exit codes: 0 all went well; 1 requests failed or the script threw (another with \
+                  --exit-code-on-error); 2 wrong usage or a script that does not load; 3 the run \
+                  or a report could not be completed; 130 ended at once by a second Ctrl-C."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: Run,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check a script without running it; exits with 0 or 2.
+    Check(Check),
+    /// Write a commented starter script.
+    New(New),
+    /// Start the embedded demo server and run the coupon shop on it for 20 s.
+    Demo,
+    /// Start the embedded demo server.
+    Target(Target),
+}
+
+/// Everything about a run.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The script to run.
+    #[arg(
+        short = 'f',
+        long = "script",
+        value_name = "FILE",
+        env = "KATYDID_SCRIPT",
+        default_value = "katydid.rhai"
+    )]
+    pub(super) script: PathBuf,
+    /// Base URL of the target; wins over `host` in the script.
+    #[arg(short = 'H', long, value_name = "URL", env = "KATYDID_HOST")]
+    pub(super) host: Option<String>,
+    /// The most users at once [default: 1].
+    #[arg(short, long, value_name = "N", env = "KATYDID_USERS")]
+    pub(super) users: Option<u32>,
+    /// Users started per second [default: 1].
+    #[arg(short = 'r', long, value_name = "RATE", env = "KATYDID_SPAWN_RATE", value_parser = rate)]
+    pub(super) spawn_rate: Option<Rate>,
+    /// How long to run: 300, 20s, 3m, 1h30m [default: until stopped].
+    #[arg(short = 't', long, value_name = "TIME", env = "KATYDID_RUN_TIME", value_parser = length)]
+    pub(super) run_time: Option<Duration>,
+    /// Run exactly so many iterations over all users, then end.
+    #[arg(short = 'i', long, value_name = "N", env = "KATYDID_ITERATIONS")]
+    pub(super) iterations: Option<u64>,
+    /// What a running task gets to finish when its user is stopped [default: 0].
+    #[arg(short = 's', long, value_name = "TIME", env = "KATYDID_STOP_TIMEOUT",
+          value_parser = length)]
+    pub(super) stop_timeout: Option<Duration>,
+    /// What all `on_stop` together get [default: 5].
+    #[arg(long, value_name = "TIME", env = "KATYDID_ON_STOP_TIMEOUT", value_parser = length)]
+    pub(super) on_stop_timeout: Option<Duration>,
+    /// A value for `param(name, …)` in the script; repeatable.
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(super) params: Vec<(String, String)>,
+    /// Seed of all random choices, to repeat a run [default: a new one each time].
+    #[arg(long, value_name = "N", env = "KATYDID_SEED")]
+    pub(super) seed: Option<u64>,
+    /// Load threads [default: the cores this process may use].
+    #[arg(long, value_name = "N", env = "KATYDID_THREADS",
+          value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub(super) threads: Option<u32>,
+    /// Start at once, without the web UI.
+    #[arg(long, env = "KATYDID_HEADLESS")]
+    pub(super) headless: bool,
+    /// Print the tables only at the end.
+    #[arg(long, env = "KATYDID_ONLY_SUMMARY")]
+    pub(super) only_summary: bool,
+    /// Print the result as one JSON document on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write PREFIX_stats.csv, _stats_history.csv, _failures.csv and _exceptions.csv.
+    #[arg(long, value_name = "PREFIX", env = "KATYDID_CSV")]
+    pub(super) csv: Option<PathBuf>,
+    /// A row per name and second in the history, not only the total.
+    #[arg(long, requires = "csv", env = "KATYDID_CSV_FULL_HISTORY")]
+    pub(super) csv_full_history: bool,
+    /// Exit code when requests failed or the script threw.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "KATYDID_EXIT_CODE_ON_ERROR",
+        default_value_t = 1
+    )]
+    pub(super) exit_code_on_error: u8,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The script to check.
+    pub(super) script: PathBuf,
+    /// Print the findings as JSON, for editors.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// A value for `param(name, …)` in the script; repeatable.
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(super) params: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// The file to write; an existing one is left alone.
+    pub(super) script: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(super) host: std::net::IpAddr,
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub(super) port: u16,
+    /// Threads that serve [default: the cores this process may use].
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// Coupons of each kind.
+    #[arg(long, value_name = "N", default_value_t = crate::target::Options::default().stock)]
+    pub(super) stock: u64,
+}
+
+fn length(text: &str) -> Result<Duration, units::Invalid> {
+    units::parse_duration(text)
+}
+
+fn rate(text: &str) -> Result<Rate, units::Invalid> {
+    text.parse()
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE, such as `language=ko`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_is_written_as_with_locust() {
+        let line = "katydid -f a.rhai -H http://h -u 100 -r 10 -t 1m30s -s 2 --headless -p a=b=c";
+        let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+        let run = arguments.run;
+        assert_eq!(
+            (run.users, run.run_time),
+            (Some(100), Some(Duration::from_secs(90)))
+        );
+        assert_eq!(run.spawn_rate.map(Rate::per_sec), Some(10.0));
+        assert_eq!(run.params, [("a".to_owned(), "b=c".to_owned())]);
+    }
+
+    #[test]
+    fn a_wrong_option_is_answered_with_the_right_one() {
+        let wrong = Arguments::try_parse_from(["katydid", "--user", "5"]).unwrap_err();
+        assert!(wrong.to_string().contains("--users"), "{wrong}");
+        let wrong = Arguments::try_parse_from(["katydid", "-t", "fast"]).unwrap_err();
+        assert!(wrong.to_string().contains("1m30s"), "{wrong}");
+    }
+}

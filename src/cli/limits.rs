@@ -1,0 +1,44 @@
+//! What the machine gives this process: cores, open files, signals.
+//!
+//! Owns asking for it; what it means for a run is decided by the caller.
+
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Cores this process may use: its affinity and its share of the machine's time are respected.
+pub(super) fn cores() -> u32 {
+    std::thread::available_parallelism()
+        .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1_024))
+}
+
+/// Raises the number of files that may be open to what the system allows; returns it.
+pub(super) fn raise_open_files() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        // Where it is refused the old limit holds, and is what is returned.
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: maximum,
+                maximum,
+            },
+        );
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When the process may not listen for signals.
+pub(super) async fn interrupted() -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

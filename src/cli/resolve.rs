@@ -1,0 +1,169 @@
+//! What a run comes to: the command line, the environment and the script's own options together.
+//!
+//! A pure function of what was said; nothing is read or started here. The command line wins over
+//! the environment (clap sees to that), and both over `options(#{…})` in the script.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::arguments::Run;
+use crate::http;
+use crate::runner::Options;
+use crate::scenario::Scenario;
+use crate::units::Rate;
+
+/// Values for the script's parameters come from `KATYDID_PARAM_LANGUAGE` too.
+const PARAM_PREFIX: &str = "KATYDID_PARAM_";
+
+/// The values of the script's parameters: the command line wins over the environment, where a
+/// name stands in capitals.
+pub(super) fn params(
+    given: &[(String, String)],
+    environment: &BTreeMap<String, String>,
+    script: &str,
+) -> BTreeMap<String, String> {
+    let mut params = BTreeMap::new();
+    for (name, value) in environment {
+        if let Some(name) = name.strip_prefix(PARAM_PREFIX) {
+            // The script says how the name is written.
+            let lower = name.to_lowercase();
+            let written = if script.contains(name) {
+                name.to_owned()
+            } else {
+                lower
+            };
+            params.insert(written, value.clone());
+        }
+    }
+    params.extend(given.iter().cloned());
+    params
+}
+
+/// The options of a run.
+pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
+    let script = &scenario.options;
+    let one_a_second = Rate::from_per_sec(1.0).expect("one is a rate");
+    let script_rate = script
+        .spawn_rate
+        .and_then(|rate| Rate::from_per_sec(rate).ok());
+    Options {
+        users: run.users.or(script.users).unwrap_or(1),
+        rate: run.spawn_rate.or(script_rate).unwrap_or(one_a_second),
+        run_time: run.run_time.or(script.run_time),
+        iterations: run.iterations.or(script.iterations),
+        stop_timeout: run.stop_timeout.or(script.stop_timeout).unwrap_or_default(),
+        on_stop_timeout: run
+            .on_stop_timeout
+            .or(script.on_stop_timeout)
+            .unwrap_or(Duration::from_secs(5)),
+        threads: run.threads.unwrap_or(cores),
+    }
+}
+
+/// Where the relative requests of each class go.
+///
+/// # Errors
+/// Which of the URLs is none, and why.
+pub(super) fn bases(run: &Run, scenario: &Scenario) -> Result<Vec<Option<String>>, String> {
+    if let Some(host) = &run.host {
+        http::Base::parse(host).map_err(|wrong| format!("`--host`: {wrong}"))?;
+    }
+    let bases = scenario.classes.iter().map(|class| {
+        let chosen = run
+            .host
+            .as_ref()
+            .or(class.host.as_ref())
+            .or(scenario.options.host.as_ref());
+        if let Some(host) = chosen {
+            http::Base::parse(host)
+                .map_err(|wrong| format!("`host` of the user class `{}`: {wrong}", class.name))?;
+        }
+        Ok(chosen.cloned())
+    });
+    bases.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::arguments::Arguments;
+    use crate::load::ClassShare;
+    use crate::scenario::{self, Wait};
+
+    fn run(line: &str) -> Run {
+        let words = ["katydid"].into_iter().chain(line.split_whitespace());
+        Arguments::try_parse_from(words).unwrap().run
+    }
+
+    fn scenario(host: Option<&str>, options: scenario::Options) -> Scenario {
+        let class = scenario::Class {
+            name: "Shopper".to_owned(),
+            share: ClassShare {
+                weight: 1.0,
+                fixed_count: None,
+            },
+            host: host.map(str::to_owned),
+            wait: Wait::Constant(Duration::ZERO),
+            tasks: Vec::new(),
+        };
+        Scenario {
+            classes: vec![class],
+            options,
+            params: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_script_and_that_over_the_defaults() {
+        let said = scenario::Options {
+            users: Some(7),
+            run_time: Some(Duration::from_secs(5)),
+            ..scenario::Options::default()
+        };
+        let resolved = options(&run("-u 3"), &scenario(None, said), 8);
+        assert_eq!(
+            (resolved.users, resolved.run_time),
+            (3, Some(Duration::from_secs(5)))
+        );
+        assert_eq!((resolved.rate.per_sec(), resolved.threads), (1.0, 8));
+        assert_eq!(resolved.on_stop_timeout, Duration::from_secs(5));
+        assert_eq!(resolved.stop_timeout, Duration::ZERO);
+    }
+
+    #[test]
+    fn hosts_come_from_the_nearest_place_and_are_checked() {
+        let of_script = scenario::Options {
+            host: Some("http://c".to_owned()),
+            ..scenario::Options::default()
+        };
+        let all = scenario(Some("http://b"), of_script.clone());
+        assert_eq!(
+            bases(&run("-H http://a"), &all),
+            Ok(vec![Some("http://a".to_owned())])
+        );
+        assert_eq!(bases(&run(""), &all), Ok(vec![Some("http://b".to_owned())]));
+        let all = scenario(None, of_script);
+        assert_eq!(bases(&run(""), &all), Ok(vec![Some("http://c".to_owned())]));
+        let wrong = bases(&run("-H localhost:8080"), &all).unwrap_err();
+        assert!(
+            wrong.starts_with("`--host`") && wrong.contains("http://"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn parameters_come_from_the_command_line_and_the_environment() {
+        let environment = BTreeMap::from([
+            ("KATYDID_PARAM_LANGUAGE".to_owned(), "ko".to_owned()),
+            ("KATYDID_PARAM_SIZE".to_owned(), "1".to_owned()),
+            ("HOME".to_owned(), "/".to_owned()),
+        ]);
+        let given = [("size".to_owned(), "2".to_owned())];
+        let found = params(&given, &environment, "param(\"language\", \"en\")");
+        let expected = [("language", "ko"), ("size", "2")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found, BTreeMap::from(expected));
+    }
+}

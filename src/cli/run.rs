@@ -1,0 +1,277 @@
+//! A headless run from the command line: check, start, show, stop, exit code.
+//!
+//! Owns the wiring of runner, outputs and signals; each of them knows its own business.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::check::Checked;
+use super::{Exit, arguments, check, limits, resolve, show};
+use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
+use crate::runner::{self, End, Handle, Notice, Setup, State};
+use crate::script::{Bundle, Level};
+use crate::stats::Summary;
+use crate::target::{self, Target};
+
+/// Open files that the process needs besides one per user.
+const OTHER_FILES: u64 = 50;
+
+/// Runs what the command line asks for.
+pub(super) fn run(arguments: &arguments::Run) -> Exit {
+    if !arguments.headless {
+        show::error(
+            "the web UI is not in this version of Katydid yet",
+            Some("start from the command line: add `--headless`"),
+        );
+        return Exit::Usage;
+    }
+    match check::read(&arguments.script, &arguments.params, arguments.seed) {
+        Ok(checked) => run_checked(arguments, checked),
+        Err(message) => {
+            let hint = "name a script with `-f FILE`, or write one with `katydid new FILE`";
+            show::error(&message, Some(hint));
+            Exit::Usage
+        }
+    }
+}
+
+/// Runs the coupon shop against the embedded target.
+pub(super) fn demo() -> Exit {
+    let options = target::Options {
+        address: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
+        threads: 1,
+        ..target::Options::default()
+    };
+    let target = match Target::start(options) {
+        Ok(target) => target,
+        Err(error) => {
+            show::error(&format!("cannot start the demo's server: {error}"), None);
+            return Exit::Incomplete;
+        }
+    };
+    let host = format!("http://{}", target.address());
+    show::log(Level::Info, &format!("a coupon shop listens on {host}"));
+    let line = [
+        "katydid",
+        "--headless",
+        "-u",
+        "50",
+        "-r",
+        "10",
+        "-t",
+        "20s",
+        "-H",
+        &host,
+    ];
+    let arguments = <arguments::Arguments as clap::Parser>::parse_from(line).run;
+    let script = include_str!("../../scripts/coupon.rhai");
+    let bundle = Bundle::from_text("scripts/coupon.rhai", script);
+    let exit = run_checked(&arguments, check::evaluate(bundle, &[], None));
+    target.stop();
+    exit
+}
+
+fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
+    if !checked.findings.is_empty() {
+        show::findings(&checked.bundle, &checked.findings);
+    }
+    for line in &checked.said {
+        show::script_line(line);
+    }
+    let Some(scenario) = checked.scenario else {
+        return Exit::Usage;
+    };
+    let bases = match resolve::bases(arguments, &scenario) {
+        Ok(bases) => bases,
+        Err(message) => {
+            show::error(&message, None);
+            return Exit::Usage;
+        }
+    };
+    let options = resolve::options(arguments, &scenario, limits::cores());
+    let files = limits::raise_open_files();
+    if u64::from(options.users) + OTHER_FILES > files {
+        let text = format!(
+            "{} users need more open files than the {files} that this process may have: raise \
+             `ulimit -n`",
+            options.users
+        );
+        show::log(Level::Warn, &text);
+    }
+    let described = Described {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        script: checked.bundle.files()[0].path.clone(),
+        host: bases.iter().flatten().next().cloned().unwrap_or_default(),
+        seed: checked.inputs.seed,
+        started_at: jiff::Timestamp::now(),
+    };
+    let environment = Arc::new(checked.inputs.environment.clone());
+    let setup = Setup {
+        bundle: checked.bundle,
+        inputs: checked.inputs,
+        scenario,
+        bases,
+        environment,
+        options,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    match runtime {
+        Ok(runtime) => {
+            let outputs = Outputs::new(arguments);
+            let exit = runtime.block_on(Box::pin(attend(arguments, setup, described, outputs)));
+            // Whatever a thread still does after a second Ctrl-C is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => {
+            show::error(&format!("cannot start the control thread: {error}"), None);
+            Exit::Incomplete
+        }
+    }
+}
+
+/// Starts the run and stays with it until its end.
+async fn attend(
+    arguments: &arguments::Run,
+    setup: Setup,
+    described: Described,
+    mut outputs: Outputs,
+) -> Exit {
+    let (users, rate) = (setup.options.users, setup.options.rate.per_sec());
+    let (notices_in, mut notices) = mpsc::channel(1_024);
+    let (handle, shared) = match runner::start(Arc::new(setup), notices_in).await {
+        Ok(started) => started,
+        Err(message) => {
+            show::error(&message, None);
+            return Exit::Usage;
+        }
+    };
+    outputs.start(&described);
+    show::log(
+        Level::Info,
+        &format!("ramping to {users} users at {rate} a second"),
+    );
+    let (end, killed) = watch(&handle, &mut notices, &mut outputs).await;
+    while let Ok(notice) = notices.try_recv() {
+        show::notice(&notice);
+    }
+    let summary = handle.summary().borrow().clone();
+    let complete = outputs.finish(&summary);
+    match (&end, shared.exit_code()) {
+        _ if killed => Exit::Killed,
+        (End::Failed(message), _) => {
+            show::error(message, None);
+            Exit::Incomplete
+        }
+        _ if !complete => Exit::Incomplete,
+        (_, Some(code)) => Exit::Script(code),
+        _ if summary.total.failures > 0 || !summary.exceptions.is_empty() => {
+            Exit::Failures(arguments.exit_code_on_error)
+        }
+        _ => Exit::Ok,
+    }
+}
+
+/// Shows what happens until the run has ended; true if it was ended by a second Ctrl-C.
+async fn watch(
+    handle: &Handle,
+    notices: &mut mpsc::Receiver<Notice>,
+    outputs: &mut Outputs,
+) -> (End, bool) {
+    let mut state = handle.state();
+    let mut summary = handle.summary();
+    summary.mark_unchanged();
+    let mut interrupts = 0;
+    let mut interrupted = Box::pin(limits::interrupted());
+    loop {
+        tokio::select! {
+            changed = state.changed() => {
+                let now = state.borrow_and_update().clone();
+                match now {
+                    State::Ended(end) => return (end, interrupts > 1),
+                    State::Stopping => show::log(Level::Info, "stopping users"),
+                    State::Spawning | State::Running => {}
+                }
+                if changed.is_err() {
+                    return (End::Failed("the run ended without a result".to_owned()), false);
+                }
+            }
+            Ok(()) = summary.changed() => {
+                let now = summary.borrow_and_update().clone();
+                outputs.tick(&now);
+            }
+            Some(notice) = notices.recv() => show::notice(&notice),
+            result = &mut interrupted => {
+                if result.is_ok() {
+                    interrupted.set(limits::interrupted());
+                }
+                interrupts += 1;
+                if interrupts == 1 {
+                    show::log(Level::Info, "interrupted: stopping (again to end at once)");
+                    handle.stop();
+                } else {
+                    handle.kill();
+                }
+            }
+        }
+    }
+}
+
+/// Everything that shows results.
+struct Outputs {
+    all: Vec<Box<dyn Output>>,
+}
+
+impl Outputs {
+    fn new(arguments: &arguments::Run) -> Outputs {
+        let tables = if arguments.only_summary {
+            Tables::Final
+        } else {
+            Tables::Periodic
+        };
+        let console = Console::new(std::io::stderr(), show::width(), tables);
+        let mut all: Vec<Box<dyn Output>> = vec![Box::new(console)];
+        if let Some(prefix) = &arguments.csv {
+            let rows = if arguments.csv_full_history {
+                HistoryRows::All
+            } else {
+                HistoryRows::Total
+            };
+            all.push(Box::new(Csv::new(prefix, rows)));
+        }
+        if arguments.json {
+            all.push(Box::new(Json::new(std::io::stdout())));
+        }
+        Outputs { all }
+    }
+
+    fn start(&mut self, run: &Described) {
+        self.each(|output| output.start(run));
+    }
+
+    fn tick(&mut self, summary: &Summary) {
+        self.each(|output| output.tick(summary));
+    }
+
+    /// False if an output stayed incomplete.
+    fn finish(&mut self, summary: &Summary) -> bool {
+        self.each(|output| output.finish(summary))
+    }
+
+    fn each(
+        &mut self,
+        mut work: impl FnMut(&mut dyn Output) -> Result<(), crate::output::OutputError>,
+    ) -> bool {
+        let mut complete = true;
+        for output in &mut self.all {
+            if let Err(error) = work(output.as_mut()) {
+                complete = false;
+                show::error(&error.to_string(), None);
+            }
+        }
+        complete
+    }
+}
