@@ -227,8 +227,9 @@ fn read_text(path: &Path) -> Result<String, String> {
 }
 
 fn comment_out_shebang(mut text: String) -> String {
-    if text.starts_with("#!") {
-        text.replace_range(..2, "//");
+    if text.starts_with("#!/") {
+        // Three slashes would begin a documentation comment, which may not stand just anywhere.
+        text.replace_range(..3, "// ");
     }
     text
 }
@@ -262,7 +263,7 @@ mod tests {
             .map(|file| file.path.rsplit('/').next().unwrap())
             .collect();
         assert_eq!(names, ["main.rhai", "a.rhai", "b.rhai"]);
-        assert!(bundle.files()[0].text.starts_with("///usr"));
+        assert!(bundle.files()[0].text.starts_with("// usr"));
         let missing = &bundle.missing_imports()[0];
         assert!(missing.file.ends_with("a.rhai") && missing.line == 1);
         assert!(
