@@ -2,5 +2,6 @@
 //!
 //! Knows Rhai; knows no user's life and no schedule.
 
+pub mod check;
 pub mod diagnostic;
 pub mod words;
