@@ -7,6 +7,7 @@ use rhai::{Expr, FnCallExpr, Position};
 use super::tree::{self, Chain, Step};
 use super::walk::Walker;
 use super::{error_at, habits, not_yet};
+use crate::script::diagnostic::Diagnostic;
 use crate::script::words::{self, Kind};
 
 /// Methods of function pointers, and of what a later version's functions give: those are reported
@@ -179,6 +180,9 @@ impl<'a> Walker<'a, '_> {
     fn unknown_method(&mut self, call: &'a FnCallExpr, position: Position) {
         let (name, arguments) = (call.name.as_str(), call.args.len());
         let bundle = self.bundle;
+        if name == "append" {
+            self.append_of_one(call, position);
+        }
         if SILENT_METHODS.contains(&name) || !bundle.complete || bundle.map_keys.contains(name) {
             return;
         }
@@ -232,14 +236,40 @@ impl<'a> Walker<'a, '_> {
             });
         } else if !arities.contains(&arguments) {
             self.wrong_arity(name, position, arguments, arities);
-        } else if is_only_ours && !members.is_empty() {
-            self.request_options_of_unknown(call);
+        } else if self.is_request(call) {
+            self.request_options(call);
         }
     }
 
-    fn request_options_of_unknown(&mut self, call: &'a FnCallExpr) {
-        if words::find(Kind::ClientMethod, &call.name).is_some() {
-            self.request_options(call);
+    /// Python's `append`. Only a warning: on a text, Rhai's takes any value.
+    fn append_of_one(&mut self, call: &FnCallExpr, position: Position) {
+        let is_one = matches!(
+            &*call.args,
+            [Expr::Map(..)
+                | Expr::Unit(_)
+                | Expr::BoolConstant(..)
+                | Expr::IntegerConstant(..)
+                | Expr::FloatConstant(..)]
+        );
+        if is_one {
+            let (line, column) = tree::line_and_column(position);
+            let finding = Diagnostic::warning(self.path, "`append` joins two arrays");
+            let finding = finding.at(line, column, 6);
+            self.report(finding.hint("write `push(…)` to add one element"));
         }
+    }
+
+    /// True if a call on an unknown value can only be meant for a client: by name and by path.
+    fn is_request(&self, call: &FnCallExpr) -> bool {
+        let path = match (call.name.as_str(), &*call.args) {
+            ("request", [_, path, _]) | (_, [path, _]) => path,
+            _ => return false,
+        };
+        let start = match path {
+            Expr::InterpolatedString(parts, _) => parts.first().and_then(tree::string),
+            _ => tree::string(path),
+        };
+        words::find(Kind::ClientMethod, &call.name).is_some()
+            && start.is_some_and(|start| start.starts_with('/') || start.starts_with("http"))
     }
 }

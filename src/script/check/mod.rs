@@ -42,8 +42,8 @@ pub struct SourceFile<'a> {
 
 /// All findings in a bundle whose first file is the main script.
 ///
-/// `natives` are the functions of the engine that will run it. Costs a few milliseconds for a
-/// large script: bodies are copied once.
+/// `natives` are the functions of the engine that will run it. Costs some 15 µs a line in a
+/// debug build; functions' bodies are copied once.
 #[must_use]
 pub fn check(files: &[SourceFile<'_>], natives: &NativeFunctions) -> Diagnostics {
     let syntax = files.iter().filter_map(|file| {

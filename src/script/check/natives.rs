@@ -24,8 +24,8 @@ const BUILT_IN: [(&str, &[usize]); 9] = [
 pub struct NativeFunctions(BTreeMap<String, BTreeSet<usize>>);
 
 impl NativeFunctions {
-    /// All functions of an engine: Rhai's own and those registered since. Takes a few
-    /// milliseconds, so do it once per process.
+    /// All functions of an engine: Rhai's own and those registered since. Costs a fraction of a
+    /// millisecond.
     #[must_use]
     pub fn of_engine(engine: &Engine) -> NativeFunctions {
         let registered = engine.collect_fn_metadata(

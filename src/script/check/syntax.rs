@@ -112,6 +112,7 @@ impl<'a> Place<'a> {
             }
             E::AssignmentToConstant(name) => named(format!("`{name}` is a constant"), name)
                 .hint("declare it with `let`; what a user changes lives in `state`"),
+            E::ExprTooDeep => plain("nested too deep").hint("split it with `let`"),
             E::WrongFnDefinition => plain("`fn` inside a block or a function").hint(
                 "write it at the top level, or a closure: `let f = |x| { … };` and `f.call(x)`",
             ),

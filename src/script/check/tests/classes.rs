@@ -1,4 +1,6 @@
 //! Classes, their keys and options; functions and imports of a bundle.
+//!
+//! What happens inside tasks is in `members`.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,6 @@
 //! Calls, and what is read and assigned on users, clients and responses.
+//!
+//! What is declared is in `classes`.
 
 use insta::assert_snapshot;
 
@@ -163,9 +165,16 @@ fn methods_of_unknown_values() {
         "let s = #{ f: |x| x }; s.f(1);",
         "let s = [1, 2].filter(|x| x > 1).map(|x| `${x}`).join(\", \");",
         "let s = #{}; s.get(\"a\", 1);",
+        "this.cart.append(1); this.cart.append([1]);",
+        "let c = this.client; c.get(`/a/${1}`, #{ nmae: 1 }); #{}.get(\"/\");",
     ]), @r"
         1:53: unknown method `strip`; hint: write `text.trim()`, which changes the text
         1:51: unknown method `psh`; hint: did you mean `push`?
         1:51: `push` takes 1 argument, not 0
+
+
+
+        warning: 1:46: `append` joins two arrays; hint: write `push(…)` to add one element
+        1:77: unknown request option `nmae`; hint: did you mean `name`?
         ");
 }

@@ -17,7 +17,7 @@ fn engine(strict: bool) -> Engine {
     let mut engine = Engine::new();
     engine.set_strict_variables(strict);
     engine.set_optimization_level(OptimizationLevel::None);
-    engine.set_max_expr_depths(128, 128);
+    engine.set_max_expr_depths(256, 256);
     engine
 }
 

@@ -1,4 +1,6 @@
 //! Syntax errors, above all those of Python's habits.
+//!
+//! Nothing here comes as far as a syntax tree.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -169,4 +171,20 @@ proptest! {
     fn any_text_gives_an_answer(text in r#"([a-z ]{1,5}|[-#{}()|:;,."'`=?@é이\n]|this\.|task\(|\|\| ){0,30}"#) {
         let _ = rendered(&text);
     }
+}
+
+#[test]
+fn deep_nesting_fits_the_stack_of_a_load_thread() {
+    let deep = |depth: usize| format!("let x = {}1{};", "[".repeat(depth), "]".repeat(depth));
+    // An array takes three of the parser's 256 levels.
+    let script = deep(80);
+    let thread = std::thread::Builder::new().stack_size(16 << 20);
+    let found = thread
+        .spawn(move || lines(&script))
+        .unwrap()
+        .join()
+        .unwrap();
+    assert_eq!(found, "");
+    let found = lines(&deep(90));
+    assert!(found.ends_with("hint: split it with `let`"), "{found}");
 }
