@@ -55,7 +55,7 @@ pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option
         seed: seed.unwrap_or_else(new_seed),
         now_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
     };
-    let mut findings: Diagnostics = bundle.missing_imports().into_iter().collect();
+    let mut findings = bundle.check();
     let mut said = Vec::new();
     let mut scenario = None;
     if !findings.has_errors() {

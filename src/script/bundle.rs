@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
 
-use rhai::{AST, Engine, Expr, ParseError, Position, Stmt};
+use rhai::{AST, Engine, Expr, ParseError, ParseErrorType, Position, Stmt};
 use sha2::{Digest, Sha256};
 
-use super::diagnostic::Diagnostic;
+use super::check::{self, NativeFunctions, SourceFile};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::failure::found;
 
 /// The files of a scenario. The first is the script itself, the others what it imports.
@@ -100,9 +101,35 @@ impl Bundle {
         &self.files
     }
 
-    /// The imports whose files could not be read, as findings.
+    /// The load-time check: everything wrong with the bundle that can be seen without running it.
     #[must_use]
-    pub fn missing_imports(&self) -> Vec<Diagnostic> {
+    pub fn check(&self) -> Diagnostics {
+        let mut strict = super::engine::parser();
+        super::api::register(&mut strict);
+        let mut lenient = super::engine::parser();
+        lenient.set_strict_variables(false);
+        let parsed: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| parse_on(&strict, &lenient, file))
+            .collect();
+        let sources = self
+            .files
+            .iter()
+            .zip(&parsed)
+            .map(|(file, (ast, error))| SourceFile {
+                path: &file.path,
+                text: &file.text,
+                ast: ast.as_ref(),
+                parse_error: error.as_ref(),
+            });
+        let sources: Vec<_> = sources.collect();
+        let mut findings = check::check(&sources, &NativeFunctions::of_engine(&strict));
+        findings.extend(self.missing_imports());
+        findings
+    }
+
+    fn missing_imports(&self) -> Vec<Diagnostic> {
         let finding = |missing: &MissingImport| {
             let importer = &self.files[missing.importer].path;
             let message = format!("cannot import `{}`: {}", missing.path, missing.reason);
@@ -157,6 +184,20 @@ impl Bundle {
                 }
             }
         }
+    }
+}
+
+/// A variable that is not there stops the parser: then it parses again without minding, so that
+/// all other mistakes are found too.
+fn parse_on(strict: &Engine, lenient: &Engine, file: &File) -> (Option<AST>, Option<ParseError>) {
+    match parse(strict, file) {
+        Ok(ast) => (Some(ast), None),
+        Err(error) => match error.err_type() {
+            ParseErrorType::VariableUndefined(_) | ParseErrorType::ModuleUndefined(_) => {
+                (parse(lenient, file).ok(), Some(error))
+            }
+            _ => (None, Some(error)),
+        },
     }
 }
 

@@ -11,6 +11,7 @@
 mod api;
 mod bundle;
 mod call;
+mod check;
 mod class;
 mod client;
 mod declare;

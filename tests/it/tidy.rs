@@ -94,7 +94,8 @@ fn module_of(path: &str) -> Option<&str> {
 
 /// What is wrong with one file, each as `path:line: what`.
 fn violations(path: &str, source: &Source, layers: &Layers) -> Vec<String> {
-    let is_test = path.starts_with("tests/") || path.ends_with("/tests.rs");
+    let is_test =
+        path.starts_with("tests/") || path.ends_with("/tests.rs") || path.contains("/tests/");
     let code = if is_test {
         &source.code
     } else {

@@ -1,0 +1,241 @@
+//! Classes, their keys and options; functions and imports of a bundle.
+//!
+//! What happens inside tasks is in `members`.
+
+use insta::assert_snapshot;
+
+use super::{lines, lines_of, rendered};
+
+/// The findings in a class that has one task and these keys.
+fn with_keys(keys: &str) -> String {
+    lines(&format!("user(\"A\", #{{ run: task(|| {{}}), {keys} }});"))
+}
+
+#[test]
+fn all_mistakes_are_shown_at_once() {
+    let script = "\
+user(\"HelloWorld\", #{
+    connetcion_timeout: 10.0,
+    tasks: [1, 2],
+    hello: task(|| {
+        let r = this.client.get(\"/hello\", #{ username: \"ann\" });
+        this.tokn = r.jsn(\"/token\");
+    }),
+});";
+    assert_snapshot!(rendered(script), @r#"
+        error: unknown attribute `connetcion_timeout`
+         --> s.rhai:2:5
+          |
+        2 |     connetcion_timeout: 10.0,
+          |     ^^^^^^^^^^^^^^^^^^
+          |
+          = hint: did you mean `connection_timeout`?
+
+        error: unknown attribute `tasks`
+         --> s.rhai:3:5
+          |
+        3 |     tasks: [1, 2],
+          |     ^^^^^
+          |
+          = hint: write each task as a key: `browse: task(3, || { … })`
+
+        error: unknown request option `username`
+         --> s.rhai:5:46
+          |
+        5 |         let r = this.client.get("/hello", #{ username: "ann" });
+          |                                              ^^^^^^^^
+          |
+          = hint: did you mean `form: #{…}` (or `json`) around it, or `auth: ["user", "password"]`?
+
+        error: unknown method `jsn`
+         --> s.rhai:6:23
+          |
+        6 |         this.tokn = r.jsn("/token");
+          |                       ^^^
+          |
+          = hint: did you mean `json`?
+        "#);
+}
+
+#[test]
+fn unknown_attributes_say_what_was_meant() {
+    let cases = [
+        "wait: between(1, 5)",
+        "base_url: \"http://x\"",
+        "timeout: 5",
+        "min_wait: 1",
+        "wieght: 2",
+        "Host: \"x\"",
+        "cart: []",
+        "zebra: 1 + 1",
+        "fixed_cuont: `${1}`",
+        "on_end: 1",
+        "client: 1",
+        "state: #{ client: 1 }",
+        "http: \"2\"",
+        "http: \"spdy\"",
+        "proxy: \"http://x\"",
+        "on_reload: || {}",
+        "more: task(#{ weight: 1, tags: [\"a\"], wieght: 3 }, || {})",
+    ];
+    let findings: Vec<_> = cases.iter().map(|case| with_keys(case)).collect();
+    assert_snapshot!(findings.join("\n"), @r#"
+        1:32: unknown attribute `wait`; hint: did you mean `wait_time`?
+        1:32: unknown attribute `base_url`; hint: did you mean `host`?
+        1:32: unknown attribute `timeout`; hint: did you mean `network_timeout` (each wait for the server) or `connection_timeout`?
+        1:32: unknown attribute `min_wait`; hint: write `wait_time: between(1, 5)`, in seconds
+        1:32: unknown attribute `wieght`; hint: did you mean `weight`?
+        1:32: unknown attribute `Host`; hint: did you mean `host`?
+        1:32: unknown attribute `cart`; hint: the user's own data lives in `state: #{ cart: … }`; a task is `cart: task(|| { … })`
+        1:32: unknown attribute `zebra`; hint: the user's own data lives in `state: #{ zebra: … }`; a task is `zebra: task(|| { … })`
+        1:32: unknown attribute `fixed_cuont`; hint: did you mean `fixed_count`?
+        1:32: unknown attribute `on_end`; hint: did you mean `on_stop`?
+        1:32: `client` is reserved: it is the user's HTTP client; hint: give it another name
+        1:42: `client` is reserved: it is the user's HTTP client; hint: give it another name
+        1:38: HTTP/2 is not in this version of Katydid yet; hint: write `http: "auto"` or `http: "1.1"`
+        1:38: `spdy` is no version of HTTP; hint: write `http: "auto"` or `http: "1.1"`
+        1:32: `proxy` is not in this version of Katydid yet
+        1:32: `on_reload` is not in this version of Katydid yet
+        1:57: `tags` is not in this version of Katydid yet
+        1:70: unknown option `wieght` of `task`; hint: did you mean `weight`?
+        "#);
+}
+
+#[test]
+fn classes_are_followed_through_variables_and_inheritance() {
+    let script = "\
+let Base = #{ wait: constant(1), state: #{ a: 1 } };
+user(\"A\", Base);
+user(\"B\", extend(Base, #{ hots: \"x\", run: task(|| { this.a; this.b; }) }));
+user(\"C\", Base + #{ pause: 1 });
+user(\"A\", extend(Base, #{ run: task(|| {}) }));";
+    assert_snapshot!(lines(script), @r"
+        1:15: unknown attribute `wait`; hint: did you mean `wait_time`?
+        2:6: `A` has no task; hint: write `browse: task(|| { … })`; a closure without `task` is a method
+        3:27: unknown attribute `hots`; hint: did you mean `host`?
+        3:66: nothing sets `this.b`; hint: set it at first: `state: #{ b: … }`, or in `on_start`
+        4:6: `C` has no task; hint: write `browse: task(|| { … })`; a closure without `task` is a method
+        4:21: unknown attribute `pause`; hint: did you mean `wait_time`?
+        5:6: there are two classes of the name `A`; hint: the other one is at 2
+        ");
+}
+
+#[test]
+fn a_class_needs_a_task() {
+    assert_snapshot!(lines("user(\"A\", #{ hello: || {} });"), @r"1:6: `A` has no task; hint: write `browse: task(|| { … })`; a closure without `task` is a method");
+    assert_snapshot!(lines("user(\"A\", #{});"), @r"1:6: `A` has no task; hint: write `browse: task(|| { … })`; a closure without `task` is a method");
+}
+
+#[test]
+fn options_are_known_by_name() {
+    let script = "\
+options(#{ user: 10, spawn_rate: 1, thresholds: 1, zebra: 1 });
+let p = param(\"language\", \"ko\", #{ hlep: \"x\", choices: [] });";
+    assert_snapshot!(lines(script), @r"
+        1:12: unknown option `user` of `options`; hint: did you mean `users`?
+        1:37: `thresholds` is not in this version of Katydid yet
+        1:52: unknown option `zebra` of `options`; hint: `options` takes users, spawn_rate, run_time, iterations, host, stop_timeout, on_stop_timeout, seed
+        2:36: unknown option `hlep` of `param`; hint: did you mean `help`?
+        ");
+}
+
+#[test]
+fn words_of_later_versions_are_refused() {
+    let script = "\
+let d = csv(\"x.csv\");
+on(\"request\", || {});
+shape(#{ stages: [] });
+user(\"A\", #{
+    set: task_set(#{}),
+    run: task(|| {
+        counter(\"n\").add(1);
+        interrupt();
+        append(\"log.txt\", \"line\");
+        let r = this.client.get(\"/\", #{ tags: [], record: false });
+        r.css(\"a\", \"href\");
+        r.find(\"x\");
+        r.request;
+        this.client.batch([]);
+        this.group(\"checkout\", || {});
+    }),
+});";
+    assert_snapshot!(lines(script), @r"
+        1:9: `csv` is not in this version of Katydid yet
+        2:1: `on` is not in this version of Katydid yet
+        3:1: `shape` is not in this version of Katydid yet
+        5:10: `task_set` is not in this version of Katydid yet
+        7:9: `counter` is not in this version of Katydid yet
+        8:9: `interrupt` is not in this version of Katydid yet
+        9:9: `append` is not in this version of Katydid yet
+        10:41: `tags` is not in this version of Katydid yet
+        10:51: `record` is not in this version of Katydid yet
+        11:11: `css` is not in this version of Katydid yet
+        12:11: `find` is not in this version of Katydid yet
+        13:11: `request` is not in this version of Katydid yet
+        14:21: `batch` is not in this version of Katydid yet
+        15:14: `group` is not in this version of Katydid yet
+        ");
+}
+
+#[test]
+fn the_top_level_describes_and_tasks_do() {
+    let script = "\
+sleep(1);
+let n = vu_id();
+user(\"A\", #{ run: task(|| { user(\"B\", #{}); constant(1); }) });";
+    assert_snapshot!(lines("let r = this.client.get(\"/\");"), @r"1:9: `this` at the top level, where there is no user; hint: the top level describes: put it into a task, `on_start` or a method");
+    assert_snapshot!(lines(script), @r"
+        1:1: `sleep` at the top level, where there is no user; hint: the top level describes: put it into a task, `on_start` or a method
+        2:9: `vu_id` at the top level, where there is no user; hint: the top level describes: put it into a task, `on_start` or a method
+        3:29: `user` inside a task (a user class: its name and a map); hint: it declares: write it at the top level
+        3:34: `B` has no task; hint: write `browse: task(|| { … })`; a closure without `task` is a method
+        3:45: `constant` inside a task (always so many seconds); hint: it declares: write it at the top level
+        ");
+}
+
+#[test]
+fn functions_of_a_bundle_are_told_apart() {
+    let main = "import \"lib\" as lib;\nfn helper(x) { x }\nfn choice(list) { list }\nlet y = lib::missing(1) + lib::helper();";
+    let lib = "fn helper(y) {\n    y\n}\nfn sleep(a, b) { a }";
+    assert_snapshot!(lines_of(&[("main.rhai", main), ("dir/lib.rhai", lib)]), @r"
+        dir/lib.rhai:1:4: there are two functions `helper` with 1 parameter; hint: the other one is at main.rhai:2; the wrong one could be called
+        main.rhai:3:4: `choice` is a word of the language (an element of an array, or a key by its weight); hint: give the function another name
+        main.rhai:4:14: `dir/lib.rhai` has no function `missing`; hint: define `fn missing(…) { … }` in `dir/lib.rhai`
+        main.rhai:4:32: `helper` takes 1 argument, not 0
+        ");
+    let closure = "let f = |x| x + 1;";
+    assert_snapshot!(lines_of(&[("a.rhai", closure), ("b.rhai", closure)]), @r"b.rhai:1:15: this closure has a twin in another file, and Rhai takes one for the other; hint: it is at a.rhai:1; add an empty line above this one");
+    assert_snapshot!(lines("fn f() { import \"lib\" as lib; lib::g() }"), @r"1:10: `import` inside a function; hint: write it at the top of the file");
+}
+
+#[test]
+fn captured_variables_are_constants_to_tasks() {
+    let script = "\
+let list = [];
+let total = 0;
+const MAP = #{};
+user(\"A\", #{
+    run: task(|| {
+        list.push(1);
+        total += 1;
+        MAP.n = 1;
+        push(list, 1);
+        list[0] = 2;
+        let add = |x| { total += x; };
+        let list = list;
+        list.push(2);
+        let own = 0;
+        [1].for_each(|x| own += x);
+        let fine = MAP.len() + total;
+    }),
+});
+[1, 2].for_each(|x| total += x);";
+    assert_snapshot!(lines(script), @r"
+        6:14: `list` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ list: … }` and `this.list`
+        7:9: `total` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ total: … }` and `this.total`
+        8:9: `MAP` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ MAP: … }` and `this.MAP`
+        9:9: `list` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ list: … }` and `this.list`
+        10:9: `list` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ list: … }` and `this.list`
+        11:25: `total` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ total: … }` and `this.total`
+        ");
+}

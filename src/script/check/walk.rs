@@ -1,0 +1,416 @@
+//! The walk through one file: every statement and expression once, each with its place.
+//!
+//! Owns places and scopes (what is the top level, what certainly runs in a task, which variables
+//! are captured from the top level); the rules for calls and members are asked on the way.
+
+use std::collections::HashSet;
+
+use rhai::{Expr, FnCallExpr, Position, Stmt};
+
+use super::bundle::{Bundle, Class};
+use super::natives::NativeFunctions;
+use super::tree::{self, Chain, Closure, Node, Step};
+use super::{attributes, error_at};
+use crate::script::diagnostic::Diagnostic;
+use crate::script::words::Place;
+
+/// Methods that change the value they are called on.
+const MUTATORS: &[&str] = &[
+    "push",
+    "insert",
+    "append",
+    "clear",
+    "pop",
+    "shift",
+    "remove",
+    "truncate",
+    "drain",
+    "retain",
+    "splice",
+    "reverse",
+    "sort",
+    "sort_by",
+    "sort_desc",
+    "dedup",
+    "chop",
+    "pad",
+    "set",
+    "mixin",
+    "fill_with",
+    "extract_if",
+    "crop",
+    "replace",
+    "make_upper",
+    "make_lower",
+    "trim",
+    "+=",
+];
+
+pub(super) struct Walker<'a, 'b> {
+    pub(super) bundle: &'b Bundle<'a>,
+    pub(super) natives: &'b NativeFunctions,
+    pub(super) file: usize,
+    pub(super) path: &'a str,
+    pub(super) findings: Vec<Diagnostic>,
+    pub(super) frame: Frame<'a>,
+    /// Closures that were walked with their role, by name.
+    walked: HashSet<String>,
+}
+
+/// Where the walk is.
+pub(super) struct Frame<'a> {
+    /// `Both` where it cannot be told: a function, or a closure of unknown use.
+    pub(super) place: Place,
+    pub(super) this: This,
+    /// Variables of the top level that this closure has a copy of.
+    frozen: Vec<&'a str>,
+    /// Variables declared since, and whether they certainly hold a response.
+    locals: Vec<(&'a str, bool)>,
+    in_function: bool,
+}
+
+/// What `this` is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum This {
+    /// A user of one of these classes.
+    UserOf(Vec<usize>),
+    /// A user: the function is called on nothing else.
+    User,
+    /// A user, or any value that it is called on.
+    Unknown,
+}
+
+/// The findings in the statements, functions and closures of one file.
+pub(super) fn check<'a>(
+    bundle: &Bundle<'a>,
+    natives: &NativeFunctions,
+    file: usize,
+) -> Vec<Diagnostic> {
+    let script = &bundle.scripts[file];
+    let mut walker = Walker {
+        bundle,
+        natives,
+        file,
+        path: script.path,
+        findings: Vec::new(),
+        frame: Frame {
+            place: Place::TopLevel,
+            this: This::Unknown,
+            frozen: Vec::new(),
+            locals: Vec::new(),
+            in_function: false,
+        },
+        walked: HashSet::new(),
+    };
+    walker.class_closures();
+    walker.statements(script.statements);
+    for function in &script.functions {
+        if !function.is_closure() {
+            let mut frame = walker.inner_frame(Place::Both);
+            if !bundle.called_on_others.contains(function.name.as_str()) {
+                frame.this = This::User;
+            }
+            let parameters = function.parameters.iter();
+            frame.locals = parameters.map(|name| (name.as_str(), false)).collect();
+            walker.in_frame(frame, |walker| walker.statements(&function.body));
+        }
+    }
+    walker.findings
+}
+
+impl<'a> Walker<'a, '_> {
+    pub(super) fn report(&mut self, finding: Diagnostic) {
+        self.findings.push(finding);
+    }
+
+    pub(super) fn error(
+        &mut self,
+        position: Position,
+        name: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let finding = error_at(self.path, position, name.chars().count(), message);
+        self.report(finding.hint(hint));
+    }
+
+    fn inner_frame(&self, place: Place) -> Frame<'a> {
+        Frame {
+            place,
+            this: This::Unknown,
+            frozen: Vec::new(),
+            locals: Vec::new(),
+            in_function: true,
+        }
+    }
+
+    fn in_frame(&mut self, frame: Frame<'a>, walk: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.frame, frame);
+        walk(self);
+        self.frame = outer;
+    }
+
+    /// Walks the closures of this file's classes first, in their role; where they are written
+    /// they are then passed over.
+    fn class_closures(&mut self) {
+        let bundle = self.bundle;
+        let in_file = |class: &&Class| class.literals.iter().any(|part| part.file == self.file);
+        let literals: Vec<_> = bundle
+            .classes
+            .iter()
+            .filter(in_file)
+            .flat_map(|class| &class.literals)
+            .filter(|literal| literal.file == self.file)
+            .collect();
+        for literal in literals {
+            let holds = |class: &Class| {
+                class
+                    .literals
+                    .iter()
+                    .any(|part| std::ptr::eq(part.map, literal.map))
+            };
+            let classes: Vec<usize> = (0..bundle.classes.len())
+                .filter(|index| holds(&bundle.classes[*index]))
+                .collect();
+            for (key, value) in tree::map_entries(literal.map).unwrap_or_default() {
+                let waits = key.name == "wait_time";
+                if let Some(closure) = self.closure_of_value(value) {
+                    let mut frame = self.inner_frame(if waits { Place::Both } else { Place::Task });
+                    frame.this = This::UserOf(classes.clone());
+                    frame.frozen.clone_from(&closure.captures);
+                    self.closure(&closure, frame);
+                }
+            }
+        }
+    }
+
+    /// The closure that a key of a class is, or that `task` is given there.
+    fn closure_of_value(&self, value: &'a Expr) -> Option<Closure<'a>> {
+        if let Some(closure) = tree::closure(value) {
+            return Some(closure);
+        }
+        if let Expr::FnCall(call, _) = value {
+            let is_task = call.name == "task" && !call.is_qualified();
+            return is_task
+                .then(|| self.closure_of_value(call.args.last()?))
+                .flatten();
+        }
+        self.closure_of_value(self.bundle.constant(self.file, value)?)
+    }
+
+    fn closure(&mut self, closure: &Closure<'a>, mut frame: Frame<'a>) {
+        let bundle = self.bundle;
+        let Some(function) = bundle.closure(self.file, &closure.name) else {
+            return;
+        };
+        if !self.walked.insert(closure.name.clone()) {
+            return;
+        }
+        let own = function.parameters.iter().skip(closure.captures.len());
+        frame.locals.extend(own.map(|name| (name.as_str(), false)));
+        self.in_frame(frame, |walker| walker.statements(&function.body));
+    }
+
+    /// A closure inside a function or of unknown use: what it captures is frozen only if it was
+    /// so outside, and `this` is whatever it is called with.
+    fn inner_closure(&mut self, closure: &Closure<'a>) {
+        let mut frame = self.inner_frame(match self.frame.place {
+            Place::TopLevel => Place::Both,
+            place => place,
+        });
+        let captures = closure.captures.iter().copied();
+        frame.frozen = captures.filter(|name| self.is_frozen(name)).collect();
+        frame.locals = self.frame.locals.clone();
+        frame
+            .locals
+            .retain(|(name, _)| closure.captures.contains(name));
+        self.closure(closure, frame);
+    }
+
+    fn is_frozen(&self, name: &str) -> bool {
+        let is_shadowed = self.frame.locals.iter().any(|(local, _)| *local == name);
+        self.frame.frozen.contains(&name) && !is_shadowed
+    }
+
+    /// True if the innermost variable of that name certainly holds a response.
+    pub(super) fn is_response(&self, name: &str) -> bool {
+        let innermost = self
+            .frame
+            .locals
+            .iter()
+            .rev()
+            .find(|(local, _)| *local == name);
+        innermost.is_some_and(|(_, is_response)| *is_response)
+    }
+
+    fn statements(&mut self, statements: impl IntoIterator<Item = &'a Stmt>) {
+        let outer = self.frame.locals.len();
+        for stmt in statements {
+            self.stmt(stmt);
+        }
+        self.frame.locals.truncate(outer);
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::Var(parts, ..) => {
+                self.expr(&parts.1);
+                let name = parts.0.name.as_str();
+                let never_changes = !self.bundle.names[self.file].assigned.contains(name);
+                let is_response = never_changes && super::chains::is_response(&parts.1);
+                self.frame.locals.push((name, is_response));
+            }
+            Stmt::Assignment(parts) => {
+                self.assignment(&parts.1.lhs, parts.0.is_op_assignment());
+                self.expr(&parts.1.rhs);
+            }
+            Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => {
+                self.expr(&flow.expr);
+                self.statements(flow.body.iter());
+                self.statements(flow.branch.iter());
+            }
+            Stmt::TryCatch(flow, _) => {
+                self.statements(flow.body.iter());
+                let caught = tree::variable(&flow.expr);
+                self.with_locals(caught, |walker| walker.statements(flow.branch.iter()));
+            }
+            Stmt::For(parts, _) => {
+                self.expr(&parts.2.expr);
+                let index = parts.1.as_ref().map(|index| index.name.as_str());
+                let names = std::iter::once(parts.0.name.as_str()).chain(index);
+                self.with_locals(names, |walker| walker.statements(parts.2.body.iter()));
+            }
+            Stmt::Block(block) => self.statements(block.iter()),
+            Stmt::FnCall(call, position) => self.function_call(call, *position),
+            Stmt::Import(parts, position) if self.frame.in_function => {
+                let message = "`import` inside a function";
+                self.error(
+                    *position,
+                    "import",
+                    message,
+                    "write it at the top of the file",
+                );
+                self.expr(&parts.0);
+            }
+            _ => {
+                for child in tree::children(Node::Stmt(stmt)) {
+                    self.node(child);
+                }
+            }
+        }
+    }
+
+    fn with_locals(
+        &mut self,
+        names: impl IntoIterator<Item = &'a str>,
+        walk: impl FnOnce(&mut Self),
+    ) {
+        let outer = self.frame.locals.len();
+        self.frame
+            .locals
+            .extend(names.into_iter().map(|name| (name, false)));
+        walk(self);
+        self.frame.locals.truncate(outer);
+    }
+
+    fn node(&mut self, node: Node<'a>) {
+        match node {
+            Node::Stmt(stmt) => self.stmt(stmt),
+            Node::Expr(expr) => self.expr(expr),
+        }
+    }
+
+    fn expr(&mut self, expr: &'a Expr) {
+        if let Some(closure) = tree::closure(expr) {
+            self.inner_closure(&closure);
+            return;
+        }
+        match expr {
+            Expr::FnCall(call, position) => self.function_call(call, *position),
+            Expr::Dot(..) | Expr::Index(..) => self.chain(expr),
+            Expr::Stmt(block) => self.statements(block.iter()),
+            _ => {
+                for child in tree::children(Node::Expr(expr)) {
+                    self.node(child);
+                }
+            }
+        }
+    }
+
+    fn chain(&mut self, expr: &'a Expr) {
+        let chain = tree::chain(expr);
+        self.expr(chain.root);
+        let names = &self.bundle.names[self.file];
+        // An undefined variable is the parser's finding, and enough of it.
+        let is_undefined =
+            tree::variable(chain.root).is_some_and(|name| !names.variables.contains(name));
+        // `list.map(…).sort()` sorts a new list.
+        if let (Some(name), Some((Step::Method(call, position), before))) =
+            (tree::variable(chain.root), chain.steps.split_last())
+            && MUTATORS.contains(&call.name.as_str())
+            && !before.iter().any(|step| matches!(step, Step::Method(..)))
+        {
+            self.change_of_capture(name, *position, call.name.as_str());
+        }
+        if !is_undefined {
+            self.members(&chain);
+        }
+        self.steps(&chain);
+    }
+
+    fn steps(&mut self, chain: &Chain<'a>) {
+        for step in &chain.steps {
+            match step {
+                Step::Method(call, _) => self.arguments(call),
+                Step::Index(index) => self.expr(index),
+                Step::Property(..) => {}
+            }
+        }
+    }
+
+    fn arguments(&mut self, call: &'a FnCallExpr) {
+        for argument in &call.args {
+            self.expr(argument);
+        }
+    }
+
+    fn function_call(&mut self, call: &'a FnCallExpr, position: Position) {
+        if !call.is_operator_call() {
+            self.call(call, position);
+            if !call.is_qualified() {
+                let findings = attributes::options(self.path, call);
+                self.findings.extend(findings);
+            }
+            if let Some(name) = call.args.first().and_then(tree::variable)
+                && MUTATORS.contains(&call.name.as_str())
+                && self.natives.has(&call.name, call.args.len())
+            {
+                self.change_of_capture(name, position, call.name.as_str());
+            }
+        }
+        self.arguments(call);
+    }
+
+    fn assignment(&mut self, target: &'a Expr, keeps_value: bool) {
+        let chain = tree::chain(target);
+        if let Some(name) = tree::variable(chain.root) {
+            self.change_of_capture(name, chain.root.position(), name);
+        }
+        if matches!(chain.root, Expr::ThisPtr(_)) {
+            self.assignment_to_this(&chain, keeps_value);
+        } else if !chain.steps.is_empty() {
+            self.members(&chain);
+        }
+        self.steps(&chain);
+    }
+
+    fn change_of_capture(&mut self, name: &str, position: Position, marked: &str) {
+        if self.frame.place == Place::Task && self.is_frozen(name) {
+            let message = format!("`{name}` is a constant to tasks: this change would be lost");
+            let hint = format!(
+                "keep it in the user's own data: `state: #{{ {name}: … }}` and `this.{name}`"
+            );
+            self.error(position, marked, message, hint);
+        }
+    }
+}
