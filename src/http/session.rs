@@ -253,7 +253,7 @@ impl Session {
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Outcome {
-        let headers = self.headers_of(request, trip.is_foreign);
+        let headers = self.headers_of(request, trip);
         let (method, url) = (&request.method, &request.url);
         let head_length = headers::head_length(request.body.len(), method, url, &headers);
         let mut message = hyper::Request::new(Full::new(request.body.clone()));
@@ -306,7 +306,7 @@ impl Session {
         }
     }
 
-    fn headers_of(&self, request: &Request, is_foreign: bool) -> HeaderMap {
+    fn headers_of(&self, request: &Request, trip: &Trip) -> HeaderMap {
         let mut map = self.client.take_map();
         let kept = self.kept.borrow();
         let session = kept.as_ref().map(|kept| &kept.headers);
@@ -315,12 +315,12 @@ impl Session {
             request.url.origin(),
             &request.headers,
             session,
-            is_foreign,
+            trip.is_foreign,
         );
         if request.cookies
             && let Some(kept) = &*kept
             && !map.contains_key(hyper::header::COOKIE)
-            && let Some(cookies) = kept.jar.header(&request.url)
+            && let Some(cookies) = kept.jar.header(&request.url, trip.timeline.mark())
         {
             map.insert(hyper::header::COOKIE, cookies);
         }
