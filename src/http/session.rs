@@ -39,8 +39,8 @@ const COPIED_BODY: usize = 16 * 1024;
 
 /// One user's connections, cookies and headers.
 ///
-/// A session without a connection and without cookies is `size_of::<Session>()` bytes, nothing
-/// on the heap.
+/// Before its first request it is `size_of::<Session>()`, about 100 bytes, and nothing on the
+/// heap; a connection adds about 12 KB, most of it hyper's buffers.
 pub struct Session {
     client: Client,
     #[expect(
