@@ -67,11 +67,18 @@ impl Bounds<'_> {
 }
 
 impl Connection {
-    pub(super) async fn open(origin: Origin, stream: Stream) -> Result<Connection, Error> {
+    /// With `gathers`, a request's head and body are written from where they are (`writev`);
+    /// else the body is copied behind the head first, which is cheaper for a small one.
+    pub(super) async fn open(
+        origin: Origin,
+        stream: Stream,
+        gathers: bool,
+    ) -> Result<Connection, Error> {
         let notes = Notes::new();
         let io = Io::new(stream, Rc::clone(&notes));
         let (sender, driver) = http1::Builder::new()
             .max_header_size(MAX_HEAD)
+            .writev(gathers)
             .handshake(TokioIo::new(io))
             .await
             .map_err(|error| Error::from_hyper(&error))?;
@@ -104,8 +111,11 @@ impl Connection {
 
     /// Ready once the server has closed the idle connection; else wakes `cx` when it does.
     pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<()> {
-        self.notes.wake(cx.waker());
+        self.notes.polled_by(cx.waker());
         self.drive(client);
+        if self.notes.must_read_again() {
+            self.drive(client);
+        }
         if self.is_finished {
             return Poll::Ready(());
         }
@@ -126,14 +136,19 @@ impl Connection {
         let mut quiet = Context::from_waker(Waker::noop());
         let mut answer = pin!(self.sender.try_send_request(request));
         let response = poll_fn(|cx| {
-            self.notes.wake(cx.waker());
-            if !self.is_finished {
-                client.nudge().clear();
-                let mut inner = Context::from_waker(client.quiet_waker());
-                self.is_finished = Pin::new(&mut self.driver).poll(&mut inner).is_ready();
-            }
-            if let Poll::Ready(result) = answer.as_mut().poll(&mut quiet) {
-                return Poll::Ready(result.map_err(|error| Error::from_hyper(error.error())));
+            self.notes.polled_by(cx.waker());
+            loop {
+                self.drive(client);
+                if let Poll::Ready(result) = answer.as_mut().poll(&mut quiet) {
+                    return Poll::Ready(result.map_err(|error| Error::from_hyper(error.error())));
+                }
+                if self.is_finished {
+                    // It saw the end before it took the request, which waits for ever.
+                    return Poll::Ready(Err(Error::ClosedEarly));
+                }
+                if !self.notes.must_read_again() {
+                    break;
+                }
             }
             pass_on(client, cx);
             bounds
@@ -164,7 +179,7 @@ impl Connection {
         let mut whole = Collected::new(announced);
         let mut quiet = Context::from_waker(Waker::noop());
         poll_fn(|cx| {
-            self.notes.wake(cx.waker());
+            self.notes.polled_by(cx.waker());
             let mut is_driven = false;
             loop {
                 match Pin::new(&mut body).poll_frame(&mut quiet) {
@@ -184,7 +199,7 @@ impl Connection {
                     }
                     Poll::Ready(None) => return Poll::Ready(Ok(())),
                     // hyper hands over one frame at a time: after taking one, let it go on.
-                    Poll::Pending if !is_driven => {
+                    Poll::Pending if self.notes.must_read_again() || !is_driven => {
                         is_driven = true;
                         self.drive(client);
                     }

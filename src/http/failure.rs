@@ -142,9 +142,7 @@ impl Error {
     pub(super) fn is_gone(&self) -> bool {
         matches!(
             self,
-            Error::ClosedEarly
-                | Error::Reset
-                | Error::Io(io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected)
+            Error::ClosedEarly | Error::Reset | Error::Io(io::ErrorKind::NotConnected)
         )
     }
 
@@ -163,7 +161,7 @@ impl Error {
             Some(Errno::TIMEDOUT) => Error::TimedOut(Limit::Connection),
             Some(Errno::MFILE | Errno::NFILE) => Error::NoFileDescriptor,
             Some(Errno::ADDRNOTAVAIL) => Error::NoPort,
-            Some(Errno::CONNRESET | Errno::CONNABORTED) => Error::Reset,
+            Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Error::Reset,
             _ => match error.kind() {
                 io::ErrorKind::UnexpectedEof => Error::ClosedEarly,
                 kind => Error::Io(kind),

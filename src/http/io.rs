@@ -34,6 +34,21 @@ pub(super) struct Notes {
     first_read: Cell<Option<Micros>>,
     last_write: Cell<Option<Micros>>,
     last_activity: Cell<Micros>,
+    reading: Cell<Reading>,
+}
+
+/// What a read would give, as far as is known without asking the kernel or tokio.
+///
+/// hyper tries to read up to five times a request, and a try that finds nothing costs 250
+/// instructions. Nothing new can arrive while a task is polled, so one such try a poll is enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Unknown: ask.
+    Open,
+    /// Nothing, and the socket will wake the task.
+    Watched,
+    /// Nothing: the last read took all there was. The socket will wake nobody.
+    Drained,
 }
 
 impl Notes {
@@ -44,6 +59,7 @@ impl Notes {
             first_read: Cell::new(None),
             last_write: Cell::new(None),
             last_activity: Cell::default(),
+            reading: Cell::new(Reading::Open),
         })
     }
 
@@ -55,12 +71,23 @@ impl Notes {
         self.last_activity.set(at);
     }
 
-    /// Names the task that the socket wakes from now on.
-    pub(super) fn wake(&self, waker: &Waker) {
+    /// A task polls the connection: from now on the socket wakes it.
+    pub(super) fn polled_by(&self, waker: &Waker) {
+        self.reading.set(Reading::Open);
         let mut current = self.waker.borrow_mut();
         if !current.will_wake(waker) {
             current.clone_from(waker);
         }
+    }
+
+    /// Whether the task, before it waits, has to let hyper read once more: else nothing wakes it.
+    /// Then it may.
+    pub(super) fn must_read_again(&self) -> bool {
+        let is_drained = self.reading.get() == Reading::Drained;
+        if is_drained {
+            self.reading.set(Reading::Open);
+        }
+        is_drained
     }
 
     /// Bytes that the kernel (or TLS) took.
@@ -113,15 +140,26 @@ impl AsyncRead for Io {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let waker = this.notes.waker.borrow();
+        let notes = &this.notes;
+        if notes.reading.get() != Reading::Open {
+            return Poll::Pending;
+        }
+        let waker = notes.waker.borrow();
         let mut cx = Context::from_waker(&waker);
-        let before = buf.filled().len();
-        let result = match &mut this.stream {
-            Stream::Tcp(tcp) => Pin::new(tcp).poll_read(&mut cx, buf),
-            Stream::Tls(tls) => Pin::new(&mut **tls).poll_read(&mut cx, buf),
+        let (before, space) = (buf.filled().len(), buf.remaining());
+        let (result, is_plain) = match &mut this.stream {
+            Stream::Tcp(tcp) => (Pin::new(tcp).poll_read(&mut cx, buf), true),
+            // A record may hold more than was asked for.
+            Stream::Tls(tls) => (Pin::new(&mut **tls).poll_read(&mut cx, buf), false),
         };
-        if result.is_ready() && buf.filled().len() > before {
-            this.notes.read();
+        let length = buf.filled().len() - before;
+        if result.is_pending() {
+            notes.reading.set(Reading::Watched);
+        } else if length > 0 {
+            notes.read();
+            if is_plain && length < space {
+                notes.reading.set(Reading::Drained);
+            }
         }
         result
     }

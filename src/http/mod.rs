@@ -16,6 +16,7 @@ mod connect;
 mod connection;
 mod cookies;
 mod decode;
+mod encoding;
 mod exchange;
 mod failure;
 mod headers;

@@ -22,7 +22,8 @@ pub struct Request {
     /// The request's own headers. They win over the session's and over the defaults; a `Cookie`
     /// here replaces the jar's.
     pub headers: HeaderMap,
-    /// The body; empty for none. Never copied by us; a clone shares it.
+    /// The body; empty for none. Clones share it. It is copied once, into hyper's buffer, on a
+    /// connection that was opened for a request with a body of at most 16 KiB; else not at all.
     pub body: Bytes,
     /// The limit for the whole exchange, redirects and retries included.
     pub timeout: Option<Duration>,

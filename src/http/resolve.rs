@@ -53,20 +53,13 @@ impl Resolver {
         {
             return answer.addresses.clone();
         }
-        let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
-            Ok(found) => found.collect(),
-            Err(_) => Vec::new(),
-        };
-        let addresses = (!found.is_empty()).then(|| Rc::new(Addresses::new(found)));
-        let ttl = if addresses.is_some() {
-            TTL
-        } else {
-            FAILURE_TTL
-        };
-        *answer = Some(Answer {
-            until: now() + ttl,
-            addresses: addresses.clone(),
-        });
+        let found = tokio::net::lookup_host((host, port))
+            .await
+            .map(Iterator::collect)
+            .unwrap_or_default();
+        let fresh = Answer::new(found, answer.take());
+        let addresses = fresh.addresses.clone();
+        *answer = Some(fresh);
         addresses
     }
 
@@ -89,6 +82,23 @@ impl Resolver {
         });
         names.push(Rc::clone(&name));
         name
+    }
+}
+
+impl Answer {
+    /// The answer that was found; if none was, the one before still stands: a name server under
+    /// load, or a process without file descriptors, must not look like an unknown host.
+    fn new(found: Vec<SocketAddr>, before: Option<Answer>) -> Answer {
+        if found.is_empty() {
+            return Answer {
+                until: now() + FAILURE_TTL,
+                addresses: before.and_then(|answer| answer.addresses),
+            };
+        }
+        Answer {
+            until: now() + TTL,
+            addresses: Some(Rc::new(Addresses::new(found))),
+        }
     }
 }
 
@@ -126,6 +136,15 @@ mod tests {
         assert_eq!(order(), [1, 2, 3]);
         addresses.prefer(1);
         assert_eq!(order(), [2, 3, 1]);
+    }
+
+    #[test]
+    fn an_answer_outlives_a_failure_to_ask_again() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let found = Answer::new(vec![address], None);
+        let again = Answer::new(Vec::new(), Some(found));
+        assert_eq!(again.addresses.unwrap().all, [address]);
+        assert!(Answer::new(Vec::new(), None).addresses.is_none());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Uri};
+use hyper::{HeaderMap, Uri};
 use rustls::ClientConfig;
 
 use super::client::Client;
@@ -34,13 +34,19 @@ use crate::clock::{Deadline, Micros, now};
 
 /// Idle connections that a user keeps; Locust's `concurrency` is 10 too.
 const MAX_IDLE: usize = 10;
+/// Bodies up to this many bytes are copied rather than gathered, see [`Connection::open`].
+const COPIED_BODY: usize = 16 * 1024;
 
 /// One user's connections, cookies and headers.
 ///
-/// A session without a connection and without cookies is `size_of::<Session>()` bytes, nothing
-/// on the heap.
+/// Before its first request it is `size_of::<Session>()`, about 100 bytes, and nothing on the
+/// heap; a connection adds about 12 KB, most of it hyper's buffers.
 pub struct Session {
     client: Client,
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection is large, and moves twice a request"
+    )]
     idle: RefCell<Vec<Box<Connection>>>,
     /// Left here by the last exchange, so that the next one's timeouts cost a store.
     deadline: Cell<Option<Deadline>>,
@@ -58,23 +64,14 @@ struct Kept {
 /// What is measured along the way, kept whatever the end.
 struct Trip {
     timeline: Timeline,
+    /// The chain has left the origin it began at: no credentials go there.
+    is_foreign: bool,
     first_byte: Option<Micros>,
     sent: u64,
     received: u64,
     redirects: u32,
     stale_retries: u32,
     retries: u32,
-}
-
-/// One request of a chain, as it is sent.
-struct Hop<'a> {
-    method: Method,
-    url: Url,
-    body: Bytes,
-    headers: &'a HeaderMap,
-    uses_cookies: bool,
-    /// The chain has left the origin it began at: no credentials go there.
-    is_foreign: bool,
 }
 
 impl Session {
@@ -103,6 +100,7 @@ impl Session {
         let started = now();
         let mut trip = Trip {
             timeline: Timeline::new(started),
+            is_foreign: false,
             first_byte: None,
             sent: 0,
             received: 0,
@@ -143,26 +141,22 @@ impl Session {
 
     async fn follow(
         &self,
-        request: Request,
+        mut request: Request,
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Result<Response, Error> {
         let max_redirects = self.client.options().max_redirects;
-        let first_origin = request.url.origin().clone();
-        let mut hop = Hop {
-            method: request.method,
-            url: request.url,
-            body: request.body,
-            headers: &request.headers,
-            uses_cookies: request.cookies,
-            is_foreign: false,
-        };
         loop {
-            let response = self.attempt(&hop, bounds, trip).await?;
+            let response = self.attempt(&request, bounds, trip).await?;
             if !request.allow_redirects || !response.status().is_redirection() {
                 return Ok(response);
             }
-            let next = next_hop(response.status(), response.headers(), &hop.method, &hop.url);
+            let next = next_hop(
+                response.status(),
+                response.headers(),
+                &request.method,
+                &request.url,
+            );
             let Some(next) = next else {
                 return Ok(response);
             };
@@ -173,11 +167,12 @@ impl Session {
             trip.redirects += 1;
             // From here to the next connection nothing of the exchange is under way.
             trip.timeline.enter(Phase::Blocked, now());
-            hop.is_foreign |= *next.url.origin() != first_origin;
-            hop.method = next.method;
-            hop.url = next.url;
+            // Once abroad, always abroad: another origin may have chosen where the chain goes.
+            trip.is_foreign |= next.url.origin() != request.url.origin();
+            request.method = next.method;
+            request.url = next.url;
             if !next.keeps_body {
-                hop.body = Bytes::new();
+                request.body = Bytes::new();
             }
         }
     }
@@ -185,7 +180,7 @@ impl Session {
     /// One hop with its repetitions.
     async fn attempt(
         &self,
-        hop: &Hop<'_>,
+        request: &Request,
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Result<Response, Error> {
@@ -194,16 +189,16 @@ impl Session {
         loop {
             let idle = match only_fresh {
                 true => None,
-                false => self.take_idle(hop.url.origin()),
+                false => self.take_idle(request.url.origin()),
             };
             let outcome = match idle {
                 Some(connection) => {
                     trip.timeline.rename(Phase::Send);
-                    self.exchange(connection, hop, bounds, trip).await
+                    self.exchange(connection, request, bounds, trip).await
                 }
                 // Rare, and much larger than the rest of this future.
-                None => match Box::pin(self.open(hop.url.origin(), bounds, trip)).await {
-                    Ok(connection) => self.exchange(connection, hop, bounds, trip).await,
+                None => match Box::pin(self.open(request, bounds, trip)).await {
+                    Ok(connection) => self.exchange(connection, request, bounds, trip).await,
                     Err(error) => Outcome::Failed(error),
                 },
             };
@@ -227,10 +222,11 @@ impl Session {
 
     async fn open(
         &self,
-        origin: &Origin,
+        request: &Request,
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Result<Box<Connection>, Error> {
+        let origin = request.url.origin();
         let begun = now();
         let tls = origin.is_tls().then(|| self.tls_config());
         let stream = {
@@ -245,25 +241,28 @@ impl Session {
             })
             .await?
         };
-        Ok(Box::new(Connection::open(origin.clone(), stream).await?))
+        let gathers = request.body.len() > COPIED_BODY;
+        let connection = Connection::open(origin.clone(), stream, gathers).await?;
+        Ok(Box::new(connection))
     }
 
     async fn exchange(
         &self,
         mut connection: Box<Connection>,
-        hop: &Hop<'_>,
+        request: &Request,
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Outcome {
-        let headers = self.headers_of(hop);
-        let head_length = headers::head_length(hop.body.len(), &hop.method, &hop.url, &headers);
-        let mut request = hyper::Request::new(Full::new(hop.body.clone()));
-        *request.method_mut() = hop.method.clone();
-        *request.uri_mut() = Uri::from(hop.url.path().clone());
-        *request.headers_mut() = headers;
+        let headers = self.headers_of(request, trip);
+        let (method, url) = (&request.method, &request.url);
+        let head_length = headers::head_length(request.body.len(), method, url, &headers);
+        let mut message = hyper::Request::new(Full::new(request.body.clone()));
+        *message.method_mut() = method.clone();
+        *message.uri_mut() = Uri::from(url.path().clone());
+        *message.headers_mut() = headers;
         connection.notes().begin(trip.timeline.mark());
         let result = connection
-            .exchange(request, bounds, &mut trip.received)
+            .exchange(message, bounds, &mut trip.received)
             .await;
         let notes = connection.notes();
         let (written, first_byte) = (notes.written(), notes.first_read());
@@ -272,7 +271,7 @@ impl Session {
             && first_byte.is_none()
             && error.is_gone()
         {
-            if written == 0 || hop.method.is_idempotent() {
+            if written == 0 || method.is_idempotent() {
                 trip.timeline.rename(Phase::Blocked);
                 return Outcome::Stale;
             }
@@ -290,8 +289,8 @@ impl Session {
         match result {
             Ok((parts, body)) => {
                 self.put_idle(connection);
-                if hop.uses_cookies {
-                    self.store_cookies(&parts.headers, &hop.url);
+                if request.cookies {
+                    self.store_cookies(&parts.headers, url);
                 }
                 Outcome::Answered(Response {
                     client: self.client.clone(),
@@ -300,28 +299,28 @@ impl Session {
                     version: parts.version,
                     headers: parts.headers,
                     body,
-                    url: hop.url.clone(),
+                    url: url.clone(),
                 })
             }
             Err(error) => Outcome::Failed(error),
         }
     }
 
-    fn headers_of(&self, hop: &Hop<'_>) -> HeaderMap {
+    fn headers_of(&self, request: &Request, trip: &Trip) -> HeaderMap {
         let mut map = self.client.take_map();
         let kept = self.kept.borrow();
         let session = kept.as_ref().map(|kept| &kept.headers);
         headers::fill(
             &mut map,
-            hop.url.origin(),
-            hop.headers,
+            request.url.origin(),
+            &request.headers,
             session,
-            hop.is_foreign,
+            trip.is_foreign,
         );
-        if hop.uses_cookies
+        if request.cookies
             && let Some(kept) = &*kept
             && !map.contains_key(hyper::header::COOKIE)
-            && let Some(cookies) = kept.jar.header(&hop.url)
+            && let Some(cookies) = kept.jar.header(&request.url, trip.timeline.mark())
         {
             map.insert(hyper::header::COOKIE, cookies);
         }

@@ -136,8 +136,9 @@ fn a_post_on_a_connection_that_is_known_to_be_closed_is_sent_on_a_fresh_one() {
         // The runtime looks at its sockets before a task that yielded goes on.
         tokio::task::yield_now().await;
         let exchange = session.send(peer.post("/", "data")).await;
-        assert_eq!(body(&exchange), "x");
-        assert_eq!(peer.accepted.get(), 2);
+        assert_eq!((body(&exchange).as_str(), exchange.sent), ("x", 4));
+        assert_eq!((peer.accepted.get(), exchange.stale_retries), (2, 1));
+        assert_adds_up(&exchange);
     });
 }
 

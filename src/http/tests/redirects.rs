@@ -91,7 +91,7 @@ fn loops_and_bad_locations_are_errors() {
 #[test]
 fn credentials_stay_at_the_origin_they_were_given_for() {
     on_thread(async {
-        let other = Peer::answering(|request| ok(request)).await;
+        let other = Peer::answering(ok).await;
         let location = format!("location: http://{}/there\r\n", other.address);
         let first = Peer::answering(move |request| {
             assert!(request.contains("authorization: secret"));

@@ -53,7 +53,7 @@ fn a_request_goes_out_as_asked_and_the_answer_comes_back_whole() {
 #[test]
 fn session_headers_are_added_and_removed() {
     on_thread(async {
-        let peer = Peer::answering(|request| ok(request)).await;
+        let peer = Peer::answering(ok).await;
         let session = session();
         let name = HeaderName::from_static("x-token");
         session.set_header(name.clone(), HeaderValue::from_static("t"));
