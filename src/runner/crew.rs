@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -182,7 +182,7 @@ impl Crew {
             on_stop_timeout: self.options.on_stop_timeout,
         };
         self.alive.borrow_mut().insert(ordinal, orders);
-        self.thread.shared().users.fetch_add(1, Ordering::Relaxed);
+        self.thread.shared().user_started();
         let guard = Alive {
             crew: self.clone(),
             ordinal,
@@ -288,7 +288,7 @@ impl Drop for Alive {
     fn drop(&mut self) {
         let crew = &self.crew;
         crew.alive.borrow_mut().remove(&self.ordinal);
-        crew.thread.shared().users.fetch_sub(1, Ordering::Relaxed);
+        crew.thread.shared().user_ended();
         crew.changed.notify_one();
         if std::thread::panicking() {
             crew.tell(News::Failed(

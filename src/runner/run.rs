@@ -302,7 +302,10 @@ impl Run {
             self.stop(End::Done);
         }
         let now_us = self.now_us();
-        self.collector.users(u64::from(self.shared.users()));
+        self.collector.users(
+            u64::from(self.shared.users()),
+            u64::from(self.shared.peak_users()),
+        );
         self.collector
             .generator(usage::cpu_us(), usage::max_rss_bytes());
         self.collector.tick(now_us);
