@@ -192,7 +192,7 @@ async fn watch(
                 let now = state.borrow_and_update().clone();
                 match now {
                     State::Ended(end) => return (end, interrupts > 1),
-                    State::Stopping => show::log(Level::Info, "stopping users"),
+                    State::Stopping(why) => show::stopping(&why),
                     State::Spawning | State::Running => {}
                 }
                 if changed.is_err() {

@@ -103,6 +103,7 @@ pub async fn start(
     let (summary_in, summary) = watch::channel(collector.summary(0));
     let run = Run {
         epoch: clock::now(),
+        asked: setup.options.users,
         setup,
         members,
         collector,
@@ -146,6 +147,8 @@ struct Run {
     budget: Option<Arc<AtomicU64>>,
     state: watch::Sender<State>,
     summary: watch::Sender<Arc<Summary>>,
+    /// Users asked for.
+    asked: u32,
     /// Threads that have started all their users.
     spawned: usize,
     /// Threads that have ended.
@@ -163,7 +166,7 @@ impl Run {
         let epoch = self.epoch;
         let begun = Instant::now();
         let unix_us = jiff::Timestamp::now().as_microsecond();
-        self.collector.asked(u64::from(options.users));
+        self.collector.asked(u64::from(self.asked));
         self.collector.generation(Generation {
             n: 1,
             hash: self.setup.bundle.hash().into(),
@@ -204,7 +207,8 @@ impl Run {
             Event::Line(line) => self.notice(Notice::Script(line)),
             Event::Command(Some(Command::Stop)) => self.stop(End::Stopped),
             Event::Command(Some(Command::Users { ramp })) => {
-                self.collector.asked(u64::from(ramp.target()));
+                self.asked = ramp.target();
+                self.collector.asked(u64::from(self.asked));
                 self.spawned = 0;
                 self.order(Order::Users {
                     ramp,
@@ -240,9 +244,7 @@ impl Run {
             News::Spawned => {
                 self.spawned += 1;
                 if self.spawned == threads {
-                    self.notice(Notice::Spawned {
-                        users: self.shared.users(),
-                    });
+                    self.notice(Notice::Spawned { users: self.asked });
                     if self.end.is_none() {
                         self.state.send_replace(State::Running);
                     }
@@ -270,11 +272,11 @@ impl Run {
         }
         let options = &self.setup.options;
         let (stop_timeout, on_stop_timeout) = (options.stop_timeout, options.on_stop_timeout);
-        self.end = Some(why);
+        self.end = Some(why.clone());
         self.grace = Some(Instant::now() + stop_timeout + on_stop_timeout + LAST_GRACE);
         let now_us = self.now_us();
         self.collector.end(now_us);
-        self.state.send_replace(State::Stopping);
+        self.state.send_replace(State::Stopping(why));
         self.order(Order::Stop {
             stop_timeout,
             on_stop_timeout,
