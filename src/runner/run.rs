@@ -25,6 +25,9 @@ const BATCHES: usize = 64;
 /// How long threads may take to end once their last limit has passed.
 const LAST_GRACE: Duration = Duration::from_secs(3);
 
+/// How long they may take after a second Ctrl-C: a person is waiting.
+const KILL_GRACE: Duration = Duration::from_millis(500);
+
 /// Everything that can happen to a run.
 enum Event {
     Batch(u32, Batch),
@@ -216,8 +219,14 @@ impl Run {
                 });
             }
             Event::Command(Some(Command::Kill)) => {
-                self.end.get_or_insert(End::Stopped);
-                return false;
+                self.stop(End::Stopped);
+                let now = Instant::now();
+                self.grace = self.grace.map(|grace| grace.min(now + KILL_GRACE));
+                // The threads have nothing to wait for, but what they have measured to hand over.
+                self.order(Order::Stop {
+                    stop_timeout: Duration::ZERO,
+                    on_stop_timeout: Duration::ZERO,
+                });
             }
             // Nobody steers or watches any more.
             Event::Command(None) if self.end.is_none() => self.stop(End::Stopped),
@@ -250,7 +259,9 @@ impl Run {
                     }
                 }
             }
-            News::Idle if self.spawned >= threads && self.shared.users() == 0 => {
+            News::Idle
+                if (self.spawned >= threads || self.used_up()) && self.shared.users() == 0 =>
+            {
                 self.stop(End::Done);
             }
             News::Idle => {}
@@ -299,10 +310,6 @@ impl Run {
     }
 
     fn tick(&mut self) {
-        if self.used_up() && self.shared.users() == 0 {
-            // Users that are due later would find nothing to do.
-            self.stop(End::Done);
-        }
         let now_us = self.now_us();
         self.collector.users(
             u64::from(self.shared.users()),
