@@ -44,13 +44,8 @@ pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option
     let since_1970 = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let texts: String = bundle
-        .files()
-        .iter()
-        .map(|file| file.text.as_str())
-        .collect();
     let mut inputs = Inputs {
-        params: resolve::params(params, &environment, &texts),
+        params: resolve::params(params, &environment),
         environment,
         seed: seed.unwrap_or_else(new_seed),
         now_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),

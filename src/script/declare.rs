@@ -20,7 +20,7 @@ use crate::scenario::{Options, Param, Random, Wait};
 /// What control gives to every evaluation of a top level, so that all come to the same scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// Values for `param`, by name.
+    /// Values for `param`, by name; those from the environment by their names in small letters.
     pub params: BTreeMap<String, String>,
     /// The environment as it was when Katydid started.
     pub environment: BTreeMap<String, String>,
@@ -325,7 +325,10 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
             }
         }
     }
-    let given = declarations.inputs.params.get(name);
+    let params = &declarations.inputs.params;
+    let given = params
+        .get(name)
+        .or_else(|| params.get(&name.to_lowercase()));
     let value = match given {
         Some(text) => typed(text, &default),
         None if param.required => Err("it must be given".to_owned()),

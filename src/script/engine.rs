@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::sync::Once;
 
+use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, OptimizationLevel};
 
 use super::failure::Control;
@@ -16,6 +17,9 @@ const CALL_LEVELS: usize = 64;
 
 /// Nested expressions; Rhai's own default refuses real scripts.
 const EXPRESSION_DEPTH: usize = 256;
+
+/// Strings kept to be shared; Rhai's own default.
+const STRINGS_INTERNED: usize = 256;
 
 /// Stack that must remain: Rhai may need this much before it asks again (and a native function
 /// called just before the end is no exception).
@@ -42,7 +46,10 @@ pub(super) fn parser() -> Engine {
         // differ from one process to the next. It fails only when a seed is set already.
         let _ = rhai::config::hashing::set_hashing_seed(Some([0x6b61, 0x7479, 0x6469, 0x6421]));
     });
-    let mut engine = Engine::new();
+    // Not `Engine::new`: it would take what `print` and `debug` return and write it to stdout.
+    let mut engine = Engine::new_raw();
+    engine.set_max_strings_interned(STRINGS_INTERNED);
+    engine.register_global_module(StandardPackage::new().as_shared_module());
     // The optimiser breaks `const` closures and lets captured constants change.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);

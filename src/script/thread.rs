@@ -20,8 +20,9 @@ use crate::stats::{Batch, Recorder};
 /// request.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// Users alive now.
-    pub users: AtomicU32,
+    /// Users alive now, and the most that were at once.
+    users: AtomicU32,
+    peak: AtomicU32,
     /// What `exit_code` set, plus one; 0 if it was not called.
     exit_code: AtomicU32,
 }
@@ -31,6 +32,23 @@ impl Shared {
     #[must_use]
     pub fn users(&self) -> u32 {
         self.users.load(Ordering::Relaxed)
+    }
+
+    /// The most users that were alive at once. Short lives between two looks count too.
+    #[must_use]
+    pub fn peak_users(&self) -> u32 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a user has been started.
+    pub fn user_started(&self) {
+        let users = self.users.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(users, Ordering::Relaxed);
+    }
+
+    /// Notes that a user has ended.
+    pub fn user_ended(&self) {
+        self.users.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The exit code that a script asked for last.

@@ -287,7 +287,13 @@ impl Driver {
                 .orders
                 .stopping()
                 .map(|stopping| stopping.tasks_until),
-            Limit::OnStop(until) => Some(until),
+            // A later order may leave less.
+            Limit::OnStop(until) => Some(
+                self.life
+                    .orders
+                    .stopping()
+                    .map_or(until, |stopping| stopping.on_stop_until.min(until)),
+            ),
         };
         if let Some(until) = until {
             self.deadline.set(until);
