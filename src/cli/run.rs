@@ -89,6 +89,16 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
             return Exit::Usage;
         }
     };
+    for (class, base) in scenario.classes.iter().zip(&bases) {
+        if base.is_none() {
+            let text = format!(
+                "the user class `{}` has no host: only absolute URLs will work; give one with \
+                 `-H http://…`",
+                class.name
+            );
+            show::log(Level::Warn, &text);
+        }
+    }
     let options = resolve::options(arguments, &scenario, limits::cores());
     let files = limits::raise_open_files();
     if u64::from(options.users) + OTHER_FILES > files {
