@@ -64,6 +64,8 @@ pub(super) fn parser() -> Engine {
 /// An engine that runs: a user is stopped, checked for its stack and made to yield in time.
 pub(super) fn runner() -> Engine {
     let mut engine = parser();
+    // Else each method call on a user looks for the name of its type in twenty places.
+    engine.register_type_with_name_raw("map", "map");
     let slice = Cell::new((0_u64, clock::now()));
     engine.on_progress(move |operations| progress(operations, &slice));
     engine

@@ -44,8 +44,8 @@ impl From<Control> for Box<EvalAltResult> {
 pub enum Ended {
     /// By a control call.
     Control(Control),
-    /// By a mistake of the script.
-    Failure(Failure),
+    /// By a mistake of the script; boxed, for each call of a script returns an `Ended`.
+    Failure(Box<Failure>),
 }
 
 /// A mistake that a script made while it ran.
@@ -118,19 +118,19 @@ pub(super) fn ended(mut error: EvalAltResult, file: &str) -> Ended {
             EvalAltResult::ErrorTerminated(token, position) => {
                 stack.reverse();
                 return match token.try_cast::<Control>() {
-                    Some(Control::TooDeep) => Ended::Failure(Failure {
+                    Some(Control::TooDeep) => Ended::Failure(Box::new(Failure {
                         message: "calls nested too deep for the stack of a user".to_owned(),
                         file,
                         position: known(position),
                         stack,
-                    }),
+                    })),
                     Some(control) => Ended::Control(control),
                     None => Ended::Control(Control::Cancelled),
                 };
             }
             other => {
                 stack.reverse();
-                return Ended::Failure(failure(other, file, stack));
+                return Ended::Failure(Box::new(failure(other, file, stack)));
             }
         }
     }

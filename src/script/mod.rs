@@ -23,6 +23,7 @@ mod log;
 mod program;
 mod request;
 mod response;
+mod routes;
 mod thread;
 mod user;
 mod value;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc;
 
 use super::log::{Line, Log};
+use super::routes::Routes;
 use crate::clock::{Micros, Timers};
 use crate::http;
 use crate::scenario::Random;
@@ -110,6 +111,8 @@ pub struct Thread {
     pub(super) clients: Vec<http::Client>,
     pub(super) bases: Vec<Option<http::Base>>,
     pub(super) generation: Cell<u16>,
+    /// By class.
+    pub(super) routes: Vec<Routes>,
     cut: Cell<u64>,
 }
 
@@ -127,6 +130,7 @@ impl Thread {
             outbox: RefCell::new(parts.outbox),
             shared: parts.shared,
             environment: parts.environment,
+            routes: parts.clients.iter().map(|_| Routes::default()).collect(),
             clients: parts.clients,
             bases: parts.bases,
             generation: Cell::new(1),

@@ -208,7 +208,7 @@ impl Driver {
         let wrong = match self.run(Function::Wait, Limit::Task).await {
             Ok(value) => match seconds(&value) {
                 Ok(length) => return length,
-                Err(message) => Failure::of_wait(message),
+                Err(message) => Box::new(Failure::of_wait(message)),
             },
             Err(Ended::Failure(failure)) => failure,
             Err(Ended::Control(_)) => return Duration::ZERO,
