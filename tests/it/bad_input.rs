@@ -3,7 +3,9 @@
 //!
 //! Wrong options and scripts come first, then wrong hosts, then servers that misbehave.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use crate::peer::{Nobody, Peer, Raw, Shop};
@@ -319,6 +321,16 @@ fn text_that_is_not_utf_8_is_read_as_well_as_it_can_be() {
         .run()
         .code(0);
     assert_eq!(run.printed(), ["caf\u{fffd} \u{fffd} caf\u{fffd} 6 true"]);
+}
+
+#[test]
+fn an_environment_that_is_not_utf_8_is_no_reason_not_to_run() {
+    let run = Tool::task(r#"print(env("ODD"), env("ABSENT", "none"));"#)
+        .env("ODD", OsStr::from_bytes(b"caf\xe9"))
+        .args("-i 1 -H http://127.0.0.1:1")
+        .run()
+        .code(0);
+    assert_eq!(run.printed(), ["caf\u{fffd} none"]);
 }
 
 #[test]
