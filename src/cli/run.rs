@@ -89,6 +89,16 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
             return Exit::Usage;
         }
     };
+    for (class, base) in scenario.classes.iter().zip(&bases) {
+        if base.is_none() {
+            let text = format!(
+                "the user class `{}` has no host: only absolute URLs will work; give one with \
+                 `-H http://…`",
+                class.name
+            );
+            show::log(Level::Warn, &text);
+        }
+    }
     let options = resolve::options(arguments, &scenario, limits::cores());
     let files = limits::raise_open_files();
     if u64::from(options.users) + OTHER_FILES > files {
@@ -194,13 +204,23 @@ async fn watch(
     let mut summary = handle.summary();
     summary.mark_unchanged();
     let mut interrupted = 0;
+    let mut is_stopping = false;
     loop {
         tokio::select! {
             changed = state.changed() => {
                 let now = state.borrow_and_update().clone();
                 match now {
-                    State::Ended(end) => return (end, interrupted > 1),
-                    State::Stopping(why) => show::stopping(&why),
+                    State::Ended(end) => {
+                        // A run may end before it was seen to stop.
+                        if !is_stopping {
+                            show::stopping(&end);
+                        }
+                        return (end, interrupted > 1);
+                    }
+                    State::Stopping(why) => {
+                        is_stopping = true;
+                        show::stopping(&why);
+                    }
                     State::Spawning | State::Running => {}
                 }
                 if changed.is_err() {

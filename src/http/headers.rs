@@ -80,6 +80,8 @@ pub(super) fn head_length(
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::ACCEPT;
+
     use super::super::url::Base;
     use super::*;
 

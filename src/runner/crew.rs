@@ -66,7 +66,7 @@ impl Crew {
         Rc::new(Crew {
             program,
             thread,
-            stacks: Stacks::new(),
+            stacks: Stacks::new(setup.options.threads),
             classes: classes.iter().cloned().map(Rc::new).collect(),
             mix: RefCell::new(Mix::new(&shares)),
             split: Split::new(setup.options.threads),

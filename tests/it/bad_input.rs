@@ -3,7 +3,9 @@
 //!
 //! Wrong options and scripts come first, then wrong hosts, then servers that misbehave.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use crate::peer::{Nobody, Peer, Raw, Shop};
@@ -103,6 +105,7 @@ fn hosts_that_are_none_are_refused_before_the_run() {
 #[test]
 fn no_host_at_all_names_the_option() {
     let run = Tool::running(HELLO).args("-i 1").run().code(1);
+    let run = run.says(&["WARN the user class `U` has no host", "`-H http://…`"]);
     let exceptions = run.document().exceptions();
     assert_eq!(exceptions.len(), 1);
     assert!(exceptions[0].0.contains("`-H http://…`"), "{exceptions:?}");
@@ -119,7 +122,7 @@ fn fails_with(peer: &impl Peer, error: &str) -> Finished {
             on_stop: || { this.client.get("SHOP/hello", #{ name: "good" }); },
         });"#;
     let run = Tool::running(&script.replace("SHOP", &shop.url()))
-        .args("-u 2 -r 1000 -i 6")
+        .args("-i 6")
         .on(peer)
         .run()
         .code(1)
@@ -129,7 +132,7 @@ fn fails_with(peer: &impl Peer, error: &str) -> Finished {
     assert_eq!(document.errors(), [counted("bad", error, 6)]);
     assert_eq!(
         (document.row("good"), document.row("bad")),
-        ((4, 0), (6, 6))
+        ((2, 0), (6, 6))
     );
     assert!(document.exceptions().is_empty());
     run
@@ -318,6 +321,16 @@ fn text_that_is_not_utf_8_is_read_as_well_as_it_can_be() {
         .run()
         .code(0);
     assert_eq!(run.printed(), ["caf\u{fffd} \u{fffd} caf\u{fffd} 6 true"]);
+}
+
+#[test]
+fn an_environment_that_is_not_utf_8_is_no_reason_not_to_run() {
+    let run = Tool::task(r#"print(env("ODD"), env("ABSENT", "none"));"#)
+        .env("ODD", OsStr::from_bytes(b"caf\xe9"))
+        .args("-i 1 -H http://127.0.0.1:1")
+        .run()
+        .code(0);
+    assert_eq!(run.printed(), ["caf\u{fffd} none"]);
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn options_come_from_the_environment_too_and_the_command_line_wins() {
     let run = Tool::new()
         .file("other.rhai", HELLO)
         .env("KATYDID_SCRIPT", "other.rhai")
-        .env("KATYDID_HOST", &shop.url())
+        .env("KATYDID_HOST", shop.url())
         .env("KATYDID_USERS", "3")
         .env("KATYDID_SPAWN_RATE", "100")
         .env("KATYDID_ITERATIONS", "9")

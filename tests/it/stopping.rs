@@ -75,6 +75,27 @@ fn a_second_ctrl_c_ends_at_once_and_prints_what_there_is() {
 }
 
 #[test]
+fn a_second_ctrl_c_cuts_the_stop_timeout_short() {
+    let shop = Shop::open();
+    let mut run = Tool::task(r#"print("in"); this.client.get("/stall");"#)
+        .args("-u 2 -r 100 --stop-timeout 50s --threads 2")
+        .on(&shop)
+        .start();
+    run.prints("in");
+    run.prints("in");
+    run.interrupt();
+    run.says("stopping users");
+    run.interrupt();
+    let run = run.finish().code(130);
+    assert!(run.took < SOON, "{:?}", run.took);
+    let document = run.document();
+    let in_flight = document.count("/in_flight_at_stop");
+    // The request may not have left yet.
+    assert!(shop.counts().total <= in_flight && in_flight <= 2);
+    assert_eq!(document.count("/iterations/interrupted"), 2);
+}
+
+#[test]
 fn tasks_get_the_stop_timeout_to_finish() {
     let shop = Shop::open();
     let mut run = Tool::task(r#"print("in"); this.client.get("/delay/600"); print("done");"#)

@@ -3,6 +3,7 @@
 //! Nothing here sleeps: a test waits for a line on stderr or for the end. Whatever lasts longer
 //! than `BOUND` is killed and fails its test with what was said until then.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -96,7 +97,7 @@ impl Tool {
         self
     }
 
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Tool {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Tool {
         self.command.env(name, value);
         self
     }
