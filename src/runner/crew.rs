@@ -288,7 +288,10 @@ impl Crew {
                 self.tell(News::Overflowed);
             }
             if self.is_used_up() {
-                self.alive.borrow().values().for_each(|orders| orders.wake());
+                self.alive
+                    .borrow()
+                    .values()
+                    .for_each(|orders| orders.wake());
             }
             self.thread.hand_over();
             self.stacks.trim();
