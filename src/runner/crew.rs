@@ -287,6 +287,9 @@ impl Crew {
                 overflow_told = true;
                 self.tell(News::Overflowed);
             }
+            if self.is_used_up() {
+                self.alive.borrow().values().for_each(|orders| orders.wake());
+            }
             self.thread.hand_over();
             self.stacks.trim();
         }

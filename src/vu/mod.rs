@@ -189,7 +189,7 @@ impl Driver {
         }
         self.deadline.set(due);
         poll_fn(|cx| {
-            if self.life.orders.stopping().is_some() {
+            if self.life.orders.ends_wait() {
                 return Poll::Ready(());
             }
             self.user.session().poll_idle(cx);
@@ -197,7 +197,7 @@ impl Driver {
         })
         .await;
         self.deadline.set(Micros::NEVER);
-        if self.life.orders.stopping().is_none() {
+        if !self.life.orders.ends_wait() {
             let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
             self.life.thread.record(|recorder| recorder.lag(lag_us));
         }
