@@ -383,10 +383,11 @@ fn time_may_be_up_while_users_are_still_being_started() {
     assert!(run.took < SOON, "{:?}", run.took);
     let document = run.document();
     let peak = document.count("/users/peak");
-    assert!((1..=6).contains(&peak), "{peak}");
-    assert_eq!(document.count("/in_flight_at_stop"), shop.counts().total);
-    assert_eq!(
-        document.count("/iterations/interrupted"),
-        shop.counts().total
-    );
+    // Five, and what a busy machine adds by stopping late.
+    assert!((1..=10).contains(&peak), "{peak}");
+    let (counted, in_flight) = (shop.counts().total, document.count("/in_flight_at_stop"));
+    // The last one's may not have left yet.
+    assert!(counted <= in_flight && in_flight <= peak);
+    assert_eq!(document.count("/iterations/interrupted"), peak);
+    assert_eq!(document.count("/total/requests"), 0);
 }
