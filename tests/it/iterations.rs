@@ -116,3 +116,19 @@ fn users_that_come_when_nothing_is_left_never_begin() {
         .code(0);
     assert_eq!(run.printed(), ["begins 0", "begins 1"]);
 }
+
+#[test]
+fn users_that_wait_when_the_iterations_are_used_up_end_at_once() {
+    let shop = Shop::open();
+    let script = "user(\"A\", #{ wait_time: 1000, t: task(|| this.client.get(\"/hello\")) });";
+    let finished = Tool::running(script)
+        .on(&shop)
+        .args("-u 10 -r 1000 -i 10")
+        .run()
+        .code(0);
+    assert_eq!(shop.count("/hello"), 10);
+    assert!(
+        finished.took.as_secs() < 30,
+        "each of them had 1,000 s to wait"
+    );
+}

@@ -10,6 +10,7 @@ mod commands;
 mod iterations;
 mod main_path;
 mod peer;
+mod readme;
 mod requests;
 mod source;
 mod spawning;
