@@ -230,10 +230,13 @@ fn prefetch(from: usize, base: usize) {
         let end = base.min(from + FETCHED_AHEAD);
         let mut line = from;
         while line < end {
-            // SAFETY: a prefetch reads nothing the program can see and never faults; the address
-            // lies within the stack that this coroutine owns.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line as *const i8) };
-            line += LINE;
+            // Eight at a time: the loop would else cost more than what it asks for.
+            for ahead in 0..8 {
+                // SAFETY: a prefetch reads nothing the program can see and never faults, wherever
+                // its address may lead.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>((line + ahead * LINE) as *const i8) };
+            }
+            line += 8 * LINE;
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
