@@ -41,6 +41,8 @@ struct Frame {
     /// The lowest usable address of the stack, above its guard page.
     limit: usize,
     cancelled: Cell<bool>,
+    /// Whether [`leave`] was called.
+    leaving: Cell<bool>,
 }
 
 thread_local! {
@@ -90,6 +92,7 @@ impl<R: 'static> Coroutine<R> {
                 yielder,
                 limit,
                 cancelled: Cell::new(false),
+                leaving: Cell::new(false),
             };
             CURRENT.set(&raw const frame);
             body()
@@ -228,13 +231,46 @@ pub fn on_thread_stack<R>(body: impl FnOnce() -> R) -> Result<R, NotAwaited> {
     await_in(async { body() })
 }
 
-/// Bytes of stack left to the running coroutine; `None` outside of one.
+/// What there is to know of the running coroutine.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Bytes of stack left to it.
+    pub remaining_stack: usize,
+    /// Whether it should return: it was cancelled while it waited, or [`leave`] was called.
+    pub leaving: bool,
+}
+
+/// The running coroutine; `None` outside of one.
 #[must_use]
-pub fn remaining_stack() -> Option<usize> {
+pub fn running() -> Option<Running> {
     // SAFETY: as in `await_in`.
     let frame = unsafe { CURRENT.get().as_ref() }?;
     let here = 0_u8;
-    Some((&raw const here as usize).saturating_sub(frame.limit))
+    Some(Running {
+        remaining_stack: (&raw const here as usize).saturating_sub(frame.limit),
+        leaving: frame.cancelled.get() | frame.leaving.get(),
+    })
+}
+
+/// Bytes of stack left to the running coroutine; `None` outside of one.
+#[must_use]
+pub fn remaining_stack() -> Option<usize> {
+    running().map(|running| running.remaining_stack)
+}
+
+/// Whether the running coroutine should return; false outside of one.
+#[must_use]
+pub fn is_leaving() -> bool {
+    running().is_some_and(|running| running.leaving)
+}
+
+/// Notes that the running coroutine should return. Only those who ask [`is_leaving`] care: it may
+/// still wait.
+pub fn leave() {
+    // SAFETY: as in `await_in`.
+    if let Some(frame) = unsafe { CURRENT.get().as_ref() } {
+        frame.leaving.set(true);
+    }
 }
 
 /// A number that changes whenever this thread switches into a coroutine: while it stays the same,
