@@ -14,6 +14,7 @@ use super::class::{self, ClassDeclaration};
 use super::diagnostic::Diagnostic;
 use super::failure::found;
 use super::log::Level;
+use super::secret::Secrets;
 use super::value;
 use crate::scenario::{Options, Param, Random, Wait};
 
@@ -43,6 +44,8 @@ pub(super) struct Shared {
     pub(super) problems: RefCell<Vec<Diagnostic>>,
     /// What `print` said at the top level; only control passes it on.
     pub(super) said: RefCell<Vec<(Level, String, String)>>,
+    /// What must not be shown.
+    pub(super) secrets: Secrets,
     serial: Cell<u64>,
 }
 
@@ -74,6 +77,7 @@ impl Declarations {
             params: RefCell::default(),
             problems: RefCell::default(),
             said: RefCell::default(),
+            secrets: Secrets::default(),
             serial: Cell::new(0),
         }))
     }
@@ -342,6 +346,9 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         declarations.problem(&context, &message, Some(&hint));
         default
     });
+    if param.secret {
+        declarations.secrets.add(&value.to_string());
+    }
     declarations.params.borrow_mut().push(param);
     Ok(value)
 }

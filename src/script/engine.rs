@@ -64,10 +64,14 @@ pub(super) fn runner() -> Engine {
 
 /// What happens at every operation of a script: nearly always two comparisons.
 fn progress(operations: u64, slice: &Cell<(u64, Micros)>) -> Option<Dynamic> {
-    let Some(remaining) = coroutine::remaining_stack() else {
+    let Some(running) = coroutine::running() else {
         return top_level_progress(operations, slice);
     };
-    if remaining < STACK_RESERVE {
+    if running.leaving {
+        // A script caught what should have ended it.
+        return Some(Control::Cancelled.into());
+    }
+    if running.remaining_stack < STACK_RESERVE {
         return Some(Control::TooDeep.into());
     }
     if !operations.is_multiple_of(LOOK_EVERY) {
