@@ -48,8 +48,8 @@ struct Frame {
 thread_local! {
     /// The frame of the coroutine that runs now; null on the thread's own stack.
     static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
-    /// How often this thread has switched into a coroutine.
-    static SWITCHES: Cell<u64> = const { Cell::new(0) };
+    /// How often this thread has begun to poll a coroutine.
+    static TURNS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Notes that the thread is back on its own stack, also when a panic brought it there.
@@ -117,6 +117,7 @@ impl<R: 'static> Future for Coroutine<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = self.get_mut();
+        TURNS.set(TURNS.get().wrapping_add(1));
         loop {
             let mut answer = Resumed::Ready;
             if this.cancelled {
@@ -133,7 +134,6 @@ impl<R: 'static> Future for Coroutine<R> {
                 this.pending = None;
             }
             let inner = this.inner.as_mut().expect("not polled after it was ready");
-            SWITCHES.set(SWITCHES.get().wrapping_add(1));
             let result = {
                 let _outside = OutsideOnDrop;
                 inner.resume(answer)
@@ -204,19 +204,13 @@ pub fn await_in<F: Future>(future: F) -> Result<F::Output, NotAwaited> {
     }
 }
 
-/// Lets the thread's other tasks run before going on.
+/// Lets the thread's other tasks run before going on, and those too that a timer or a socket
+/// wakes meanwhile: waking itself would keep the runtime from looking for 61 turns.
 ///
 /// # Errors
 /// As [`await_in`].
 pub fn yield_now() -> Result<(), NotAwaited> {
-    let mut yielded = false;
-    await_in(std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }))
+    await_in(tokio::task::yield_now())
 }
 
 /// Runs `body` on the thread's own large stack, for work whose depth the caller cannot bound.
@@ -273,11 +267,11 @@ pub fn leave() {
     }
 }
 
-/// A number that changes whenever this thread switches into a coroutine: while it stays the same,
-/// the caller has been running without a break.
+/// A number that changes whenever it is a coroutine's turn on this thread: while it stays the
+/// same, nothing else has run. What is ready at once, as in [`on_thread_stack`], is no break.
 #[must_use]
-pub fn switches() -> u64 {
-    SWITCHES.get()
+pub fn turns() -> u64 {
+    TURNS.get()
 }
 
 #[cfg(test)]

@@ -7,12 +7,8 @@ mod captures;
 mod control;
 mod depth;
 mod imports;
-mod language;
 mod limits;
 mod places;
-mod randomness;
-mod secrets;
-mod table;
 mod users;
 
 use std::cell::RefCell;
