@@ -171,6 +171,15 @@ fn native_functions_at_the_brink_have_stack_enough() {
 }
 
 #[test]
+fn expr_probe() {
+    let n: usize = std::env::var("DEPTH").map_or(100, |n| n.parse().unwrap());
+    let script = task(&nested(n, "0"));
+    on_load_thread(async move || {
+        println!("{:?}", World::new(&script).run().await);
+    });
+}
+
+#[test]
 fn values_nested_deep_probe() {
     let n: usize = std::env::var("DEPTH").map_or(100, |n| n.parse().unwrap());
     let last = std::env::var("LAST").unwrap_or("deep.len()".to_owned());

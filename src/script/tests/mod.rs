@@ -7,8 +7,12 @@ mod captures;
 mod control;
 mod depth;
 mod imports;
+mod language;
 mod limits;
 mod places;
+mod randomness;
+mod secrets;
+mod table;
 mod users;
 
 use std::cell::RefCell;
