@@ -250,7 +250,6 @@ fn send(
     let answer = Rc::new(Answer::new(
         user,
         series,
-        method,
         name,
         asked.expect,
         position,

@@ -6,7 +6,6 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use hyper::Method;
 use rhai::{
     Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext, Position,
 };
@@ -28,8 +27,6 @@ pub(super) struct Response(pub(super) Rc<Answer>);
 pub(super) struct Answer {
     response: Option<http::Response>,
     error: Option<String>,
-    method: Method,
-    name: Box<str>,
     phases: Phases,
     sample: Sample,
     pub(super) series: SeriesId,
@@ -50,7 +47,6 @@ impl Answer {
     pub(super) fn new(
         user: &User,
         series: SeriesId,
-        method: &Method,
         name: &str,
         expect: Vec<u16>,
         made_at: Position,
@@ -78,8 +74,6 @@ impl Answer {
         Answer {
             response,
             error,
-            method: method.clone(),
-            name: name.into(),
             phases: exchange.phases,
             sample,
             series,
@@ -228,12 +222,6 @@ pub(super) fn register(engine: &mut Engine) {
             r.0.response
                 .as_ref()
                 .map_or(String::new(), |response| response.url().to_string())
-        })
-        .register_get("request", |r: &mut Response| {
-            Map::from_iter([
-                ("method".into(), r.0.method.as_str().into()),
-                ("name".into(), Dynamic::from(r.0.name.to_string())),
-            ])
         })
         .register_get("elapsed", |r: &mut Response| seconds(r.0.phases.total()))
         .register_get("timings", |r: &mut Response| r.timings())
