@@ -58,6 +58,7 @@ pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option
         match Program::compile(&bundle, &inputs) {
             Ok(program) => {
                 said = program.said().to_vec();
+                findings.extend(program.warnings().iter().cloned());
                 findings.extend(unknown_params(&bundle, program.scenario(), &inputs, params));
                 if seed.is_none()
                     && let Some(seed) = program.scenario().options.seed

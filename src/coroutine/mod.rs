@@ -41,13 +41,15 @@ struct Frame {
     /// The lowest usable address of the stack, above its guard page.
     limit: usize,
     cancelled: Cell<bool>,
+    /// Whether [`leave`] was called.
+    leaving: Cell<bool>,
 }
 
 thread_local! {
     /// The frame of the coroutine that runs now; null on the thread's own stack.
     static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
-    /// How often this thread has switched into a coroutine.
-    static SWITCHES: Cell<u64> = const { Cell::new(0) };
+    /// How often this thread has begun to poll a coroutine.
+    static TURNS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Notes that the thread is back on its own stack, also when a panic brought it there.
@@ -93,6 +95,7 @@ impl<R: 'static> Coroutine<R> {
                 yielder,
                 limit,
                 cancelled: Cell::new(false),
+                leaving: Cell::new(false),
             };
             CURRENT.set(&raw const frame);
             body()
@@ -121,6 +124,7 @@ impl<R: 'static> Future for Coroutine<R> {
         if let Some(pending) = this.pending {
             prefetch(pending.cast::<u8>() as usize, this.base);
         }
+        TURNS.set(TURNS.get().wrapping_add(1));
         loop {
             let mut answer = Resumed::Ready;
             if this.cancelled {
@@ -137,7 +141,6 @@ impl<R: 'static> Future for Coroutine<R> {
                 this.pending = None;
             }
             let inner = this.inner.as_mut().expect("not polled after it was ready");
-            SWITCHES.set(SWITCHES.get().wrapping_add(1));
             let result = {
                 let _outside = OutsideOnDrop;
                 inner.resume(answer)
@@ -243,13 +246,12 @@ fn prefetch(from: usize, base: usize) {
     let _ = (from, base, FETCHED_AHEAD, LINE);
 }
 
-/// Lets the thread's other tasks run before going on.
+/// Lets the thread's other tasks run before going on, and those too that a timer or a socket
+/// wakes meanwhile: waking itself would keep the runtime from looking for 61 turns.
 ///
 /// # Errors
 /// As [`await_in`].
 pub fn yield_now() -> Result<(), NotAwaited> {
-    // Tokio's own: it has sockets and timers looked at before the coroutine goes on. One that just
-    // woke itself would keep the thread from that for 61 turns, its `event_interval`.
     await_in(tokio::task::yield_now())
 }
 
@@ -265,20 +267,53 @@ pub fn on_thread_stack<R>(body: impl FnOnce() -> R) -> Result<R, NotAwaited> {
     await_in(async { body() })
 }
 
-/// Bytes of stack left to the running coroutine; `None` outside of one.
+/// What there is to know of the running coroutine.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Bytes of stack left to it.
+    pub remaining_stack: usize,
+    /// Whether it should return: it was cancelled while it waited, or [`leave`] was called.
+    pub leaving: bool,
+}
+
+/// The running coroutine; `None` outside of one.
 #[must_use]
-pub fn remaining_stack() -> Option<usize> {
+pub fn running() -> Option<Running> {
     // SAFETY: as in `await_in`.
     let frame = unsafe { CURRENT.get().as_ref() }?;
     let here = 0_u8;
-    Some((&raw const here as usize).saturating_sub(frame.limit))
+    Some(Running {
+        remaining_stack: (&raw const here as usize).saturating_sub(frame.limit),
+        leaving: frame.cancelled.get() | frame.leaving.get(),
+    })
 }
 
-/// A number that changes whenever this thread switches into a coroutine: while it stays the same,
-/// the caller has been running without a break.
+/// Bytes of stack left to the running coroutine; `None` outside of one.
 #[must_use]
-pub fn switches() -> u64 {
-    SWITCHES.get()
+pub fn remaining_stack() -> Option<usize> {
+    running().map(|running| running.remaining_stack)
+}
+
+/// Whether the running coroutine should return; false outside of one.
+#[must_use]
+pub fn is_leaving() -> bool {
+    running().is_some_and(|running| running.leaving)
+}
+
+/// Notes that the running coroutine should return. Only those who ask [`is_leaving`] care: it may
+/// still wait.
+pub fn leave() {
+    // SAFETY: as in `await_in`.
+    if let Some(frame) = unsafe { CURRENT.get().as_ref() } {
+        frame.leaving.set(true);
+    }
+}
+
+/// A number that changes whenever it is a coroutine's turn on this thread: while it stays the
+/// same, nothing else has run. What is ready at once, as in [`on_thread_stack`], is no break.
+#[must_use]
+pub fn turns() -> u64 {
+    TURNS.get()
 }
 
 #[cfg(test)]

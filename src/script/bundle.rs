@@ -95,6 +95,16 @@ impl Bundle {
         }
     }
 
+    /// A bundle of several such files; the first is the script.
+    #[cfg(test)]
+    pub(super) fn from_files(files: &[(&str, &str)]) -> Bundle {
+        let one = |(path, text): &(&str, &str)| Bundle::from_text(path, text).files;
+        Bundle {
+            files: files.iter().flat_map(one).collect(),
+            missing: Vec::new(),
+        }
+    }
+
     /// The files; the first is the script itself.
     #[must_use]
     pub fn files(&self) -> &[File] {

@@ -7,33 +7,35 @@
 use std::cell::{Cell, RefCell};
 
 use rhai::{
-    Caches, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, GlobalRuntimeState,
-    ImmutableString, Module, Scope, Shared,
+    Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState,
+    ImmutableString, Module, Position, Scope, Shared,
 };
+
+use super::definitions::Definition;
 
 /// States kept for the next call; more are dropped.
 const KEPT: usize = 256;
 
 /// A function of the script that Katydid calls: a task, a hook, a wait.
-#[derive(Clone, Debug)]
 pub(super) struct Callable {
-    name: ImmutableString,
-    /// What its closure captured: constants, see [`Callable::new`].
-    captured: Vec<Dynamic>,
+    body: Expr,
+    /// What its closure captured, under the names that its body has for it.
+    captured: Vec<(ImmutableString, Dynamic)>,
+    /// The file it stands in.
+    pub(super) file: ImmutableString,
+    /// Where its body begins.
+    pub(super) begins: Position,
 }
 
 impl Callable {
-    /// Takes a closure out of a script.
-    ///
-    /// A captured variable is one cell for all users of the thread; while one user waits with the
-    /// cell locked, the next gets "data race detected". So captures become values of their own.
-    pub(super) fn new(mut function: FnPtr) -> Callable {
-        for captured in function.iter_curry_mut() {
-            *captured = std::mem::take(captured).flatten();
-        }
+    /// `captured` belong to the closure alone: see [`capture`](super::capture).
+    pub(super) fn new(definition: &Definition, captured: &[Dynamic]) -> Callable {
+        let names = definition.function.params.iter().cloned();
         Callable {
-            name: function.fn_name().into(),
-            captured: function.curry().to_vec(),
+            body: Expr::Stmt(Box::new(definition.body())),
+            captured: names.zip(captured.iter().cloned()).collect(),
+            file: definition.file.clone(),
+            begins: definition.begins(),
         }
     }
 }
@@ -78,21 +80,21 @@ impl CallStates {
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut state = self.take();
         std::mem::swap(&mut state.global.tag, tag);
-        let mut captured = function.captured.clone();
-        let mut arguments = rhai::FnArgsVec::with_capacity(1 + captured.len());
-        arguments.push(this);
-        arguments.extend(captured.iter_mut());
         let CallState {
             global,
             caches,
             scope,
         } = &mut *state;
-        let result = EvalContext::new(engine, global, caches, scope, None).call_fn_raw(
-            &function.name,
-            true,
-            true,
-            &mut arguments,
-        );
+        global.source = Some(function.file.clone());
+        scope.extend(function.captured.iter().cloned());
+        // Its body, not the function by its name: Rhai would look the name up, and put the place
+        // of our call, which is none, over the place where calls are nested too deep.
+        let result = EvalContext::new(engine, global, caches, scope, Some(this))
+            .eval_expression_tree(&Expression::from(&function.body))
+            .or_else(|error| match *error {
+                EvalAltResult::Return(value, _) => Ok(value),
+                _ => Err(error),
+            });
         std::mem::swap(&mut state.global.tag, tag);
         if result.is_ok() {
             self.put(state);

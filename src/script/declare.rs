@@ -14,6 +14,7 @@ use super::class::{self, ClassDeclaration};
 use super::diagnostic::Diagnostic;
 use super::failure::found;
 use super::log::Level;
+use super::secret::Secrets;
 use super::value;
 use crate::scenario::{Options, Param, Random, Wait};
 
@@ -43,6 +44,8 @@ pub(super) struct Shared {
     pub(super) problems: RefCell<Vec<Diagnostic>>,
     /// What `print` said at the top level; only control passes it on.
     pub(super) said: RefCell<Vec<(Level, String, String)>>,
+    /// What must not be shown.
+    pub(super) secrets: Secrets,
     serial: Cell<u64>,
 }
 
@@ -74,6 +77,7 @@ impl Declarations {
             params: RefCell::default(),
             problems: RefCell::default(),
             said: RefCell::default(),
+            secrets: Secrets::default(),
             serial: Cell::new(0),
         }))
     }
@@ -309,6 +313,14 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         secret: false,
         required: false,
     };
+    let truth = |key: &str, value: &Dynamic| {
+        value.as_bool().unwrap_or_else(|_| {
+            let message = format!("`{key}` is true or false, not {}", value::kind(value));
+            declarations.problem(&context, &message, None);
+            // A secret by mistake harms nobody.
+            key == "secret"
+        })
+    };
     for (key, value) in &more {
         match key.as_str() {
             "help" => param.help = value.to_string(),
@@ -316,8 +328,8 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
                 Some(choices) => param.choices = choices.iter().map(Dynamic::to_string).collect(),
                 None => declarations.problem(&context, "`choices` is an array", None),
             },
-            "secret" => param.secret = value.as_bool().unwrap_or(false),
-            "required" => param.required = value.as_bool().unwrap_or(false),
+            "secret" => param.secret = truth(key, value),
+            "required" => param.required = truth(key, value),
             "ui" => {}
             other => {
                 let message = format!("a parameter has no option `{other}`");
@@ -329,15 +341,25 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
     let given = params
         .get(name)
         .or_else(|| params.get(&name.to_lowercase()));
+    if let Some(text) = given.filter(|_| param.secret) {
+        declarations.secrets.add(text);
+    }
     let value = match given {
         Some(text) => typed(text, &default),
         None if param.required => Err("it must be given".to_owned()),
         None => Ok(default.clone()),
     };
     let value = value.and_then(|value| {
-        let fits = param.choices.is_empty() || param.choices.contains(&value.to_string());
-        let choices = || format!("it is one of: {}", param.choices.join(", "));
-        if fits { Ok(value) } else { Err(choices()) }
+        let chosen = match value.read_lock::<Array>() {
+            Some(several) => several.iter().map(Dynamic::to_string).collect(),
+            None => vec![value.to_string()],
+        };
+        let fits = |one: &String| param.choices.is_empty() || param.choices.contains(one);
+        if chosen.iter().all(fits) {
+            Ok(value)
+        } else {
+            Err(format!("it is one of: {}", param.choices.join(", ")))
+        }
     });
     let value = value.unwrap_or_else(|wrong| {
         let message = format!("the parameter `{name}`: {wrong}");
@@ -345,7 +367,16 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         declarations.problem(&context, &message, Some(&hint));
         default
     });
-    declarations.params.borrow_mut().push(param);
+    if param.secret {
+        declarations.secrets.add(&value.to_string());
+        param.default = String::new();
+    }
+    let mut params = declarations.params.borrow_mut();
+    if params.iter().any(|known| known.name == name) {
+        let message = format!("the parameter `{name}` is declared twice");
+        declarations.problem(&context, &message, Some("keep its value in a constant"));
+    }
+    params.push(param);
     Ok(value)
 }
 
@@ -364,12 +395,14 @@ fn typed(text: &str, default: &Dynamic) -> Result<Dynamic, String> {
         text.parse::<bool>()
             .map(Dynamic::from)
             .map_err(|_| wrong("`true` or `false`"))
-    } else if default.is_array() {
-        Ok(text
+    } else if let Some(several) = default.read_lock::<Array>() {
+        let first = several.first().cloned().unwrap_or_else(|| "".into());
+        let parts = text
             .split(',')
-            .map(|part| Dynamic::from(part.to_owned()))
-            .collect::<Array>()
-            .into())
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        let parts: Result<Array, _> = parts.map(|part| typed(part, &first)).collect();
+        Ok(parts?.into())
     } else {
         Ok(text.to_owned().into())
     }

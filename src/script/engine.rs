@@ -32,8 +32,13 @@ const STACK_RESERVE: usize = if cfg!(debug_assertions) {
 /// How long a user may compute before the others of its thread run.
 const SLICE_US: u64 = 1_000;
 
-/// How many operations pass between two looks at the clock (a power of two).
-const LOOK_EVERY: u64 = 256;
+/// How many operations pass between two looks at the clock at most (a power of two). One may be a
+/// native call of milliseconds: then there is a look after each, until they are short again.
+const LOOK_EVERY: u64 = 64;
+
+/// Looks this far apart are too rare, and this near too many.
+const TOO_RARE_US: u64 = 200;
+const TOO_MANY_US: u64 = 20;
 
 /// How long the top level of a script may compute.
 const TOP_LEVEL_LIMIT_S: u64 = 10;
@@ -53,6 +58,8 @@ pub(super) fn parser() -> Engine {
     // The optimiser breaks `const` closures and lets captured constants change.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
+    // It could define and hide what the load-time check is to see.
+    engine.disable_symbol("eval");
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
     engine.set_max_call_levels(CALL_LEVELS);
     engine.set_max_string_size(16 << 20);
@@ -66,39 +73,79 @@ pub(super) fn runner() -> Engine {
     let mut engine = parser();
     // Else each method call on a user looks for the name of its type in twenty places.
     engine.register_type_with_name_raw("map", "map");
-    let slice = Cell::new((0_u64, clock::now()));
-    engine.on_progress(move |operations| progress(operations, &slice));
+    let watch = Watch::new();
+    engine.on_progress(move |operations| watch.progress(operations));
     engine
 }
 
-/// What happens at every operation of a script: nearly always two comparisons.
-fn progress(operations: u64, slice: &Cell<(u64, Micros)>) -> Option<Dynamic> {
-    let Some(remaining) = coroutine::remaining_stack() else {
-        return top_level_progress(operations, slice);
-    };
-    if remaining < STACK_RESERVE {
-        return Some(Control::TooDeep.into());
-    }
-    if !operations.is_multiple_of(LOOK_EVERY) {
-        return None;
-    }
-    let (switches, started) = slice.get();
-    if switches != coroutine::switches() {
-        slice.set((coroutine::switches(), clock::now()));
-    } else if clock::now().since(started) > SLICE_US && coroutine::yield_now().is_err() {
-        return Some(Control::Cancelled.into());
-    }
-    None
+/// Watches over what computes on one thread.
+struct Watch {
+    /// The coroutine's turn, as far as it was seen, and when that was.
+    turn: Cell<u64>,
+    began: Cell<Micros>,
+    looked: Cell<Micros>,
+    /// There is a look when these bits of the number of operations are all zero.
+    mask: Cell<u64>,
 }
 
-/// Outside a coroutine only the top level of a script runs: it is ended when it takes too long.
-fn top_level_progress(operations: u64, slice: &Cell<(u64, Micros)>) -> Option<Dynamic> {
-    if operations <= 1 {
-        slice.set((coroutine::switches(), clock::now()));
-    } else if operations.is_multiple_of(LOOK_EVERY)
-        && clock::now().since(slice.get().1) > TOP_LEVEL_LIMIT_S * 1_000_000
-    {
-        return Some(Control::TopLevelTooLong.into());
+impl Watch {
+    fn new() -> Watch {
+        Watch {
+            turn: Cell::new(0),
+            began: Cell::new(clock::now()),
+            looked: Cell::new(clock::now()),
+            mask: Cell::new(LOOK_EVERY - 1),
+        }
     }
-    None
+
+    /// What happens at every operation of a script: nearly always a few comparisons.
+    fn progress(&self, operations: u64) -> Option<Dynamic> {
+        let Some(running) = coroutine::running() else {
+            return self.top_level(operations);
+        };
+        if running.leaving {
+            // A script caught what should have ended it.
+            return Some(Control::Cancelled.into());
+        }
+        if running.remaining_stack < STACK_RESERVE {
+            return Some(Control::TooDeep.into());
+        }
+        if operations & self.mask.get() != 0 {
+            return None;
+        }
+        self.look()
+    }
+
+    #[inline(never)]
+    fn look(&self) -> Option<Dynamic> {
+        let now = clock::now();
+        let turn = coroutine::turns();
+        let gap_us = now.since(self.looked.replace(now));
+        if self.turn.replace(turn) != turn {
+            self.began.set(now);
+            return None;
+        }
+        let mask = self.mask.get();
+        if gap_us > TOO_RARE_US {
+            self.mask.set(mask >> 2);
+        } else if gap_us < TOO_MANY_US {
+            self.mask.set((mask << 2 | 3) & (LOOK_EVERY - 1));
+        }
+        if now.since(self.began.get()) > SLICE_US && coroutine::yield_now().is_err() {
+            return Some(Control::Cancelled.into());
+        }
+        None
+    }
+
+    /// Outside a coroutine only the top level of a script runs: it is ended when it takes too long.
+    fn top_level(&self, operations: u64) -> Option<Dynamic> {
+        if operations <= 1 {
+            self.began.set(clock::now());
+        } else if operations.is_multiple_of(LOOK_EVERY)
+            && clock::now().since(self.began.get()) > TOP_LEVEL_LIMIT_S * 1_000_000
+        {
+            return Some(Control::TopLevelTooLong.into());
+        }
+        None
+    }
 }

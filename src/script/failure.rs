@@ -5,10 +5,11 @@
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
+use super::call::Callable;
 use super::diagnostic::Diagnostic;
 
 /// A control call of a script, or an order to stop it. It travels as `ErrorTerminated`, which
-/// a script's `try` cannot catch.
+/// a script's `try` cannot catch; see [`User::end`](super::User::end) for where it could.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
     /// The user is being stopped: what it waited for was abandoned.
@@ -88,6 +89,16 @@ impl Failure {
         }
     }
 
+    /// A mistake that shows only when a whole call is over.
+    pub(super) fn at_callable(message: &str, callable: &Callable) -> Failure {
+        Failure {
+            message: message.to_owned(),
+            file: callable.file.to_string(),
+            position: known(callable.begins),
+            stack: Vec::new(),
+        }
+    }
+
     /// `scripts/shop.rhai:12:5`.
     #[must_use]
     pub fn location(&self) -> String {
@@ -98,14 +109,19 @@ impl Failure {
     }
 }
 
-/// What an error of Rhai means; `file` is where the call began.
-pub(super) fn ended(mut error: EvalAltResult, file: &str) -> Ended {
+/// What an error of Rhai means, of a call that began in `file` at `begins`.
+pub(super) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> Ended {
     let mut file = file.to_owned();
     let mut stack = Vec::new();
+    // The innermost place known: some errors come without one.
+    let mut nearest = (file.clone(), begins);
     loop {
         match error {
-            EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
                 stack.push(described(&name));
+                if !position.is_none() {
+                    nearest = (file.clone(), position);
+                }
                 if !source.is_empty() {
                     file = source;
                 }
@@ -115,44 +131,54 @@ pub(super) fn ended(mut error: EvalAltResult, file: &str) -> Ended {
                 file = path;
                 error = *inner;
             }
-            EvalAltResult::ErrorTerminated(token, position) => {
-                stack.reverse();
-                return match token.try_cast::<Control>() {
-                    Some(Control::TooDeep) => Ended::Failure(Box::new(Failure {
-                        message: "calls nested too deep for the stack of a user".to_owned(),
-                        file,
-                        position: known(position),
-                        stack,
-                    })),
-                    Some(control) => Ended::Control(control),
-                    None => Ended::Control(Control::Cancelled),
-                };
+            EvalAltResult::ErrorTerminated(token, _)
+                if token.read_lock::<Control>().as_deref() != Some(&Control::TooDeep) =>
+            {
+                let control = token.try_cast::<Control>();
+                return Ended::Control(control.unwrap_or(Control::Cancelled));
             }
             other => {
                 stack.reverse();
-                return Ended::Failure(Box::new(failure(other, file, stack)));
+                if !other.position().is_none() {
+                    nearest = (file, other.position());
+                }
+                return Ended::Failure(Box::new(failure(&other, nearest, stack)));
             }
         }
     }
 }
 
-fn failure(mut error: EvalAltResult, file: String, stack: Vec<String>) -> Failure {
-    let position = known(error.take_position());
-    let message = match &error {
+fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>) -> Failure {
+    let message = match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "thrown".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorTerminated(..) => {
+            "calls nested too deep for the stack of a user".to_owned()
+        }
         EvalAltResult::ErrorStackOverflow(_) => {
             "calls nested too deep: more than 64 functions inside one another".to_owned()
+        }
+        EvalAltResult::ErrorUnboundThis(_) => {
+            "`this` is unknown inside a closure that a function calls: put what it needs into a \
+             variable before, such as `let client = this.client;`"
+                .to_owned()
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.starts_with("anon$") => {
             "this closure belongs to an earlier version of the script".to_owned()
         }
-        _ => lower_first(&error.to_string()),
+        _ => {
+            let mut bare = error.to_string();
+            // Rhai adds the place in its own words.
+            if let Some(end) = bare.rfind(" (line ").filter(|_| !place.1.is_none()) {
+                bare.truncate(end);
+            }
+            lower_first(&bare)
+        }
     };
     Failure {
         message,
-        file,
-        position,
+        file: place.0,
+        position: known(place.1),
         stack,
     }
 }

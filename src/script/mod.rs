@@ -9,31 +9,40 @@
 //! ```
 
 mod api;
+mod assembly;
 mod bundle;
 mod call;
+mod capture;
 mod check;
 mod class;
 mod client;
 mod declare;
+mod definitions;
 pub mod diagnostic;
 mod engine;
 mod failure;
 mod functions;
+mod imports;
 mod log;
+mod methods;
 mod program;
 mod request;
 mod response;
 mod routes;
+mod secret;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod user;
 mod value;
 pub mod words;
 
+pub use assembly::Class;
 pub use bundle::{Bundle, File, Unreadable};
 pub use declare::Inputs;
 pub use failure::{Control, Ended, Failure};
 pub use log::{Level, Line};
-pub use program::{Class, Program};
+pub use program::Program;
 pub use thread::{Outbox, Shared, Thread, ThreadParts};
 pub use user::{Function, Instance, Missed, User};
 pub use value::duration as seconds;

@@ -6,9 +6,12 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
+use rhai::{
+    Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext, Position,
+};
 
 use super::failure::Control;
+use super::secret::Secrets;
 use super::user::{Missed, User};
 use crate::coroutine;
 use crate::http::{self, Exchange, Phases};
@@ -102,6 +105,13 @@ impl Answer {
     /// No verdict is taken from now on; `by` is the place of the call that ended it.
     pub(super) fn close(&self, by: Position) {
         self.closed_by.set(Some(by));
+    }
+
+    /// Hides secrets in why the sample fails.
+    pub(super) fn mask(&self, secrets: &Secrets) {
+        if let Some(why) = &mut *self.failure.borrow_mut() {
+            *why = secrets.mask(std::mem::take(why));
+        }
     }
 
     /// Records the sample, once its verdict is closed.
@@ -253,12 +263,12 @@ pub(super) fn register(engine: &mut Engine) {
         )
         .register_fn(
             "expect",
-            |r: &mut Response, holds: bool, why: &str| -> Result<()> {
+            |context: NativeCallContext, r: &mut Response, holds: bool, why: &str| {
                 if holds {
                     return Ok(());
                 }
                 r.0.judge(Some(why.to_owned()))?;
-                Err(Control::Unexpected.into())
+                Err(User::of(&context)?.end(Control::Unexpected))
             },
         );
 }

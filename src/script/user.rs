@@ -8,12 +8,15 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 
+use super::assembly::Class;
+use super::call::Callable;
 use super::client::Client;
-use super::failure::{self, Ended, Failure};
-use super::program::{Class, Program};
+use super::failure::{self, Control, Ended, Failure};
+use super::program::Program;
 use super::response::Answer;
 use super::thread::Thread;
 use crate::clock::Micros;
+use crate::coroutine;
 use crate::http::{Base, Session};
 use crate::scenario::Random;
 use crate::stats::Slots;
@@ -30,6 +33,8 @@ pub struct User {
     /// How late the next request is by the user's own fault: only the first of an iteration.
     pub(super) late_us: Cell<u64>,
     pub(super) missed: Cell<Option<Missed>>,
+    /// A control call that was made: it counts, whatever the script does with the error.
+    ending: RefCell<Option<Control>>,
     /// The answer whose verdict is still open.
     open: RefCell<Option<Rc<Answer>>>,
 }
@@ -81,6 +86,7 @@ impl User {
             return;
         };
         answer.close(by);
+        answer.mask(&self.class.secrets);
         self.thread.record(|recorder| answer.record(recorder));
         if let Some(missed) = answer.missed {
             let ended = answer.ended_us;
@@ -100,6 +106,16 @@ impl User {
     /// Keeps the verdict of `answer` open.
     pub(super) fn keep_open(&self, answer: Rc<Answer>) {
         *self.open.borrow_mut() = Some(answer);
+    }
+
+    /// Ends what the user runs, by a control call; gives the error that unwinds the script.
+    ///
+    /// Rhai wraps it where `map` and its like call a closure, and what is wrapped `try` can
+    /// catch: so from now on every operation of the script ends it again.
+    pub(super) fn end(&self, control: Control) -> Box<EvalAltResult> {
+        *self.ending.borrow_mut() = Some(control.clone());
+        coroutine::leave();
+        control.into()
     }
 
     /// `Shopper 17`
@@ -138,6 +154,7 @@ impl Instance {
             iteration: Cell::new(0),
             late_us: Cell::new(0),
             missed: Cell::new(None),
+            ending: RefCell::default(),
             open: RefCell::default(),
         });
         super::client::start_session(&user);
@@ -175,7 +192,7 @@ impl Instance {
         let result = class
             .states
             .call(engine, callable, &mut self.tag, &mut self.this);
-        let result = result.map_err(|error| failure::ended(*error, &class.file));
+        let result = self.concluded(callable, result);
         if let Err(Ended::Failure(failure)) = &result
             && let Some(open) = &*user.open.borrow()
         {
@@ -183,6 +200,57 @@ impl Instance {
         }
         user.settle(Position::NONE);
         result
+    }
+
+    /// How a call really ended.
+    fn concluded(
+        &mut self,
+        callable: &Callable,
+        result: Result<Dynamic, Box<EvalAltResult>>,
+    ) -> Result<Dynamic, Ended> {
+        let user = &self.user;
+        let mut result =
+            result.map_err(|error| failure::ended(*error, &callable.file, callable.begins));
+        if let Some(control) = user.ending.take() {
+            result = Err(Ended::Control(control));
+        } else if coroutine::is_leaving() {
+            result = Err(Ended::Control(Control::Cancelled));
+        }
+        if !self.has_client() {
+            self.give_client();
+            if !matches!(result, Err(Ended::Control(_))) {
+                let message = "`this.client` was taken away: `this` may not be cleared or replaced";
+                result = Err(Ended::Failure(Box::new(Failure::at_callable(
+                    message, callable,
+                ))));
+            }
+        }
+        if let Err(Ended::Failure(failure)) = &mut result {
+            let secrets = &self.user.class.secrets;
+            failure.message = secrets.mask(std::mem::take(&mut failure.message));
+        }
+        result
+    }
+
+    fn has_client(&self) -> bool {
+        let this = self.this.read_lock::<Map>();
+        let client = this.as_ref().and_then(|this| this.get("client"));
+        let client = client.and_then(|client| client.read_lock::<Client>());
+        client.is_some_and(|client| Rc::ptr_eq(&client.user, &self.user))
+    }
+
+    /// Gives back what the script took away.
+    fn give_client(&mut self) {
+        let client = Client {
+            user: self.user.clone(),
+        };
+        if let Some(mut this) = self.this.write_lock::<Map>() {
+            this.insert("client".into(), Dynamic::from(client));
+            return;
+        }
+        let mut this = self.user.class.state.clone();
+        this.insert("client".into(), Dynamic::from(client));
+        self.this = Dynamic::from_map(this);
     }
 
     /// What the script may reach of this user.

@@ -18,7 +18,8 @@ pub(super) fn register(engine: &mut Engine) {
             end(&context, Control::StopTest(String::new()))
         })
         .register_fn("stop_test", |context: NativeCallContext, why: &str| {
-            end(&context, Control::StopTest(why.to_owned()))
+            let why = User::of(&context)?.class.secrets.mask(why.to_owned());
+            end(&context, Control::StopTest(why))
         })
         .register_fn("reschedule", |context: NativeCallContext| {
             end(&context, Control::Reschedule)
@@ -54,8 +55,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 fn end(context: &NativeCallContext, control: Control) -> Result<()> {
-    User::of(context)?;
-    Err(control.into())
+    Err(User::of(context)?.end(control))
 }
 
 fn leave() -> Result<()> {

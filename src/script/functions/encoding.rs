@@ -65,8 +65,16 @@ fn to_json(value: &Dynamic) -> Result<String> {
 }
 
 fn env(context: &NativeCallContext, name: &str) -> Result<Option<String>> {
-    if let Some(declarations) = Declarations::of(context) {
-        return Ok(declarations.inputs.environment.get(name).cloned());
+    let (value, secrets) = if let Some(declarations) = Declarations::of(context) {
+        let value = declarations.inputs.environment.get(name).cloned();
+        (value, declarations.secrets.clone())
+    } else {
+        let user = User::of(context)?;
+        let value = user.thread.environment.get(name).cloned();
+        (value, user.class.secrets.clone())
+    };
+    if let Some(value) = &value {
+        secrets.add_from_environment(value);
     }
-    Ok(User::of(context)?.thread.environment.get(name).cloned())
+    Ok(value)
 }

@@ -22,13 +22,15 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn(
             "random",
             |context: NativeCallContext, least: i64, most: i64| -> Result<i64> {
-                let span = most
-                    .checked_sub(least)
-                    .and_then(|span| u64::try_from(span).ok())
-                    .ok_or_else(|| {
-                        format!("`random({least}, {most})`: the smaller number first")
-                    })?;
-                let drawn = draw(&context, |random| random.below(span.saturating_add(1)))?;
+                if least > most {
+                    return Err(
+                        format!("`random({least}, {most})`: the smaller number first").into(),
+                    );
+                }
+                let drawn = draw(&context, |random| match most.abs_diff(least) {
+                    u64::MAX => random.bits(),
+                    span => random.below(span + 1),
+                })?;
                 Ok(least.wrapping_add_unsigned(drawn))
             },
         )

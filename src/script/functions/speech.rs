@@ -74,10 +74,12 @@ fn speak(context: &NativeCallContext, level: Level, values: &[&mut Dynamic]) -> 
     let text = texts.join(" ");
     let place = place(context.call_source(), context.call_position());
     if let Some(declarations) = Declarations::of(context) {
+        let text = declarations.secrets.mask(text);
         declarations.said.borrow_mut().push((level, place, text));
         return Ok(());
     }
     let user = User::of(context)?;
+    let text = user.class.secrets.mask(text);
     user.thread.log.print(level, user.described(), place, text);
     Ok(())
 }

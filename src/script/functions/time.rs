@@ -43,6 +43,14 @@ pub(super) fn register(engine: &mut Engine) {
             let now = Timestamp::from_microsecond(now_us(&context)?);
             Ok(now.map_err(|error| error.to_string())?.to_string())
         })
+        // Rhai's own gives a clock of the machine's, which differs from thread to thread.
+        .register_fn("timestamp", || -> Result<()> {
+            Err(
+                "`timestamp` is not part of Katydid: `now()` gives seconds, `timestamp_ms()` \
+                 milliseconds"
+                    .into(),
+            )
+        })
         .register_fn("run_time", |context: NativeCallContext| -> Result<f64> {
             let user = User::of(&context)?;
             Ok(Duration::from_micros(user.thread.run_us(clock::now())).as_secs_f64())
