@@ -171,25 +171,6 @@ fn native_functions_at_the_brink_have_stack_enough() {
 }
 
 #[test]
-fn expr_probe() {
-    let n: usize = std::env::var("DEPTH").map_or(100, |n| n.parse().unwrap());
-    let script = task(&nested(n, "0"));
-    on_load_thread(async move || {
-        println!("{:?}", World::new(&script).run().await);
-    });
-}
-
-#[test]
-fn values_nested_deep_probe() {
-    let n: usize = std::env::var("DEPTH").map_or(100, |n| n.parse().unwrap());
-    let last = std::env::var("LAST").unwrap_or("deep.len()".to_owned());
-    let body = format!("let deep = []; for i in 0..{n} {{ deep = [deep]; }} {last}");
-    on_load_thread(async move || {
-        println!("{:?}", World::with_task(&body).run().await);
-    });
-}
-
-#[test]
 fn expressions_250_deep_run_at_the_top_level_and_in_tasks() {
     let expression = nested(120, "0");
     let script = format!(
