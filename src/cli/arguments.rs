@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::units::{self, Rate};
@@ -65,7 +66,8 @@ pub(super) struct Run {
     #[arg(short = 't', long, value_name = "TIME", env = "KATYDID_RUN_TIME", value_parser = length)]
     pub(super) run_time: Option<Duration>,
     /// Run exactly so many iterations over all users, then end.
-    #[arg(short = 'i', long, value_name = "N", env = "KATYDID_ITERATIONS")]
+    #[arg(short = 'i', long, value_name = "N", env = "KATYDID_ITERATIONS",
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) iterations: Option<u64>,
     /// What a running task gets to finish when its user is stopped [default: 0].
     #[arg(short = 's', long, value_name = "TIME", env = "KATYDID_STOP_TIMEOUT",
@@ -85,10 +87,10 @@ pub(super) struct Run {
           value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub(super) threads: Option<u32>,
     /// Start at once, without the web UI.
-    #[arg(long, env = "KATYDID_HEADLESS")]
+    #[arg(long, env = "KATYDID_HEADLESS", value_parser = BoolishValueParser::new())]
     pub(super) headless: bool,
     /// Print the tables only at the end.
-    #[arg(long, env = "KATYDID_ONLY_SUMMARY")]
+    #[arg(long, env = "KATYDID_ONLY_SUMMARY", value_parser = BoolishValueParser::new())]
     pub(super) only_summary: bool,
     /// Print the result as one JSON document on stdout.
     #[arg(long)]
@@ -97,7 +99,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "PREFIX", env = "KATYDID_CSV")]
     pub(super) csv: Option<PathBuf>,
     /// A row per name and second in the history, not only the total.
-    #[arg(long, requires = "csv", env = "KATYDID_CSV_FULL_HISTORY")]
+    #[arg(long, requires = "csv", env = "KATYDID_CSV_FULL_HISTORY",
+          value_parser = BoolishValueParser::new())]
     pub(super) csv_full_history: bool,
     /// Exit code when requests failed or the script threw.
     #[arg(

@@ -3,6 +3,7 @@
 //! Owns the way from a file to a checked scenario; what is checked is `script`'s business.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,17 +41,12 @@ pub(super) fn read(
 
 /// Checks a script that has been read.
 pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option<u64>) -> Checked {
-    let environment: BTreeMap<_, _> = std::env::vars().collect();
+    let environment = environment();
     let since_1970 = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let texts: String = bundle
-        .files()
-        .iter()
-        .map(|file| file.text.as_str())
-        .collect();
     let mut inputs = Inputs {
-        params: resolve::params(params, &environment, &texts),
+        params: resolve::params(params, &environment),
         environment,
         seed: seed.unwrap_or_else(new_seed),
         now_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
@@ -83,6 +79,14 @@ pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option
         findings,
         said,
     }
+}
+
+/// The environment as text: what is not UTF-8 in it is no reason not to run.
+fn environment() -> BTreeMap<String, String> {
+    let text = |value: OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 /// Parameters that were given by hand but that the script does not have.

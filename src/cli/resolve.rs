@@ -15,28 +15,17 @@ use crate::units::Rate;
 /// Values for the script's parameters come from `KATYDID_PARAM_LANGUAGE` too.
 const PARAM_PREFIX: &str = "KATYDID_PARAM_";
 
-/// The values of the script's parameters: the command line wins over the environment, where a
-/// name stands in capitals.
+/// The values of the script's parameters: the command line wins over the environment, where names
+/// stand in capitals. Those come in small letters, as `param` looks them up.
 pub(super) fn params(
     given: &[(String, String)],
     environment: &BTreeMap<String, String>,
-    script: &str,
 ) -> BTreeMap<String, String> {
-    let mut params = BTreeMap::new();
-    for (name, value) in environment {
-        if let Some(name) = name.strip_prefix(PARAM_PREFIX) {
-            // The script says how the name is written.
-            let lower = name.to_lowercase();
-            let written = if script.contains(name) {
-                name.to_owned()
-            } else {
-                lower
-            };
-            params.insert(written, value.clone());
-        }
-    }
-    params.extend(given.iter().cloned());
-    params
+    let from_environment = environment.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix(PARAM_PREFIX)?;
+        Some((name.to_lowercase(), value.clone()))
+    });
+    from_environment.chain(given.iter().cloned()).collect()
 }
 
 /// The options of a run.
@@ -161,7 +150,7 @@ mod tests {
             ("HOME".to_owned(), "/".to_owned()),
         ]);
         let given = [("size".to_owned(), "2".to_owned())];
-        let found = params(&given, &environment, "param(\"language\", \"en\")");
+        let found = params(&given, &environment);
         let expected = [("language", "ko"), ("size", "2")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(found, BTreeMap::from(expected));

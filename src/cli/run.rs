@@ -89,6 +89,16 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
             return Exit::Usage;
         }
     };
+    for (class, base) in scenario.classes.iter().zip(&bases) {
+        if base.is_none() {
+            let text = format!(
+                "the user class `{}` has no host: only absolute URLs will work; give one with \
+                 `-H http://…`",
+                class.name
+            );
+            show::log(Level::Warn, &text);
+        }
+    }
     let options = resolve::options(arguments, &scenario, limits::cores());
     let files = limits::raise_open_files();
     if u64::from(options.users) + OTHER_FILES > files {
@@ -140,6 +150,14 @@ async fn attend(
     described: Described,
     mut outputs: Outputs,
 ) -> Exit {
+    // From the start: a run that is interrupted early has outputs to finish too.
+    let mut interrupts = match limits::Interrupts::listen() {
+        Ok(interrupts) => interrupts,
+        Err(error) => {
+            show::error(&format!("cannot listen for Ctrl-C: {error}"), None);
+            return Exit::Incomplete;
+        }
+    };
     let (users, rate) = (setup.options.users, setup.options.rate.per_sec());
     let (notices_in, mut notices) = mpsc::channel(1_024);
     let (handle, shared) = match runner::start(Arc::new(setup), notices_in).await {
@@ -154,7 +172,7 @@ async fn attend(
         Level::Info,
         &format!("ramping to {users} users at {rate} a second"),
     );
-    let (end, killed) = watch(&handle, &mut notices, &mut outputs).await;
+    let (end, killed) = watch(&handle, &mut notices, &mut outputs, &mut interrupts).await;
     while let Ok(notice) = notices.try_recv() {
         show::notice(&notice);
     }
@@ -180,19 +198,29 @@ async fn watch(
     handle: &Handle,
     notices: &mut mpsc::Receiver<Notice>,
     outputs: &mut Outputs,
+    interrupts: &mut limits::Interrupts,
 ) -> (End, bool) {
     let mut state = handle.state();
     let mut summary = handle.summary();
     summary.mark_unchanged();
-    let mut interrupts = 0;
-    let mut interrupted = Box::pin(limits::interrupted());
+    let mut interrupted = 0;
+    let mut is_stopping = false;
     loop {
         tokio::select! {
             changed = state.changed() => {
                 let now = state.borrow_and_update().clone();
                 match now {
-                    State::Ended(end) => return (end, interrupts > 1),
-                    State::Stopping => show::log(Level::Info, "stopping users"),
+                    State::Ended(end) => {
+                        // A run may end before it was seen to stop.
+                        if !is_stopping {
+                            show::stopping(&end);
+                        }
+                        return (end, interrupted > 1);
+                    }
+                    State::Stopping(why) => {
+                        is_stopping = true;
+                        show::stopping(&why);
+                    }
                     State::Spawning | State::Running => {}
                 }
                 if changed.is_err() {
@@ -204,12 +232,9 @@ async fn watch(
                 outputs.tick(&now);
             }
             Some(notice) = notices.recv() => show::notice(&notice),
-            result = &mut interrupted => {
-                if result.is_ok() {
-                    interrupted.set(limits::interrupted());
-                }
-                interrupts += 1;
-                if interrupts == 1 {
+            () = interrupts.next() => {
+                interrupted += 1;
+                if interrupted == 1 {
                     show::log(Level::Info, "interrupted: stopping (again to end at once)");
                     handle.stop();
                 } else {

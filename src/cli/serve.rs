@@ -2,7 +2,7 @@
 //!
 //! The server itself is in `target`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use super::{Exit, arguments, limits, show};
@@ -27,20 +27,27 @@ pub(super) fn serve(arguments: &arguments::Target) -> Exit {
             return Exit::Usage;
         }
     };
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "http://{}", target.address()).and_then(|()| stdout.flush());
-    drop(stdout);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    match runtime.and_then(|runtime| runtime.block_on(limits::interrupted())) {
-        Ok(()) => {
-            target.stop();
-            Exit::Ok
-        }
+    let ended = runtime.and_then(|runtime| runtime.block_on(tell_and_wait(&target)));
+    target.stop();
+    match ended {
+        Ok(()) => Exit::Ok,
         Err(error) => {
             show::error(&format!("cannot wait for Ctrl-C: {error}"), None);
             Exit::Incomplete
         }
     }
+}
+
+async fn tell_and_wait(target: &Target) -> io::Result<()> {
+    // Before the address is told: whoever reads it may stop the server at once.
+    let mut interrupts = limits::Interrupts::listen()?;
+    let mut stdout = io::stdout().lock();
+    // There is nowhere to tell that stdout is gone.
+    let _ = writeln!(stdout, "http://{}", target.address()).and_then(|()| stdout.flush());
+    drop(stdout);
+    interrupts.next().await;
+    Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::runner::Notice;
+use crate::runner::{End, Notice};
 use crate::script::diagnostic::{Colours, Diagnostics};
 use crate::script::{Bundle, Level, Line};
 
@@ -57,6 +57,24 @@ pub(super) fn log(level: Level, text: &str) {
         "[{}] {level} {text}",
         now.strftime("%H:%M:%S%.3f")
     );
+}
+
+/// Why a run stops.
+pub(super) fn stopping(why: &End) {
+    let text = match why {
+        End::RunTime => "the run time is over: stopping users",
+        End::Done => "all users have ended",
+        // What failed is said at the end.
+        End::Stopped | End::Failed(_) => "stopping users",
+        End::StopTest(why) if why.is_empty() => "a script stopped the test: stopping users",
+        End::StopTest(why) => {
+            return log(
+                Level::Info,
+                &format!("a script stopped the test: {why}: stopping users"),
+            );
+        }
+    };
+    log(Level::Info, text);
 }
 
 /// What a run has to say.

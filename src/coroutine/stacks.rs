@@ -20,14 +20,22 @@ const STACK_SIZE: usize = if cfg!(debug_assertions) {
 /// Idle stacks that are never given back.
 const KEPT: usize = 64;
 
+/// Mappings that a process may have, where the kernel does not tell: its default.
+const MAPPINGS: usize = 65_530;
+
+/// Mappings left to everything else. Without any the allocator fails, and that ends the process.
+const OTHER_MAPPINGS: usize = 4_096;
+
 /// A pool of stacks. Clones share it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Stacks {
     shared: Rc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    /// How many there may be, and are, in use or idle.
+    most: usize,
+    made: Cell<usize>,
     idle: RefCell<Vec<DefaultStack>>,
     /// The fewest stacks that were idle at once since the last [`Stacks::trim`].
     fewest_idle: Cell<usize>,
@@ -40,16 +48,32 @@ pub struct Stack {
 }
 
 impl Stacks {
-    /// An empty pool.
+    /// An empty pool, one of so many that share what the kernel allows the process.
     #[must_use]
-    pub fn new() -> Stacks {
-        Stacks::default()
+    pub fn new(pools: u32) -> Stacks {
+        let allowed = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+        let allowed = allowed.ok().and_then(|text| text.trim().parse().ok());
+        let stacks = allowed.unwrap_or(MAPPINGS).saturating_sub(OTHER_MAPPINGS) / 2;
+        Stacks::of_at_most((stacks / pools.max(1) as usize).max(1))
+    }
+
+    fn of_at_most(most: usize) -> Stacks {
+        let shared = Shared {
+            most,
+            made: Cell::new(0),
+            idle: RefCell::default(),
+            fewest_idle: Cell::new(0),
+        };
+        Stacks {
+            shared: Rc::new(shared),
+        }
     }
 
     /// A stack from the pool, or a new one if that is empty, which costs two memory mappings.
     ///
     /// # Errors
-    /// When no stack can be had: the kernel allows a process 65,530 mappings by default.
+    /// When no stack can be had: the kernel allows a process 65,530 mappings by default, and some
+    /// are left to the rest of the process.
     pub fn take(&self) -> io::Result<Stack> {
         let mut idle = self.shared.idle.borrow_mut();
         let memory = match idle.pop() {
@@ -58,7 +82,15 @@ impl Stacks {
                 self.shared.fewest_idle.set(fewest);
                 memory
             }
-            None => DefaultStack::new(STACK_SIZE)?,
+            None => {
+                let made = self.shared.made.get();
+                if made >= self.shared.most {
+                    return Err(rustix::io::Errno::NOMEM.into());
+                }
+                let memory = DefaultStack::new(STACK_SIZE)?;
+                self.shared.made.set(made + 1);
+                memory
+            }
         };
         Ok(Stack {
             memory,
@@ -78,6 +110,7 @@ impl Stacks {
         let surplus = unused.saturating_sub(KEPT).div_ceil(2);
         // The oldest lie at the front: the last used are the ones still in the cache.
         idle.drain(..surplus);
+        self.shared.made.set(self.shared.made.get() - surplus);
         self.shared.fewest_idle.set(idle.len());
     }
 
@@ -91,4 +124,28 @@ impl Stacks {
 /// Bytes at the low end of a stack that may not be touched: one page.
 pub(super) fn guard_size() -> usize {
     rustix::param::page_size()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_only_so_many_stacks() {
+        let stacks = Stacks::of_at_most(2);
+        let (one, two) = (stacks.take().unwrap(), stacks.take().unwrap());
+        let error = stacks.take().err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+        stacks.put(one.memory);
+        let again = stacks.take().unwrap();
+        assert!(stacks.take().is_err());
+        drop((two, again));
+    }
+
+    #[test]
+    fn the_pools_of_a_process_share_what_the_kernel_allows() {
+        let (one, four) = (Stacks::new(1), Stacks::new(4));
+        assert!(one.shared.most > 1_000 && one.shared.most < usize::MAX / 2);
+        assert_eq!(four.shared.most, one.shared.most / 4);
+    }
 }

@@ -37,7 +37,7 @@ fn poll<R>(coroutine: &mut Coroutine<R>) -> Poll<R> {
 
 #[test]
 fn returns_what_its_body_returns() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::new(1);
     let mut coroutine = coroutine(&stacks, || 42);
     assert_eq!(poll(&mut coroutine), Poll::Ready(42));
     assert_eq!(stacks.idle(), 1, "its stack went back to the pool");
@@ -45,7 +45,7 @@ fn returns_what_its_body_returns() {
 
 #[test]
 fn waits_for_a_future_and_lets_others_run() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::new(1);
     let (first, second) = (Gate::default(), Gate::default());
     let (a, b) = (first.clone(), second.clone());
     let mut one = coroutine(&stacks, move || await_in(a.wait()));
@@ -60,7 +60,7 @@ fn waits_for_a_future_and_lets_others_run() {
 
 #[test]
 fn a_cancelled_one_returns_by_itself_and_waits_for_nothing_more() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::new(1);
     let gate = Gate::default();
     let mut coroutine = coroutine(&stacks, move || {
         (
@@ -80,7 +80,7 @@ fn a_cancelled_one_returns_by_itself_and_waits_for_nothing_more() {
 
 #[test]
 fn dropping_a_suspended_one_drops_what_it_holds() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::new(1);
     let held = Rc::new(());
     let (inside, gate) = (held.clone(), Gate::default());
     let mut coroutine = coroutine(&stacks, move || {
@@ -98,7 +98,7 @@ fn dropping_a_suspended_one_drops_what_it_holds() {
 fn one_that_never_ran_drops_its_closure() {
     let held = Rc::new(());
     let inside = held.clone();
-    drop(coroutine(&Stacks::new(), move || drop(inside)));
+    drop(coroutine(&Stacks::new(1), move || drop(inside)));
     assert_eq!(Rc::strong_count(&held), 1);
 }
 
@@ -111,7 +111,7 @@ fn nothing_waits_outside() {
 
 #[test]
 fn futures_are_polled_on_the_stack_of_the_thread() {
-    let mut coroutine = coroutine(&Stacks::new(), || {
+    let mut coroutine = coroutine(&Stacks::new(1), || {
         let inside = remaining_stack().is_some();
         let polled_outside = await_in(poll_fn(|_| Poll::Ready(remaining_stack().is_none())));
         let moved_out = on_thread_stack(|| remaining_stack().is_none());
@@ -139,7 +139,7 @@ fn the_stack_that_remains_shrinks_with_depth() {
             deep(levels - 1, seen) + buffer[1]
         }
     }
-    let mut coroutine = coroutine(&Stacks::new(), || {
+    let mut coroutine = coroutine(&Stacks::new(1), || {
         let seen = RefCell::new(Vec::new());
         deep(50, &seen);
         seen.into_inner()
@@ -153,7 +153,7 @@ fn the_stack_that_remains_shrinks_with_depth() {
 
 #[test]
 fn a_panic_reaches_whoever_polls() {
-    let mut coroutine = coroutine(&Stacks::new(), || -> u32 { panic!("boom") });
+    let mut coroutine = coroutine(&Stacks::new(1), || -> u32 { panic!("boom") });
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(&mut coroutine)));
     assert!(caught.is_err());
     drop(coroutine);
@@ -162,7 +162,7 @@ fn a_panic_reaches_whoever_polls() {
 
 #[test]
 fn unused_stacks_are_given_back_step_by_step() {
-    let stacks = Stacks::new();
+    let stacks = Stacks::new(1);
     let gate = Gate::default();
     let mut all: Vec<_> = (0..1_000)
         .map(|_| {

@@ -3,8 +3,8 @@
 //! Owns their precedence and which of them may not follow a redirect to another origin.
 
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    USER_AGENT,
 };
 use hyper::{HeaderMap, Method};
 
@@ -13,7 +13,6 @@ use super::url::{Origin, Url};
 const USER_AGENT_VALUE: HeaderValue =
     HeaderValue::from_static(concat!("katydid/", env!("CARGO_PKG_VERSION")));
 const ACCEPT_ENCODING_VALUE: HeaderValue = HeaderValue::from_static("gzip, deflate, br");
-const ACCEPT_VALUE: HeaderValue = HeaderValue::from_static("*/*");
 
 /// Fills an empty map. With `is_foreign`, what was meant for the first origin only is left out.
 pub(super) fn fill(
@@ -28,7 +27,6 @@ pub(super) fn fill(
         map.append(HOST, origin.host_header().clone());
         map.append(USER_AGENT, USER_AGENT_VALUE);
         map.append(ACCEPT_ENCODING, ACCEPT_ENCODING_VALUE);
-        map.append(ACCEPT, ACCEPT_VALUE);
         return;
     }
     let host = (own.get(HOST).filter(|_| !is_foreign))
@@ -48,7 +46,6 @@ pub(super) fn fill(
     for (name, value) in [
         (USER_AGENT, USER_AGENT_VALUE),
         (ACCEPT_ENCODING, ACCEPT_ENCODING_VALUE),
-        (ACCEPT, ACCEPT_VALUE),
     ] {
         map.entry(name).or_insert(value);
     }
@@ -83,6 +80,8 @@ pub(super) fn head_length(
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::ACCEPT;
+
     use super::super::url::Base;
     use super::*;
 

@@ -185,7 +185,7 @@ impl Base {
                 decode_percent(parsed.password().unwrap_or_default()).into(),
             )
         });
-        // The parser makes a slash of an empty path: then concatenation would double it.
+        // The parser makes a slash of an empty path.
         let path = if parsed.path() == "/" && !host.ends_with('/') {
             ""
         } else {
@@ -221,7 +221,12 @@ impl Base {
         if self.path.is_empty() && matches!(path.as_bytes().first(), None | Some(b'?' | b'#')) {
             target.push(b'/');
         }
-        target.extend_from_slice(self.path.as_bytes());
+        // `http://host/` and `/x`: nobody means two slashes.
+        let base = match path.starts_with('/') {
+            true => self.path.strip_suffix('/').unwrap_or(&self.path),
+            false => &self.path,
+        };
+        target.extend_from_slice(base.as_bytes());
         push_encoded(&mut target, path);
         if target.first() != Some(&b'/') {
             return Err(UrlError::NoSlash(path.into()));
@@ -342,7 +347,7 @@ mod tests {
         assert_eq!(url("http://a:80/", "x"), "http://a/x");
         assert_eq!(url("http://a/api", "/../x"), "http://a/api/../x");
         assert_eq!(url("http://a/api", ""), "http://a/api");
-        assert_eq!(url("http://a/", "/x"), "http://a//x");
+        assert_eq!(url("http://a/", "/x"), "http://a/x");
         assert_eq!(url("http://a", "?q"), "http://a/?q");
         assert_eq!(url("http://a", ""), "http://a/");
         assert_eq!(url("http://[::1]:9", "/x"), "http://[::1]:9/x");

@@ -68,7 +68,7 @@ pub(super) fn shop() -> Collector {
 
     let mut collector = Collector::new(Limits::default());
     collector.asked(10);
-    collector.users(10);
+    collector.users(10, 10);
     collector.generation(Generation {
         n: 1,
         hash: "0f1e2d".into(),
@@ -85,7 +85,7 @@ pub(super) fn final_shop() -> Arc<Summary> {
     collector.in_flight(3);
     collector.end(10_000_000);
     collector.tick(10_000_000);
-    collector.users(0);
+    collector.users(0, 10);
     collector.summary(10_100_000)
 }
 

@@ -66,7 +66,7 @@ impl Crew {
         Rc::new(Crew {
             program,
             thread,
-            stacks: Stacks::new(),
+            stacks: Stacks::new(setup.options.threads),
             classes: classes.iter().cloned().map(Rc::new).collect(),
             mix: RefCell::new(Mix::new(&shares)),
             split: Split::new(setup.options.threads),
@@ -105,7 +105,7 @@ impl Crew {
             }
         };
         pacer.abort();
-        self.stop_all(limits).await;
+        self.stop_all(limits, &mut orders).await;
         regular.abort();
         self.thread.hand_over_all().await;
         let _ = self
@@ -118,7 +118,7 @@ impl Crew {
 
     /// Starts and stops users as `ramp`, which began at `begun`, asks for.
     async fn follow(self: Rc<Self>, ramp: Ramp, begun: Micros) {
-        loop {
+        while !self.is_used_up() {
             let elapsed = Duration::from_micros(clock::now().since(begun));
             let asked = ramp.users_at(elapsed);
             let mine = self.split.users_of(self.index, asked);
@@ -151,9 +151,18 @@ impl Crew {
             let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
             self.thread.record(|recorder| recorder.lag(lag_us));
         }
+        if !self.is_used_up() {
+            self.tell(News::Spawned);
+        }
         self.spawned.set(true);
-        self.tell(News::Spawned);
         self.tell_if_idle();
+    }
+
+    /// Whether the run's iterations are used up: users that start now would find nothing to do.
+    fn is_used_up(&self) -> bool {
+        self.budget
+            .as_ref()
+            .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
     }
 
     /// Starts this thread's next user.
@@ -182,7 +191,7 @@ impl Crew {
             on_stop_timeout: self.options.on_stop_timeout,
         };
         self.alive.borrow_mut().insert(ordinal, orders);
-        self.thread.shared().users.fetch_add(1, Ordering::Relaxed);
+        self.thread.shared().user_started();
         let guard = Alive {
             crew: self.clone(),
             ordinal,
@@ -211,19 +220,33 @@ impl Crew {
         }
     }
 
-    async fn stop_all(&self, (stop_timeout, on_stop_timeout): (Duration, Duration)) {
+    /// Stops all users within these limits, or those of a later order.
+    async fn stop_all(&self, limits: (Duration, Duration), orders: &mut mpsc::Receiver<Order>) {
+        let mut last = self.stop_within(limits);
+        loop {
+            tokio::select! {
+                () = self.all_ended() => return,
+                () = self.thread.timers().sleep_until(last) => return,
+                order = orders.recv() => match order {
+                    Some(Order::Stop { stop_timeout, on_stop_timeout }) => {
+                        last = self.stop_within((stop_timeout, on_stop_timeout));
+                    }
+                    // They came too late.
+                    Some(Order::Start { .. } | Order::Users { .. }) => {}
+                    // Nobody is left to report to.
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Tells all users to stop; returns when the last of them must have ended.
+    fn stop_within(&self, (stop_timeout, on_stop_timeout): (Duration, Duration)) -> Micros {
         let stopping = stopping(stop_timeout, on_stop_timeout);
         for orders in self.alive.borrow().values() {
             orders.stop(stopping);
         }
-        let last = self
-            .thread
-            .timers()
-            .sleep_until(stopping.on_stop_until + LAST_GRACE);
-        tokio::select! {
-            () = self.all_ended() => {}
-            () = last => {}
-        }
+        stopping.on_stop_until + LAST_GRACE
     }
 
     async fn all_ended(&self) {
@@ -239,7 +262,7 @@ impl Crew {
     }
 
     fn tell_if_idle(&self) {
-        if self.spawned.get() && self.alive.borrow().is_empty() {
+        if (self.spawned.get() || self.is_used_up()) && self.alive.borrow().is_empty() {
             self.tell(News::Idle);
         }
     }
@@ -263,6 +286,12 @@ impl Crew {
             if overflowed && !overflow_told {
                 overflow_told = true;
                 self.tell(News::Overflowed);
+            }
+            if self.is_used_up() {
+                self.alive
+                    .borrow()
+                    .values()
+                    .for_each(|orders| orders.wake());
             }
             self.thread.hand_over();
             self.stacks.trim();
@@ -288,7 +317,7 @@ impl Drop for Alive {
     fn drop(&mut self) {
         let crew = &self.crew;
         crew.alive.borrow_mut().remove(&self.ordinal);
-        crew.thread.shared().users.fetch_sub(1, Ordering::Relaxed);
+        crew.thread.shared().user_ended();
         crew.changed.notify_one();
         if std::thread::panicking() {
             crew.tell(News::Failed(

@@ -70,8 +70,8 @@ pub enum State {
     Spawning,
     /// All users have been started.
     Running,
-    /// Users are being stopped.
-    Stopping,
+    /// Users are being stopped, for this reason.
+    Stopping(End),
     /// It is over; the last summary is final.
     Ended(End),
 }
@@ -146,7 +146,7 @@ pub enum Notice {
     Script(Line),
     /// All users have been started.
     Spawned {
-        /// Users alive now.
+        /// How many were asked for; some may have ended already.
         users: u32,
     },
     /// More names of requests than are kept apart.

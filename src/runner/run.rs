@@ -25,6 +25,9 @@ const BATCHES: usize = 64;
 /// How long threads may take to end once their last limit has passed.
 const LAST_GRACE: Duration = Duration::from_secs(3);
 
+/// How long they may take after a second Ctrl-C: a person is waiting.
+const KILL_GRACE: Duration = Duration::from_millis(500);
+
 /// Everything that can happen to a run.
 enum Event {
     Batch(u32, Batch),
@@ -103,6 +106,7 @@ pub async fn start(
     let (summary_in, summary) = watch::channel(collector.summary(0));
     let run = Run {
         epoch: clock::now(),
+        asked: setup.options.users,
         setup,
         members,
         collector,
@@ -146,6 +150,8 @@ struct Run {
     budget: Option<Arc<AtomicU64>>,
     state: watch::Sender<State>,
     summary: watch::Sender<Arc<Summary>>,
+    /// Users asked for.
+    asked: u32,
     /// Threads that have started all their users.
     spawned: usize,
     /// Threads that have ended.
@@ -163,7 +169,7 @@ impl Run {
         let epoch = self.epoch;
         let begun = Instant::now();
         let unix_us = jiff::Timestamp::now().as_microsecond();
-        self.collector.asked(u64::from(options.users));
+        self.collector.asked(u64::from(self.asked));
         self.collector.generation(Generation {
             n: 1,
             hash: self.setup.bundle.hash().into(),
@@ -204,7 +210,8 @@ impl Run {
             Event::Line(line) => self.notice(Notice::Script(line)),
             Event::Command(Some(Command::Stop)) => self.stop(End::Stopped),
             Event::Command(Some(Command::Users { ramp })) => {
-                self.collector.asked(u64::from(ramp.target()));
+                self.asked = ramp.target();
+                self.collector.asked(u64::from(self.asked));
                 self.spawned = 0;
                 self.order(Order::Users {
                     ramp,
@@ -212,8 +219,14 @@ impl Run {
                 });
             }
             Event::Command(Some(Command::Kill)) => {
-                self.end.get_or_insert(End::Stopped);
-                return false;
+                self.stop(End::Stopped);
+                let now = Instant::now();
+                self.grace = self.grace.map(|grace| grace.min(now + KILL_GRACE));
+                // The threads have nothing to wait for, but what they have measured to hand over.
+                self.order(Order::Stop {
+                    stop_timeout: Duration::ZERO,
+                    on_stop_timeout: Duration::ZERO,
+                });
             }
             // Nobody steers or watches any more.
             Event::Command(None) if self.end.is_none() => self.stop(End::Stopped),
@@ -240,15 +253,15 @@ impl Run {
             News::Spawned => {
                 self.spawned += 1;
                 if self.spawned == threads {
-                    self.notice(Notice::Spawned {
-                        users: self.shared.users(),
-                    });
+                    self.notice(Notice::Spawned { users: self.asked });
                     if self.end.is_none() {
                         self.state.send_replace(State::Running);
                     }
                 }
             }
-            News::Idle if self.spawned >= threads && self.shared.users() == 0 => {
+            News::Idle
+                if (self.spawned >= threads || self.used_up()) && self.shared.users() == 0 =>
+            {
                 self.stop(End::Done);
             }
             News::Idle => {}
@@ -270,11 +283,11 @@ impl Run {
         }
         let options = &self.setup.options;
         let (stop_timeout, on_stop_timeout) = (options.stop_timeout, options.on_stop_timeout);
-        self.end = Some(why);
+        self.end = Some(why.clone());
         self.grace = Some(Instant::now() + stop_timeout + on_stop_timeout + LAST_GRACE);
         let now_us = self.now_us();
         self.collector.end(now_us);
-        self.state.send_replace(State::Stopping);
+        self.state.send_replace(State::Stopping(why));
         self.order(Order::Stop {
             stop_timeout,
             on_stop_timeout,
@@ -297,12 +310,11 @@ impl Run {
     }
 
     fn tick(&mut self) {
-        if self.used_up() && self.shared.users() == 0 {
-            // Users that are due later would find nothing to do.
-            self.stop(End::Done);
-        }
         let now_us = self.now_us();
-        self.collector.users(u64::from(self.shared.users()));
+        self.collector.users(
+            u64::from(self.shared.users()),
+            u64::from(self.shared.peak_users()),
+        );
         self.collector
             .generator(usage::cpu_us(), usage::max_rss_bytes());
         self.collector.tick(now_us);

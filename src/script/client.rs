@@ -4,6 +4,7 @@
 //! what may stand in `#{…}` of a request in `request`.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 
 use hyper::Method;
@@ -16,7 +17,7 @@ use super::response::{Answer, Response};
 use super::user::User;
 use crate::coroutine::{self, NotAwaited};
 use crate::http::{self, Url};
-use crate::stats::Kind;
+use crate::stats::{Kind, SeriesId};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
@@ -205,6 +206,11 @@ impl User {
         };
         url.map_err(|wrong| wrong.to_string().into())
     }
+
+    fn series(&self, method: &Method, name: &str) -> SeriesId {
+        self.thread
+            .record(|recorder| recorder.series(&Kind::Http, method.as_str(), name))
+    }
 }
 
 fn send(
@@ -216,19 +222,22 @@ fn send(
 ) -> Result<Response> {
     let position = context.call_position();
     user.settle(position);
-    let mut asked = match options {
-        Some(options) => Asked::read(options)?,
-        None => Asked::default(),
+    let Prepared {
+        request,
+        series,
+        name,
+        expect,
+    } = match options {
+        None => Prepared::plain(user, method, path)?,
+        Some(options) => Prepared::with(user, method, path, options)?,
     };
-    let mut request = http::Request::new(method.clone(), user.url(path, &asked.params)?);
-    request.allow_redirects = asked.allow_redirects.unwrap_or(*method != Method::HEAD);
-    asked.apply(&mut request);
 
     let begun = Cell::new(false);
-    let exchange = coroutine::await_in(async {
+    let sending = pin!(async {
         begun.set(true);
         user.session.send(request).await
     });
+    let exchange = coroutine::await_pinned(sending);
     let exchange = match exchange {
         Ok(exchange) => exchange,
         Err(NotAwaited::Cancelled) => {
@@ -243,18 +252,55 @@ fn send(
             );
         }
     };
-    let name = asked.name.as_deref().unwrap_or(path);
-    let series = user
-        .thread
-        .record(|recorder| recorder.series(&Kind::Http, method.as_str(), name));
-    let answer = Rc::new(Answer::new(
-        user,
-        series,
-        name,
-        asked.expect,
-        position,
-        exchange,
-    ));
+    let name = name.as_deref().unwrap_or(path);
+    let answer = Rc::new(Answer::new(user, series, name, &expect, position, exchange));
     user.keep_open(answer.clone());
     Ok(Response(answer))
+}
+
+/// A request that is ready to be sent, and how it counts.
+struct Prepared {
+    request: http::Request,
+    series: SeriesId,
+    /// Its row, if that is not its path.
+    name: Option<String>,
+    expect: Vec<u16>,
+}
+
+impl Prepared {
+    /// A request without options.
+    fn plain(user: &User, method: &Method, path: &str) -> Result<Prepared> {
+        let routes = &user.thread.routes[user.class.index];
+        let (url, series) = match routes.find(method, path) {
+            Some(known) => known,
+            None => {
+                let url = user.url(path, &[])?;
+                let series = user.series(method, path);
+                routes.learn(method, path, &url, series);
+                (url, series)
+            }
+        };
+        let mut request = http::Request::new(method.clone(), url);
+        request.allow_redirects = *method != Method::HEAD;
+        Ok(Prepared {
+            request,
+            series,
+            name: None,
+            expect: Vec::new(),
+        })
+    }
+
+    fn with(user: &User, method: &Method, path: &str, options: Map) -> Result<Prepared> {
+        let mut asked = Asked::read(options)?;
+        let mut request = http::Request::new(method.clone(), user.url(path, &asked.params)?);
+        request.allow_redirects = asked.allow_redirects.unwrap_or(*method != Method::HEAD);
+        asked.apply(&mut request);
+        let series = user.series(method, asked.name.as_deref().unwrap_or(path));
+        Ok(Prepared {
+            request,
+            series,
+            name: asked.name,
+            expect: asked.expect,
+        })
+    }
 }

@@ -21,7 +21,7 @@ use crate::scenario::{Options, Param, Random, Wait};
 /// What control gives to every evaluation of a top level, so that all come to the same scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// Values for `param`, by name.
+    /// Values for `param`, by name; those from the environment by their names in small letters.
     pub params: BTreeMap<String, String>,
     /// The environment as it was when Katydid started.
     pub environment: BTreeMap<String, String>,
@@ -337,7 +337,10 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
             }
         }
     }
-    let given = declarations.inputs.params.get(name);
+    let params = &declarations.inputs.params;
+    let given = params
+        .get(name)
+        .or_else(|| params.get(&name.to_lowercase()));
     if let Some(text) = given.filter(|_| param.secret) {
         declarations.secrets.add(text);
     }

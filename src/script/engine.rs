@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::sync::Once;
 
+use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, OptimizationLevel};
 
 use super::failure::Control;
@@ -16,6 +17,9 @@ const CALL_LEVELS: usize = 64;
 
 /// Nested expressions; Rhai's own default refuses real scripts.
 const EXPRESSION_DEPTH: usize = 256;
+
+/// Strings kept to be shared; Rhai's own default.
+const STRINGS_INTERNED: usize = 256;
 
 /// Stack that must remain: Rhai may need this much before it asks again, and a native function
 /// called just before the end is no exception. The hungriest writes a value as text, 0.8 KB for
@@ -48,7 +52,10 @@ pub(super) fn parser() -> Engine {
         // differ from one process to the next. It fails only when a seed is set already.
         let _ = rhai::config::hashing::set_hashing_seed(Some([0x6b61, 0x7479, 0x6469, 0x6421]));
     });
-    let mut engine = Engine::new();
+    // Not `Engine::new`: it would take what `print` and `debug` return and write it to stdout.
+    let mut engine = Engine::new_raw();
+    engine.set_max_strings_interned(STRINGS_INTERNED);
+    engine.register_global_module(StandardPackage::new().as_shared_module());
     // The optimiser breaks `const` closures and lets captured constants change.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
@@ -65,6 +72,8 @@ pub(super) fn parser() -> Engine {
 /// An engine that runs: a user is stopped, checked for its stack and made to yield in time.
 pub(super) fn runner() -> Engine {
     let mut engine = parser();
+    // Else each method call on a user looks for the name of its type in twenty places.
+    engine.register_type_with_name_raw("map", "map");
     let watch = Watch::new();
     engine.on_progress(move |operations| watch.progress(operations));
     engine

@@ -45,8 +45,8 @@ impl From<Control> for Box<EvalAltResult> {
 pub enum Ended {
     /// By a control call.
     Control(Control),
-    /// By a mistake of the script.
-    Failure(Failure),
+    /// By a mistake of the script; boxed, for each call of a script returns an `Ended`.
+    Failure(Box<Failure>),
 }
 
 /// A mistake that a script made while it ran.
@@ -142,7 +142,7 @@ pub(super) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> E
                 if !other.position().is_none() {
                     nearest = (file, other.position());
                 }
-                return Ended::Failure(failure(&other, nearest, stack));
+                return Ended::Failure(Box::new(failure(&other, nearest, stack)));
             }
         }
     }

@@ -28,6 +28,7 @@ mod methods;
 mod program;
 mod request;
 mod response;
+mod routes;
 mod secret;
 #[cfg(test)]
 mod tests;

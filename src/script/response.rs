@@ -48,7 +48,7 @@ impl Answer {
         user: &User,
         series: SeriesId,
         name: &str,
-        expect: Vec<u16>,
+        expect: &[u16],
         made_at: Position,
         exchange: Exchange,
     ) -> Answer {
@@ -63,7 +63,7 @@ impl Answer {
             Err(error) => (None, Some(error.to_string())),
         };
         let failure = match &response {
-            Some(response) => wrong_status(response, name, &expect),
+            Some(response) => wrong_status(response, name, expect),
             None => error.clone(),
         };
         let sample = Sample::new(series, thread.generation.get(), Outcome::Success, start_us)

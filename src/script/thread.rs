@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc;
 
 use super::log::{Line, Log};
+use super::routes::Routes;
 use crate::clock::{Micros, Timers};
 use crate::http;
 use crate::scenario::Random;
@@ -19,8 +20,9 @@ use crate::stats::{Batch, Recorder};
 /// request.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// Users alive now.
-    pub users: AtomicU32,
+    /// Users alive now, and the most that were at once.
+    users: AtomicU32,
+    peak: AtomicU32,
     /// What `exit_code` set, plus one; 0 if it was not called.
     exit_code: AtomicU32,
 }
@@ -30,6 +32,23 @@ impl Shared {
     #[must_use]
     pub fn users(&self) -> u32 {
         self.users.load(Ordering::Relaxed)
+    }
+
+    /// The most users that were alive at once. Short lives between two looks count too.
+    #[must_use]
+    pub fn peak_users(&self) -> u32 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a user has been started.
+    pub fn user_started(&self) {
+        let users = self.users.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(users, Ordering::Relaxed);
+    }
+
+    /// Notes that a user has ended.
+    pub fn user_ended(&self) {
+        self.users.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The exit code that a script asked for last.
@@ -92,6 +111,8 @@ pub struct Thread {
     pub(super) clients: Vec<http::Client>,
     pub(super) bases: Vec<Option<http::Base>>,
     pub(super) generation: Cell<u16>,
+    /// By class.
+    pub(super) routes: Vec<Routes>,
     cut: Cell<u64>,
 }
 
@@ -109,6 +130,7 @@ impl Thread {
             outbox: RefCell::new(parts.outbox),
             shared: parts.shared,
             environment: parts.environment,
+            routes: parts.clients.iter().map(|_| Routes::default()).collect(),
             clients: parts.clients,
             bases: parts.bases,
             generation: Cell::new(1),

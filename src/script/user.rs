@@ -220,7 +220,9 @@ impl Instance {
             self.give_client();
             if !matches!(result, Err(Ended::Control(_))) {
                 let message = "`this.client` was taken away: `this` may not be cleared or replaced";
-                result = Err(Ended::Failure(Failure::at_callable(message, callable)));
+                result = Err(Ended::Failure(Box::new(Failure::at_callable(
+                    message, callable,
+                ))));
             }
         }
         if let Err(Ended::Failure(failure)) = &mut result {

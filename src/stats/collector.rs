@@ -149,10 +149,11 @@ impl Collector {
         }
     }
 
-    /// How many users run now.
-    pub fn users(&mut self, running: u64) {
+    /// How many users run now, and how many did at most so far: users come and go between two
+    /// calls.
+    pub fn users(&mut self, running: u64, peak: u64) {
         self.users.running = running;
-        self.users.peak = self.users.peak.max(running);
+        self.users.peak = self.users.peak.max(peak);
     }
 
     /// How many users are asked for from now on.
@@ -375,7 +376,7 @@ mod tests {
         for n in 1..=400 {
             get(&mut recorder, "/", n * 10_000, Outcome::Success);
         }
-        collector.users(3);
+        collector.users(3, 3);
         collector.absorb(recorder.take(None));
         collector.tick(4_500_000);
         let at = |now_us| {
@@ -387,7 +388,7 @@ mod tests {
         assert!(is(at(5_000_000), (80.0, 80.0)));
         assert!(is(at(20_000_000), (20.0, 0.0)));
 
-        collector.users(0);
+        collector.users(0, 3);
         collector.end(4_200_000);
         collector.tick(8_000_000);
         let summary = collector.summary(20_000_000);

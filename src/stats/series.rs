@@ -3,8 +3,10 @@
 //! Knows nothing of what is measured. A script that puts ids into URLs fills the table up to its
 //! bound; what comes later shares one row.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use rustc_hash::FxHasher;
 
 /// The name of the row that takes every series beyond the limit.
 pub const OTHER_NAMES: &str = "(other names)";
@@ -110,7 +112,7 @@ impl SeriesTable {
 
     /// The number of that series: found without allocating when known, about 30 ns.
     pub(super) fn number(&mut self, kind: &Kind, method: &str, name: &str) -> SeriesId {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = FxHasher::default();
         (kind, method, name).hash(&mut hasher);
         let mask = self.slots.len() - 1;
         let mut slot = usize::try_from(hasher.finish() & mask as u64).expect("masked to the table");

@@ -189,7 +189,7 @@ impl Driver {
         }
         self.deadline.set(due);
         poll_fn(|cx| {
-            if self.life.orders.stopping().is_some() {
+            if self.life.orders.ends_wait() {
                 return Poll::Ready(());
             }
             self.user.session().poll_idle(cx);
@@ -197,7 +197,7 @@ impl Driver {
         })
         .await;
         self.deadline.set(Micros::NEVER);
-        if self.life.orders.stopping().is_none() {
+        if !self.life.orders.ends_wait() {
             let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
             self.life.thread.record(|recorder| recorder.lag(lag_us));
         }
@@ -208,7 +208,7 @@ impl Driver {
         let wrong = match self.run(Function::Wait, Limit::Task).await {
             Ok(value) => match seconds(&value) {
                 Ok(length) => return length,
-                Err(message) => Failure::of_wait(message),
+                Err(message) => Box::new(Failure::of_wait(message)),
             },
             Err(Ended::Failure(failure)) => failure,
             Err(Ended::Control(_)) => return Duration::ZERO,
@@ -287,7 +287,13 @@ impl Driver {
                 .orders
                 .stopping()
                 .map(|stopping| stopping.tasks_until),
-            Limit::OnStop(until) => Some(until),
+            // A later order may leave less.
+            Limit::OnStop(until) => Some(
+                self.life
+                    .orders
+                    .stopping()
+                    .map_or(until, |stopping| stopping.on_stop_until.min(until)),
+            ),
         };
         if let Some(until) = until {
             self.deadline.set(until);

@@ -20,6 +20,8 @@ pub struct Stopping {
 #[derive(Default)]
 pub struct Orders {
     stopping: Cell<Option<Stopping>>,
+    /// There is nothing left to wait for.
+    woken: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -30,6 +32,19 @@ impl Orders {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Ends the user's wait, now and from now on: the run's iterations are used up, and it need
+    /// not wait to find that out.
+    pub fn wake(&self) {
+        self.woken.set(true);
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn ends_wait(&self) -> bool {
+        self.woken.get() || self.stopping.get().is_some()
     }
 
     /// The order to stop, if there is one.

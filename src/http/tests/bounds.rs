@@ -1,4 +1,5 @@
 //! Every way in which a server can fail us ends in its named error, with what was measured.
+//! Peers that never end, and the limits that end them; what was measured until then is kept.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Cookies: stored, sent where they belong, each user its own.
+//! One session against a peer that notes what it was sent; the jar itself is `cookie_store`'s.
 
 use super::*;
 

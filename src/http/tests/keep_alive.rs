@@ -1,4 +1,5 @@
 //! Kept-alive connections: reuse, staleness, cancelling, two at once.
+//! What happens between two requests of one session; a single exchange is tested in `whole`.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

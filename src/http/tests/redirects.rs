@@ -1,4 +1,5 @@
 //! Redirects: which are followed how, their limit, and what stays behind.
+//! Chains of answers and what is sent along them; where they end is the last peer.
 
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};

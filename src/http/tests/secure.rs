@@ -1,4 +1,5 @@
 //! TLS: own authority, untrusted and wrong certificates, `insecure`, resumption per user.
+//! A peer with certificates made for the test; what TLS itself does is rustls' business.
 
 use std::sync::Arc;
 

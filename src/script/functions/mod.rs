@@ -3,7 +3,7 @@
 //! None of them makes a request; only `sleep` waits.
 
 mod control;
-mod helpers;
+mod encoding;
 mod random;
 mod speech;
 mod time;
@@ -13,7 +13,7 @@ use rhai::Engine;
 /// Registers them all.
 pub(super) fn register(engine: &mut Engine) {
     control::register(engine);
-    helpers::register(engine);
+    encoding::register(engine);
     random::register(engine);
     speech::register(engine);
     time::register(engine);

@@ -2,7 +2,12 @@
 //!
 //! Limited to 100 lines a second and thread; what is over is counted.
 
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+use std::any::TypeId;
+
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module,
+    NativeCallContext, Position, RhaiFunc, Shared,
+};
 
 use crate::script::declare::Declarations;
 use crate::script::log::Level;
@@ -10,7 +15,11 @@ use crate::script::user::User;
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
+/// The most values on one line: for a call with n of them Rhai looks up to 2^n names up.
+const MOST_VALUES: usize = 10;
+
 pub(super) fn register(engine: &mut Engine) {
+    let mut module = Module::new();
     for (name, level) in [
         ("print", Level::Info),
         ("debug", Level::Info),
@@ -18,38 +27,50 @@ pub(super) fn register(engine: &mut Engine) {
         ("log_warn", Level::Warn),
         ("log_error", Level::Error),
     ] {
-        engine
-            .register_fn(name, move |context: NativeCallContext| {
-                speak(&context, level, &[])
-            })
-            .register_fn(name, move |context: NativeCallContext, a: Dynamic| {
-                speak(&context, level, &[a])
-            })
-            .register_fn(
+        for values in 0..=MOST_VALUES {
+            set(
+                &mut module,
                 name,
-                move |context: NativeCallContext, a: Dynamic, b: Dynamic| {
-                    speak(&context, level, &[a, b])
-                },
-            )
-            .register_fn(
-                name,
-                move |context: NativeCallContext, a: Dynamic, b: Dynamic, c: Dynamic| {
-                    speak(&context, level, &[a, b, c])
-                },
-            )
-            .register_fn(
-                name,
-                move |context: NativeCallContext,
-                      a: Dynamic,
-                      b: Dynamic,
-                      c: Dynamic,
-                      d: Dynamic| { speak(&context, level, &[a, b, c, d]) },
+                level,
+                &vec![TypeId::of::<Dynamic>(); values],
             );
+        }
+        // The exact types too: Rhai has functions of its own for them, and would call those.
+        for one in [
+            TypeId::of::<()>(),
+            TypeId::of::<bool>(),
+            TypeId::of::<char>(),
+            TypeId::of::<f32>(),
+            TypeId::of::<f64>(),
+            TypeId::of::<ImmutableString>(),
+            TypeId::of::<Array>(),
+            TypeId::of::<Map>(),
+        ] {
+            set(&mut module, name, level, &[one]);
+        }
     }
+    engine.register_global_module(module.into());
 }
 
-fn speak(context: &NativeCallContext, level: Level, values: &[Dynamic]) -> Result<()> {
-    let texts: Vec<_> = values.iter().map(Dynamic::to_string).collect();
+fn set(module: &mut Module, name: &'static str, level: Level, types: &[TypeId]) {
+    let function = move |context: Option<NativeCallContext>, values: &mut [&mut Dynamic]| {
+        let context = context.ok_or("a line for the log comes from a script")?;
+        speak(&context, level, values).map(Dynamic::from)
+    };
+    FuncRegistration::new(name).set_into_module_raw(
+        module,
+        types,
+        RhaiFunc::Pure {
+            func: Shared::new(function),
+            has_context: true,
+            is_pure: true,
+            is_volatile: true,
+        },
+    );
+}
+
+fn speak(context: &NativeCallContext, level: Level, values: &[&mut Dynamic]) -> Result<()> {
+    let texts: Vec<_> = values.iter().map(ToString::to_string).collect();
     let text = texts.join(" ");
     let place = place(context.call_source(), context.call_position());
     if let Some(declarations) = Declarations::of(context) {

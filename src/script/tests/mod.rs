@@ -147,7 +147,7 @@ impl World {
         World {
             program,
             thread,
-            stacks: Stacks::new(),
+            stacks: Stacks::new(1),
             lines: RefCell::new(lines),
             _full: full,
         }
@@ -188,7 +188,7 @@ impl World {
     /// How the first task of a new user fails.
     async fn failure(&self) -> Failure {
         match self.run().await {
-            Err(Ended::Failure(failure)) => failure,
+            Err(Ended::Failure(failure)) => *failure,
             other => panic!("{other:?}"),
         }
     }

@@ -143,7 +143,10 @@ pub(super) const MEMBERS: &[Word] = &[
     Word::new(Kind::ClientProperty, "cookies", "the cookies of this user").in_task(),
     property("status", "the status code; 0 without a response"),
     property("status_code", "the same in Locust's spelling"),
-    property("ok", "true if the sample is no failure so far"),
+    property(
+        "ok",
+        "true if there was a response and its status is below 400",
+    ),
     property("reason", "the text beside the status code"),
     property("text", "the body as text"),
     property("bytes", "the body as bytes"),

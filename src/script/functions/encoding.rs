@@ -1,4 +1,4 @@
-//! Small helpers: JSON, Base64, URLs, maps and arrays, the environment.
+//! From values to text and back: JSON, Base64, URLs; joining, picking, the environment.
 //!
 //! Pure functions of their arguments, but for `env`.
 
