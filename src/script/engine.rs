@@ -21,12 +21,13 @@ const EXPRESSION_DEPTH: usize = 256;
 /// Strings kept to be shared; Rhai's own default.
 const STRINGS_INTERNED: usize = 256;
 
-/// Stack that must remain: Rhai may need this much before it asks again (and a native function
-/// called just before the end is no exception).
+/// Stack that must remain: Rhai may need this much before it asks again, and a native function
+/// called just before the end is no exception. The hungriest writes a value as text, 0.8 KB for
+/// each level that it is nested; JSON may have 128.
 const STACK_RESERVE: usize = if cfg!(debug_assertions) {
     192 << 10
 } else {
-    48 << 10
+    128 << 10
 };
 
 /// How long a user may compute before the others of its thread run.

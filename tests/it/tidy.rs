@@ -170,7 +170,9 @@ fn violations(path: &str, source: &Source, layers: &Layers) -> Vec<String> {
         let may_use = may_use.unwrap_or_default();
         let may_use_all = layers.get(module).is_some_and(Option::is_none);
         for (line, used) in uses(&source.code) {
-            if !may_use_all && used != module && !may_use.contains(&used) {
+            // The embedded target is every test's peer.
+            let is_peer = is_test && used == "target";
+            if !may_use_all && used != module && !may_use.contains(&used) && !is_peer {
                 report(line, &format!("`{module}` may not use `{used}`"));
             }
         }

@@ -1,4 +1,5 @@
 //! What closures capture: each user has its own copy, whoever waits while it is in use.
+//! Changing a captured variable is the load-time check's affair.
 
 use super::*;
 

@@ -1,4 +1,5 @@
 //! Control calls and cancelling: they pass everything, and leave nothing behind.
+//! What a user does after its task has ended is decided in `vu`, not here.
 
 use super::*;
 use crate::script::Control;

@@ -133,7 +133,8 @@ fn hooks_and_waits_are_no_exception() {
 
 #[test]
 fn native_functions_at_the_brink_have_stack_enough() {
-    // Each level calls the function before it goes deeper: the last call is at the brink.
+    // Each level calls the function before it goes deeper: the last call is at the brink. The
+    // value is nested about as deep as JSON may be.
     for native in [
         "to_json(deep)",
         "parse_json(text)",
@@ -155,8 +156,8 @@ fn native_functions_at_the_brink_have_stack_enough() {
             "fn f(n, deep, text) {{ {native}; f(n + 1, deep, text) }}
             user(\"U\", #{{ t: task(|| {{
                 let deep = [1]; let text = \"[1\";
-                for i in 0..30 {{ deep = [deep]; text += \",[1\"; }}
-                for i in 0..31 {{ text += \"]\"; }}
+                for i in 0..120 {{ deep = [deep]; text += \",[1\"; }}
+                for i in 0..121 {{ text += \"]\"; }}
                 this.call(Fn(\"f\"), 0, deep, text)
             }}) }});"
         );

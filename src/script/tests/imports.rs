@@ -1,4 +1,5 @@
 //! What tasks find of imported files: functions, constants, classes and closures made there.
+//! Reading the files and their paths is tested with the bundle.
 
 use super::*;
 

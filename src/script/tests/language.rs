@@ -1,4 +1,5 @@
 //! The language's core at the top level: parameters, options, classes put together, and text.
+//! What can be seen without running a script is tested with the load-time check.
 
 use std::time::Duration;
 

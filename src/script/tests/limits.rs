@@ -1,4 +1,5 @@
 //! What a script may not do: block its thread, leave it, hide code, or grow without bounds.
+//! How deep calls and expressions may go is in `depth`.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
 //! Where mistakes are said to be: file, line and column, also in imported files and far down.
+//! How a finding is shown is tested with the diagnostics.
 
 use super::*;
 

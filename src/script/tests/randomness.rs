@@ -1,4 +1,5 @@
 //! Chance: the same seed gives every user the same stream, on whichever thread it lives.
+//! The numbers themselves are tested with the stream that they come from.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
 //! What is secret appears in no text for people: log, exceptions, failures, mistakes of the load.
+//! What a script sends to its target is never touched.
 
 use super::*;
 use crate::stats::Collector;

@@ -1,4 +1,5 @@
 //! The table of words and the functions of the engine: what one says the other has.
+//! Keys of maps are not functions: reading them is tested where they are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 

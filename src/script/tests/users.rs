@@ -1,4 +1,5 @@
 //! Users and their `this`: data that nobody shares, methods, and a client that cannot be lost.
+//! When a user starts and stops is not tested here.
 
 use super::*;
 
