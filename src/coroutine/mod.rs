@@ -219,7 +219,7 @@ pub fn await_pinned<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Not
 }
 
 /// The most bytes of a stack that are fetched ahead: what a script's request has live.
-const FETCHED_AHEAD: usize = 12 << 10;
+const FETCHED_AHEAD: usize = 16 << 10;
 
 /// The size of a cache line.
 const LINE: usize = 64;
