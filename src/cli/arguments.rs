@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::units::{self, Rate};
@@ -87,10 +87,10 @@ pub(super) struct Run {
           value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub(super) threads: Option<u32>,
     /// Start at once, without the web UI.
-    #[arg(long, env = "KATYDID_HEADLESS", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "KATYDID_HEADLESS", value_parser = FalseyValueParser::new())]
     pub(super) headless: bool,
     /// Print the tables only at the end.
-    #[arg(long, env = "KATYDID_ONLY_SUMMARY", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "KATYDID_ONLY_SUMMARY", value_parser = FalseyValueParser::new())]
     pub(super) only_summary: bool,
     /// Print the result as one JSON document on stdout.
     #[arg(long)]
@@ -100,7 +100,7 @@ pub(super) struct Run {
     pub(super) csv: Option<PathBuf>,
     /// A row per name and second in the history, not only the total.
     #[arg(long, requires = "csv", env = "KATYDID_CSV_FULL_HISTORY",
-          value_parser = BoolishValueParser::new())]
+          value_parser = FalseyValueParser::new())]
     pub(super) csv_full_history: bool,
     /// Exit code when requests failed or the script threw.
     #[arg(

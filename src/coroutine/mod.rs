@@ -121,7 +121,9 @@ impl<R: 'static> Future for Coroutine<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = self.get_mut();
-        if let Some(pending) = this.pending {
+        if let Some(pending) = this.pending
+            && this.home.exceed_cache()
+        {
             prefetch(pending.cast::<u8>() as usize, this.base);
         }
         TURNS.set(TURNS.get().wrapping_add(1));
@@ -219,7 +221,7 @@ pub fn await_pinned<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Not
 }
 
 /// The most bytes of a stack that are fetched ahead: what a script's request has live.
-const FETCHED_AHEAD: usize = 16 << 10;
+const FETCHED_AHEAD: usize = 12 << 10;
 
 /// The size of a cache line.
 const LINE: usize = 64;

@@ -20,6 +20,9 @@ const STACK_SIZE: usize = if cfg!(debug_assertions) {
 /// Idle stacks that are never given back.
 const KEPT: usize = 64;
 
+/// Stacks whose live ends fit into a core's caches.
+const CACHED: usize = 96;
+
 /// Mappings that a process may have, where the kernel does not tell: its default.
 const MAPPINGS: usize = 65_530;
 
@@ -96,6 +99,12 @@ impl Stacks {
             memory,
             home: self.clone(),
         })
+    }
+
+    /// Whether there are more stacks than a core keeps in its caches: 13 KB of each are live while
+    /// a request is under way, and a core has 1 to 2 MB of its own.
+    pub(super) fn exceed_cache(&self) -> bool {
+        self.shared.made.get() > CACHED
     }
 
     pub(super) fn put(&self, stack: DefaultStack) {

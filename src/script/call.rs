@@ -4,7 +4,7 @@
 //! `Engine::call_fn` starts with an empty runtime state each time: imports, constants and the
 //! closures of imported files would be gone, and every function would be looked up afresh.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use rhai::{
     Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState,
@@ -52,7 +52,6 @@ pub(super) struct CallStates {
     template: GlobalRuntimeState,
     #[expect(clippy::vec_box, reason = "a state is moved in and out, and is 1.1 KB")]
     idle: RefCell<Vec<Box<CallState>>>,
-    made: Cell<usize>,
 }
 
 impl CallStates {
@@ -64,7 +63,6 @@ impl CallStates {
         CallStates {
             template,
             idle: RefCell::default(),
-            made: Cell::new(0),
         }
     }
 
@@ -107,7 +105,6 @@ impl CallStates {
         if let Some(state) = self.idle.borrow_mut().pop() {
             return state;
         }
-        self.made.set(self.made.get() + 1);
         Box::new(CallState {
             global: self.template.clone(),
             caches: Caches::new(),
