@@ -19,7 +19,7 @@ use crate::clock::Micros;
 use crate::coroutine;
 use crate::http::{Base, Session};
 use crate::scenario::Random;
-use crate::stats::Slots;
+use crate::stats::{Outcome, Slots};
 
 /// What natives know of the user that calls them.
 pub struct User {
@@ -195,7 +195,9 @@ impl Instance {
         let result = self.concluded(callable, result);
         if let Err(Ended::Failure(failure)) = &result
             && let Some(open) = &*user.open.borrow()
+            && open.outcome() == Outcome::Success
         {
+            // What failed already keeps its reason: it is usually why the script threw.
             open.fail(format!("script error: {}", failure.message));
         }
         user.settle(Position::NONE);

@@ -325,12 +325,12 @@ fn text_that_is_not_utf_8_is_read_as_well_as_it_can_be() {
 
 #[test]
 fn an_environment_that_is_not_utf_8_is_no_reason_not_to_run() {
-    let run = Tool::task(r#"print(env("ODD"), env("ABSENT", "none"));"#)
+    let run = Tool::task(r#"print(env("ODD").len(), env("ABSENT", "none"));"#)
         .env("ODD", OsStr::from_bytes(b"caf\xe9"))
         .args("-i 1 -H http://127.0.0.1:1")
         .run()
         .code(0);
-    assert_eq!(run.printed(), ["caf\u{fffd} none"]);
+    assert_eq!(run.printed(), ["4 none"]);
 }
 
 #[test]
