@@ -9,7 +9,7 @@ use super::call::Callable;
 use super::diagnostic::Diagnostic;
 
 /// A control call of a script, or an order to stop it. It travels as `ErrorTerminated`, which
-/// a script's `try` cannot catch; see [`User::end`](super::User::end) for where it could.
+/// a script's `try` cannot catch; see `User::end` for where it could.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
     /// The user is being stopped: what it waited for was abandoned.
