@@ -43,6 +43,8 @@ struct Frame {
     cancelled: Cell<bool>,
     /// Whether [`leave`] was called.
     leaving: Cell<bool>,
+    /// Whether it may not wait: see [`without_waiting`].
+    still: Cell<bool>,
 }
 
 thread_local! {
@@ -96,6 +98,7 @@ impl<R: 'static> Coroutine<R> {
                 limit,
                 cancelled: Cell::new(false),
                 leaving: Cell::new(false),
+                still: Cell::new(false),
             };
             CURRENT.set(&raw const frame);
             body()
@@ -133,7 +136,7 @@ impl<R: 'static> Future for Coroutine<R> {
                 answer = Resumed::Cancelled;
                 this.pending = None;
             } else if let Some(pending) = this.pending {
-                // SAFETY: the pointer leads to a closure in the frame of `await_in`, which is
+                // SAFETY: the pointer leads to a closure in the frame of `suspended`, which is
                 // suspended and cannot return before this coroutine is resumed below. Only this
                 // driver has the pointer, and it is taken away before resuming. The closure
                 // touches nothing but that frame.
@@ -183,7 +186,35 @@ pub fn await_in<F: Future>(future: F) -> Result<F::Output, NotAwaited> {
 ///
 /// # Errors
 /// As [`await_in`].
-pub fn await_pinned<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited> {
+pub fn await_pinned<F: Future>(future: Pin<&mut F>) -> Result<F::Output, NotAwaited> {
+    // SAFETY: as in `suspended`.
+    if unsafe { CURRENT.get().as_ref() }.is_some_and(|frame| frame.still.get()) {
+        return Err(NotAwaited::Outside);
+    }
+    suspended(future)
+}
+
+/// Runs `body`, in which nothing may wait: [`await_in`] gives [`NotAwaited::Outside`] there. It
+/// runs to its end even if the coroutine is about to leave; other coroutines may have their turn
+/// meanwhile, if `body` computes for long.
+pub fn without_waiting<R>(body: impl FnOnce() -> R) -> R {
+    /// Also when a panic comes through.
+    struct Restored<'a>(&'a Cell<bool>, bool);
+    impl Drop for Restored<'_> {
+        fn drop(&mut self) {
+            self.0.set(self.1);
+        }
+    }
+    // SAFETY: as in `suspended`; the frame outlives this call, which is above it.
+    let Some(frame) = (unsafe { CURRENT.get().as_ref() }) else {
+        return body();
+    };
+    let _restored = Restored(&frame.still, frame.still.replace(true));
+    body()
+}
+
+/// Hands `future` to the driver, and comes back with its output.
+fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited> {
     let current = CURRENT.get();
     if current.is_null() {
         return Err(NotAwaited::Outside);
@@ -254,7 +285,7 @@ fn prefetch(from: usize, base: usize) {
 /// # Errors
 /// As [`await_in`].
 pub fn yield_now() -> Result<(), NotAwaited> {
-    await_in(tokio::task::yield_now())
+    suspended(pin!(tokio::task::yield_now()))
 }
 
 /// Runs `body` on the thread's own large stack, for work whose depth the caller cannot bound.
@@ -266,7 +297,7 @@ pub fn on_thread_stack<R>(body: impl FnOnce() -> R) -> Result<R, NotAwaited> {
     if CURRENT.get().is_null() {
         return Ok(body());
     }
-    await_in(async { body() })
+    suspended(pin!(async { body() }))
 }
 
 /// What there is to know of the running coroutine.
@@ -281,12 +312,12 @@ pub struct Running {
 /// The running coroutine; `None` outside of one.
 #[must_use]
 pub fn running() -> Option<Running> {
-    // SAFETY: as in `await_in`.
+    // SAFETY: as in `suspended`.
     let frame = unsafe { CURRENT.get().as_ref() }?;
     let here = 0_u8;
     Some(Running {
         remaining_stack: (&raw const here as usize).saturating_sub(frame.limit),
-        leaving: frame.cancelled.get() | frame.leaving.get(),
+        leaving: (frame.cancelled.get() | frame.leaving.get()) & !frame.still.get(),
     })
 }
 
@@ -305,7 +336,7 @@ pub fn is_leaving() -> bool {
 /// Notes that the running coroutine should return. Only those who ask [`is_leaving`] care: it may
 /// still wait.
 pub fn leave() {
-    // SAFETY: as in `await_in`.
+    // SAFETY: as in `suspended`.
     if let Some(frame) = unsafe { CURRENT.get().as_ref() } {
         frame.leaving.set(true);
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns no connection and no cookie: those belong to a user's session.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 
+use super::origin::Origin;
+use super::proxy::Proxy;
 use super::resolve::Resolver;
+use super::tap::Tap;
 use super::tls::{TlsError, Trust};
 use crate::clock::Timers;
 
@@ -22,6 +25,18 @@ use crate::clock::Timers;
 const SPARE_MAPS: usize = 16;
 /// A map that grew beyond this is not kept.
 const SPARE_CAPACITY: usize = 128;
+
+/// Which version of HTTP is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/2 where a server takes it in the TLS handshake (ALPN), else HTTP/1.1.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 only: by prior knowledge without TLS, else by ALPN.
+    Http2,
+}
 
 /// How requests are made, for all users of a class.
 #[derive(Clone, Debug)]
@@ -39,6 +54,17 @@ pub struct Options {
     pub insecure: bool,
     /// A file with certificates in PEM to trust besides the system's.
     pub ca: Option<PathBuf>,
+    /// A file with the client's certificate and its chain in PEM.
+    pub client_cert: Option<PathBuf>,
+    /// A file with the certificate's key in PEM, if it is not in the same.
+    pub client_key: Option<PathBuf>,
+    /// What all requests go through. The environment's proxies are not used, as in Locust.
+    pub proxy: Option<Proxy>,
+    /// The version of HTTP.
+    pub protocol: Protocol,
+    /// How many requests of one user are meant to be under way at once, and how many idle
+    /// connections it keeps; 10, as in Locust.
+    pub concurrency: u32,
     /// The largest body in bytes, both as received and decoded; 100 MB.
     pub body_limit: u64,
 }
@@ -52,8 +78,28 @@ impl Default for Options {
             max_retries: 0,
             insecure: false,
             ca: None,
+            client_cert: None,
+            client_key: None,
+            proxy: None,
+            protocol: Protocol::default(),
+            concurrency: 10,
             body_limit: 100_000_000,
         }
+    }
+}
+
+impl Options {
+    /// Reads the files of certificates and keys, to say what is wrong with them.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn check(&self) -> Result<(), TlsError> {
+        Trust::new(self).map(drop)
+    }
+
+    /// The proxy on the way to `origin`; a socket on this machine needs none.
+    pub(super) fn proxy_for(&self, origin: &Origin) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| origin.socket().is_none())
     }
 }
 
@@ -71,16 +117,17 @@ struct Shared {
     spare: RefCell<Vec<HeaderMap>>,
     nudge: Arc<Nudge>,
     quiet: Waker,
+    tap: OnceCell<Rc<dyn Tap>>,
 }
 
 impl Client {
-    /// Makes a client for the users of this thread. The file of `ca` is read here, the system's
-    /// certificates at the first TLS handshake.
+    /// Makes a client for the users of this thread. The files of certificates are read here, the
+    /// system's certificates at the first TLS handshake.
     ///
     /// # Errors
-    /// When the file of `ca` can't be read or has no certificate.
+    /// As [`Options::check`].
     pub fn new(options: Options, timers: Timers) -> Result<Client, TlsError> {
-        let trust = Trust::new(options.insecure, options.ca.as_deref())?;
+        let trust = Trust::new(&options)?;
         let nudge = Arc::new(Nudge::default());
         Ok(Client {
             shared: Rc::new(Shared {
@@ -91,8 +138,18 @@ impl Client {
                 spare: RefCell::default(),
                 quiet: Waker::from(Arc::clone(&nudge)),
                 nudge,
+                tap: OnceCell::new(),
             }),
         })
+    }
+
+    /// Lets somebody look on at all requests from now on; the first one stays.
+    pub fn tap(&self, tap: Rc<dyn Tap>) {
+        let _ = self.shared.tap.set(tap);
+    }
+
+    pub(super) fn tapped(&self) -> Option<&dyn Tap> {
+        self.shared.tap.get().map(Rc::as_ref)
     }
 
     /// The options it was made with.

@@ -7,20 +7,23 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use hyper::StatusCode;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 
 use super::client::Client;
+use super::collected::Collected;
 use super::failure::{Error, Limit};
-use super::io::{Io, Notes, Stream};
-use super::url::Origin;
+use super::io::{Io, Notes};
+use super::origin::Origin;
+use super::stream::Stream;
 use crate::clock::{Deadline, Micros};
 
 /// The largest head of a response; browsers and curl accept about as much.
@@ -35,6 +38,8 @@ pub(super) struct Connection {
     is_finished: bool,
     /// It has carried a request before.
     pub(super) is_reused: bool,
+    /// A proxy passes its requests on: they name their whole URL.
+    pub(super) is_proxied: bool,
 }
 
 /// What bounds one exchange on a connection.
@@ -43,9 +48,24 @@ pub(super) struct Bounds<'a> {
     pub(super) deadline: &'a Deadline,
     /// When the whole request must have ended.
     pub(super) whole: Micros,
+    /// The body is read by whoever asked, as it comes.
+    pub(super) is_streamed: bool,
+    /// A redirect is no answer.
+    pub(super) follows: bool,
+}
+
+/// The body of a response: read, or still to be read.
+pub(super) enum Body {
+    Whole(Bytes),
+    Coming(Incoming),
 }
 
 impl Bounds<'_> {
+    /// Whether the body of such a response is left to whoever asked.
+    pub(super) fn streams(&self, status: StatusCode) -> bool {
+        self.is_streamed && !(self.follows && status.is_redirection())
+    }
+
     /// Ready with the limit that was reached: `since + length`, or the whole request's.
     pub(super) fn poll_expired(
         &self,
@@ -89,6 +109,7 @@ impl Connection {
             notes,
             is_finished: false,
             is_reused: false,
+            is_proxied: false,
         })
     }
 
@@ -123,14 +144,14 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Sends the request and reads the whole response. `received` counts body bytes even when it
+    /// Sends the request and reads the response, unless it is `streamed`: then its head. `received` counts body bytes even when it
     /// fails. After a failure, or when cancelled, the connection is of no more use.
     pub(super) async fn exchange(
         &mut self,
         request: hyper::Request<Full<Bytes>>,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<(Parts, Bytes), Error> {
+    ) -> Result<(Parts, Body), Error> {
         let client = bounds.client;
         let network = client.options().network_timeout;
         let mut quiet = Context::from_waker(Waker::noop());
@@ -157,8 +178,11 @@ impl Connection {
         })
         .await?;
         let (parts, body) = response.into_parts();
+        if bounds.streams(parts.status) {
+            return Ok((parts, Body::Coming(body)));
+        }
         let body = self.read(body, bounds, received).await?;
-        Ok((parts, body))
+        Ok((parts, Body::Whole(body)))
     }
 
     async fn read(
@@ -170,54 +194,66 @@ impl Connection {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let client = bounds.client;
-        let options = client.options();
-        let announced = body.size_hint().exact();
-        if announced.is_some_and(|length| length > options.body_limit) {
-            return Err(Error::TooLarge(options.body_limit));
-        }
-        let mut whole = Collected::new(announced);
-        let mut quiet = Context::from_waker(Waker::noop());
+        let limit = bounds.client.options().body_limit;
+        let mut whole = Collected::new(body.size_hint().exact(), limit)?;
         poll_fn(|cx| {
-            self.notes.polled_by(cx.waker());
-            let mut is_driven = false;
             loop {
-                match Pin::new(&mut body).poll_frame(&mut quiet) {
-                    Poll::Ready(Some(Ok(frame))) => {
-                        is_driven = false;
-                        let Ok(data) = frame.into_data() else {
-                            continue;
-                        };
+                match ready!(self.poll_next(&mut body, cx, bounds))? {
+                    Some(data) => {
                         *received += data.len() as u64;
-                        if whole.length + data.len() as u64 > options.body_limit {
-                            return Poll::Ready(Err(Error::TooLarge(options.body_limit)));
+                        whole.push(data)?;
+                        if body.is_end_stream() {
+                            return Poll::Ready(Ok(()));
                         }
-                        whole.push(data);
                     }
-                    Poll::Ready(Some(Err(error))) => {
-                        return Poll::Ready(Err(Error::from_hyper_body(&error)));
-                    }
-                    Poll::Ready(None) => return Poll::Ready(Ok(())),
-                    // hyper hands over one frame at a time: after taking one, let it go on.
-                    Poll::Pending if self.notes.must_read_again() || !is_driven => {
-                        is_driven = true;
-                        self.drive(client);
-                    }
-                    Poll::Pending => break,
+                    None => return Poll::Ready(Ok(())),
                 }
             }
-            pass_on(client, cx);
-            bounds
-                .poll_expired(
-                    cx,
-                    self.notes.last_activity(),
-                    options.network_timeout,
-                    Limit::Network,
-                )
-                .map(Err)
         })
         .await?;
         Ok(whole.finish())
+    }
+
+    /// The next piece of a response's body; `None` at its end.
+    pub(super) fn poll_next(
+        &mut self,
+        body: &mut Incoming,
+        cx: &mut Context<'_>,
+        bounds: &Bounds<'_>,
+    ) -> Poll<Result<Option<Bytes>, Error>> {
+        let client = bounds.client;
+        let mut quiet = Context::from_waker(Waker::noop());
+        self.notes.polled_by(cx.waker());
+        let mut is_driven = false;
+        loop {
+            match Pin::new(&mut *body).poll_frame(&mut quiet) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    is_driven = false;
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Ok(Some(data)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(Error::from_hyper_body(&error)));
+                }
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                // hyper hands over one frame at a time: after taking one, let it go on.
+                Poll::Pending if self.notes.must_read_again() || !is_driven => {
+                    is_driven = true;
+                    self.drive(client);
+                }
+                Poll::Pending => break,
+            }
+        }
+        pass_on(client, cx);
+        bounds
+            .poll_expired(
+                cx,
+                self.notes.last_activity(),
+                client.options().network_timeout,
+                Limit::Network,
+            )
+            .map(Err)
     }
 
     fn drive(&mut self, client: &Client) {
@@ -234,48 +270,5 @@ fn pass_on(client: &Client, cx: &Context<'_>) {
     if client.nudge().is_set() {
         client.nudge().clear();
         cx.waker().wake_by_ref();
-    }
-}
-
-/// The frames of a body; one alone is not copied.
-struct Collected {
-    first: Bytes,
-    rest: Vec<u8>,
-    length: u64,
-    announced: Option<u64>,
-}
-
-impl Collected {
-    fn new(announced: Option<u64>) -> Collected {
-        Collected {
-            first: Bytes::new(),
-            rest: Vec::new(),
-            length: 0,
-            announced,
-        }
-    }
-
-    fn push(&mut self, data: Bytes) {
-        let length = data.len() as u64;
-        if self.length == 0 {
-            self.first = data;
-        } else {
-            if self.rest.is_empty() {
-                // The limit was checked, so the announcement can be believed.
-                let expected = usize::try_from(self.announced.unwrap_or(0)).unwrap_or(0);
-                self.rest.reserve(expected.max(2 * self.first.len()));
-                self.rest.extend_from_slice(&self.first);
-            }
-            self.rest.extend_from_slice(&data);
-        }
-        self.length += length;
-    }
-
-    fn finish(self) -> Bytes {
-        if self.rest.is_empty() {
-            self.first
-        } else {
-            Bytes::from(self.rest)
-        }
     }
 }

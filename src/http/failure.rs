@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 
 use rustix::io::Errno;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 use super::url::UrlError;
 
@@ -45,6 +45,14 @@ pub enum Error {
     HeadTooLarge,
     /// What came is not HTTP/1.
     NotHttp,
+    /// The server does not take HTTP/2.
+    NoHttp2,
+    /// HTTP/2 failed: what was wrong.
+    Http2(Box<str>),
+    /// The proxy could not be spoken to.
+    Proxy(Box<Error>),
+    /// The proxy refused a tunnel: its status and reason.
+    Tunnel(u16, Box<str>),
     /// More redirects than this.
     Redirects(u32),
     /// The process may not open another file.
@@ -95,6 +103,18 @@ impl fmt::Display for Error {
             Error::TooLarge(limit) => write!(f, "body larger than the limit of {limit} bytes"),
             Error::HeadTooLarge => f.write_str("response headers too large"),
             Error::NotHttp => f.write_str("response is not HTTP/1"),
+            Error::NoHttp2 => f.write_str(
+                "server does not take HTTP/2 (with `http: \"auto\"` it may choose, by TLS)",
+            ),
+            Error::Http2(what) => write!(f, "HTTP/2: {what}"),
+            Error::Proxy(error) => write!(f, "proxy: {error}"),
+            Error::Tunnel(407, reason) => write!(
+                f,
+                "proxy refused the tunnel: 407 {reason} (give its credentials: `proxy: \"http://user:password@host:port\"`)"
+            ),
+            Error::Tunnel(status, reason) => {
+                write!(f, "proxy refused the tunnel: {status} {reason}")
+            }
             Error::Redirects(limit) => write!(f, "more than {limit} redirects"),
             Error::NoFileDescriptor => {
                 f.write_str("out of file descriptors (raise `ulimit -n` or start fewer users)")
@@ -123,6 +143,7 @@ impl Error {
             | Error::Stale
             | Error::BodyCutShort
             | Error::Io(_) => true,
+            Error::Proxy(error) => error.is_retryable(),
             Error::BadUrl(_)
             | Error::TimedOut(Limit::Request)
             | Error::Tls(_)
@@ -131,6 +152,9 @@ impl Error {
             | Error::TooLarge(_)
             | Error::HeadTooLarge
             | Error::NotHttp
+            | Error::NoHttp2
+            | Error::Http2(_)
+            | Error::Tunnel(..)
             | Error::Redirects(_)
             | Error::NoFileDescriptor
             | Error::NoPort
@@ -170,6 +194,16 @@ impl Error {
     }
 
     fn from_tls(error: &rustls::Error) -> Error {
+        match error {
+            rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+                return Error::NoHttp2;
+            }
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+                let why = "server asks for a certificate (give one with `client_cert`)";
+                return Error::Tls(why.into());
+            }
+            _ => {}
+        }
         let rustls::Error::InvalidCertificate(why) = error else {
             return Error::Tls(error.to_string().into());
         };
@@ -206,6 +240,34 @@ impl Error {
         match io_cause(error) {
             Some(cause) => Error::from_io(cause),
             None => Error::ClosedEarly,
+        }
+    }
+
+    /// What h2 reports of a stream or its connection.
+    pub(super) fn from_h2(error: &h2::Error) -> Error {
+        if let Some(io) = error.get_io() {
+            return match (Error::from_io(io), io.kind()) {
+                // h2's own, at the end of the connection.
+                (_, io::ErrorKind::BrokenPipe) => Error::ClosedEarly,
+                (known, _) => known,
+            };
+        }
+        let Some(reason) = error.reason() else {
+            return Error::BadRequest;
+        };
+        let what = match (error.is_remote(), error.is_go_away()) {
+            (true, true) => "server closed the connection",
+            (true, false) => "server reset the stream",
+            (false, _) => "server broke the rules",
+        };
+        Error::Http2(format!("{what}: {reason:?}").into())
+    }
+
+    /// What h2 reports in the middle of a body.
+    pub(super) fn from_h2_body(error: &h2::Error) -> Error {
+        match Error::from_h2(error) {
+            Error::ClosedEarly => Error::BodyCutShort,
+            known => known,
         }
     }
 

@@ -3,12 +3,14 @@
 //! Owns their precedence and which of them may not follow a redirect to another origin.
 
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
-    USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, USER_AGENT,
 };
-use hyper::{HeaderMap, Method};
+use hyper::{HeaderMap, Method, Uri};
 
-use super::url::{Origin, Url};
+use super::origin::Origin;
+use super::request::Request;
+use super::url::Url;
 
 const USER_AGENT_VALUE: HeaderValue =
     HeaderValue::from_static(concat!("katydid/", env!("CARGO_PKG_VERSION")));
@@ -76,6 +78,40 @@ pub(super) fn head_length(
         length += "content-length".len() + AROUND_HEADER + body_length.to_string().len();
     }
     length as u64
+}
+
+/// The head of a request as HTTP/2 has it: the host is its authority, and the length of the body
+/// is told where a body may be expected, as hyper does for HTTP/1. `None` if the host is none.
+pub(super) fn message(mut headers: HeaderMap, request: &Request) -> Option<hyper::Request<()>> {
+    let url = &request.url;
+    let authority = headers.remove(HOST)?;
+    let scheme = if url.origin().is_tls() {
+        "https"
+    } else {
+        "http"
+    };
+    let uri = Uri::builder()
+        .scheme(scheme)
+        .authority(authority.as_bytes())
+        .path_and_query(url.path().clone())
+        .build()
+        .ok()?;
+    let length = request.body.len();
+    let expects_body = matches!(request.method, Method::POST | Method::PUT | Method::PATCH);
+    if length > 0 || expects_body {
+        let entry = headers.entry(CONTENT_LENGTH);
+        entry.or_insert_with(|| HeaderValue::from(length));
+    }
+    let mut message = hyper::Request::new(());
+    *message.method_mut() = request.method.clone();
+    *message.uri_mut() = uri;
+    *message.headers_mut() = headers;
+    Some(message)
+}
+
+/// The length of a body that its head tells.
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]

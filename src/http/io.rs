@@ -10,15 +10,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
+use super::stream::Stream;
 use crate::clock::{Micros, now};
-
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
 
 pub(super) struct Io {
     stream: Stream,
@@ -68,6 +62,11 @@ impl Notes {
         self.written.set(0);
         self.first_read.set(None);
         self.last_write.set(None);
+        self.last_activity.set(at);
+    }
+
+    /// Waits for the server anew from `at` on: until then nobody asked.
+    pub(super) fn resume(&self, at: Micros) {
         self.last_activity.set(at);
     }
 
@@ -147,17 +146,13 @@ impl AsyncRead for Io {
         let waker = notes.waker.borrow();
         let mut cx = Context::from_waker(&waker);
         let (before, space) = (buf.filled().len(), buf.remaining());
-        let (result, is_plain) = match &mut this.stream {
-            Stream::Tcp(tcp) => (Pin::new(tcp).poll_read(&mut cx, buf), true),
-            // A record may hold more than was asked for.
-            Stream::Tls(tls) => (Pin::new(&mut **tls).poll_read(&mut cx, buf), false),
-        };
+        let result = Pin::new(&mut this.stream).poll_read(&mut cx, buf);
         let length = buf.filled().len() - before;
         if result.is_pending() {
             notes.reading.set(Reading::Watched);
         } else if length > 0 {
             notes.read();
-            if is_plain && length < space {
+            if this.stream.is_plain() && length < space {
                 notes.reading.set(Reading::Drained);
             }
         }
@@ -174,10 +169,7 @@ impl AsyncWrite for Io {
         let this = self.get_mut();
         let waker = this.notes.waker.borrow();
         let mut cx = Context::from_waker(&waker);
-        let result = match &mut this.stream {
-            Stream::Tcp(tcp) => Pin::new(tcp).poll_write(&mut cx, buf),
-            Stream::Tls(tls) => Pin::new(&mut **tls).poll_write(&mut cx, buf),
-        };
+        let result = Pin::new(&mut this.stream).poll_write(&mut cx, buf);
         if let Poll::Ready(Ok(length)) = result {
             this.notes.wrote(length);
         }
@@ -192,10 +184,7 @@ impl AsyncWrite for Io {
         let this = self.get_mut();
         let waker = this.notes.waker.borrow();
         let mut cx = Context::from_waker(&waker);
-        let result = match &mut this.stream {
-            Stream::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(&mut cx, bufs),
-            Stream::Tls(tls) => Pin::new(&mut **tls).poll_write_vectored(&mut cx, bufs),
-        };
+        let result = Pin::new(&mut this.stream).poll_write_vectored(&mut cx, bufs);
         if let Poll::Ready(Ok(length)) = result {
             this.notes.wrote(length);
         }
@@ -208,23 +197,18 @@ impl AsyncWrite for Io {
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match &mut this.stream {
+        if this.stream.is_plain() {
             // What the kernel took is sent.
-            Stream::Tcp(_) => Poll::Ready(Ok(())),
-            Stream::Tls(tls) => {
-                let waker = this.notes.waker.borrow();
-                Pin::new(&mut **tls).poll_flush(&mut Context::from_waker(&waker))
-            }
+            return Poll::Ready(Ok(()));
         }
+        let waker = this.notes.waker.borrow();
+        Pin::new(&mut this.stream).poll_flush(&mut Context::from_waker(&waker))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let waker = this.notes.waker.borrow();
         let mut cx = Context::from_waker(&waker);
-        match &mut this.stream {
-            Stream::Tcp(tcp) => Pin::new(tcp).poll_shutdown(&mut cx),
-            Stream::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(&mut cx),
-        }
+        Pin::new(&mut this.stream).poll_shutdown(&mut cx)
     }
 }

@@ -6,38 +6,55 @@
 //! [`Client`] and its [`Session`]s belong to one thread.
 //!
 //! ```text
-//! Session::send ─► an idle connection, or connect (dns, tcp, tls) ─► connection (hyper) ─► Exchange
-//!        ▲                                                                   │
+//! Session::send ─► an idle connection, or connect (dns, tcp, tls) ─► connection (hyper) or
+//!        ▲                                                    multiplex (h2) ─► Exchange
+//!        │                                                                   │
 //!        └──────── redirect, stale keep-alive, retry ◄───────────────────────┘
 //! ```
 
 mod client;
+mod collected;
 mod connect;
 mod connection;
 mod cookies;
 mod decode;
+mod decoder;
 mod encoding;
 mod exchange;
 mod failure;
 mod headers;
 mod io;
+mod kept;
+mod multiplex;
+mod obtain;
+mod origin;
+mod proxy;
 mod redirect;
 mod request;
 mod resolve;
 mod response;
 mod session;
+mod shared;
+mod stream;
+mod streamed;
+mod tap;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod tls;
 mod url;
+mod wire;
 
-pub use client::{Client, Options};
+pub use client::{Client, Options, Protocol};
 pub use exchange::Exchange;
 pub use failure::{Error, Limit};
+pub use origin::Origin;
+pub use proxy::{Proxy, ProxyError};
 pub use request::{Request, basic_auth};
 pub use response::Response;
 pub use session::Session;
+pub use streamed::StreamedBody;
+pub use tap::{AnsweredHop, SentHop, Tap};
 pub use timeline::Phases;
 pub use tls::TlsError;
-pub use url::{Base, Origin, Url, UrlError};
+pub use url::{Base, Url, UrlError, is_absolute};

@@ -31,6 +31,9 @@ pub struct Request {
     pub allow_redirects: bool,
     /// Whether the session's cookies are sent and the response's are stored.
     pub cookies: bool,
+    /// Whether the response is there with its head, its body to be read as it comes
+    /// ([`Response::take_body`](super::Response::take_body)).
+    pub stream: bool,
 }
 
 impl Request {
@@ -45,6 +48,7 @@ impl Request {
             timeout: None,
             allow_redirects: true,
             cookies: true,
+            stream: false,
         }
     }
 }

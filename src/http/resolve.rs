@@ -103,7 +103,7 @@ impl Answer {
 }
 
 impl Addresses {
-    fn new(all: Vec<SocketAddr>) -> Addresses {
+    pub(super) fn new(all: Vec<SocketAddr>) -> Addresses {
         Addresses {
             all,
             preferred: Cell::new(0),

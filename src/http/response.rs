@@ -1,4 +1,4 @@
-//! A response, complete: head, raw body, and the body decoded on demand.
+//! A response: head, raw body, and the body decoded on demand.
 //!
 //! Whether its status is a success is for the caller to say.
 
@@ -14,9 +14,10 @@ use hyper::{HeaderMap, StatusCode, Version};
 use super::client::Client;
 use super::decode::decode;
 use super::failure::Error;
+use super::streamed::StreamedBody;
 use super::url::Url;
 
-/// A response with its whole body. Dropping it gives the memory of its headers to the next
+/// A response with its whole body, unless it was to be streamed. Dropping it gives the memory of its headers to the next
 /// request of the thread.
 pub struct Response {
     pub(super) client: Client,
@@ -25,6 +26,7 @@ pub struct Response {
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) coming: Option<Box<StreamedBody>>,
     pub(super) url: Url,
 }
 
@@ -88,18 +90,17 @@ impl Response {
     /// # Errors
     /// When the data is damaged, the encoding unknown, or the result larger than `body_limit`.
     pub fn decoded_body(&self) -> Result<Bytes, Error> {
-        let values: Vec<&str> = self
-            .headers
-            .get_all(CONTENT_ENCODING)
-            .iter()
-            .flat_map(|value| value.to_str().unwrap_or("?").split(','))
-            .map(str::trim)
-            .collect();
         decode(
-            values.into_iter(),
+            encodings(&self.headers).into_iter(),
             &self.body,
             self.client.options().body_limit,
         )
+    }
+
+    /// The body of a request with `stream`, once; [`body`](Response::body) is empty then.
+    /// Dropping it unread closes the connection, or resets the stream of HTTP/2.
+    pub fn take_body(&mut self) -> Option<Box<StreamedBody>> {
+        self.coming.take()
     }
 
     /// The URL of the last request, after redirects.
@@ -107,6 +108,15 @@ impl Response {
     pub fn url(&self) -> &Url {
         &self.url
     }
+}
+
+/// The content encodings, in the order in which they were applied.
+pub(super) fn encodings(headers: &HeaderMap) -> Vec<&str> {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    values
+        .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+        .map(str::trim)
+        .collect()
 }
 
 impl Drop for Response {

@@ -6,41 +6,39 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::Context;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::PROXY_AUTHORIZATION;
+use hyper::http::response::Parts;
 use hyper::{HeaderMap, Uri};
-use rustls::ClientConfig;
 
 use super::client::Client;
-use super::connect::connect;
-use super::connection::{Bounds, Connection};
-use super::cookies::Jar;
+use super::connection::{Body, Bounds, Connection};
 use super::exchange::Exchange;
-use super::failure::{Error, Limit};
+use super::failure::Error;
 use super::headers;
+use super::kept::Kept;
+use super::multiplex::{Multiplexed, Passed, Refusal};
+use super::obtain::Obtained;
+use super::origin::Origin;
+use super::proxy::Proxy;
 use super::redirect::next_hop;
 use super::request::Request;
 use super::response::Response;
+use super::streamed::StreamedBody;
+use super::tap::{AnsweredHop, SentHop};
 use super::timeline::{Phase, Timeline};
-use super::url::{Origin, Url};
+use super::url::Url;
 use crate::clock::{Deadline, Micros, now};
-
-/// Idle connections that a user keeps; Locust's `concurrency` is 10 too.
-const MAX_IDLE: usize = 10;
-/// Bodies up to this many bytes are copied rather than gathered, see [`Connection::open`].
-const COPIED_BODY: usize = 16 * 1024;
 
 /// One user's connections, cookies and headers.
 ///
 /// Before its first request it is `size_of::<Session>()`, about 100 bytes, and nothing on the
-/// heap; a connection adds about 12 KB, most of it hyper's buffers.
+/// heap; a connection adds about 12 KB, most of it hyper's buffers, one of HTTP/2 about 15 KB.
 pub struct Session {
     client: Client,
     #[expect(
@@ -50,20 +48,12 @@ pub struct Session {
     idle: RefCell<Vec<Box<Connection>>>,
     /// Left here by the last exchange, so that the next one's timeouts cost a store.
     deadline: Cell<Option<Deadline>>,
-    kept: RefCell<Option<Box<Kept>>>,
-}
-
-/// What few users have, so allocated with the first of it.
-#[derive(Default)]
-struct Kept {
-    headers: HeaderMap,
-    jar: Jar,
-    tls: Option<Arc<ClientConfig>>,
+    pub(super) kept: RefCell<Option<Box<Kept>>>,
 }
 
 /// What is measured along the way, kept whatever the end.
-struct Trip {
-    timeline: Timeline,
+pub(super) struct Trip {
+    pub(super) timeline: Timeline,
     /// The chain has left the origin it began at: no credentials go there.
     is_foreign: bool,
     first_byte: Option<Micros>,
@@ -94,7 +84,7 @@ impl Session {
 
     /// Sends a request and waits for the whole response, redirects included.
     ///
-    /// Two at once take two connections. Failures are in the exchange, with what was measured.
+    /// Several at once take a connection each, or share one of HTTP/2. Failures are in the exchange, with what was measured.
     /// Dropping the future cancels the request and closes its connection.
     pub async fn send(&self, request: Request) -> Exchange {
         let started = now();
@@ -108,10 +98,7 @@ impl Session {
             stale_retries: 0,
             retries: 0,
         };
-        let deadline = self
-            .deadline
-            .take()
-            .unwrap_or_else(|| Deadline::new(self.client.timers()));
+        let deadline = self.take_deadline();
         let bounds = Bounds {
             client: &self.client,
             deadline: &deadline,
@@ -119,10 +106,11 @@ impl Session {
                 Some(timeout) => started + timeout,
                 None => Micros::NEVER,
             },
+            is_streamed: request.stream,
+            follows: request.allow_redirects,
         };
         let result = self.follow(request, &bounds, &mut trip).await;
-        deadline.set(Micros::NEVER);
-        self.deadline.set(Some(deadline));
+        self.put_deadline(deadline);
         let ended = now();
         trip.timeline.enter(Phase::Blocked, ended);
         Exchange {
@@ -137,6 +125,16 @@ impl Session {
             stale_retries: trip.stale_retries,
             retries: trip.retries,
         }
+    }
+
+    pub(super) fn take_deadline(&self) -> Deadline {
+        let deadline = self.deadline.take();
+        deadline.unwrap_or_else(|| Deadline::new(self.client.timers()))
+    }
+
+    pub(super) fn put_deadline(&self, deadline: Deadline) {
+        deadline.set(Micros::NEVER);
+        self.deadline.set(Some(deadline));
     }
 
     async fn follow(
@@ -197,8 +195,15 @@ impl Session {
                     self.exchange(connection, request, bounds, trip).await
                 }
                 // Rare, and much larger than the rest of this future.
-                None => match Box::pin(self.open(request, bounds, trip)).await {
-                    Ok(connection) => self.exchange(connection, request, bounds, trip).await,
+                None => match Box::pin(self.obtain(request, bounds, trip)).await {
+                    Ok(Obtained::Single(connection)) => {
+                        self.exchange(connection, request, bounds, trip).await
+                    }
+                    Ok(Obtained::Shared(connection)) => {
+                        let multiplexed =
+                            self.multiplex(connection, request, bounds, trip, !only_fresh);
+                        Box::pin(multiplexed).await
+                    }
                     Err(error) => Outcome::Failed(error),
                 },
             };
@@ -220,32 +225,6 @@ impl Session {
         }
     }
 
-    async fn open(
-        &self,
-        request: &Request,
-        bounds: &Bounds<'_>,
-        trip: &mut Trip,
-    ) -> Result<Box<Connection>, Error> {
-        let origin = request.url.origin();
-        let begun = now();
-        let tls = origin.is_tls().then(|| self.tls_config());
-        let stream = {
-            let resolver = self.client.resolver();
-            let mut connecting = pin!(connect(resolver, origin, tls, &mut trip.timeline));
-            let length = self.client.options().connection_timeout;
-            poll_fn(|cx| match connecting.as_mut().poll(cx) {
-                Poll::Ready(result) => Poll::Ready(result),
-                Poll::Pending => bounds
-                    .poll_expired(cx, begun, length, Limit::Connection)
-                    .map(Err),
-            })
-            .await?
-        };
-        let gathers = request.body.len() > COPIED_BODY;
-        let connection = Connection::open(origin.clone(), stream, gathers).await?;
-        Ok(Box::new(connection))
-    }
-
     async fn exchange(
         &self,
         mut connection: Box<Connection>,
@@ -253,12 +232,16 @@ impl Session {
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Outcome {
-        let headers = self.headers_of(request, trip);
+        let mut headers = self.headers_of(request, trip);
         let (method, url) = (&request.method, &request.url);
-        let head_length = headers::head_length(request.body.len(), method, url, &headers);
+        let mut head_length = headers::head_length(request.body.len(), method, url, &headers);
         let mut message = hyper::Request::new(Full::new(request.body.clone()));
         *message.method_mut() = method.clone();
-        *message.uri_mut() = Uri::from(url.path().clone());
+        if connection.is_proxied {
+            head_length = head_length.saturating_add(self.address(&mut message, &mut headers, url));
+        } else {
+            *message.uri_mut() = Uri::from(url.path().clone());
+        }
         *message.headers_mut() = headers;
         connection.notes().begin(trip.timeline.mark());
         let result = connection
@@ -278,35 +261,102 @@ impl Session {
             trip.sent += written.saturating_sub(head_length);
             return Outcome::Failed(Error::Stale);
         }
-        trip.first_byte = first_byte;
         trip.sent += written.saturating_sub(head_length);
-        if let Some(at) = notes.last_write() {
-            trip.timeline.enter(Phase::Wait, at);
-        }
-        if let Some(at) = first_byte {
-            trip.timeline.enter(Phase::Receive, at);
-        }
+        trip.passed(notes.last_write(), first_byte);
         match result {
-            Ok((parts, body)) => {
+            Ok((parts, Body::Whole(body))) => {
                 self.put_idle(connection);
-                if request.cookies {
-                    self.store_cookies(&parts.headers, url);
-                }
-                Outcome::Answered(Response {
-                    client: self.client.clone(),
-                    status: parts.status,
-                    reason: parts.extensions.get::<ReasonPhrase>().cloned(),
-                    version: parts.version,
-                    headers: parts.headers,
-                    body,
-                    url: url.clone(),
-                })
+                Outcome::Answered(self.response(parts, body, None, request))
+            }
+            Ok((parts, Body::Coming(body))) => {
+                let coming = StreamedBody::of_single(connection, body, &parts.headers, bounds);
+                Outcome::Answered(self.response(parts, Bytes::new(), Some(coming), request))
             }
             Err(error) => Outcome::Failed(error),
         }
     }
 
+    /// Makes it a request to a proxy; says by how many bytes its head grows.
+    #[cold]
+    fn address(
+        &self,
+        message: &mut hyper::Request<Full<Bytes>>,
+        headers: &mut HeaderMap,
+        url: &Url,
+    ) -> u64 {
+        let mut grown = url.origin().to_string().len();
+        *message.uri_mut() = Uri::try_from(url.to_string()).expect("an origin and a path are one");
+        let proxy = self.client.options().proxy.as_ref();
+        if let Some(authorization) = proxy.and_then(Proxy::authorization)
+            && !headers.contains_key(PROXY_AUTHORIZATION)
+        {
+            grown += PROXY_AUTHORIZATION.as_str().len() + authorization.len() + ": \r\n".len();
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        grown as u64
+    }
+
+    /// A request on a connection that others may use at the same time.
+    async fn multiplex(
+        &self,
+        connection: Rc<Multiplexed>,
+        request: &Request,
+        bounds: &Bounds<'_>,
+        trip: &mut Trip,
+        may_repeat: bool,
+    ) -> Outcome {
+        let headers = self.headers_of(request, trip);
+        let Some(message) = headers::message(headers, request) else {
+            return Outcome::Failed(Error::BadRequest);
+        };
+        let begun = trip.timeline.mark();
+        let mut passed = Passed::default();
+        let head = connection
+            .send(message, request.body.clone(), bounds, begun, &mut passed)
+            .await;
+        let written = passed.written.and_then(|mark| mark.get());
+        let unsent = passed.sent == 0 && written.is_none();
+        let repeat = match &head {
+            Err(Refusal::Unprocessed(_)) => may_repeat,
+            Err(Refusal::Gone) => may_repeat && (unsent || request.method.is_idempotent()),
+            Err(Refusal::Failed(_)) | Ok(_) => false,
+        };
+        if repeat {
+            trip.timeline.rename(Phase::Blocked);
+            return Outcome::Stale;
+        }
+        trip.sent += passed.sent;
+        trip.passed(written, passed.first_byte);
+        let (parts, incoming) = match head {
+            Ok(head) => head,
+            Err(Refusal::Gone) => return Outcome::Failed(Error::Stale),
+            Err(Refusal::Unprocessed(error) | Refusal::Failed(error)) => {
+                return Outcome::Failed(error);
+            }
+        };
+        if bounds.streams(parts.status) {
+            let coming = StreamedBody::of_shared(incoming, &parts.headers, bounds);
+            return Outcome::Answered(self.response(parts, Bytes::new(), Some(coming), request));
+        }
+        let announced = headers::announced(&parts.headers);
+        let read = incoming.read(announced, bounds, &mut trip.received).await;
+        match read {
+            Ok(body) => Outcome::Answered(self.response(parts, body, None, request)),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// The headers that `request` is sent with: its own, the session's, cookies, the defaults.
+    #[must_use]
+    pub fn headers_for(&self, request: &Request) -> HeaderMap {
+        self.merged_headers(request, false, now())
+    }
+
     fn headers_of(&self, request: &Request, trip: &Trip) -> HeaderMap {
+        self.merged_headers(request, trip.is_foreign, trip.timeline.mark())
+    }
+
+    fn merged_headers(&self, request: &Request, is_foreign: bool, at: Micros) -> HeaderMap {
         let mut map = self.client.take_map();
         let kept = self.kept.borrow();
         let session = kept.as_ref().map(|kept| &kept.headers);
@@ -315,27 +365,54 @@ impl Session {
             request.url.origin(),
             &request.headers,
             session,
-            trip.is_foreign,
+            is_foreign,
         );
         if request.cookies
             && let Some(kept) = &*kept
             && !map.contains_key(hyper::header::COOKIE)
-            && let Some(cookies) = kept.jar.header(&request.url, trip.timeline.mark())
+            && let Some(cookies) = kept.jar.header(&request.url, at)
         {
             map.insert(hyper::header::COOKIE, cookies);
+        }
+        if let Some(tap) = self.client.tapped() {
+            tap.sends(&SentHop {
+                method: &request.method,
+                url: &request.url,
+                headers: &map,
+                body: &request.body,
+            });
         }
         map
     }
 
-    fn tls_config(&self) -> Arc<ClientConfig> {
-        let mut kept = self.kept.borrow_mut();
-        let config = &mut kept.get_or_insert_default().tls;
-        Arc::clone(config.get_or_insert_with(|| self.client.trust().config()))
-    }
-
-    fn store_cookies(&self, headers: &HeaderMap, url: &Url) {
-        if headers.contains_key(hyper::header::SET_COOKIE) {
-            self.keep(|kept| kept.jar.store(headers, url));
+    fn response(
+        &self,
+        parts: Parts,
+        body: Bytes,
+        coming: Option<StreamedBody>,
+        request: &Request,
+    ) -> Response {
+        if request.cookies && parts.headers.contains_key(hyper::header::SET_COOKIE) {
+            self.keep(|kept| kept.jar.store(&parts.headers, &request.url));
+        }
+        if let Some(tap) = self.client.tapped() {
+            tap.answers(&AnsweredHop {
+                method: &request.method,
+                url: &request.url,
+                version: parts.version,
+                status: parts.status,
+                headers: &parts.headers,
+            });
+        }
+        Response {
+            client: self.client.clone(),
+            status: parts.status,
+            reason: parts.extensions.get::<ReasonPhrase>().cloned(),
+            version: parts.version,
+            headers: parts.headers,
+            body,
+            coming: coming.map(Box::new),
+            url: request.url.clone(),
         }
     }
 
@@ -348,13 +425,13 @@ impl Session {
         Some(idle.remove(at))
     }
 
-    fn put_idle(&self, mut connection: Box<Connection>) {
+    pub(super) fn put_idle(&self, mut connection: Box<Connection>) {
         if !connection.is_reusable(&self.client) {
             return;
         }
         connection.is_reused = true;
         let mut idle = self.idle.borrow_mut();
-        if idle.len() >= MAX_IDLE {
+        if idle.len() >= self.client.options().concurrency as usize {
             idle.remove(0);
         }
         if idle.capacity() == 0 {
@@ -374,80 +451,15 @@ impl Session {
     /// Closes all idle connections and frees their memory.
     pub fn close_idle(&self) {
         self.idle.take();
+        if let Some(kept) = &mut *self.kept.borrow_mut() {
+            kept.shared.clear();
+        }
     }
 
-    /// How many idle connections there are.
+    /// How many idle connections there are, those of HTTP/2 not counted.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
         self.idle.borrow().len()
-    }
-
-    /// A header that every request of this session has, unless it brings its own.
-    pub fn set_header(&self, name: HeaderName, value: HeaderValue) {
-        self.keep(|kept| drop(kept.headers.insert(name, value)));
-    }
-
-    /// The session's header of that name.
-    #[must_use]
-    pub fn header(&self, name: &HeaderName) -> Option<HeaderValue> {
-        self.kept.borrow().as_ref()?.headers.get(name).cloned()
-    }
-
-    /// Removes a header of the session; the defaults stay.
-    pub fn remove_header(&self, name: &HeaderName) {
-        self.keep(|kept| drop(kept.headers.remove(name)));
-    }
-
-    /// Removes all headers of the session.
-    pub fn clear_headers(&self) {
-        self.keep(|kept| kept.headers = HeaderMap::new());
-    }
-
-    /// A copy of the session's headers.
-    #[must_use]
-    pub fn headers(&self) -> HeaderMap {
-        let kept = self.kept.borrow();
-        kept.as_ref()
-            .map(|kept| kept.headers.clone())
-            .unwrap_or_default()
-    }
-
-    /// Sets a cookie for the host of `url`, for all paths and until the session ends.
-    pub fn set_cookie(&self, name: &str, value: &str, url: &Url) {
-        self.keep(|kept| kept.jar.set(name, value, url));
-    }
-
-    /// The value of the first cookie of that name, of whatever host.
-    #[must_use]
-    pub fn cookie(&self, name: &str) -> Option<String> {
-        self.kept.borrow().as_ref()?.jar.get(name)
-    }
-
-    /// Removes the cookies of that name, of all hosts and paths.
-    pub fn remove_cookie(&self, name: &str) {
-        self.keep(|kept| kept.jar.remove(name));
-    }
-
-    /// Removes all cookies.
-    pub fn clear_cookies(&self) {
-        self.keep(|kept| kept.jar.clear());
-    }
-
-    /// Names and values of all cookies that have not expired.
-    #[must_use]
-    pub fn cookies(&self) -> Vec<(String, String)> {
-        let kept = self.kept.borrow();
-        let Some(kept) = &*kept else {
-            return Vec::new();
-        };
-        kept.jar
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
-    }
-
-    fn keep(&self, change: impl FnOnce(&mut Kept)) {
-        change(self.kept.borrow_mut().get_or_insert_default());
     }
 }
 
@@ -456,6 +468,19 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("idle_connections", &self.idle_connections())
             .finish_non_exhaustive()
+    }
+}
+
+impl Trip {
+    /// A response began, or nothing more will come: the phases that are over.
+    fn passed(&mut self, written: Option<Micros>, first_byte: Option<Micros>) {
+        self.first_byte = first_byte;
+        if let Some(at) = written {
+            self.timeline.enter(Phase::Wait, at);
+        }
+        if let Some(at) = first_byte {
+            self.timeline.enter(Phase::Receive, at);
+        }
     }
 }
 

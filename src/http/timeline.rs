@@ -10,20 +10,22 @@ use crate::clock::Micros;
 /// [`Exchange`](super::Exchange).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
-    /// Before there was anything to wait for: between hops and attempts, and what was lost on a
-    /// connection that the server had already closed.
+    /// Before there was anything to wait for: between hops and attempts, what was lost on a
+    /// connection that the server had already closed, and waiting for a connection of HTTP/2 that
+    /// another request of the same user was opening.
     pub blocked: u32,
     /// Resolving the host's name; zero when the answer was cached or the host is an address.
     pub dns: u32,
-    /// The TCP handshake, with every address that was tried.
+    /// The TCP handshake, with every address that was tried, and a proxy's tunnel.
     pub connect: u32,
     /// The TLS handshake.
     pub tls: u32,
-    /// From having a connection to the last byte of the request handed to the kernel.
+    /// From having a connection to the last byte of the request handed to the kernel. Where others
+    /// share the connection: the last byte before any came back on it.
     pub send: u32,
     /// From then to the first byte of the response.
     pub wait: u32,
-    /// From then to the last byte of the response.
+    /// From then to the last byte of the response, or of its head if it is streamed.
     pub receive: u32,
 }
 

@@ -1,4 +1,5 @@
-//! TLS: whom to trust, with an explicit provider, and a resumption store per user.
+//! TLS: whom to trust, who we are, which version of HTTP to offer, and a resumption store per
+//! user.
 //!
 //! Owns rustls' configuration; the handshake itself is one step of `connect`.
 
@@ -11,52 +12,95 @@ use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::client::{Options, Protocol};
 
 /// TLS sessions that one user remembers: a user talks to a few servers, not to hundreds.
 const REMEMBERED_SESSIONS: usize = 8;
 
-/// Why the file of `ca` can't be used.
+/// Why a file of certificates or keys can't be used. The first text names its option, the
+/// second its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsError {
-    /// It can't be read: the path and the reason.
-    Unreadable(Box<str>, Box<str>),
+    /// It can't be read: the reason.
+    Unreadable(&'static str, Box<str>, Box<str>),
     /// It has no certificate in PEM.
-    NoCertificate(Box<str>),
+    NoCertificate(&'static str, Box<str>),
+    /// It has no private key in PEM.
+    NoKey(&'static str, Box<str>),
+    /// The key can't be used: the reason.
+    BadKey(&'static str, Box<str>, Box<str>),
+    /// The key belongs to another certificate: the files of both.
+    Mismatch(Box<str>, Box<str>),
+    /// There is a `client_key`, but no `client_cert`.
+    KeyAlone,
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TlsError::Unreadable(path, why) => write!(f, "`ca` file `{path}`: {why}"),
-            TlsError::NoCertificate(path) => write!(
+            TlsError::Unreadable(option, path, why) => {
+                write!(f, "`{option}` file `{path}`: {why}")
+            }
+            TlsError::NoCertificate(option, path) => write!(
                 f,
-                "`ca` file `{path}` has no certificate (expected PEM, `-----BEGIN CERTIFICATE-----`)"
+                "`{option}` file `{path}` has no certificate (expected PEM, `-----BEGIN CERTIFICATE-----`)"
             ),
+            TlsError::NoKey("client_cert", path) => write!(
+                f,
+                "`client_cert` file `{path}` has no private key (name the file that has it with `client_key`)"
+            ),
+            TlsError::NoKey(option, path) => write!(
+                f,
+                "`{option}` file `{path}` has no private key (expected PEM, `-----BEGIN PRIVATE KEY-----`, without a password)"
+            ),
+            TlsError::BadKey(option, path, why) => {
+                write!(
+                    f,
+                    "the key in `{option}` file `{path}` can't be used: {why}"
+                )
+            }
+            TlsError::Mismatch(certificate, key) => write!(
+                f,
+                "the key in `{key}` does not belong to the certificate in `{certificate}`"
+            ),
+            TlsError::KeyAlone => f.write_str("`client_key` needs `client_cert`"),
         }
     }
 }
 
 impl std::error::Error for TlsError {}
 
-/// What the users of a class trust. The system's roots are read at the first handshake: a run
-/// without TLS does not wait for them.
+/// What the users of a class trust and show. The system's roots are read at the first handshake:
+/// a run without TLS does not wait for them.
 pub(super) struct Trust {
     insecure: bool,
+    protocol: Protocol,
     extra: Vec<CertificateDer<'static>>,
+    identity: Option<Arc<CertifiedKey>>,
     template: OnceCell<ClientConfig>,
 }
 
 impl Trust {
-    pub(super) fn new(insecure: bool, ca: Option<&Path>) -> Result<Trust, TlsError> {
-        let extra = match ca {
-            Some(path) => read_ca(path)?,
+    /// Reads the files that the options name.
+    pub(super) fn new(options: &Options) -> Result<Trust, TlsError> {
+        let extra = match &options.ca {
+            Some(path) => read_certificates("ca", path)?,
             None => Vec::new(),
         };
+        let identity = match (&options.client_cert, &options.client_key) {
+            (Some(certificate), key) => Some(read_identity(certificate, key.as_deref())?),
+            (None, Some(_)) => return Err(TlsError::KeyAlone),
+            (None, None) => None,
+        };
         Ok(Trust {
-            insecure,
+            insecure: options.insecure,
+            protocol: options.protocol,
             extra,
+            identity: identity.map(Arc::new),
             template: OnceCell::new(),
         })
     }
@@ -70,34 +114,85 @@ impl Trust {
     }
 
     fn build(&self) -> ClientConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = provider();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .expect("ring speaks TLS 1.2 and 1.3");
-        if self.insecure {
-            return builder
+        let builder = if self.insecure {
+            builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AcceptAll { provider }))
-                .with_no_client_auth();
-        }
-        let mut roots = RootCertStore::empty();
-        // No roots at all shows as an unknown issuer, with the hint that belongs to it.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots.add_parsable_certificates(self.extra.iter().cloned());
-        builder.with_root_certificates(roots).with_no_client_auth()
+        } else {
+            let mut roots = RootCertStore::empty();
+            // No roots at all shows as an unknown issuer, with the hint that belongs to it.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(self.extra.iter().cloned());
+            builder.with_root_certificates(roots)
+        };
+        let mut config = match &self.identity {
+            Some(identity) => {
+                let identity = SingleCertAndKey::from(Arc::clone(identity));
+                builder.with_client_cert_resolver(Arc::new(identity))
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = match self.protocol {
+            Protocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            // Those who ask for nothing get HTTP/1.1.
+            Protocol::Http1 => Vec::new(),
+            Protocol::Http2 => vec![b"h2".to_vec()],
+        };
+        config
     }
 }
 
-fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let name: Box<str> = path.display().to_string().into();
-    let pem = std::fs::read(path)
-        .map_err(|error| TlsError::Unreadable(name.clone(), error.to_string().into()))?;
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn named(path: &Path) -> Box<str> {
+    path.display().to_string().into()
+}
+
+fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path)
+        .map_err(|error| TlsError::Unreadable(option, named(path), error.to_string().into()))
+}
+
+fn read_certificates(
+    option: &'static str,
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = read(option, path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(TlsError::NoCertificate(name)),
-        Err(error) => Err(TlsError::Unreadable(name, error.to_string().into())),
+        Ok(_) => Err(TlsError::NoCertificate(option, named(path))),
+        Err(error) => Err(TlsError::Unreadable(
+            option,
+            named(path),
+            error.to_string().into(),
+        )),
     }
+}
+
+/// The client's certificate with its chain, and its key, from the same file if it has none of
+/// its own.
+fn read_identity(certificate: &Path, key: Option<&Path>) -> Result<CertifiedKey, TlsError> {
+    use rustls::pki_types::pem::Error as PemError;
+    let chain = read_certificates("client_cert", certificate)?;
+    let (option, path) = match key {
+        Some(path) => ("client_key", path),
+        None => ("client_cert", certificate),
+    };
+    let key = PrivateKeyDer::from_pem_slice(&read(option, path)?).map_err(|error| match error {
+        PemError::NoItemsFound => TlsError::NoKey(option, named(path)),
+        other => TlsError::BadKey(option, named(path), other.to_string().into()),
+    })?;
+    CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => TlsError::Mismatch(named(certificate), named(path)),
+        other => TlsError::BadKey(option, named(path), other.to_string().into()),
+    })
 }
 
 /// `insecure: true`: any certificate for any host, as `curl -k`.

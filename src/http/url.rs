@@ -8,27 +8,11 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use hyper::header::HeaderValue;
 use hyper::http::uri::PathAndQuery;
-use rustls::pki_types::ServerName;
 use url::Position;
 
 use super::encoding::{decode_percent, push_encoded, push_params};
-
-/// Scheme, host and port. Clones share it.
-#[derive(Clone)]
-pub struct Origin {
-    shared: Rc<Parts>,
-}
-
-struct Parts {
-    is_tls: bool,
-    /// Without the brackets of an IPv6 address.
-    host: Box<str>,
-    port: u16,
-    host_header: HeaderValue,
-    server_name: ServerName<'static>,
-}
+use super::origin::{Origin, UNIX};
 
 /// What a user's `host` stands for: an origin, a path that goes before every relative one, and
 /// credentials.
@@ -73,7 +57,7 @@ impl fmt::Display for UrlError {
             UrlError::Scheme(scheme) => {
                 write!(
                     f,
-                    "scheme `{scheme}` is not supported (use `http` or `https`)"
+                    "scheme `{scheme}` is not supported (use `http`, `https`, or `http+unix` for a socket)"
                 )
             }
             UrlError::Invalid(text, why) => write!(f, "`{text}` is not a URL: {why}"),
@@ -92,82 +76,6 @@ impl fmt::Display for UrlError {
 }
 
 impl std::error::Error for UrlError {}
-
-impl Origin {
-    fn from_parsed(parsed: &url::Url, text: &str) -> Result<Origin, UrlError> {
-        let is_tls = match parsed.scheme() {
-            "http" => false,
-            "https" => true,
-            other => return Err(UrlError::Scheme(other.into())),
-        };
-        let invalid = |why: &str| UrlError::Invalid(text.into(), why.into());
-        let host = parsed.host_str().ok_or_else(|| invalid("no host"))?;
-        let port = parsed
-            .port_or_known_default()
-            .ok_or_else(|| invalid("no port"))?;
-        let host_header = &parsed[Position::BeforeHost..Position::AfterPort];
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        Ok(Origin {
-            shared: Rc::new(Parts {
-                is_tls,
-                host: bare.into(),
-                port,
-                host_header: HeaderValue::from_str(host_header)
-                    .map_err(|_| invalid("the host can't be a header"))?,
-                server_name: ServerName::try_from(bare.to_owned())
-                    .map_err(|_| invalid("invalid domain name"))?,
-            }),
-        })
-    }
-
-    /// Whether it is https.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
-        self.shared.is_tls
-    }
-
-    /// The host's name or address, an IPv6 address without brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.shared.host
-    }
-
-    /// The port, the scheme's own if none was written.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.shared.port
-    }
-
-    pub(super) fn host_header(&self) -> &HeaderValue {
-        &self.shared.host_header
-    }
-
-    pub(super) fn server_name(&self) -> &ServerName<'static> {
-        &self.shared.server_name
-    }
-}
-
-impl PartialEq for Origin {
-    fn eq(&self, other: &Origin) -> bool {
-        let (a, b) = (&self.shared, &other.shared);
-        Rc::ptr_eq(a, b) || (a.is_tls == b.is_tls && a.port == b.port && a.host == b.host)
-    }
-}
-
-impl Eq for Origin {}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_tls() { "https://" } else { "http://" })?;
-        f.write_str(self.host_header().to_str().unwrap_or_default())
-    }
-}
-
-impl fmt::Debug for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 impl Base {
     /// Reads a `host` such as `http://user:pass@localhost:8080/api`.
@@ -196,6 +104,11 @@ impl Base {
             path: path.into(),
             credentials,
         })
+    }
+
+    /// The path that goes before every relative one.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// The credentials of `user:password@`, decoded.
@@ -237,6 +150,14 @@ impl Base {
 }
 
 impl Url {
+    /// Reads the URL of a request that needs no host; `params` are added to its query.
+    ///
+    /// # Errors
+    /// When it is not valid.
+    pub fn absolute(text: &str, params: &[(String, String)]) -> Result<Url, UrlError> {
+        absolute(text, params)
+    }
+
     fn new(origin: Origin, target: Vec<u8>) -> Result<Url, UrlError> {
         let path = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|error| {
             UrlError::Invalid(origin.to_string().into(), error.to_string().into())
@@ -264,11 +185,12 @@ impl Url {
             .join(text.trim())
             .map_err(|error| UrlError::Invalid(text.as_ref().into(), error.to_string().into()))?;
         let origin = Origin::from_parsed(&joined, &text)?;
-        let origin = if origin == self.origin {
-            self.origin.clone()
-        } else {
-            origin
+        let stays = match self.origin.socket() {
+            None => origin == self.origin,
+            // What a socket serves knows itself by that name only.
+            Some(_) => !origin.is_tls() && origin.host() == "localhost" && origin.port() == 80,
         };
+        let origin = if stays { self.origin.clone() } else { origin };
         let mut target = Vec::new();
         push_encoded(
             &mut target,
@@ -280,7 +202,11 @@ impl Url {
     /// The form that the cookie jar and redirects calculate with; parses, so not for every
     /// request.
     pub(super) fn parsed(&self) -> url::Url {
-        url::Url::parse(&self.to_string()).expect("an origin and a path are a URL")
+        let text = match self.origin.socket() {
+            None => self.to_string(),
+            Some(_) => format!("http://localhost{}", self.path),
+        };
+        url::Url::parse(&text).expect("an origin and a path are a URL")
     }
 }
 
@@ -290,12 +216,14 @@ impl fmt::Display for Url {
     }
 }
 
-fn is_absolute(path: &str) -> bool {
+/// Whether a request's path is a URL of its own, which needs no host.
+#[must_use]
+pub fn is_absolute(path: &str) -> bool {
     let starts = |scheme: &str| {
         path.get(..scheme.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    !path.starts_with('/') && (starts("http://") || starts("https://"))
+    !path.starts_with('/') && (starts("http://") || starts("https://") || starts("http+unix://"))
 }
 
 fn absolute(text: &str, params: &[(String, String)]) -> Result<Url, UrlError> {
@@ -321,7 +249,8 @@ fn parse(text: &str) -> Result<url::Url, UrlError> {
     let Some((scheme, _)) = text.split_once("://") else {
         return Err(UrlError::NoScheme(text.into()));
     };
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+    let known = ["http", "https", UNIX];
+    if !known.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Err(UrlError::Scheme(scheme.into()));
     }
     url::Url::parse(text).map_err(|error| UrlError::Invalid(text.into(), error.to_string().into()))
@@ -386,7 +315,7 @@ mod tests {
         );
         assert_eq!(
             error("ftp://a"),
-            "scheme `ftp` is not supported (use `http` or `https`)"
+            "scheme `ftp` is not supported (use `http`, `https`, or `http+unix` for a socket)"
         );
         assert!(error("http://a:99999").contains("invalid port"));
         assert_eq!(
@@ -401,6 +330,14 @@ mod tests {
                 .to_string(),
             "path `x` does not begin with a slash (did you mean `/x`?)"
         );
+    }
+
+    #[test]
+    fn a_url_of_its_own_needs_no_host() {
+        let params = [("c".to_owned(), "d".to_owned())];
+        let url = Url::absolute("http://h/a?b", &params).unwrap();
+        assert_eq!(url.to_string(), "http://h/a?b&c=d");
+        assert!(is_absolute("HTTP+unix://x/") && !is_absolute("/http://x"));
     }
 
     #[test]

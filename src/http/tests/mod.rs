@@ -2,11 +2,16 @@
 //!
 //! Owns the peers and the set-up; each file beside it tests one area.
 
+mod authority;
 mod bounds;
 mod cookies;
+mod http2;
 mod keep_alive;
+mod places;
+mod proxies;
 mod redirects;
 mod secure;
+mod streams;
 mod whole;
 
 use std::cell::Cell;

@@ -3,44 +3,28 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use super::super::Error;
+use super::super::{Error, TlsError};
+use super::authority::Authority;
 use super::*;
 
 struct SecurePeer {
     port: u16,
-    /// The authority's certificate, in PEM.
-    authority: tempfile::NamedTempFile,
+    authority: Authority,
     /// Handshakes, and how many of them resumed a session.
     handshakes: Rc<Cell<(u32, u32)>>,
 }
 
 /// Serves `x` over TLS with a certificate for `name`, signed by an authority of its own.
 async fn secure_peer(name: &str) -> SecurePeer {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()])
-        .unwrap()
-        .signed_by(&key, &authority)
-        .unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), authority.pem()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from(certificate.der().to_vec())],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
+    let authority = Authority::new();
+    let config = authority.server(name, &[]);
+    peer_of(authority, config).await
+}
+
+async fn peer_of(authority: Authority, config: ServerConfig) -> SecurePeer {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let handshakes = Rc::new(Cell::new((0, 0)));
     let counter = Rc::clone(&handshakes);
@@ -71,7 +55,7 @@ async fn secure_peer(name: &str) -> SecurePeer {
     .await;
     SecurePeer {
         port: peer.address.port(),
-        authority: file,
+        authority,
         handshakes,
     }
 }
@@ -84,7 +68,7 @@ impl SecurePeer {
 
     fn trusting(&self) -> Client {
         client(Options {
-            ca: Some(self.authority.path().into()),
+            ca: Some(self.authority.file().into()),
             ..Options::default()
         })
     }
@@ -171,4 +155,86 @@ fn a_server_without_tls_is_a_tls_error() {
             "{exchange:?}"
         );
     });
+}
+
+#[test]
+fn a_client_shows_its_certificate_where_it_is_asked_for() {
+    on_thread(async {
+        let authority = Authority::new();
+        let config = authority.strict_server("127.0.0.1");
+        let identity = authority.identity();
+        let peer = peer_of(authority, config).await;
+        let file = |name: &str, content: &str| {
+            let path = identity.folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let anonymous = Options {
+            ca: Some(peer.authority.file().into()),
+            ..Options::default()
+        };
+        let apart = Options {
+            client_cert: Some(file("client.pem", &identity.certificate)),
+            client_key: Some(file("client.key", &identity.key)),
+            ..anonymous.clone()
+        };
+        let both = format!("{}{}", identity.key, identity.certificate);
+        let together = Options {
+            client_cert: Some(file("both.pem", &both)),
+            ..anonymous.clone()
+        };
+        for options in [apart, together] {
+            let exchange = Session::new(&client(options)).send(peer.get()).await;
+            assert_eq!(body(&exchange), "x");
+        }
+        let exchange = Session::new(&client(anonymous)).send(peer.get()).await;
+        let error = exchange.result.unwrap_err().to_string();
+        assert!(error.contains("give one with `client_cert`"), "{error}");
+    });
+}
+
+#[test]
+fn files_that_are_no_identity_say_why() {
+    let authority = Authority::new();
+    let (identity, other) = (authority.identity(), authority.identity());
+    let file = |name: &str, content: &str| {
+        let path = identity.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        Some(path)
+    };
+    let certificate = file("client.pem", &identity.certificate);
+    let named = |path: &Option<std::path::PathBuf>| -> Box<str> {
+        path.as_ref().unwrap().display().to_string().into()
+    };
+    let checked = |client_cert: &Option<_>, client_key: &Option<_>| {
+        let options = Options {
+            client_cert: client_cert.clone(),
+            client_key: client_key.clone(),
+            ..Options::default()
+        };
+        options.check()
+    };
+    let right = file("client.key", &identity.key);
+    assert_eq!(checked(&certificate, &right), Ok(()));
+    let key = file("other.key", &other.key);
+    assert_eq!(
+        checked(&certificate, &key),
+        Err(TlsError::Mismatch(named(&certificate), named(&key)))
+    );
+    assert_eq!(
+        checked(&certificate, &None),
+        Err(TlsError::NoKey("client_cert", named(&certificate)))
+    );
+    assert_eq!(checked(&None, &key), Err(TlsError::KeyAlone));
+    let empty = file("empty.pem", "");
+    assert_eq!(
+        checked(&empty, &None),
+        Err(TlsError::NoCertificate("client_cert", named(&empty)))
+    );
+    let missing = Some(identity.folder.path().join("missing.pem"));
+    let error = checked(&certificate, &missing).unwrap_err().to_string();
+    assert!(
+        error.starts_with("`client_key` file `") && error.contains("No such file"),
+        "{error}"
+    );
 }

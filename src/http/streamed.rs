@@ -1,0 +1,162 @@
+//! A response's body that is read as it comes.
+//!
+//! Owns the connection until the body has ended, and gives it back then. Dropped before, it
+//! closes the connection, or resets its stream of HTTP/2. What is made of the bytes is the
+//! caller's business.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::body::{Body as _, Incoming};
+
+use super::connection::{Bounds, Connection};
+use super::decoder::Decoder;
+use super::failure::Error;
+use super::multiplex;
+use super::response::encodings;
+use super::session::Session;
+use crate::clock::{Micros, now};
+
+/// The body of a response that is still under way.
+pub struct StreamedBody {
+    source: Source,
+    decoder: Decoder,
+    /// When the whole request must have ended.
+    whole: Micros,
+    received: u64,
+    last_byte: Option<Micros>,
+}
+
+enum Source {
+    Single(Box<Connection>, Incoming),
+    Shared(multiplex::Incoming),
+    Ended,
+}
+
+impl StreamedBody {
+    pub(super) fn of_single(
+        connection: Box<Connection>,
+        body: Incoming,
+        headers: &HeaderMap,
+        bounds: &Bounds<'_>,
+    ) -> StreamedBody {
+        StreamedBody::new(Source::Single(connection, body), headers, bounds)
+    }
+
+    pub(super) fn of_shared(
+        body: multiplex::Incoming,
+        headers: &HeaderMap,
+        bounds: &Bounds<'_>,
+    ) -> StreamedBody {
+        StreamedBody::new(Source::Shared(body), headers, bounds)
+    }
+
+    fn new(source: Source, headers: &HeaderMap, bounds: &Bounds<'_>) -> StreamedBody {
+        StreamedBody {
+            source,
+            decoder: Decoder::new(&encodings(headers)),
+            whole: bounds.whole,
+            received: 0,
+            last_byte: None,
+        }
+    }
+
+    /// The next piece of the body, decoded; `None` at its end, from then on always. Waits for
+    /// the server's next byte at most `network_timeout`, and for the end as long as the
+    /// request's own `timeout` allows. `session` is the one that sent the request.
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// When the body breaks off, is too late or damaged. There is nothing more to read then.
+    pub async fn next(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
+        let deadline = session.take_deadline();
+        let bounds = Bounds {
+            client: session.client(),
+            deadline: &deadline,
+            whole: self.whole,
+            is_streamed: true,
+            follows: false,
+        };
+        self.source.resume(now());
+        let result = poll_fn(|cx| self.poll_next(cx, &bounds)).await;
+        session.put_deadline(deadline);
+        if matches!(result, Ok(Some(_))) {
+            return result;
+        }
+        let source = std::mem::replace(&mut self.source, Source::Ended);
+        if let (Ok(None), Source::Single(connection, _)) = (&result, source) {
+            session.put_idle(connection);
+        }
+        result
+    }
+
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        bounds: &Bounds<'_>,
+    ) -> Poll<Result<Option<Bytes>, Error>> {
+        loop {
+            let next = match &mut self.source {
+                Source::Single(_, body) if body.is_end_stream() => Ok(None),
+                Source::Single(connection, body) => {
+                    std::task::ready!(connection.poll_next(body, cx, bounds))
+                }
+                Source::Shared(body) => std::task::ready!(body.poll_next(cx, bounds)),
+                Source::Ended => Ok(None),
+            };
+            let Some(data) = next? else {
+                return Poll::Ready(Ok(None));
+            };
+            self.received += data.len() as u64;
+            self.last_byte = Some(self.source.last_read());
+            let limit = bounds.client.options().body_limit;
+            let decoded = self.decoder.push(data, limit)?;
+            if !decoded.is_empty() {
+                return Poll::Ready(Ok(Some(decoded)));
+            }
+        }
+    }
+
+    /// Body bytes received so far, as they were transferred.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// When the last of them came; `None` before the first.
+    #[must_use]
+    pub fn last_byte(&self) -> Option<Micros> {
+        self.last_byte
+    }
+}
+
+impl Source {
+    /// Whoever reads slowly must not be told that the server is slow.
+    fn resume(&mut self, at: Micros) {
+        match self {
+            Source::Single(connection, _) => connection.notes().resume(at),
+            Source::Shared(body) => body.resume(at),
+            Source::Ended => {}
+        }
+    }
+
+    fn last_read(&self) -> Micros {
+        match self {
+            Source::Single(connection, _) => connection.notes().last_activity(),
+            Source::Shared(body) => body.last_read(),
+            Source::Ended => now(),
+        }
+    }
+}
+
+impl fmt::Debug for StreamedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamedBody")
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
