@@ -2,11 +2,14 @@
 //!
 //! Owns how a body is produced; which answer has which body is `route`'s.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
 
 /// Filler is sent in slices of this: memory for one body, however long it is.
 static FILLER: [u8; 65_536] = [b'k'; 65_536];
@@ -23,6 +26,44 @@ pub(super) enum Payload {
         sent: u64,
         flushed: bool,
     },
+    /// Lines of text, one after the other; its length is not announced.
+    Lines(Box<Lines>),
+}
+
+/// `line 1`, `line 2` and so on, each in a frame of its own.
+pub(super) struct Lines {
+    sent: u64,
+    count: u64,
+    delay: Duration,
+    /// Until the next line may go.
+    pause: Pin<Box<Sleep>>,
+}
+
+impl Lines {
+    /// `delay` goes before each line but the first.
+    pub(super) fn new(count: u64, delay: Duration) -> Lines {
+        Lines {
+            sent: 0,
+            count,
+            delay,
+            pause: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        if self.sent > 0 && !self.delay.is_zero() {
+            ready!(self.pause.as_mut().poll(cx));
+        }
+        self.pause.as_mut().reset(Instant::now() + self.delay);
+        self.sent += 1;
+        Poll::Ready(format!("line {}\n", self.sent).into())
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Payload {
+    fn from(whole: B) -> Payload {
+        Payload::Whole(whole.into())
+    }
 }
 
 impl Payload {
@@ -49,6 +90,7 @@ impl Body for Payload {
         let bytes = match self.get_mut() {
             Payload::Whole(bytes) => std::mem::take(bytes),
             Payload::Filler(left) => take(left),
+            Payload::Lines(lines) => ready!(lines.poll_next(cx)),
             Payload::Cut {
                 sent: 0, flushed, ..
             } => {
@@ -75,11 +117,13 @@ impl Body for Payload {
             Payload::Whole(bytes) => bytes.is_empty(),
             Payload::Filler(left) => *left == 0,
             Payload::Cut { announced, .. } => *announced == 0,
+            Payload::Lines(lines) => lines.sent == lines.count,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match self {
+            Payload::Lines(_) => return SizeHint::default(),
             Payload::Whole(bytes) => bytes.len() as u64,
             Payload::Filler(left) => *left,
             Payload::Cut { announced, .. } => *announced,

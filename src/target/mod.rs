@@ -2,10 +2,11 @@
 //!
 //! Owns its threads, the routes and what they answer, and the count of requests received. It
 //! knows nothing of load or scripts, and is a peer for tests and demos, not a web server: no TLS,
-//! no files, nothing kept when it stops.
+//! no files, nothing kept when it stops. HTTP/2 is served to those who speak it from the start.
 
 mod body;
 mod count;
+mod echo;
 mod path;
 mod reply;
 mod route;

@@ -21,6 +21,8 @@ pub(super) enum Route {
     Stall,
     Headers,
     Echo,
+    Anything,
+    Stream,
     Text,
     Requests,
     Reset,
@@ -29,7 +31,7 @@ pub(super) enum Route {
 
 impl Route {
     /// In the order of their numbers.
-    pub(super) const ALL: [Route; 19] = [
+    pub(super) const ALL: [Route; 21] = [
         Route::Hello,
         Route::Login,
         Route::Logout,
@@ -45,6 +47,8 @@ impl Route {
         Route::Stall,
         Route::Headers,
         Route::Echo,
+        Route::Anything,
+        Route::Stream,
         Route::Text,
         Route::Requests,
         Route::Reset,
@@ -73,6 +77,8 @@ impl Route {
             [Some("stall"), None, ..] => (Route::Stall, ""),
             [Some("headers"), None, ..] => (Route::Headers, ""),
             [Some("echo"), None, ..] => (Route::Echo, ""),
+            [Some("anything"), ..] => (Route::Anything, ""),
+            [Some("stream"), Some(lines), None, _] => (Route::Stream, lines),
             [Some("text"), None, ..] => (Route::Text, ""),
             [Some("requests"), None, ..] => (Route::Requests, ""),
             [Some("reset"), None, ..] => (Route::Reset, ""),
@@ -98,6 +104,8 @@ impl Route {
             Route::Stall => "/stall",
             Route::Headers => "/headers",
             Route::Echo => "/echo",
+            Route::Anything => "/anything",
+            Route::Stream => "/stream/:n",
             Route::Text => "/text",
             Route::Requests => "/requests",
             Route::Reset => "/reset",
@@ -112,6 +120,7 @@ impl Route {
             | Route::Coupons
             | Route::Bytes
             | Route::Cut
+            | Route::Stream
             | Route::Cookies
             | Route::SetCookies
             | Route::Text
@@ -123,6 +132,7 @@ impl Route {
             | Route::Stall
             | Route::Headers
             | Route::Echo
+            | Route::Anything
             | Route::Other => None,
         }
     }

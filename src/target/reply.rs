@@ -2,7 +2,6 @@
 //!
 //! Owns their form (errors are `{"error": …}`); what they say is `route`'s.
 
-use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -17,8 +16,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// A text.
-pub(super) fn text(body: impl Into<Bytes>) -> Reply {
-    with(StatusCode::OK, TEXT, Payload::Whole(body.into()))
+pub(super) fn text(body: impl Into<Payload>) -> Reply {
+    with(StatusCode::OK, TEXT, body.into())
 }
 
 /// A JSON document.

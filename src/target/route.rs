@@ -16,16 +16,17 @@ use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::body::Payload;
+use super::body::{Lines, Payload};
 use super::count::Counts;
 use super::path::Route;
 use super::reply::{self, Reply};
 use super::serve::Answer;
 use super::shop::{Issue, Shop};
-use super::{Shared, text};
+use super::{Shared, echo, text};
 
 const MAX_DELAY: Duration = Duration::from_secs(60);
 const MAX_BYTES: u64 = 100_000_000;
+const MAX_LINES: u64 = 1_000_000;
 /// Larger request bodies are refused with 413.
 const MAX_REQUEST_BODY: usize = 10_000_000;
 
@@ -82,8 +83,15 @@ pub(super) fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer
         Route::Cookies => cookies(&request),
         Route::SetCookies => set_cookies(request.uri().query().unwrap_or("")),
         Route::Stall => return later(pending()),
-        Route::Headers => headers(&request),
-        Route::Echo => return later(echo(request)),
+        Route::Headers => echo::headers(&request),
+        Route::Echo => return later(echo::echo(request)),
+        Route::Anything => return later(echo::anything(request)),
+        Route::Stream => match stream(argument, request.uri().query().unwrap_or("")) {
+            Some(payload) => reply::text(payload),
+            None => bad_request(
+                "the lines are a whole number up to 1000000 or `endless`, the delay of each is up to 60000 ms",
+            ),
+        },
         Route::Text => text::reply(&header(&request, &ACCEPT_ENCODING)),
         Route::Requests => requests(&Counts::sum(&shared.counters)),
         Route::Reset => {
@@ -113,13 +121,13 @@ fn bad_request(why: &str) -> Reply {
 }
 
 /// The values of a header, joined as RFC 9110 joins them; empty if it is absent.
-fn header(request: &Request<Incoming>, name: &HeaderName) -> String {
+pub(super) fn header(request: &Request<Incoming>, name: &HeaderName) -> String {
     let values = request.headers().get_all(name).iter();
     let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
     values.collect::<Vec<_>>().join(", ")
 }
 
-async fn body(request: Request<Incoming>) -> Result<Bytes, Reply> {
+pub(super) async fn body(request: Request<Incoming>) -> Result<Bytes, Reply> {
     let limited = Limited::new(request.into_body(), MAX_REQUEST_BODY);
     match limited.collect().await {
         Ok(body) => Ok(body.to_bytes()),
@@ -128,6 +136,20 @@ async fn body(request: Request<Incoming>) -> Result<Bytes, Reply> {
             "the body is longer than 10000000 bytes or broken",
         )),
     }
+}
+
+/// `n` lines or `endless`; `?delay=50` waits so many milliseconds before each but the first.
+fn stream(lines: &str, query: &str) -> Option<Payload> {
+    let count = match lines {
+        "endless" => u64::MAX,
+        _ => number(lines).filter(|count| *count <= MAX_LINES)?,
+    };
+    let delay = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "delay");
+    let delay = match delay {
+        Some((_, delay)) => Duration::from_millis(number(&delay)?),
+        None => Duration::ZERO,
+    };
+    (delay <= MAX_DELAY).then(|| Payload::Lines(Box::new(Lines::new(count, delay))))
 }
 
 fn shop(shared: &Shared) -> MutexGuard<'_, Shop> {
@@ -248,30 +270,6 @@ fn set_cookies(query: &str) -> Reply {
         }
     }
     reply
-}
-
-fn headers(request: &Request<Incoming>) -> Reply {
-    let headers = request.headers().keys();
-    let headers = headers
-        .map(|name| (name.as_str(), header(request, name)))
-        .collect::<BTreeMap<_, _>>();
-    reply::json(StatusCode::OK, &json!({ "headers": headers }))
-}
-
-async fn echo(request: Request<Incoming>) -> Reply {
-    let method = request.method().clone();
-    let query = request.uri().query().unwrap_or("").to_owned();
-    match body(request).await {
-        Ok(body) => reply::json(
-            StatusCode::OK,
-            &json!({
-                "method": method.as_str(),
-                "query": query,
-                "body": String::from_utf8_lossy(&body),
-            }),
-        ),
-        Err(reply) => reply,
-    }
 }
 
 fn requests(counts: &Counts) -> Reply {

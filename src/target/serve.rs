@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
@@ -161,7 +161,7 @@ async fn accept_all(listener: TcpListener, seats: Vec<mpsc::Sender<StdStream>>) 
 async fn serve(stream: TcpStream, service: Answering) {
     let open = Open::count(&service);
     // An error is the client's: it went away or did not speak HTTP.
-    let _ = http1::Builder::new()
+    let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
     drop(open);

@@ -160,6 +160,8 @@ fn refuses_what_it_does_not_know() {
         ("GET", "/bytes/99999999999999999999999", 400),
         ("GET", "/cut/0", 400),
         ("GET", "/redirect/x", 400),
+        ("GET", "/stream/1000001", 400),
+        ("GET", "/stream/1?delay=60001", 400),
         ("GET", "/redirect/1?status=200", 400),
         ("GET", "/cookies/set?a=b%3Bc", 400),
         ("POST", "/login", 400),
@@ -214,6 +216,43 @@ fn answers_as_asked() {
     assert_eq!(client.get("/text").body, super::text::TEXT.as_bytes());
     let answer = client.send("GET", "/text", "Accept-Encoding: gzip, br;q=0\r\n", "");
     assert_eq!(answer.header("content-encoding"), "gzip");
+    target.stop();
+}
+
+#[test]
+fn anything_shows_the_request_and_what_its_body_means() {
+    let target = start(1, 1);
+    let mut client = Client::connect(&target);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let shown = client
+        .send("PUT", "/anything/a?b=1&b=2", form, "c=3")
+        .json();
+    let fields = ["method", "path", "version", "body"].map(|name| shown[name].clone());
+    assert_eq!(fields, ["PUT", "/anything/a", "1.1", "c=3"]);
+    assert_eq!(shown["query"], json!({ "b": ["1", "2"] }));
+    assert_eq!(shown["form"], json!({ "c": "3" }));
+    assert_eq!(shown["headers"]["host"], "target");
+    let shown = client.send("POST", "/anything", "", "{\"a\":[1]}").json();
+    assert_eq!(shown["json"], json!({ "a": [1] }));
+    let multipart = "Content-Type: multipart/form-data; boundary=b\r\n";
+    assert_eq!(client.send("POST", "/anything", multipart, "x").status, 400);
+    target.stop();
+}
+
+#[test]
+fn lines_come_one_by_one() {
+    let target = start(1, 1);
+    let mut client = Client::connect(&target);
+    client.write("GET", "/stream/3?delay=1", "", "");
+    let mut received = String::new();
+    while !received.ends_with("0\r\n\r\n") {
+        assert!(client.0.read_line(&mut received).expect("not the end yet") > 0);
+    }
+    let (_, body) = received.split_once("\r\n\r\n").expect("a whole head");
+    let chunk = |number| format!("7\r\nline {number}\n\r\n");
+    assert_eq!(body, chunk(1) + &chunk(2) + &chunk(3) + "0\r\n\r\n");
+    // The connection is still in step.
+    assert_eq!(client.get("/hello").status, 200);
     target.stop();
 }
 
