@@ -12,6 +12,16 @@ pub struct ClassShare {
     pub fixed_count: Option<u32>,
 }
 
+/// What a class has that says nothing: a weight of one.
+impl Default for ClassShare {
+    fn default() -> ClassShare {
+        ClassShare {
+            weight: 1.0,
+            fixed_count: None,
+        }
+    }
+}
+
 /// The sequence of classes by user ordinal.
 ///
 /// The first users are those of the classes with a fixed count, interleaved in proportion; from

@@ -5,11 +5,14 @@
 //! every schedule can be tested as a table.
 
 mod mix;
+mod part;
 mod plan;
 mod ramp;
+pub mod ready;
 mod split;
 
 pub use mix::{ClassShare, Mix};
-pub use plan::Plan;
+pub use part::Part;
+pub use plan::{Change, Division, Plan, Stage};
 pub use ramp::Ramp;
 pub use split::Split;

@@ -1,133 +1,449 @@
 //! The plan of a run: what the runner asks while time passes.
 //!
 //! Owns how many users there should be at each moment and when the run is over. It answers from
-//! elapsed time only, so a further kind of plan (stages, a shape, arrivals) is a further way to
-//! make a `Plan`, not a further question.
+//! elapsed time only, so a further kind of plan (a shape, arrivals) is a further way to make a
+//! `Plan`, not a further question. Which thread has which of the users is `part`'s.
 
 use std::time::Duration;
 
 use super::Ramp;
 use crate::units::Rate;
 
+/// What the numbers of users in a plan count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Division {
+    /// All users; of which class each one is, their mix decides.
+    Mixed,
+    /// The users of each of so many classes, in the order of the scenario.
+    PerClass(usize),
+}
+
+impl Division {
+    /// How many numbers there are: one sequence of users each.
+    #[must_use]
+    pub fn tracks(self) -> usize {
+        match self {
+            Division::Mixed => 1,
+            Division::PerClass(classes) => classes,
+        }
+    }
+}
+
+/// A part of a plan: go to so many users, then stay there until its length is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// How long it lasts, its ramp included. What of the ramp does not fit is left out: the next
+    /// stage goes on from the number that was reached.
+    pub length: Duration,
+    /// How many users to go to, one number for each of the division's tracks.
+    pub users: Vec<u32>,
+    /// How many users start or stop a second, all classes together; `None` spreads the change
+    /// over the whole stage.
+    pub rate: Option<Rate>,
+}
+
 /// How many users there should be as time passes, and when it ends.
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// Each track is a sequence of users with ordinals from 0; its number of users changes one by
+/// one, and the last started is the first stopped. After its end a plan stays as it is: ending
+/// the users is then the runner's business.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    ramp: Ramp,
+    division: Division,
+    /// At least one; the first begins at zero.
+    steps: Vec<Step>,
+    /// When the last stage is over.
+    staged: Option<Duration>,
     run_time: Option<Duration>,
 }
 
+/// A stage placed in time, its ramps worked out.
+#[derive(Clone, Debug, PartialEq)]
+struct Step {
+    number: u32,
+    begins: Duration,
+    /// One for each track; their times count from `begins`.
+    ramps: Vec<Ramp>,
+}
+
+/// A ramp in its place.
+pub(super) struct RampAt {
+    pub(super) ramp: Ramp,
+    /// What its times count from.
+    pub(super) begins: Duration,
+    /// How many users there should be.
+    pub(super) users: u32,
+}
+
+/// What a stage comes to, for people.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// The number of its stage, from 0.
+    pub stage: u32,
+    /// Users of all classes when it begins.
+    pub from: u32,
+    /// Users of all classes that it goes to.
+    pub to: u32,
+    /// Users that start or stop a second.
+    pub per_sec: f64,
+}
+
 impl Plan {
-    /// A closed plan: up to `users` users at `rate` a second, kept until `run_time` is over, or
-    /// until somebody stops them if there is none. The run time counts from the start of the
-    /// ramp, as Locust's does.
+    /// Up to `users` users at `rate` a second, kept until `run_time` is over, or until somebody
+    /// stops them if there is none. The run time counts from the start of the ramp, as Locust's
+    /// does.
     #[must_use]
     pub fn closed(users: u32, rate: Rate, run_time: Option<Duration>) -> Plan {
         Plan {
-            ramp: Ramp::new(0, users, rate),
             run_time,
+            ..Plan::starting_with(Division::Mixed, vec![Ramp::new(0, users, rate)])
         }
     }
 
-    /// How many users there should be at `elapsed`; zero once the plan is over.
+    /// One stage after the other; the plan is over with the last of them.
     #[must_use]
-    pub fn users_at(self, elapsed: Duration) -> u32 {
-        if self.is_over(elapsed) {
-            0
-        } else {
-            self.ramp.users_at(elapsed)
+    pub fn staged(division: Division, stages: &[Stage]) -> Plan {
+        let mut plan = Plan::idle(division);
+        let mut at = Duration::ZERO;
+        for stage in stages {
+            plan.push(at, stage);
+            at = at.saturating_add(stage.length);
+        }
+        plan.staged = Some(at);
+        plan
+    }
+
+    /// No users until it is [turned](Plan::turned); without an end.
+    #[must_use]
+    pub fn idle(division: Division) -> Plan {
+        let nobody = Ramp::new(0, 0, one_a_second());
+        Plan::starting_with(division, vec![nobody; division.tracks()])
+    }
+
+    fn starting_with(division: Division, ramps: Vec<Ramp>) -> Plan {
+        let first = Step {
+            number: 0,
+            begins: Duration::ZERO,
+            ramps,
+        };
+        Plan {
+            division,
+            steps: vec![first],
+            staged: None,
+            run_time: None,
         }
     }
 
-    /// When the user with this ordinal starts; `None` if it never does.
+    /// The same plan, over after `run_time` at the latest.
     #[must_use]
-    pub fn start_of(self, user: u32) -> Option<Duration> {
-        self.ramp.due(user).filter(|due| !self.is_over(*due))
+    pub fn within(mut self, run_time: Option<Duration>) -> Plan {
+        self.run_time = earlier(self.run_time, run_time);
+        self
     }
 
-    /// The first moment after `elapsed` at which [`Plan::users_at`] changes; `None` if it never
-    /// does again.
+    /// The plan that follows this one until `at` and then goes to other numbers of users, where
+    /// it stays; for the time from `at` on only. Its end is the same. If the numbers are to
+    /// count something else, it begins from nobody.
     #[must_use]
-    pub fn next_change(self, elapsed: Duration) -> Option<Duration> {
-        if self.is_over(elapsed) {
-            return None;
+    pub fn turned(&self, at: Duration, division: Division, stage: &Stage) -> Plan {
+        let mut last = self.step_at(at).clone();
+        if division != self.division {
+            last.ramps = vec![Ramp::new(0, 0, one_a_second()); division.tracks()];
         }
-        match (self.ramp.next_change(elapsed), self.run_time) {
-            (Some(change), Some(end)) => Some(change.min(end)),
-            (change, end) => change.or(end),
+        let mut plan = Plan {
+            division,
+            steps: vec![last],
+            staged: self.staged,
+            run_time: self.run_time,
+        };
+        plan.push(at, stage);
+        plan.steps.drain(..plan.steps.len() - 1);
+        plan
+    }
+
+    /// Adds a stage that begins at `at`, which is not before the last one's beginning.
+    fn push(&mut self, at: Duration, stage: &Stage) {
+        let last = self.last();
+        let (number, since) = (last.number + 1, at.saturating_sub(last.begins));
+        let from: Vec<u32> = last
+            .ramps
+            .iter()
+            .map(|ramp| ramp.users_before(since))
+            .collect();
+        let changes = |(from, to): (&u32, &u32)| f64::from(from.abs_diff(*to));
+        let all: f64 = from.iter().zip(&stage.users).map(changes).sum();
+        let length = stage.length.as_secs_f64();
+        let ramps = from.iter().zip(&stage.users).map(|(from, to)| {
+            // Classes that change by different numbers are through at the same time.
+            let share = changes((from, to));
+            let per_sec = match stage.rate {
+                Some(rate) => rate.per_sec() * share / all,
+                None => share / length,
+            };
+            // Nothing to change, or faster than can be told from at once.
+            let rate = Rate::from_per_sec(per_sec).unwrap_or_else(|_| one_a_second());
+            Ramp::new(*from, *to, rate)
+        });
+        let step = Step {
+            number,
+            begins: at,
+            ramps: ramps.collect(),
+        };
+        if at == last.begins {
+            // It has not had any time.
+            self.steps.pop();
+        }
+        self.steps.push(step);
+    }
+
+    /// What the numbers of users count.
+    #[must_use]
+    pub fn division(&self) -> Division {
+        self.division
+    }
+
+    /// How many users of a track there should be at `elapsed`.
+    ///
+    /// # Panics
+    /// When the division has no such track.
+    #[must_use]
+    pub fn users_of(&self, track: usize, elapsed: Duration) -> u32 {
+        self.ramp_at(track, elapsed).users
+    }
+
+    /// How many users there should be at `elapsed`, of all classes.
+    #[must_use]
+    pub fn users_at(&self, elapsed: Duration) -> u32 {
+        let tracks = 0..self.division.tracks();
+        sum(tracks.map(|track| self.users_of(track, elapsed)))
+    }
+
+    /// The ramp of a track that goes on at `elapsed`.
+    pub(super) fn ramp_at(&self, track: usize, elapsed: Duration) -> RampAt {
+        let step = self.step_at(elapsed);
+        let ramp = step.ramps[track];
+        let users = match self.end() {
+            // What is due at the very end would only start to be stopped.
+            Some(end) if elapsed >= end => ramp.users_before(end.saturating_sub(step.begins)),
+            _ => ramp.users_at(elapsed.saturating_sub(step.begins)),
+        };
+        RampAt {
+            ramp,
+            begins: step.begins,
+            users,
         }
     }
 
-    /// When all users have been started; `None` if the plan is over before.
+    /// The stage at `elapsed`.
     #[must_use]
-    pub fn spawned_at(self) -> Option<Duration> {
-        Some(self.ramp.length()).filter(|length| !self.is_over(*length))
+    pub fn change_at(&self, elapsed: Duration) -> Change {
+        let step = self.step_at(elapsed);
+        let per_sec = step.ramps.iter().map(|ramp| ramp.per_sec()).sum();
+        Change {
+            stage: step.number,
+            from: sum(step.ramps.iter().map(|ramp| ramp.origin())),
+            to: sum(step.ramps.iter().map(|ramp| ramp.target())),
+            per_sec,
+        }
+    }
+
+    /// When the stage at `elapsed` gives way to the next; `None` if it is the last.
+    #[must_use]
+    pub fn next_stage(&self, elapsed: Duration) -> Option<Duration> {
+        let next = self.steps.get(self.index_at(elapsed) + 1)?;
+        Some(next.begins)
     }
 
     /// When the run ends by itself; `None` if only a person or the users end it.
     #[must_use]
-    pub fn end(self) -> Option<Duration> {
-        self.run_time
+    pub fn end(&self) -> Option<Duration> {
+        earlier(self.staged, self.run_time)
     }
 
-    /// The number of users at the top of the plan.
+    /// True if it ends because its stages are over, and not for the run time.
     #[must_use]
-    pub fn peak_users(self) -> u32 {
-        self.ramp.target()
+    pub fn is_complete(&self) -> bool {
+        self.staged.is_some() && self.end() == self.staged
     }
 
-    fn is_over(self, elapsed: Duration) -> bool {
-        self.run_time.is_some_and(|end| elapsed >= end)
+    /// The most users that there are at once; one more for each class where they change places.
+    #[must_use]
+    pub fn peak_users(&self) -> u32 {
+        let begins = self.steps.iter().map(|step| step.begins);
+        let ends = begins.skip(1).map(Some).chain([self.end()]);
+        let peaks = self.steps.iter().zip(ends).map(|(step, end)| {
+            let reached = step.ramps.iter().map(|ramp| match end {
+                Some(end) => ramp.users_before(end.saturating_sub(step.begins)),
+                None => ramp.target(),
+            });
+            // The tracks arrive together, so in between there are not more.
+            sum(reached).max(sum(step.ramps.iter().map(|ramp| ramp.origin())))
+        });
+        peaks.max().unwrap_or(0)
     }
+
+    fn index_at(&self, elapsed: Duration) -> usize {
+        let begun = self.steps.partition_point(|step| step.begins <= elapsed);
+        begun.saturating_sub(1)
+    }
+
+    fn step_at(&self, elapsed: Duration) -> &Step {
+        &self.steps[self.index_at(elapsed)]
+    }
+
+    fn last(&self) -> &Step {
+        self.steps.last().expect("a plan has a step from the start")
+    }
+}
+
+fn sum(numbers: impl Iterator<Item = u32>) -> u32 {
+    numbers.fold(0, u32::saturating_add)
+}
+
+fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    [one, other].into_iter().flatten().min()
+}
+
+fn one_a_second() -> Rate {
+    Rate::from_per_sec(1.0).expect("one is a rate")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn closed(users: u32, per_sec: f64, run_time_ms: Option<u64>) -> Plan {
-        let rate = Rate::from_per_sec(per_sec).unwrap();
-        Plan::closed(users, rate, run_time_ms.map(Duration::from_millis))
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
     }
 
-    /// Every moment at which the number of users changes, and what it is from then on.
-    fn changes(plan: Plan) -> Vec<(u128, u32)> {
-        let mut at = Duration::ZERO;
-        let mut all = vec![(0, plan.users_at(at))];
-        while let Some(next) = plan.next_change(at) {
-            at = next;
-            all.push((at.as_millis(), plan.users_at(at)));
+    fn stage(length_ms: u64, users: &[u32], per_sec: Option<f64>) -> Stage {
+        Stage {
+            length: ms(length_ms),
+            users: users.to_vec(),
+            rate: per_sec.map(|rate| Rate::from_per_sec(rate).unwrap()),
         }
-        all
+    }
+
+    fn closed(users: u32, per_sec: f64) -> Plan {
+        Plan::closed(users, Rate::from_per_sec(per_sec).unwrap(), None)
+    }
+
+    fn mixed(stages: &[Stage]) -> Plan {
+        Plan::staged(Division::Mixed, stages)
+    }
+
+    /// The number of users at each of these moments.
+    fn at(plan: &Plan, moments: &[u64]) -> Vec<u32> {
+        moments.iter().map(|at| plan.users_at(ms(*at))).collect()
     }
 
     #[test]
     fn users_ramp_up_and_stay() {
-        let plan = closed(3, 10.0, None);
-        assert_eq!(changes(plan), [(0, 1), (100, 2), (200, 3)]);
-        assert_eq!(plan.spawned_at(), Some(Duration::from_millis(200)));
-        assert_eq!(plan.end(), None);
+        let plan = closed(3, 10.0);
+        assert_eq!(at(&plan, &[0, 99, 100, 200, 99_999]), [1, 1, 2, 3, 3]);
+        assert_eq!((plan.end(), plan.peak_users()), (None, 3));
+        assert_eq!(plan.next_stage(ms(0)), None);
+        assert_eq!(at(&closed(0, 1.0), &[0, 5_000]), [0, 0]);
     }
 
     #[test]
-    fn the_run_time_ends_them_all_at_once() {
-        let plan = closed(3, 10.0, Some(1000));
-        assert_eq!(changes(plan), [(0, 1), (100, 2), (200, 3), (1000, 0)]);
+    fn the_earlier_of_two_ends_counts() {
+        let plan = mixed(&[stage(1_000, &[5], None)]);
+        assert_eq!(plan.end(), Some(ms(1_000)));
+        let cut = plan.clone().within(Some(ms(300)));
+        assert_eq!((cut.end(), cut.is_complete()), (Some(ms(300)), false));
+        let whole = plan.clone().within(Some(ms(3_000)));
+        assert_eq!((whole.end(), whole.is_complete()), (Some(ms(1_000)), true));
+        assert_eq!(plan.within(None).end(), Some(ms(1_000)));
+        assert_eq!(closed(5, 1.0).within(Some(ms(7))).end(), Some(ms(7)));
+        assert!(!closed(5, 1.0).is_complete());
     }
 
     #[test]
-    fn a_run_may_end_before_its_ramp() {
-        let plan = closed(100, 10.0, Some(200));
-        assert_eq!(changes(plan), [(0, 1), (100, 2), (200, 0)]);
-        assert_eq!(plan.spawned_at(), None);
-        assert_eq!(plan.start_of(1), Some(Duration::from_millis(100)));
-        assert_eq!(plan.start_of(2), None);
-        assert_eq!(plan.start_of(100), None);
+    fn stages_follow_one_another() {
+        let plan = mixed(&[
+            stage(1_000, &[10], Some(100.0)),
+            stage(1_000, &[4], Some(10.0)),
+            stage(1_000, &[6], None),
+        ]);
+        // Up one by one, to 10 after 90 ms; down with the last one first; up over a whole second.
+        assert_eq!(at(&plan, &[0, 10, 89, 90, 999]), [1, 2, 9, 10, 10]);
+        assert_eq!(at(&plan, &[1_000, 1_100, 1_500, 1_999]), [9, 8, 4, 4]);
+        assert_eq!(at(&plan, &[2_000, 2_499, 2_500, 9_000]), [5, 5, 6, 6]);
+        // What is due at the very end does not start.
+        let cut = plan.clone().within(Some(ms(10)));
+        assert_eq!(at(&cut, &[0, 9, 10, 500]), [1, 1, 1, 1]);
+        assert_eq!((plan.end(), plan.peak_users()), (Some(ms(3_000)), 10));
+        let begins = [plan.next_stage(ms(0)), plan.next_stage(ms(1_000))];
+        assert_eq!(begins, [Some(ms(1_000)), Some(ms(2_000))]);
+        assert_eq!(plan.next_stage(ms(2_000)), None);
     }
 
     #[test]
-    fn no_users_and_no_time_are_plans_too() {
-        assert_eq!(changes(closed(0, 1.0, None)), [(0, 0)]);
-        assert_eq!(changes(closed(5, 1.0, Some(0))), [(0, 0)]);
-        assert_eq!(closed(7, 1.0, None).peak_users(), 7);
+    fn a_stage_shorter_than_its_ramp_is_cut_but_not_skipped() {
+        let plan = mixed(&[
+            stage(1_000, &[100], Some(10.0)),
+            stage(500, &[200], Some(20.0)),
+            stage(300, &[0], Some(10.0)),
+        ]);
+        // Ten of 100 in the first second; the next stage goes on without a gap or a jump.
+        assert_eq!(
+            at(&plan, &[0, 900, 999, 1_000, 1_049, 1_050]),
+            [1, 10, 10, 11, 11, 12]
+        );
+        assert_eq!(at(&plan, &[1_499, 1_500, 1_600, 1_799]), [20, 19, 18, 17]);
+        assert_eq!(plan.peak_users(), 20);
+        let change = plan.change_at(ms(1_500));
+        assert_eq!((change.from, change.to), (20, 0));
+        assert!((change.per_sec - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn classes_with_numbers_of_their_own_arrive_together() {
+        let plan = Plan::staged(
+            Division::PerClass(3),
+            &[
+                stage(2_000, &[30, 10, 0], Some(40.0)),
+                stage(2_000, &[0, 10, 20], Some(50.0)),
+            ],
+        );
+        let of = |moment| [0, 1, 2].map(|track| plan.users_of(track, ms(moment)));
+        assert_eq!(of(0), [1, 1, 0]);
+        assert_eq!(of(500), [16, 6, 0]);
+        assert_eq!(of(999), [30, 10, 0]);
+        // 30 out and 20 in, 50 changes in a second; who stays is not touched.
+        assert_eq!(of(2_000), [29, 10, 1]);
+        assert_eq!(of(2_500), [14, 10, 11]);
+        assert_eq!(of(3_000), [0, 10, 20]);
+        assert_eq!((plan.users_at(ms(3_000)), plan.peak_users()), (30, 40));
+    }
+
+    #[test]
+    fn a_turn_goes_on_from_what_was_reached() {
+        let plan =
+            closed(100, 10.0).turned(ms(1_000), Division::Mixed, &stage(1_000, &[5], Some(5.0)));
+        assert_eq!(at(&plan, &[1_000, 1_799, 1_800, 9_000]), [9, 6, 5, 5]);
+        let again = plan.turned(ms(1_400), Division::Mixed, &stage(1_000, &[20], None));
+        assert_eq!(at(&again, &[1_400, 2_399]), [9, 20]);
+        let numbers = [
+            plan.change_at(ms(1_400)).stage,
+            again.change_at(ms(1_400)).stage,
+        ];
+        assert_eq!(numbers, [1, 2]);
+        // Twice at the same moment: the later word counts.
+        let twice = plan.turned(ms(1_000), Division::Mixed, &stage(1_000, &[40], None));
+        assert_eq!(twice.users_at(ms(9_000)), 40);
+    }
+
+    #[test]
+    fn extremes_are_plans_too() {
+        let plan = mixed(&[
+            stage(1, &[u32::MAX], None),
+            stage(u64::MAX, &[0], Some(1e-300)),
+        ]);
+        // More than one a nanosecond: as good as none is asked for in so short a time.
+        assert_eq!(plan.users_at(Duration::MAX), plan.users_at(ms(1)));
+        assert_eq!(Plan::idle(Division::PerClass(2)).users_at(Duration::MAX), 0);
+        assert_eq!(mixed(&[]).end(), Some(Duration::ZERO));
     }
 }

@@ -56,6 +56,32 @@ impl Ramp {
         }
     }
 
+    /// How many users there are just before `elapsed`: what the next ramp begins from if this one
+    /// is cut short there.
+    #[must_use]
+    pub fn users_before(self, elapsed: Duration) -> u32 {
+        match elapsed.checked_sub(Duration::from_nanos(1)) {
+            Some(before) => self.users_at(before),
+            None => self.from,
+        }
+    }
+
+    /// The number of users when it begins.
+    #[must_use]
+    pub fn origin(self) -> u32 {
+        self.from
+    }
+
+    /// How many users start or stop a second while it goes on; 0 if nobody does.
+    #[must_use]
+    pub fn per_sec(self) -> f64 {
+        if self.from == self.to {
+            0.0
+        } else {
+            self.rate.per_sec()
+        }
+    }
+
     /// The first moment after `elapsed` at which the number changes; `None` once it is over.
     #[must_use]
     pub fn next_change(self, elapsed: Duration) -> Option<Duration> {
