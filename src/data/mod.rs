@@ -1,0 +1,23 @@
+//! Plain values that may pass between threads, files of rows, and who gets which row.
+//!
+//! Owns the one form in which what a script makes (a `setup` result, an element of a queue) leaves
+//! its thread, and data files: read once, kept compactly, shared by all threads. Knows no Rhai;
+//! conversion is `script`'s business.
+
+mod csv;
+mod fault;
+mod json;
+mod packed;
+mod sources;
+mod table;
+mod text;
+mod turns;
+mod value;
+
+pub use csv::{CsvFormat, TextColumns};
+pub use fault::Fault;
+pub use sources::{Declared, Format, Origin, Row, Rows, Source, Sources};
+pub use table::{Cell, Table};
+pub use text::Stamp;
+pub use turns::{Mode, Turns};
+pub use value::Value;

@@ -1,0 +1,172 @@
+//! Files as text: reading them whole, and what is wrong with those that cannot be.
+//!
+//! Owns encodings and the mark of a file's content. What the text means is decided elsewhere.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::fault::Fault;
+use super::packed::{MOST_BYTES, Packed};
+
+/// The mark of a file's content: who has it need not be sent it again, and a change is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Bytes.
+    pub size: u64,
+    /// Of all of them, as they are on the disk.
+    pub sha256: [u8; 32],
+}
+
+/// Reads a file as text, without a mark of its byte order.
+pub(super) fn read(path: &Path) -> Result<(String, Stamp), Fault> {
+    let size = fs::metadata(path).map_or(0, |file| file.len());
+    if size > MOST_BYTES {
+        let message = format!("it has {size} bytes, and 4 GB is the most");
+        return Err(Fault::new(message).hint("split it into several files"));
+    }
+    let bytes = fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => missing(path),
+        ErrorKind::IsADirectory => Fault::new("it is a directory"),
+        ErrorKind::PermissionDenied => Fault::new("it may not be read: permission denied"),
+        _ => Fault::new(format!("it cannot be read: {error}")),
+    })?;
+    let stamp = Stamp {
+        size: bytes.len() as u64,
+        sha256: Sha256::digest(&bytes).into(),
+    };
+    Ok((decoded(bytes)?, stamp))
+}
+
+fn missing(path: &Path) -> Fault {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let shown = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    // `absolute` keeps what is written, dots included.
+    let shown: PathBuf = shown.components().collect();
+    if !folder.is_dir() {
+        let message = format!("there is no folder `{}`", shown.display());
+        return Fault::new(message).hint("a path is relative to the script that names it");
+    }
+    let message = format!("there is no such file in `{}`", shown.display());
+    Fault::new(message).hint(match similar(path, folder) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "a path is relative to the script that names it".to_owned(),
+    })
+}
+
+/// The name of a file in the folder that is likely meant.
+fn similar(path: &Path, folder: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let names = fs::read_dir(folder).ok()?.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let likeness =
+            strsim::normalized_damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase());
+        Some((likeness, name))
+    });
+    let nearest = names.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (nearest.0 > 0.7).then_some(nearest.1)
+}
+
+fn decoded(bytes: Vec<u8>) -> Result<String, Fault> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Fault::new("it is UTF-16 text, which is not read")
+            .hint("save it as UTF-8, as with `iconv -f UTF-16 -t UTF-8`"));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let line = bytes[..valid].split(|byte| *byte == b'\n').count();
+        let before = bytes[..valid].rsplit(|byte| *byte == b'\n').next();
+        let column = before.map_or(0, <[u8]>::len) + 1;
+        let message = format!(
+            "line {line} is not UTF-8 text: its byte {column} is 0x{:02x}",
+            bytes[valid]
+        );
+        Fault::new(message).hint("save it as UTF-8, as with `iconv -f LATIN1 -t UTF-8`")
+    })?;
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    if text.is_empty() {
+        return Err(Fault::new("it is empty"));
+    }
+    Ok(text)
+}
+
+/// The lines of a text, but for empty ones.
+pub(super) fn lines(text: &str) -> Result<Packed, Fault> {
+    let mut rows = Packed::default();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        rows.push(line)?;
+    }
+    if rows.len() == 0 {
+        return Err(Fault::new("there is nothing but empty lines"));
+    }
+    Ok(rows.shrink())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(bytes: &[u8]) -> String {
+        decoded(bytes.to_vec()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn lines_are_texts_without_their_ends() {
+        let rows = lines("a \r\n\nb,c\n d").unwrap();
+        assert_eq!(rows.iter().collect::<Vec<_>>(), ["a ", "b,c", " d"]);
+        assert_eq!(
+            lines("\n\r\n").unwrap_err().message,
+            "there is nothing but empty lines"
+        );
+    }
+
+    #[test]
+    fn a_mark_of_the_byte_order_is_no_text() {
+        assert_eq!(decoded(b"\xef\xbb\xbfid".to_vec()).unwrap(), "id");
+        assert_eq!(wrong(b"\xef\xbb\xbf"), "it is empty");
+        assert!(wrong(b"\xff\xfei\0d\0").starts_with("it is UTF-16 text"));
+        assert!(wrong(b"\xfe\xff\0i\0d").starts_with("it is UTF-16 text"));
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_line_and_byte() {
+        assert!(
+            wrong(b"id,name\n1,Caf\xe9\n")
+                .starts_with("line 2 is not UTF-8 text: its byte 6 is 0xe9; hint:")
+        );
+        assert!(wrong(b"\xc3").starts_with("line 1 is not UTF-8 text: its byte 1 is 0xc3"));
+        assert_eq!(wrong(b""), "it is empty");
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_the_folder_looked_in() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("accounts.csv"), "a").unwrap();
+        let missing = |name: &str| read(&folder.path().join(name)).unwrap_err().to_string();
+        let shown = folder.path().display();
+        assert_eq!(
+            missing("acounts.csv"),
+            format!("there is no such file in `{shown}`; hint: did you mean `accounts.csv`?")
+        );
+        assert_eq!(
+            missing("x"),
+            format!(
+                "there is no such file in `{shown}`; hint: a path is relative to the script that \
+                 names it"
+            )
+        );
+        assert!(missing("data/x.csv").starts_with(&format!("there is no folder `{shown}/data`")));
+        assert_eq!(missing(""), "it is a directory");
+        let (text, stamp) = read(&folder.path().join("accounts.csv")).unwrap();
+        assert_eq!((text.as_str(), stamp.size), ("a", 1));
+        assert_eq!(stamp.sha256[..2], [0xca, 0x97]);
+    }
+}

@@ -1,0 +1,41 @@
+//! A value without identity: what JSON can say, and whole numbers and bytes besides.
+//!
+//! Text and containers are shared when cloned: handing a value to a hundred users copies none of
+//! it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Data without functions and handles. A clone costs a reference count at most.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value {
+    /// `()`
+    #[default]
+    Unit,
+    /// `true` or `false`
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(Arc<str>),
+    /// Bytes.
+    Bytes(Arc<[u8]>),
+    /// Values in order.
+    Array(Arc<[Value]>),
+    /// Values by name.
+    Map(Arc<BTreeMap<Arc<str>, Value>>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Value {
+        Value::Int(number)
+    }
+}
