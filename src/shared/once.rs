@@ -1,0 +1,125 @@
+//! A value that is made once: the first that asks makes it, the others wait for it.
+//!
+//! Owns whose turn it is. How the value is made is the business of whoever gets the turn.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+
+use super::locked;
+use crate::data::Value;
+
+/// What one who asked for a value gets.
+#[derive(Debug)]
+pub enum Turn {
+    /// The value, which somebody made.
+    Made(Value),
+    /// The task to make it.
+    Make(Maker),
+}
+
+/// The turn to make a value. Dropped without a value, it passes to the next that waits.
+#[derive(Debug)]
+pub struct Maker {
+    /// `None` once the turn has passed on.
+    cell: Option<Arc<Cell>>,
+}
+
+/// One value, its maker and those who wait.
+#[derive(Debug, Default)]
+pub(super) struct Cell {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    made: Option<Value>,
+    /// Whether somebody has the turn.
+    is_making: bool,
+    waiting: BTreeMap<u64, oneshot::Sender<Turn>>,
+    tickets: u64,
+}
+
+impl Cell {
+    pub(super) async fn turn(self: &Arc<Self>) -> Turn {
+        let (ticket, turn) = {
+            let mut state = locked(&self.state);
+            if let Some(value) = &state.made {
+                return Turn::Made(value.clone());
+            }
+            if !state.is_making {
+                state.is_making = true;
+                return Turn::Make(Maker {
+                    cell: Some(Arc::clone(self)),
+                });
+            }
+            let (give, turn) = oneshot::channel();
+            state.tickets += 1;
+            let ticket = state.tickets;
+            state.waiting.insert(ticket, give);
+            (ticket, turn)
+        };
+        let _waiting = Waiting { cell: self, ticket };
+        match turn.await {
+            Ok(turn) => turn,
+            // The sender lies in the cell until it is used, and only this future removes it.
+            Err(_) => unreachable!("a waiter's sender is used before it is dropped"),
+        }
+    }
+}
+
+/// Leaves the line, however the wait ends. A turn that was given and not looked at is dropped with
+/// its channel, and so passes on.
+struct Waiting<'a> {
+    cell: &'a Cell,
+    ticket: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        locked(&self.cell.state).waiting.remove(&self.ticket);
+    }
+}
+
+impl Maker {
+    /// The value is made: all who wait get it, and all who ask later.
+    pub fn made(mut self, value: &Value) {
+        let Some(cell) = self.cell.take() else { return };
+        let waiting = {
+            let mut state = locked(&cell.state);
+            state.made = Some(value.clone());
+            std::mem::take(&mut state.waiting)
+        };
+        for waiter in waiting.into_values() {
+            // Who has gone away needs none.
+            let _ = waiter.send(Turn::Made(value.clone()));
+        }
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        let Some(mut cell) = self.cell.take() else {
+            return;
+        };
+        loop {
+            let next = {
+                let mut state = locked(&cell.state);
+                let Some((_, next)) = state.waiting.pop_first() else {
+                    state.is_making = false;
+                    return;
+                };
+                next
+            };
+            match next.send(Turn::Make(Maker { cell: Some(cell) })) {
+                // It went away meanwhile: the turn is the next one's.
+                Err(Turn::Make(mut maker)) => match maker.cell.take() {
+                    Some(kept) => cell = kept,
+                    None => return,
+                },
+                _ => return,
+            }
+        }
+    }
+}
