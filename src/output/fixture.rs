@@ -89,6 +89,19 @@ pub(super) fn final_shop() -> Arc<Summary> {
     collector.summary(10_100_000)
 }
 
+/// Two seconds of a script that has figures of its own and makes no request.
+pub(super) fn figures() -> Arc<Summary> {
+    let mut recorder = Recorder::new(0, Limits::default());
+    for n in 0..1_000_u32 {
+        recorder.measure_own("balance", f64::from(n) / 4.0 - 50.0);
+        recorder.count_own("coupons", u64::from(n % 4));
+    }
+    recorder.measure_own("rows, first page", 20.0);
+    let mut collector = Collector::new(Limits::default());
+    collector.absorb(recorder.take(None));
+    collector.summary(2_000_000)
+}
+
 /// A run in which nothing happened.
 pub(super) fn nothing() -> Arc<Summary> {
     Collector::new(Limits::default()).summary(0)

@@ -69,6 +69,9 @@ struct Document<'a> {
     groups: Vec<Series<'a>>,
     errors: Vec<Failure<'a>>,
     exceptions: Vec<Exception<'a>>,
+    checks: Vec<Check<'a>>,
+    counters: Vec<Counter<'a>>,
+    metrics: Vec<Metric<'a>>,
     generator: Generator,
 }
 
@@ -140,6 +143,32 @@ struct Exception<'a> {
 }
 
 #[derive(Serialize)]
+struct Check<'a> {
+    name: &'a str,
+    passes: u64,
+    fails: u64,
+}
+
+#[derive(Serialize)]
+struct Counter<'a> {
+    name: &'a str,
+    total: u64,
+    per_s: f64,
+}
+
+#[derive(Serialize)]
+struct Metric<'a> {
+    name: &'a str,
+    count: u64,
+    min: f64,
+    avg: f64,
+    max: f64,
+    p50: f64,
+    p95: f64,
+    p99: f64,
+}
+
+#[derive(Serialize)]
 struct Generator {
     cpu_s: f64,
     max_rss_bytes: u64,
@@ -178,6 +207,26 @@ impl<'a> Document<'a> {
             location: &row.location,
             count: row.count,
         });
+        let checks = summary.checks.iter().map(|row| Check {
+            name: &row.name,
+            passes: row.passes,
+            fails: row.fails,
+        });
+        let counters = summary.counters.iter().map(|row| Counter {
+            name: &row.name,
+            total: row.total,
+            per_s: rate(row.per_s),
+        });
+        let metrics = summary.metrics.iter().map(|row| Metric {
+            name: &row.name,
+            count: row.count,
+            min: row.min,
+            avg: row.mean,
+            max: row.max,
+            p50: row.p50,
+            p95: row.p95,
+            p99: row.p99,
+        });
         let lag = &summary.generator.lag;
         Document {
             schema: 1,
@@ -205,6 +254,9 @@ impl<'a> Document<'a> {
             groups: summary.groups.iter().map(Series::of).collect(),
             errors: errors.collect(),
             exceptions: exceptions.collect(),
+            checks: checks.collect(),
+            counters: counters.collect(),
+            metrics: metrics.collect(),
             generator: Generator {
                 cpu_s: seconds(summary.generator.cpu_us),
                 max_rss_bytes: summary.generator.max_rss_bytes,
@@ -293,6 +345,7 @@ mod tests {
         for summary in [
             fixture::final_shop(),
             fixture::troubled(),
+            fixture::figures(),
             fixture::nothing(),
         ] {
             let document = document(&summary);
@@ -327,6 +380,15 @@ mod tests {
             change(&mut bad);
             assert!(!validator.is_valid(&bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn own_figures_have_lists_of_their_own() {
+        let document = document(&fixture::figures());
+        insta::assert_snapshot!(document["counters"].to_string(), @r#"[{"name":"coupons","per_s":750.0,"total":1500}]"#);
+        let metric = &document["metrics"][0];
+        insta::assert_snapshot!(metric.to_string(), @r#"{"avg":74.875,"count":1000,"max":199.75,"min":-50.0,"name":"balance","p50":74.81249999999999,"p95":187.37499999999997,"p99":197.37499999999997}"#);
+        assert_eq!(document["total"]["requests"], 0);
     }
 
     #[test]
@@ -377,7 +439,7 @@ mod tests {
         for rows in ["requests", "groups", "total"] {
             rest[rows] = Value::Null;
         }
-        insta::assert_snapshot!(rest.to_string(), @r#"{"duration_s":10.0,"errors":[{"count":50,"error":"409 Conflict: \"sold out\", 0 left","method":"POST","name":"/coupons/1/issue"}],"exceptions":[{"count":1,"location":"scripts/hello.rhai:12:5","message":"index out of bounds"}],"generations":[{"at_s":0.0,"hash":"0f1e2d","n":1}],"generator":{"cpu_s":1.234567,"loop_lag_ms":{"max":0.068,"p50":0.064,"p99":0.068},"max_rss_bytes":12345678},"groups":null,"host":"http://127.0.0.1:8080","in_flight_at_stop":3,"iterations":{"dropped":0,"finished":1000,"interrupted":0,"missed":2,"started":1000},"requests":null,"schema":1,"script":"scripts/hello.rhai","seed":42,"started_at":"2026-01-02T03:04:05.000Z","total":null,"users":{"asked":10,"peak":10},"version":"0.1.0"}"#);
+        insta::assert_snapshot!(rest.to_string(), @r#"{"checks":[],"counters":[],"duration_s":10.0,"errors":[{"count":50,"error":"409 Conflict: \"sold out\", 0 left","method":"POST","name":"/coupons/1/issue"}],"exceptions":[{"count":1,"location":"scripts/hello.rhai:12:5","message":"index out of bounds"}],"generations":[{"at_s":0.0,"hash":"0f1e2d","n":1}],"generator":{"cpu_s":1.234567,"loop_lag_ms":{"max":0.068,"p50":0.064,"p99":0.068},"max_rss_bytes":12345678},"groups":null,"host":"http://127.0.0.1:8080","in_flight_at_stop":3,"iterations":{"dropped":0,"finished":1000,"interrupted":0,"missed":2,"started":1000},"metrics":[],"requests":null,"schema":1,"script":"scripts/hello.rhai","seed":42,"started_at":"2026-01-02T03:04:05.000Z","total":null,"users":{"asked":10,"peak":10},"version":"0.1.0"}"#);
     }
 
     #[test]

@@ -52,6 +52,23 @@ pub(super) fn rate(per_second: f64) -> f64 {
     (per_second * 1e3).round() / 1e3
 }
 
+/// A number of the script's own unit for a table: four significant digits, whole above 1,000.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the exponent of a f64 has four digits"
+)]
+pub(super) fn figure_cell(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude < f64::MIN_POSITIVE {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e9).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let decimals = usize::try_from(3 - magnitude.log10().floor() as i32).unwrap_or(0);
+    format!("{value:.decimals$}")
+}
+
 /// `part` of `whole`; zero of nothing.
 #[allow(
     clippy::cast_precision_loss,
@@ -68,6 +85,34 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_have_four_digits_and_huge_or_tiny_ones_an_exponent() {
+        let cells = [
+            0.0,
+            1.0,
+            -2.25,
+            12.345,
+            123_456.7,
+            0.001_234_56,
+            1e-7,
+            -3e12,
+        ]
+        .map(figure_cell);
+        assert_eq!(
+            cells,
+            [
+                "0",
+                "1.000",
+                "-2.250",
+                "12.35",
+                "123457",
+                "0.001235",
+                "1.000e-7",
+                "-3.000e12"
+            ]
+        );
+    }
 
     #[test]
     fn a_table_shows_three_digits_below_100_ms_and_never_zero_for_something() {

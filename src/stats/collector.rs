@@ -7,16 +7,18 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
+use super::checks::Checks;
 use super::cumulative::SeriesStats;
 use super::dist::Dist;
 use super::exceptions::Exceptions;
+use super::figures::Figures;
 use super::history::{History, Mark, Marked};
 use super::recorder::{Batch, Folded, Iterations, Limits};
 use super::sample::Outcome;
 use super::series::{Kind, SeriesKey, SeriesTable};
 use super::summary::{
-    Caveats, Distribution, ErrorRow, ExceptionRow, Generation, Generator, Row, Summary, Users,
-    per_second,
+    Caveats, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, Generator, MetricRow,
+    Row, Summary, Users, per_second,
 };
 use super::tally::Tally;
 use super::window::{SECONDS, Slot};
@@ -37,6 +39,8 @@ pub struct Collector {
     numbers: HashMap<u32, Vec<usize>>,
     errors: Tally,
     exceptions: Exceptions,
+    checks: Checks,
+    figures: Figures,
     iterations: Iterations,
     lag: Dist,
     /// The greatest lag since the last tick.
@@ -66,6 +70,8 @@ impl Collector {
             numbers: HashMap::new(),
             errors: Tally::new(limits.texts),
             exceptions: Exceptions::new(limits.texts),
+            checks: Checks::new(limits.texts),
+            figures: Figures::default(),
             iterations: Iterations::default(),
             lag: Dist::default(),
             recent_lag_us: 0,
@@ -119,6 +125,12 @@ impl Collector {
         for (place, exception) in &batch.exceptions {
             self.exceptions.merge(place, exception);
         }
+        for counted in &batch.checks {
+            self.checks.merge(counted);
+        }
+        if let Some(figures) = batch.figures.take() {
+            self.figures.merge(&figures);
+        }
         self.iterations.merge(batch.iterations);
         self.stale_retries += batch.stale_retries;
         if let Some(folded) = batch.folded.take() {
@@ -149,6 +161,13 @@ impl Collector {
         }
     }
 
+    /// Whether so many iterations have finished, and no request was even begun.
+    #[must_use]
+    pub fn is_silent_after(&self, iterations: u64) -> bool {
+        self.iterations.finished >= iterations
+            && !self.table.keys().iter().any(|key| key.kind.is_request())
+    }
+
     /// How many users run now, and how many did at most so far: users come and go between two
     /// calls.
     pub fn users(&mut self, running: u64, peak: u64) {
@@ -164,6 +183,11 @@ impl Collector {
     /// Adds requests that were under way when their users were cut.
     pub fn in_flight(&mut self, requests: u64) {
         self.in_flight += requests;
+    }
+
+    /// Counts an exception that no load thread saw.
+    pub fn exception(&mut self, message: &str, location: &str) {
+        self.exceptions.count(message, location);
     }
 
     /// A version of the script takes over.
@@ -248,7 +272,7 @@ impl Collector {
             None => now_us,
         };
         let mut sum = SeriesStats::default();
-        let mut clipped = self.lag.clipped;
+        let mut clipped = self.lag.clipped + self.figures.clipped();
         let (mut requests, mut groups) = (Vec::new(), Vec::new());
         for (key, stats) in self.rows() {
             let row = Row::of(key, stats, now_us, elapsed_us);
@@ -275,6 +299,9 @@ impl Collector {
             groups,
             errors: self.error_rows(),
             exceptions: self.exception_rows(),
+            checks: self.checks.rows(),
+            counters: CounterRow::all(&self.figures, elapsed_us),
+            metrics: MetricRow::all(&self.figures),
             history: self.history.clone(),
             marks: self.marks.clone(),
             generator: Generator {
@@ -287,7 +314,10 @@ impl Collector {
                 folded: self.folded,
                 stale_retries: self.stale_retries,
                 too_many_names: self.table.overflowed(),
-                too_many_texts: self.errors.overflowed() || self.exceptions.overflowed(),
+                too_many_figures: self.figures.overflowed(),
+                too_many_texts: self.errors.overflowed()
+                    || self.exceptions.overflowed()
+                    || self.checks.overflowed(),
             },
         })
     }

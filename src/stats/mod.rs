@@ -13,12 +13,14 @@
 //! time* runs from the actual start to the end of the response, its *response time* from the
 //! intended start; they differ only where a user's own overrun delayed the start.
 
+mod checks;
 mod collector;
 #[cfg(test)]
 mod conservation;
 mod cumulative;
 mod dist;
 mod exceptions;
+mod figures;
 mod history;
 mod recorder;
 mod sample;
@@ -27,13 +29,14 @@ mod summary;
 mod tally;
 mod window;
 
+pub use checks::OTHER_CHECKS;
 pub use collector::{Collector, LAG_LIMIT_US};
 pub use history::{History, Mark, Marked, Second};
 pub use recorder::{Batch, Iterations, Limits, Recorder};
 pub use sample::{Outcome, Sample, Slots};
 pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};
 pub use summary::{
-    Caveats, Distribution, ErrorRow, ExceptionRow, Generation, Generator, QUANTILES, Row, Summary,
-    Users,
+    Caveats, CheckRow, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, Generator,
+    MetricRow, QUANTILES, Row, Summary, Users,
 };
 pub use tally::OTHER_TEXTS;

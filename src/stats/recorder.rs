@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
+use super::checks::Checks;
 use super::cumulative::SeriesStats;
 use super::dist::Dist;
 use super::exceptions::Exceptions;
+use super::figures::Figures;
 use super::sample::{Outcome, Sample, Slots};
 use super::series::{Kind, SeriesId, SeriesKey, SeriesTable};
 use super::tally::{Tallied, Tally};
@@ -79,9 +81,12 @@ pub struct Batch {
     pub(super) errors: Vec<Tallied>,
     /// Where it happened, and the message.
     pub(super) exceptions: Vec<(Arc<str>, Tallied)>,
+    pub(super) checks: Vec<Tallied>,
     pub(super) iterations: Iterations,
     pub(super) stale_retries: u64,
     pub(super) folded: Option<Box<Folded>>,
+    /// The script's own figures; `None` where it has none.
+    pub(super) figures: Option<Box<Figures>>,
 }
 
 /// What was summed up on the thread because nobody took its batch.
@@ -113,9 +118,23 @@ impl Batch {
             && self.defined.is_empty()
             && self.errors.is_empty()
             && self.exceptions.is_empty()
+            && self.checks.is_empty()
             && self.iterations == Iterations::default()
             && self.stale_retries == 0
             && self.folded.is_none()
+            && self.figures.is_none()
+    }
+
+    /// Drops all that belongs to requests: those of `setup` and the like are not measured.
+    #[must_use]
+    pub fn without_samples(mut self) -> Batch {
+        self.samples.clear();
+        self.slots.clear();
+        self.defined.clear();
+        self.errors.clear();
+        self.stale_retries = 0;
+        self.folded = None;
+        self
     }
 
     fn with_capacity(limits: Limits) -> Batch {
@@ -134,9 +153,11 @@ impl Batch {
         self.defined.clear();
         self.errors.clear();
         self.exceptions.clear();
+        self.checks.clear();
         self.iterations = Iterations::default();
         self.stale_retries = 0;
         self.folded = None;
+        self.figures = None;
     }
 }
 
@@ -151,6 +172,7 @@ pub struct Recorder {
     announced: usize,
     errors: Tally,
     exceptions: Exceptions,
+    checks: Checks,
     limits: Limits,
 }
 
@@ -167,6 +189,7 @@ impl Recorder {
             announced: 0,
             errors: Tally::new(limits.texts),
             exceptions: Exceptions::new(limits.texts),
+            checks: Checks::new(limits.texts),
             limits,
         }
     }
@@ -174,6 +197,12 @@ impl Recorder {
     /// The number of a series, defined when first met. Does not allocate when it is known.
     pub fn series(&mut self, kind: &Kind, method: &str, name: &str) -> SeriesId {
         self.series.number(kind, method, name)
+    }
+
+    /// What a series is.
+    #[must_use]
+    pub fn key(&self, series: SeriesId) -> &SeriesKey {
+        &self.series.keys()[series.index()]
     }
 
     /// Whether there were more series than the limit, so that some share a row: the script should
@@ -224,6 +253,11 @@ impl Recorder {
         self.exceptions.count(message, location);
     }
 
+    /// Counts a check of a script, by its name.
+    pub fn check(&mut self, name: &str, holds: bool) {
+        self.checks.count(name, holds);
+    }
+
     /// Counts an iteration that begins.
     pub fn iteration_started(&mut self) {
         self.batch.iterations.started += 1;
@@ -252,6 +286,24 @@ impl Recorder {
     /// Counts a request that was sent anew because its kept-alive connection had gone stale.
     pub fn stale_retry(&mut self) {
         self.batch.stale_retries += 1;
+    }
+
+    /// Adds to the script's own counter of that name. The first 1,000 names have one each, the
+    /// others share one.
+    pub fn count_own(&mut self, name: &str, count: u64) {
+        self.batch
+            .figures
+            .get_or_insert_default()
+            .count(name, count);
+    }
+
+    /// Adds a finite number to the script's own metric of that name. The first 100 names have one
+    /// each, the others share one.
+    pub fn measure_own(&mut self, name: &str, value: f64) {
+        self.batch
+            .figures
+            .get_or_insert_default()
+            .measure(name, value);
     }
 
     /// Records how late the generator itself was (due, but the thread was busy or woken late), in
@@ -287,6 +339,7 @@ impl Recorder {
         self.announced = self.series.keys().len();
         self.errors.take(&mut full.errors);
         self.exceptions.take(&mut full.exceptions);
+        self.checks.take(&mut full.checks);
         full
     }
 

@@ -104,6 +104,12 @@ impl Sample {
         self.start_us.saturating_add(u64::from(self.service_us))
     }
 
+    /// Actual start, in µs since the run's epoch.
+    #[must_use]
+    pub fn start_us(&self) -> u64 {
+        self.start_us
+    }
+
     /// End of the response − intended start, in µs.
     #[inline]
     #[must_use]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::cumulative::SeriesStats;
 use super::dist::Dist;
+use super::figures::Figures;
 use super::history::{History, Marked};
 use super::recorder::Iterations;
 use super::series::SeriesKey;
@@ -190,6 +191,79 @@ pub struct ExceptionRow {
     pub count: u64,
 }
 
+/// A check of the script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckRow {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How often it held.
+    pub passes: u64,
+    /// How often it did not.
+    pub fails: u64,
+}
+
+/// A counter of the script's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CounterRow {
+    /// What the script calls it.
+    pub name: Arc<str>,
+    /// All that was added, over all threads.
+    pub total: u64,
+    /// The same a second, over [`Summary::elapsed_us`].
+    pub per_s: f64,
+}
+
+impl CounterRow {
+    pub(super) fn all(figures: &Figures, elapsed_us: u64) -> Vec<CounterRow> {
+        let row = |(name, total): (&Arc<str>, &u64)| CounterRow {
+            name: Arc::clone(name),
+            total: *total,
+            per_s: per_second(*total, elapsed_us),
+        };
+        figures.counters.iter().map(row).collect()
+    }
+}
+
+/// A metric of the script's own, in the script's own unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricRow {
+    /// What the script calls it.
+    pub name: Arc<str>,
+    /// Values that were added.
+    pub count: u64,
+    /// Exact.
+    pub min: f64,
+    /// Exact.
+    pub mean: f64,
+    /// Exact.
+    pub max: f64,
+    /// The median. Quantiles are at most 0.1 % above the value they stand for.
+    pub p50: f64,
+    /// The 95th percentile.
+    pub p95: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+}
+
+impl MetricRow {
+    pub(super) fn all(figures: &Figures) -> Vec<MetricRow> {
+        let rows = figures.metrics.iter().map(|(name, spread)| {
+            let [p50, p95, p99] = spread.quantiles([0.5, 0.95, 0.99]);
+            MetricRow {
+                name: Arc::clone(name),
+                count: spread.count,
+                min: spread.min,
+                mean: spread.mean(),
+                max: spread.max,
+                p50,
+                p95,
+                p99,
+            }
+        });
+        rows.collect()
+    }
+}
+
 /// A version of the script that sent samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generation {
@@ -235,6 +309,8 @@ pub struct Caveats {
     pub stale_retries: u64,
     /// There were more series than the limit: some share a row.
     pub too_many_names: bool,
+    /// There were more counters or metrics of the script's own than the limit: some share a row.
+    pub too_many_figures: bool,
     /// There were more failure texts or exceptions than the limit: some share a row.
     pub too_many_texts: bool,
 }
@@ -265,6 +341,12 @@ pub struct Summary {
     pub errors: Vec<ErrorRow>,
     /// Exceptions, most frequent first.
     pub exceptions: Vec<ExceptionRow>,
+    /// Checks by name.
+    pub checks: Vec<CheckRow>,
+    /// The script's own counters, by name.
+    pub counters: Vec<CounterRow>,
+    /// The script's own metrics, by name.
+    pub metrics: Vec<MetricRow>,
     /// Second by second.
     pub history: History,
     /// In the order they were set.

@@ -4,9 +4,9 @@
 
 use crate::stats::{Caveats, Iterations, LAG_LIMIT_US, Summary};
 
-use super::super::numbers::ms_cell;
+use super::super::numbers::{ms_cell, share};
 use super::super::table::wrap;
-use super::tables::{Rates, main_table, percentile_table};
+use super::tables::{Rates, main_table, own_table, percentile_table};
 
 /// Everything that is printed at the end.
 pub(super) fn report(summary: &Summary, width: usize) -> String {
@@ -14,6 +14,12 @@ pub(super) fn report(summary: &Summary, width: usize) -> String {
     if summary.total.requests > 0 || summary.groups.iter().any(|group| group.requests > 0) {
         text.push_str("Response time percentiles (ms)\n");
         text.push_str(&percentile_table(summary).render(width));
+        text.push('\n');
+    }
+    checks(&mut text, summary, width);
+    if let Some(table) = own_table(summary) {
+        text.push_str("Counters and metrics\n");
+        text.push_str(&table.render(width));
         text.push('\n');
     }
     let errors = summary.errors.iter().map(|row| {
@@ -33,6 +39,31 @@ pub(super) fn report(summary: &Summary, width: usize) -> String {
         }
     }
     text
+}
+
+/// The checks with their counts; nothing if there are none.
+fn checks(text: &mut String, summary: &Summary, width: usize) {
+    const COUNTS: usize = 22;
+    if summary.checks.is_empty() {
+        return;
+    }
+    let room = width - COUNTS - 1;
+    let dashes = "-".repeat(room.min(100));
+    text.push_str(&format!(
+        "Checks\n{:>8} {:>13} Check\n{:-<COUNTS$}|{dashes}\n",
+        "# passed", "# failed", ""
+    ));
+    for row in &summary.checks {
+        let failed = share(row.fails, row.passes + row.fails) * 100.0;
+        let fails = format!("{}({failed:.2}%)", row.fails);
+        let mut counts = format!("{:>8} {fails:>13}", row.passes);
+        for line in wrap(&row.name, room) {
+            text.push_str(format!("{counts:<COUNTS$} {line}").trim_end());
+            text.push('\n');
+            counts.clear();
+        }
+    }
+    text.push('\n');
 }
 
 /// A titled list of texts with their counts; nothing if there are none.
@@ -91,6 +122,7 @@ fn notes(summary: &Summary) -> Vec<String> {
         folded,
         stale_retries,
         too_many_names,
+        too_many_figures,
         too_many_texts,
     } = summary.caveats;
     if stale_retries > 0 {
@@ -111,6 +143,12 @@ fn notes(summary: &Summary) -> Vec<String> {
         notes.push(
             "warning: too many names, the later ones share a row; give requests whose URLs carry ids a \
              `name:`"
+                .to_owned(),
+        );
+    }
+    if too_many_figures {
+        notes.push(
+            "warning: too many counters (1,000) or metrics (100), the later ones share a row"
                 .to_owned(),
         );
     }
@@ -321,6 +359,20 @@ mod tests {
         warning: 12 numbers above an hour or 4 GiB were cut
         warning: 8 samples were summed up early because the control thread was busy; no
         total is affected, current percentiles may be
+        ");
+    }
+
+    #[test]
+    fn own_figures_have_a_table_of_their_own() {
+        let text = report(&fixture::figures(), 120);
+        let table = text.split("\n\n").nth(1).expect("a second table");
+        insta::assert_snapshot!(table, @r"
+        Counters and metrics
+        Type     Name              # or sum       Avg       Min       Max       Med       95%       99% |       /s
+        --------|----------------|---------|---------|---------|---------|---------|---------|----------|---------
+        counter  coupons               1500                                                             |   750.00
+        metric   balance               1000     74.88    -50.00     199.8     74.81     187.4     197.4 |
+        metric   rows, first page         1     20.00     20.00     20.00     20.00     20.00     20.00 |
         ");
     }
 

@@ -4,7 +4,7 @@
 
 use crate::stats::{Distribution, Kind, Row, Summary};
 
-use super::super::numbers::{mean_us, ms_cell, share};
+use super::super::numbers::{figure_cell, mean_us, ms_cell, share};
 use super::super::table::{Column, Line, Table};
 
 /// Which of a row's rates a table shows.
@@ -95,6 +95,41 @@ pub(super) fn percentile_table(summary: &Summary) -> Table {
     };
     fill(&mut table, summary, cells, service);
     table
+}
+
+const OWN: [Column; 8] = [
+    Column::new("# or sum", 9),
+    Column::new("Avg", 9),
+    Column::new("Min", 9).dropped(2),
+    Column::new("Max", 9).dropped(4),
+    Column::new("Med", 9).dropped(3),
+    Column::new("95%", 9).dropped(5),
+    Column::new("99%", 9).dropped(1).bar(),
+    Column::new("/s", 9),
+];
+
+/// The script's own counters and metrics, in its own units; `None` if it has none.
+pub(super) fn own_table(summary: &Summary) -> Option<Table> {
+    if summary.counters.is_empty() && summary.metrics.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(&OWN);
+    for row in &summary.counters {
+        let mut cells = vec!["counter".to_owned(), row.name.to_string()];
+        cells.push(row.total.to_string());
+        cells.extend([const { String::new() }; 6]);
+        cells.push(format!("{:.2}", row.per_s));
+        table.push(Line::Cells(cells));
+    }
+    for row in &summary.metrics {
+        let mut cells = vec!["metric".to_owned(), row.name.to_string()];
+        cells.push(row.count.to_string());
+        let figures = [row.mean, row.min, row.max, row.p50, row.p95, row.p99];
+        cells.extend(figures.map(figure_cell));
+        cells.push(String::new());
+        table.push(Line::Cells(cells));
+    }
+    Some(table)
 }
 
 /// Requests, the total, and the groups that are not in it.

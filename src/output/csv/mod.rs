@@ -1,4 +1,5 @@
-//! Locust's four CSV files: statistics, history, failures and exceptions.
+//! Locust's four CSV files, statistics, history, failures and exceptions, and where there are
+//! groups, checks, or counters and metrics of the script's own, one for each.
 //!
 //! Locust's columns, order, CRLF and quoting. Unlike Locust's, they are written a last time at the
 //! end, so that they agree with the tables, and times are ms with µs precision. A file that can't
@@ -27,7 +28,8 @@ pub enum HistoryRows {
 }
 
 /// Writes `PREFIX_stats.csv`, `PREFIX_stats_history.csv`, `PREFIX_failures.csv` and
-/// `PREFIX_exceptions.csv`.
+/// `PREFIX_exceptions.csv`; where there are groups, checks or own figures `PREFIX_groups.csv`,
+/// `PREFIX_checks.csv` and `PREFIX_metrics.csv`.
 ///
 /// The history's rates and percentiles are current (the last up to ten seconds), its `Total …`
 /// columns and the statistics' rates are over the whole run.
@@ -93,11 +95,19 @@ impl Csv {
             self.add_history(&run, summary);
         }
         let mut result = self.flush_history();
-        let tables = [
+        let mut tables = vec![
             ("_stats.csv", rows::stats(summary)),
             ("_failures.csv", rows::failures(&run, summary)),
             ("_exceptions.csv", rows::exceptions(summary)),
         ];
+        // Locust has no such files: they come only with something in them.
+        if !summary.groups.is_empty() {
+            tables.push(("_groups.csv", rows::groups(summary)));
+        }
+        if !summary.checks.is_empty() {
+            tables.push(("_checks.csv", rows::checks(summary)));
+        }
+        tables.extend(rows::metrics(summary).map(|metrics| ("_metrics.csv", metrics)));
         for (suffix, content) in tables {
             let path = self.path(suffix);
             let written = replace(&path, &content);
@@ -222,7 +232,8 @@ mod tests {
         let left: Vec<_> = fs::read_dir(folder.path().join("new/folder"))
             .expect("made")
             .collect();
-        assert_eq!(left.len(), 4, "nothing but the four files: {left:?}");
+        // Locust's four, and one for the groups that this run has.
+        assert_eq!(left.len(), 5, "nothing else: {left:?}");
         read(&folder, "new/folder/run")
     }
 
@@ -273,6 +284,22 @@ mod tests {
         Count,Message,Traceback,Nodes
         1,index out of bounds,scripts/hello.rhai:12:5,local
         ");
+    }
+
+    #[test]
+    fn own_figures_have_a_file_of_their_own() {
+        let folder = TempDir::new().expect("a folder");
+        let mut csv = Csv::new(folder.path().join("run"), HistoryRows::Total);
+        csv.start(&fixture::run()).expect("written");
+        csv.finish(&fixture::figures()).expect("written");
+        let path = folder.path().join("run_metrics.csv");
+        let metrics = fs::read_to_string(path).expect("the file is there");
+        insta::assert_snapshot!(metrics.replace("\r\n", "\n"), @r#"
+        Type,Name,Count,Per Second,Average,Min,Max,50%,95%,99%
+        counter,coupons,1500,750.000000,,,,,,
+        metric,balance,1000,,74.875,-50,199.75,74.81249999999999,187.37499999999997,197.37499999999997
+        metric,"rows, first page",1,,20,20,20,20,20,20
+        "#);
     }
 
     #[test]

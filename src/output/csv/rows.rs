@@ -1,4 +1,4 @@
-//! The columns and rows of the four files, as bytes.
+//! The columns and rows of the files, as bytes.
 //!
 //! Locust's columns in Locust's order; where the bytes go is decided elsewhere.
 
@@ -55,7 +55,49 @@ const FAILURES: [&str; 6] = [
     "Last Seen",
 ];
 
+const CHECKS: [&str; 3] = ["Name", "Passes", "Fails"];
+
 const EXCEPTIONS: [&str; 4] = ["Count", "Message", "Traceback", "Nodes"];
+
+const METRICS: [&str; 10] = [
+    "Type",
+    "Name",
+    "Count",
+    "Per Second",
+    "Average",
+    "Min",
+    "Max",
+    "50%",
+    "95%",
+    "99%",
+];
+
+/// The script's own counters and metrics; `None` if it has none. A counter's count is its sum.
+pub(super) fn metrics(summary: &Summary) -> Option<Vec<u8>> {
+    if summary.counters.is_empty() && summary.metrics.is_empty() {
+        return None;
+    }
+    let content = table(|out| {
+        out.write_record(METRICS)?;
+        for row in &summary.counters {
+            let mut cells = vec!["counter".to_owned(), row.name.to_string()];
+            cells.push(row.total.to_string());
+            cells.push(format!("{:.6}", row.per_s));
+            cells.extend([const { String::new() }; 6]);
+            out.write_record(cells)?;
+        }
+        for row in &summary.metrics {
+            let mut cells = vec!["metric".to_owned(), row.name.to_string()];
+            cells.push(row.count.to_string());
+            cells.push(String::new());
+            let figures = [row.mean, row.min, row.max, row.p50, row.p95, row.p99];
+            cells.extend(figures.map(|figure| figure.to_string()));
+            out.write_record(cells)?;
+        }
+        Ok(())
+    });
+    Some(content)
+}
 
 /// The history's first line.
 pub(super) fn history_titles() -> Vec<u8> {
@@ -92,9 +134,29 @@ pub(super) fn history(run: &Run, summary: &Summary, named: &[Row]) -> Vec<u8> {
 
 /// One line a name, and the total.
 pub(super) fn stats(summary: &Summary) -> Vec<u8> {
+    figures(summary.requests.iter().chain([&summary.total]))
+}
+
+/// One line a group, in the columns of the statistics.
+pub(super) fn groups(summary: &Summary) -> Vec<u8> {
+    figures(summary.groups.iter())
+}
+
+/// One line a check.
+pub(super) fn checks(summary: &Summary) -> Vec<u8> {
+    table(|out| {
+        out.write_record(CHECKS)?;
+        for row in &summary.checks {
+            out.write_record([&*row.name, &row.passes.to_string(), &row.fails.to_string()])?;
+        }
+        Ok(())
+    })
+}
+
+fn figures<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<u8> {
     table(|out| {
         out.write_record(STATS.iter().chain(&QUANTILES))?;
-        for row in summary.requests.iter().chain([&summary.total]) {
+        for row in rows {
             let mut cells = named_cells(row).to_vec();
             cells.push(row.requests.to_string());
             cells.push(row.failures.to_string());
