@@ -5,12 +5,23 @@
 
 use rhai::Engine;
 
-use super::{client, declare, functions, response};
+use super::{
+    client, clients, data_source, declare, extract, figures, functions, group, record, response,
+    shared, stream,
+};
 
 /// Registers the whole script API.
 pub(super) fn register(engine: &mut Engine) {
     declare::register(engine);
     client::register(engine);
+    clients::register(engine);
+    data_source::register(engine);
     response::register(engine);
+    extract::register(engine);
+    stream::register(engine);
+    group::register(engine);
+    record::register(engine);
+    figures::register(engine);
     functions::register(engine);
+    shared::register(engine);
 }

@@ -34,10 +34,12 @@ pub struct Class {
     on_start: Option<Callable>,
     on_stop: Option<Callable>,
     wait: Option<Callable>,
-    /// In the order of the scenario's tasks.
-    tasks: Vec<Callable>,
+    /// The functions of its tasks and sets; the scenario has their indices.
+    functions: Vec<Callable>,
     pub(super) states: CallStates,
     pub(super) secrets: Secrets,
+    /// Whether its scripts ask for what was sent.
+    pub(super) keeps_requests: bool,
 }
 
 impl Class {
@@ -46,7 +48,7 @@ impl Class {
             Function::OnStart => self.on_start.as_ref(),
             Function::OnStop => self.on_stop.as_ref(),
             Function::Wait => self.wait.as_ref(),
-            Function::Task(index) => self.tasks.get(index),
+            Function::Task(index) => self.functions.get(index),
         }
     }
 }
@@ -59,6 +61,7 @@ pub(super) struct Assembly<'a> {
     pub(super) of_maps: MapFunctions,
     pub(super) forwarded: Forwarded,
     pub(super) secrets: Secrets,
+    pub(super) keeps_requests: bool,
     /// The script itself, for what has no better place.
     pub(super) file: ImmutableString,
     pub(super) findings: Vec<Diagnostic>,
@@ -70,9 +73,10 @@ impl Assembly<'_> {
         let on_start = self.callable("`on_start`", class.on_start);
         let on_stop = self.callable("`on_stop`", class.on_stop);
         let wait = self.callable("`wait_time`", class.wait);
-        let mut tasks = Vec::new();
-        for (task, plan) in class.tasks.into_iter().zip(&class.plan.tasks) {
-            tasks.extend(self.callable(&format!("the task `{}`", plan.name), Some(task)));
+        let mut functions = Vec::new();
+        for (what, function) in class.functions {
+            // One that cannot be called is an error: then nobody asks for the others.
+            functions.extend(self.callable(&what, Some(function)));
         }
         for (_, method) in &mut class.methods {
             self.own(method);
@@ -98,9 +102,10 @@ impl Assembly<'_> {
             on_start,
             on_stop,
             wait,
-            tasks,
+            functions,
             states: CallStates::new(self.global, methods),
             secrets: self.secrets.clone(),
+            keeps_requests: self.keeps_requests,
         }
     }
 
@@ -108,11 +113,38 @@ impl Assembly<'_> {
         let mut function = function?;
         self.own(&mut function);
         if let Some(definition) = self.definitions.taking(&function, 0) {
-            return Some(Callable::new(definition, function.curry()));
+            return Some(Callable::new(what, definition, function.curry()));
         }
         let finding = match self.definitions.named(&function).first() {
             Some(other) => {
                 let message = format!("{what} is called without arguments, but takes some");
+                found(&other.file, other.begins(), message)
+            }
+            None => {
+                let name = function.fn_name();
+                let message = format!("{what} is `{name}`, but the script has no such function");
+                Diagnostic::error(&self.file, message)
+            }
+        };
+        self.find(finding);
+        None
+    }
+
+    /// A function that is given so many arguments, and may take fewer.
+    pub(super) fn taking(
+        &mut self,
+        what: &str,
+        mut function: FnPtr,
+        most: usize,
+    ) -> Option<Callable> {
+        self.own(&mut function);
+        let taken = (0..=most).find_map(|taken| self.definitions.taking(&function, taken));
+        if let Some(definition) = taken {
+            return Some(Callable::new(what, definition, function.curry()));
+        }
+        let finding = match self.definitions.named(&function).first() {
+            Some(other) => {
+                let message = format!("{what} is given {most} arguments, but takes more");
                 found(&other.file, other.begins(), message)
             }
             None => {

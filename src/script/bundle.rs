@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::check::{self, NativeFunctions, SourceFile};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::failure::found;
+use crate::data::Sources;
 
 /// The files of a scenario. The first is the script itself, the others what it imports.
 #[derive(Clone, Debug)]
@@ -148,15 +149,20 @@ impl Bundle {
         self.missing.iter().map(finding).collect()
     }
 
-    /// The first 12 hexadecimal digits of the SHA-256 over all paths and texts.
+    /// The first 12 hexadecimal digits of the SHA-256 over all paths and texts, and over the data
+    /// files that evaluating it has read: with other data it is another scenario.
     #[must_use]
-    pub fn hash(&self) -> String {
+    pub fn hash(&self, data: &Sources) -> String {
         let mut hasher = Sha256::new();
         for file in &self.files {
             for part in [&file.path, &file.text] {
                 hasher.update((part.len() as u64).to_le_bytes());
                 hasher.update(part.as_bytes());
             }
+        }
+        for (path, stamp) in data.stamps() {
+            hasher.update(path.as_os_str().as_encoded_bytes());
+            hasher.update(stamp.sha256);
         }
         hasher
             .finalize()
@@ -326,7 +332,7 @@ mod tests {
 
     #[test]
     fn the_hash_follows_the_text() {
-        let hash = |text| Bundle::from_text("a.rhai", text).hash();
+        let hash = |text| Bundle::from_text("a.rhai", text).hash(&Sources::default());
         assert_eq!(hash("1"), hash("1"));
         assert_ne!(hash("1"), hash("2"));
         assert_eq!(hash("1").len(), 12);

@@ -21,6 +21,10 @@ pub(super) struct Callable {
     body: Expr,
     /// What its closure captured, under the names that its body has for it.
     captured: Vec<(ImmutableString, Dynamic)>,
+    /// What it is, for people: ``the task `browse` ``.
+    pub(super) what: String,
+    /// The names of the arguments that it is called with.
+    pub(super) parameters: Vec<ImmutableString>,
     /// The file it stands in.
     pub(super) file: ImmutableString,
     /// Where its body begins.
@@ -29,11 +33,17 @@ pub(super) struct Callable {
 
 impl Callable {
     /// `captured` belong to the closure alone: see [`capture`](super::capture).
-    pub(super) fn new(definition: &Definition, captured: &[Dynamic]) -> Callable {
-        let names = definition.function.params.iter().cloned();
+    pub(super) fn new(what: &str, definition: &Definition, captured: &[Dynamic]) -> Callable {
+        let names = &definition.function.params;
         Callable {
+            what: what.to_owned(),
             body: Expr::Stmt(Box::new(definition.body())),
-            captured: names.zip(captured.iter().cloned()).collect(),
+            captured: names
+                .iter()
+                .cloned()
+                .zip(captured.iter().cloned())
+                .collect(),
+            parameters: names.iter().skip(captured.len()).cloned().collect(),
             file: definition.file.clone(),
             begins: definition.begins(),
         }
@@ -66,13 +76,15 @@ impl CallStates {
         }
     }
 
-    /// Calls `function` with `this`. `tag` is what natives see as the current user.
+    /// Calls `function` with `this` and as many arguments as it has parameters. `tag` is what
+    /// natives see as the current user.
     ///
     /// The call may wait; whatever else runs then uses a state of its own.
     pub(super) fn call(
         &self,
         engine: &Engine,
         function: &Callable,
+        arguments: Vec<Dynamic>,
         tag: &mut Dynamic,
         this: &mut Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
@@ -85,6 +97,7 @@ impl CallStates {
         } = &mut *state;
         global.source = Some(function.file.clone());
         scope.extend(function.captured.iter().cloned());
+        scope.extend(function.parameters.iter().cloned().zip(arguments));
         // Its body, not the function by its name: Rhai would look the name up, and put the place
         // of our call, which is none, over the place where calls are nested too deep.
         let result = EvalContext::new(engine, global, caches, scope, Some(this))

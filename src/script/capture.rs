@@ -50,7 +50,8 @@ fn own_within(value: &mut Dynamic, depth: usize) -> Result<usize, CapturesItself
         return own_all(closure.iter_curry_mut(), depth);
     }
     if let Some(mut task) = value.write_lock::<TaskDeclaration>() {
-        return own_all(task.function.iter_curry_mut(), depth);
+        let functions = task.functions_mut().into_iter();
+        return own_all(functions.flat_map(FnPtr::iter_curry_mut), depth);
     }
     Ok(0)
 }

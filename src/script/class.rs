@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rhai::{Array, Dynamic, FnPtr, Map};
 
-use super::declare::TaskDeclaration;
+use super::declare::{TaskBody, TaskDeclaration};
+use super::task_table::TaskTable;
 use super::value;
-use super::words;
+use super::{http_options, words};
 use crate::http;
 use crate::load::ClassShare;
 use crate::scenario::{self, Wait};
@@ -26,8 +27,8 @@ pub(super) struct ClassDeclaration {
     pub(super) on_start: Option<FnPtr>,
     pub(super) on_stop: Option<FnPtr>,
     pub(super) wait: Option<FnPtr>,
-    /// In the order of `plan.tasks`.
-    pub(super) tasks: Vec<FnPtr>,
+    /// The functions of its tasks and sets, and what each of them is; the plan has the indices.
+    pub(super) functions: Vec<(String, FnPtr)>,
     /// Methods, and tasks under the names of their keys.
     pub(super) methods: Vec<(String, FnPtr)>,
 }
@@ -47,6 +48,7 @@ pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
             host: None,
             wait: Wait::Constant(Duration::ZERO),
             tasks: Vec::new(),
+            sets: Vec::new(),
         },
         http: http::Options::default(),
         headers: Vec::new(),
@@ -55,7 +57,7 @@ pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
         on_start: None,
         on_stop: None,
         wait: None,
-        tasks: Vec::new(),
+        functions: Vec::new(),
         methods: Vec::new(),
     };
     let mut problems = Vec::new();
@@ -63,7 +65,15 @@ pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
     for (key, value) in map {
         let key = key.as_str();
         if let Some(task) = value.read_lock::<TaskDeclaration>() {
-            class.methods.push((key.to_owned(), task.function.clone()));
+            if words::find(words::Kind::Attribute, key).is_some() {
+                let message = format!("`{key}` is an attribute of a class: it cannot be a task");
+                let hint = "leave out `task`, or give it another name".to_owned();
+                problems.push((message, Some(hint)));
+                continue;
+            }
+            if let TaskBody::Function(function) = &task.body {
+                class.methods.push((key.to_owned(), function.clone()));
+            }
             tasks.push((key.to_owned(), task.clone()));
             continue;
         }
@@ -72,13 +82,17 @@ pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
         }
     }
     tasks.sort_by_key(|(_, task)| task.serial);
-    for (key, task) in tasks {
-        class.tasks.push(task.function);
-        class.plan.tasks.push(scenario::Task {
-            name: task.name.unwrap_or(key),
-            weight: task.weight,
-        });
+    let mut table = TaskTable::default();
+    class.plan.tasks = table.lay_out(tasks, &[]);
+    if let Err(names) = table.methods(&mut class.methods) {
+        for method in names {
+            let message = format!("several closures of the user class `{name}` are `{method}`");
+            let hint = "closures in sets are methods of the user, `this.name(…)`: give each a name \
+                        of its own";
+            problems.push((message, Some(hint.to_owned())));
+        }
     }
+    (class.functions, class.plan.sets) = (table.functions, table.sets);
     if class.plan.tasks.iter().all(|task| task.weight == 0) {
         let message = format!("the user class `{name}` has no task that could be picked");
         let hint = "add one: `browse: task(|| { this.client.get(\"/\"); })`".to_owned();
@@ -92,8 +106,10 @@ fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), P
         let message = format!("`{key}` is {what}, not {}", value::kind(value));
         Err((message, None))
     };
+    if http_options::set(&mut class.http, key, value)? {
+        return Ok(());
+    }
     let closure = value.read_lock::<FnPtr>().map(|closure| closure.clone());
-    let length = || value::duration(value).map_err(|wrong| (format!("`{key}`: {wrong}"), None));
     let count = || match value::whole(value).and_then(|number| u32::try_from(number).ok()) {
         Some(count) => Ok(count),
         None => wrong("a whole number from 0").map(|()| 0),
@@ -110,33 +126,8 @@ fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), P
         },
         "fixed_count" => class.plan.share.fixed_count = Some(count()?),
         "wait_time" => {
-            (class.plan.wait, class.wait) = if let Some(wait) = value.read_lock::<Wait>() {
-                (wait.clone(), None)
-            } else if let Some(closure) = closure {
-                (Wait::Script, Some(closure))
-            } else {
-                (Wait::Constant(length()?), None)
-            };
+            (class.plan.wait, class.wait) = wait(value).map_err(|wrong| (wrong, None))?
         }
-        "connection_timeout" => class.http.connection_timeout = length()?,
-        "network_timeout" => class.http.network_timeout = length()?,
-        "max_redirects" => class.http.max_redirects = count()?,
-        "max_retries" => class.http.max_retries = count()?,
-        "insecure" => match value.as_bool() {
-            Ok(insecure) => class.http.insecure = insecure,
-            Err(_) => return wrong("true or false"),
-        },
-        "ca" => class.http.ca = Some(text()?.into()),
-        "http" => match text()?.as_str() {
-            "auto" | "1.1" => {}
-            other => {
-                let message = format!("HTTP `{other}` is not in this version of Katydid yet");
-                return Err((
-                    message,
-                    Some("write `http: \"1.1\"` or leave it out".to_owned()),
-                ));
-            }
-        },
         "headers" => match pairs(value) {
             Some(headers) => class.headers = headers,
             None => return wrong("a map such as `#{ \"Accept\": \"text/html\" }`"),
@@ -176,6 +167,23 @@ fn unknown(key: &str) -> Problem {
         message,
         Some("the user's own data lives in `state`".to_owned()),
     )
+}
+
+/// A `wait_time`; the closure of a [`Wait::Script`] comes with it.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn wait(value: &Dynamic) -> Result<(Wait, Option<FnPtr>), String> {
+    if let Some(wait) = value.read_lock::<Wait>() {
+        return Ok((wait.clone(), None));
+    }
+    if let Some(closure) = value.read_lock::<FnPtr>() {
+        return Ok((Wait::Script, Some(closure.clone())));
+    }
+    match value::duration(value) {
+        Ok(length) => Ok((Wait::Constant(length), None)),
+        Err(wrong) => Err(format!("`wait_time`: {wrong}")),
+    }
 }
 
 /// Header names and values, in a map or, where order or repetition matters, in an array of pairs.

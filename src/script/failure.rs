@@ -18,14 +18,24 @@ pub enum Control {
     StopUser,
     /// `stop_test("why")`.
     StopTest(String),
-    /// `reschedule()`: the task ends, the next one follows after the wait.
-    Reschedule,
+    /// `reschedule()`: the task ends.
+    Reschedule {
+        /// Whether the task after it waits, as after any other: `reschedule(false)`.
+        waits: bool,
+    },
+    /// `interrupt()`: the user leaves the innermost set.
+    Interrupt {
+        /// Whether the task after it waits, as after any other: `interrupt(false)`.
+        waits: bool,
+    },
     /// `r.expect(…)` did not hold: the task ends, its sample has failed already.
     Unexpected,
     /// The calls are nested deeper than the user's stack allows.
     TooDeep,
     /// The top level of the script computes for too long.
     TopLevelTooLong,
+    /// The top level of the script reads a file that could not be loaded, which was noted.
+    NotLoaded,
 }
 
 impl From<Control> for Dynamic {

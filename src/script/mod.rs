@@ -8,28 +8,51 @@
 //! Bundle::read ─► check ─► Program::compile (once per thread) ─► Instance::call (in a coroutine)
 //! ```
 
+mod answer;
 mod api;
+mod appends;
 mod assembly;
+mod batch;
 mod bundle;
 mod call;
 mod capture;
 mod check;
 mod class;
 mod client;
+mod clients;
+mod control;
+mod data_source;
 mod declare;
 mod definitions;
 pub mod diagnostic;
 mod engine;
+mod extract;
 mod failure;
+mod figures;
 mod functions;
+mod group;
+mod http_options;
 mod imports;
+mod listeners;
 mod log;
 mod methods;
+mod multipart;
+mod onlooker;
+mod patterns;
+mod plain;
 mod program;
+mod record;
+pub mod reference;
 mod request;
 mod response;
 mod routes;
 mod secret;
+mod sending;
+mod sent;
+mod shape;
+mod shared;
+mod stream;
+mod task_table;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -39,10 +62,13 @@ pub mod words;
 
 pub use assembly::Class;
 pub use bundle::{Bundle, File, Unreadable};
+pub use control::{Call, ControlUser, Outcome};
 pub use declare::Inputs;
 pub use failure::{Control, Ended, Failure};
 pub use log::{Level, Line};
+pub use onlooker::{Event, Onlooker};
 pub use program::Program;
+pub use shape::Asked;
 pub use thread::{Outbox, Shared, Thread, ThreadParts};
 pub use user::{Function, Instance, Missed, User};
 pub use value::duration as seconds;

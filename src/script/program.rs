@@ -3,27 +3,40 @@
 //! Owns the way from text to callable functions. Who calls them, and what they may call, lies
 //! elsewhere. Nothing here is `Send`: each load thread compiles for itself.
 
+use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rhai::{AST, Caches, Dynamic, Engine, GlobalRuntimeState, Position, Scope};
 
 use super::assembly::{Assembly, Class};
 use super::bundle::{self, Bundle};
+use super::control::ControlFunctions;
 use super::declare::{Declarations, Inputs};
 use super::definitions::Definitions;
-use super::diagnostic::Diagnostic;
-use super::failure::{self, Ended, found};
+use super::diagnostic::{Diagnostic, Severity};
+use super::failure::{self, Ended, Failure, found};
 use super::imports::Imports;
+use super::listeners::Listeners;
 use super::log::Line;
 use super::methods::{Forwarded, MapFunctions};
-use super::{api, engine, methods};
+use super::secret::Secrets;
+use super::shape::{Asked, ShapeFunction};
+use super::{api, engine, http_options, methods, sent};
+use crate::load::Division;
 use crate::scenario::Scenario;
 
 /// A script as one thread runs it.
 pub struct Program {
     pub(super) engine: Engine,
     classes: Vec<Rc<Class>>,
+    /// What runs on control, if the script has any of it.
+    pub(super) control: Option<ControlFunctions>,
+    /// What is told of requests and errors, if anything.
+    pub(super) listeners: Option<Listeners>,
     scenario: Scenario,
+    shape: Option<ShapeFunction>,
+    secrets: Secrets,
     said: Vec<Line>,
     warnings: Vec<Diagnostic>,
 }
@@ -53,40 +66,74 @@ impl Program {
         };
         let mut global = engine.new_global_runtime_state();
         global.tag = Dynamic::from(declarations.clone());
-        evaluate(&engine, &mut global, main).map_err(masked)?;
+        if let Err(last) = evaluate(&engine, &mut global, main) {
+            let mut problems = declarations.problems.take();
+            problems.extend(last);
+            return Err(masked(problems));
+        }
         global.tag = Dynamic::UNIT;
         imports.merge_into(&mut global, main, bundle)?;
 
-        let mut problems = declarations.problems.take();
-        let declared = declarations.classes.take();
+        let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
+        let findings = declarations.problems.take().into_iter();
+        let (mut problems, mut warnings): (Vec<_>, Vec<_>) = findings.partition(is_error);
+        let mut declared = declarations.classes.take();
         let file = &bundle.files()[0].path;
+        let directory = Path::new(file).parent().unwrap_or(Path::new(""));
+        for class in &mut declared {
+            if let Err(wrong) = http_options::find_files(&mut class.http, directory) {
+                let message = format!("the user class `{}`: {wrong}", class.plan.name);
+                problems.push(Diagnostic::error(file, message));
+            }
+        }
         if declared.is_empty() && problems.is_empty() {
             let message = "the script declares no user class";
             let hint =
                 "add one: `user(\"Visitor\", #{ browse: task(|| { this.client.get(\"/\"); }) });`";
             problems.push(Diagnostic::error(file, message).hint(hint));
         }
+        let shape = declarations.shape.take();
+        let classes: Vec<_> = declared.iter().map(|class| &*class.plan.name).collect();
+        let resolved = shape.as_ref().and_then(|shape| {
+            let resolved = shape.resolve(&classes);
+            resolved.map_err(|wrong| problems.push(wrong)).ok()
+        });
+        let definitions = Definitions::of(&asts);
+        let shape = shape.and_then(|shape| {
+            let function = ShapeFunction::of(shape, &definitions, &global, &declarations, &classes);
+            function.map_err(|wrong| problems.push(wrong)).ok()?
+        });
         let scenario = Scenario {
             classes: declared.iter().map(|class| class.plan.clone()).collect(),
             options: declarations.options.take(),
             params: declarations.params.take(),
+            shape: resolved,
+            hooks: declarations.hooks(),
         };
         let mut assembly = Assembly {
             global: &global,
-            definitions: Definitions::of(&asts),
+            definitions,
             of_maps,
             forwarded: Forwarded::new(),
             secrets: declarations.secrets.clone(),
+            keeps_requests: sent::asked_for(bundle),
             file: file.into(),
             findings: Vec::new(),
         };
+        let control = if scenario.hooks.need_control() {
+            ControlFunctions::new(&mut assembly, &declarations, declared.first())
+        } else {
+            None
+        };
+        let listeners = Listeners::new(&mut assembly, &declarations);
         let classes = declared.into_iter().enumerate();
         let classes = classes
             .map(|(index, class)| Rc::new(assembly.class(index, class)))
             .collect();
-        let (forwarded, errors, warnings) = assembly.finish();
+        let (forwarded, errors, more) = assembly.finish();
         forwarded.install(&mut engine);
         problems.extend(errors);
+        warnings.extend(more);
         if !problems.is_empty() {
             return Err(masked(problems));
         }
@@ -96,9 +143,18 @@ impl Program {
             said: said.collect(),
             engine,
             classes,
+            control,
+            listeners,
             scenario,
+            shape,
+            secrets: declarations.secrets.clone(),
             warnings,
         })
+    }
+
+    /// What must not be shown.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// What the script declares.
@@ -117,6 +173,29 @@ impl Program {
     #[must_use]
     pub fn said(&self) -> &[Line] {
         &self.said
+    }
+
+    /// Calls the closure of the script's shape; `None` if it has none. Must not run in a
+    /// coroutine. `division` is what its numbers counted before, if it has asked for anybody.
+    ///
+    /// # Errors
+    /// The script's mistake.
+    pub fn ask_shape(
+        &self,
+        run_time: Duration,
+        users: u32,
+        division: Option<Division>,
+    ) -> Option<Result<Asked, Box<Failure>>> {
+        let shape = self.shape.as_ref()?;
+        Some(shape.call(&self.engine, run_time, users, division))
+    }
+
+    /// What the shape's closure has printed since the last look.
+    #[must_use]
+    pub fn shape_said(&self) -> Vec<Line> {
+        self.shape
+            .as_ref()
+            .map_or_else(Vec::new, ShapeFunction::said)
     }
 
     /// What is likely not meant so, but may be run.
@@ -168,6 +247,8 @@ fn evaluate(
     let Err(error) = result else { return Ok(()) };
     let failure = match failure::ended(*error, &file, Position::NONE) {
         Ended::Failure(failure) => failure,
+        // The file was noted where it was declared.
+        Ended::Control(failure::Control::NotLoaded) => return Err(Vec::new()),
         Ended::Control(control) => {
             let message = "the top level of the script computed for more than 10 s";
             let hint = "it only describes: move what takes time into `on_start` or a task";

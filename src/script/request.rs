@@ -2,6 +2,7 @@
 //!
 //! Owns reading those options; sending is done elsewhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,11 +13,12 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 use super::class::{credentials, pairs};
 use super::client::header;
 use super::failure::Control;
+use super::multipart::{self, Uploads};
+use super::record::protocol;
 use super::{value, words};
 use crate::{coroutine, http};
 
 /// The options of one request.
-#[derive(Default)]
 pub(super) struct Asked {
     /// The row it counts under, if not its path.
     pub(super) name: Option<String>,
@@ -26,20 +28,53 @@ pub(super) struct Asked {
     pub(super) expect: Vec<u16>,
     /// Whether redirects are followed, if the script says.
     pub(super) allow_redirects: Option<bool>,
+    /// Whether it enters the statistics.
+    pub(super) record: bool,
+    /// The protocol that it counts as, if not HTTP.
+    pub(super) protocol: Option<Arc<str>>,
     headers: HeaderMap,
     body: Option<(Bytes, Option<HeaderValue>)>,
     timeout: Option<Duration>,
     cookies: Option<bool>,
+    stream: bool,
 }
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 impl Asked {
     /// Reads the options of a request.
-    pub(super) fn read(options: Map) -> Result<Asked> {
-        let mut asked = Asked::default();
-        for (key, value) in &options {
-            asked.set(key, value)?;
+    ///
+    /// Files are beside the script `source`.
+    pub(super) fn read(options: &Map, uploads: &Uploads, source: &str) -> Result<Asked> {
+        let mut asked = Asked {
+            name: None,
+            params: Vec::new(),
+            expect: Vec::new(),
+            allow_redirects: None,
+            record: true,
+            protocol: None,
+            headers: HeaderMap::new(),
+            body: None,
+            timeout: None,
+            cookies: None,
+            stream: false,
+        };
+        let mut has_parts = false;
+        for (key, value) in options {
+            if key == "multipart" {
+                let body = multipart::body(value, uploads, source);
+                let (body, content_type) = body.map_err(|wrong| format!("`multipart`: {wrong}"))?;
+                asked.set_body(body, Some(content_type))?;
+                has_parts = true;
+            } else {
+                asked.set(key, value)?;
+            }
+        }
+        if has_parts && asked.headers.contains_key(CONTENT_TYPE) {
+            return Err(
+                "`multipart` makes its own `Content-Type`, which names the boundary: leave it out"
+                    .into(),
+            );
         }
         Ok(asked)
     }
@@ -65,14 +100,22 @@ impl Asked {
                 let text = coroutine::on_thread_stack(|| serde_json::to_vec(value))
                     .map_err(|_| Control::Cancelled)?
                     .map_err(|error| format!("this cannot be written as JSON: {error}"))?;
-                self.set_body(text.into(), Some("application/json"))?;
+                self.set_body(
+                    text.into(),
+                    Some(HeaderValue::from_static("application/json")),
+                )?;
             }
             "form" => {
                 let fields = pairs(value).ok_or_else(|| wrong("a map"))?;
                 let text = url::form_urlencoded::Serializer::new(String::new())
                     .extend_pairs(fields)
                     .finish();
-                self.set_body(text.into(), Some("application/x-www-form-urlencoded"))?;
+                self.set_body(
+                    text.into(),
+                    Some(HeaderValue::from_static(
+                        "application/x-www-form-urlencoded",
+                    )),
+                )?;
             }
             "body" => {
                 let body = if let Some(bytes) = value.read_lock::<Blob>() {
@@ -95,6 +138,9 @@ impl Asked {
                 let follow = value.as_bool().map_err(|_| wrong("true or false"))?;
                 self.allow_redirects = Some(follow);
             }
+            "stream" => {
+                self.stream = value.as_bool().map_err(|_| wrong("true or false"))?;
+            }
             "cookies" => self
                 .set_cookies(value)
                 .ok_or_else(|| wrong("a map, true or false"))?,
@@ -102,16 +148,18 @@ impl Asked {
                 self.expect = statuses(value)
                     .ok_or_else(|| wrong("a status such as 200, or an array of them"))?;
             }
+            "record" => self.record = value.as_bool().map_err(|_| wrong("true or false"))?,
+            "type" => self.protocol = Some(protocol(value)?),
             other => return Err(unknown(other).into()),
         }
         Ok(())
     }
 
-    fn set_body(&mut self, body: Bytes, content_type: Option<&'static str>) -> Result<()> {
+    fn set_body(&mut self, body: Bytes, content_type: Option<HeaderValue>) -> Result<()> {
         if self.body.is_some() {
-            return Err("a request has one body: `json`, `form` or `body`".into());
+            return Err("a request has one body: `json`, `form`, `multipart` or `body`".into());
         }
-        self.body = Some((body, content_type.map(HeaderValue::from_static)));
+        self.body = Some((body, content_type));
         Ok(())
     }
 
@@ -142,6 +190,7 @@ impl Asked {
             }
         }
         request.timeout = self.timeout;
+        request.stream = self.stream;
         if let Some(cookies) = self.cookies {
             request.cookies = cookies;
         }

@@ -1,200 +1,21 @@
-//! What a request gives back to its script: the answer, and the verdict on it.
+//! What a script can read of a response, and how it judges it.
 //!
-//! The verdict stays open until the user's next request, sleep or wait, or the end of its task;
-//! then the sample is recorded once, with the time measured when the response arrived.
+//! The answer itself, and when its verdict is closed, is `answer`'s.
 
-use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use rhai::{
-    Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext, Position,
-};
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
+use super::answer::Answer;
 use super::failure::Control;
-use super::secret::Secrets;
-use super::user::{Missed, User};
-use crate::coroutine;
-use crate::http::{self, Exchange, Phases};
-use crate::stats::{Outcome, Recorder, Sample, SeriesId};
+use super::sent;
+use super::user::User;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// A response in a script's hands.
 #[derive(Clone)]
 pub(super) struct Response(pub(super) Rc<Answer>);
-
-/// What became of one request, and what its script thinks of it.
-pub(super) struct Answer {
-    response: Option<http::Response>,
-    error: Option<String>,
-    phases: Phases,
-    sample: Sample,
-    pub(super) series: SeriesId,
-    /// µs since the run began.
-    pub(super) ended_us: u64,
-    pub(super) missed: Option<Missed>,
-    stale_retries: u32,
-    /// Why the sample fails; `None` if it does not.
-    failure: RefCell<Option<String>>,
-    /// Where the request was made, and where its verdict was closed.
-    made_at: Position,
-    closed_by: Cell<Option<Position>>,
-    text: OnceCell<ImmutableString>,
-    json: OnceCell<Option<Dynamic>>,
-}
-
-impl Answer {
-    pub(super) fn new(
-        user: &User,
-        series: SeriesId,
-        name: &str,
-        expect: &[u16],
-        made_at: Position,
-        exchange: Exchange,
-    ) -> Answer {
-        let thread = &user.thread;
-        let start_us = thread.run_us(exchange.started);
-        let ended_us = thread.run_us(exchange.ended);
-        let first_byte = exchange
-            .first_byte
-            .map_or(0, |first| first.since(exchange.started));
-        let (response, error) = match exchange.result {
-            Ok(response) => (Some(response), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        let failure = match &response {
-            Some(response) => wrong_status(response, name, expect),
-            None => error.clone(),
-        };
-        let sample = Sample::new(series, thread.generation.get(), Outcome::Success, start_us)
-            .service_us(exchange.ended.since(exchange.started))
-            .late_us(user.late_us.take())
-            .first_byte_us(first_byte)
-            .bytes(exchange.sent, exchange.received);
-        Answer {
-            response,
-            error,
-            phases: exchange.phases,
-            sample,
-            series,
-            ended_us,
-            missed: user.missed.take(),
-            stale_retries: exchange.stale_retries,
-            failure: RefCell::new(failure),
-            made_at,
-            closed_by: Cell::new(None),
-            text: OnceCell::new(),
-            json: OnceCell::new(),
-        }
-    }
-
-    /// How the request counts, as things stand.
-    pub(super) fn outcome(&self) -> Outcome {
-        if self.failure.borrow().is_some() {
-            Outcome::Failure
-        } else {
-            Outcome::Success
-        }
-    }
-
-    /// Makes the sample a failure.
-    pub(super) fn fail(&self, why: String) {
-        *self.failure.borrow_mut() = Some(why);
-    }
-
-    /// No verdict is taken from now on; `by` is the place of the call that ended it.
-    pub(super) fn close(&self, by: Position) {
-        self.closed_by.set(Some(by));
-    }
-
-    /// Hides secrets in why the sample fails.
-    pub(super) fn mask(&self, secrets: &Secrets) {
-        if let Some(why) = &mut *self.failure.borrow_mut() {
-            *why = secrets.mask(std::mem::take(why));
-        }
-    }
-
-    /// Records the sample, once its verdict is closed.
-    pub(super) fn record(&self, recorder: &mut Recorder) {
-        recorder.record(self.sample.outcome(self.outcome()));
-        if let Some(why) = &*self.failure.borrow() {
-            recorder.error(self.series, self.ended_us, why);
-        }
-        for _ in 0..self.stale_retries {
-            recorder.stale_retry();
-        }
-    }
-
-    fn judge(&self, failure: Option<String>) -> Result<()> {
-        if let Some(by) = self.closed_by.get() {
-            let line = |position: Position| {
-                position
-                    .line()
-                    .map_or(String::new(), |line| format!(" in line {line}"))
-            };
-            return Err(format!(
-                "the verdict on the request{} came too late: it was closed{}",
-                line(self.made_at),
-                line(by)
-            )
-            .into());
-        }
-        *self.failure.borrow_mut() = failure;
-        Ok(())
-    }
-
-    fn decoded(&self) -> Result<bytes::Bytes> {
-        let Some(response) = &self.response else {
-            return Ok(bytes::Bytes::new());
-        };
-        coroutine::on_thread_stack(|| response.decoded_body())
-            .map_err(|_| Control::Cancelled)?
-            .map_err(|error| error.to_string().into())
-    }
-
-    fn text(&self) -> Result<ImmutableString> {
-        if let Some(text) = self.text.get() {
-            return Ok(text.clone());
-        }
-        let text: ImmutableString = String::from_utf8_lossy(&self.decoded()?).as_ref().into();
-        Ok(self.text.get_or_init(|| text).clone())
-    }
-
-    /// The body as JSON, parsed once; `None` if it is none. Nested deeper than 128 it is refused.
-    fn json(&self) -> Result<Option<Dynamic>> {
-        if let Some(json) = self.json.get() {
-            return Ok(json.clone());
-        }
-        let body = self.decoded()?;
-        let json = coroutine::on_thread_stack(|| serde_json::from_slice(&body).ok())
-            .map_err(|_| Control::Cancelled)?;
-        Ok(self.json.get_or_init(|| json).clone())
-    }
-}
-
-/// Why a response is a failure by its status alone.
-fn wrong_status(response: &http::Response, name: &str, expect: &[u16]) -> Option<String> {
-    let status = response.status().as_u16();
-    if expect.is_empty() {
-        let whose = match status {
-            ..400 => return None,
-            400..500 => "Client",
-            _ => "Server",
-        };
-        return Some(format!(
-            "{status} {whose} Error: {} for url: {name}",
-            response.reason()
-        ));
-    }
-    if expect.contains(&status) {
-        return None;
-    }
-    let expected: Vec<_> = expect.iter().map(u16::to_string).collect();
-    Some(format!(
-        "status {status}, expected {}",
-        expected.join(" or ")
-    ))
-}
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {
@@ -223,17 +44,18 @@ pub(super) fn register(engine: &mut Engine) {
                 .as_ref()
                 .map_or(String::new(), |response| response.url().to_string())
         })
-        .register_get("elapsed", |r: &mut Response| seconds(r.0.phases.total()))
+        .register_get("request", |r: &mut Response| -> Result<Map> {
+            let sent = r.0.sent.as_ref();
+            sent.map(|sent| sent.map())
+                .ok_or_else(|| "what was sent is kept only where a script reads `.request`".into())
+        })
+        .register_get("elapsed", |r: &mut Response| seconds(r.0.phases().total()))
         .register_get("timings", |r: &mut Response| r.timings())
         .register_get("error", |r: &mut Response| {
-            r.0.error.clone().map_or(Dynamic::UNIT, Dynamic::from)
+            r.0.error().map_or(Dynamic::UNIT, Dynamic::from)
         })
         .register_get("length", |r: &mut Response| {
-            let length =
-                r.0.response
-                    .as_ref()
-                    .map_or(0, |response| response.body().len());
-            i64::try_from(length).unwrap_or(i64::MAX)
+            i64::try_from(r.0.length()).unwrap_or(i64::MAX)
         })
         .register_fn("json", |r: &mut Response| -> Result<Dynamic> {
             r.0.json()?
@@ -254,10 +76,16 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("success", |r: &mut Response| r.0.judge(None))
         .register_fn(
             "check",
-            |r: &mut Response, name: &str, holds: bool| -> Result<bool> {
+            |context: NativeCallContext,
+             r: &mut Response,
+             name: &str,
+             holds: bool|
+             -> Result<bool> {
                 if !holds {
                     r.0.judge(Some(format!("check failed: {name}")))?;
                 }
+                let user = User::of(&context)?;
+                user.thread.record(|recorder| recorder.check(name, holds));
                 Ok(holds)
             },
         )
@@ -280,10 +108,7 @@ fn seconds(us: u64) -> f64 {
 
 impl Response {
     fn status(&self) -> i64 {
-        self.0
-            .response
-            .as_ref()
-            .map_or(0, |response| i64::from(response.status().as_u16()))
+        i64::from(self.0.status())
     }
 
     fn header(&self, name: &str) -> Dynamic {
@@ -301,20 +126,8 @@ impl Response {
 
     /// All headers; those of one name are joined by `, `.
     fn headers(&self) -> Map {
-        let mut headers = Map::new();
-        let Some(response) = &self.0.response else {
-            return headers;
-        };
-        for name in response.headers().keys() {
-            let values: Vec<_> = response
-                .headers()
-                .get_all(name)
-                .iter()
-                .map(|value| String::from_utf8_lossy(value.as_bytes()))
-                .collect();
-            headers.insert(name.as_str().into(), values.join(", ").into());
-        }
-        headers
+        let response = self.0.response.as_ref();
+        response.map_or_else(Map::new, |response| sent::joined(response.headers()))
     }
 
     fn cookies(&self) -> Map {
@@ -328,7 +141,7 @@ impl Response {
     }
 
     fn timings(&self) -> Map {
-        let phases = &self.0.phases;
+        let phases = self.0.phases();
         [
             ("blocked", phases.blocked),
             ("dns", phases.dns),

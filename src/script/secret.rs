@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// What stands for a secret.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// Shorter values of the environment are no secrets: `1` or `dev` would be hidden everywhere.
 const SHORTEST: usize = 4;

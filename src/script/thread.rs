@@ -3,28 +3,44 @@
 //! Owns the way out for samples and log lines. Starting and stopping users is not its business.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use tokio::sync::mpsc;
+use rhai::ImmutableString;
+use tokio::sync::{mpsc, watch};
 
-use super::log::{Line, Log};
+use super::appends::{Appender, Appends};
+use super::clients::Further;
+use super::log::{Level, Line, Log};
+use super::multipart::Uploads;
+use super::onlooker::{Event, Onlooker, Watch};
+use super::program::Program;
 use super::routes::Routes;
 use crate::clock::{Micros, Timers};
+use crate::data::Value;
 use crate::http;
 use crate::scenario::Random;
-use crate::stats::{Batch, Recorder};
+use crate::shared::Commons;
+use crate::stats::{Batch, Recorder, Summary};
 
 /// What the whole run shares over all threads: a few numbers, none of them on the path of a
-/// request.
+/// request, and what scripts share.
 #[derive(Debug, Default)]
 pub struct Shared {
+    commons: Commons,
+    /// What `setup` returned.
+    setup: OnceLock<Value>,
     /// Users alive now, and the most that were at once.
     users: AtomicU32,
     peak: AtomicU32,
     /// What `exit_code` set, plus one; 0 if it was not called.
     exit_code: AtomicU32,
+    /// The figures so far, once there are some.
+    summary: OnceLock<watch::Receiver<Arc<Summary>>>,
+    /// The files that scripts append to.
+    appends: Appends,
 }
 
 impl Shared {
@@ -55,6 +71,41 @@ impl Shared {
     #[must_use]
     pub fn exit_code(&self) -> Option<u8> {
         u8::try_from(self.exit_code.load(Ordering::Relaxed).checked_sub(1)?).ok()
+    }
+
+    /// Lets scripts see the figures so far.
+    pub fn show(&self, summary: watch::Receiver<Arc<Summary>>) {
+        // There is one run; whoever comes first is it.
+        let _ = self.summary.set(summary);
+    }
+
+    /// The figures so far, of at most a second ago.
+    pub(super) fn summary(&self) -> Option<Arc<Summary>> {
+        Some(self.summary.get()?.borrow().clone())
+    }
+
+    /// Writes out what scripts have appended to files; gives what could not be written, by file.
+    /// For the end of the run: it waits for the disk.
+    #[must_use]
+    pub fn finish_appends(&self) -> Vec<String> {
+        self.appends.finish()
+    }
+
+    /// What scripts share: queues and the like.
+    #[must_use]
+    pub fn commons(&self) -> &Commons {
+        &self.commons
+    }
+
+    /// What `setup` returned; `None` before it has.
+    #[must_use]
+    pub fn setup_result(&self) -> Option<&Value> {
+        self.setup.get()
+    }
+
+    /// Keeps what `setup` returned, for all threads; only the first time counts.
+    pub fn set_setup_result(&self, value: Value) {
+        let _ = self.setup.set(value);
     }
 
     pub(super) fn set_exit_code(&self, code: u8) {
@@ -100,8 +151,8 @@ pub struct ThreadParts {
 /// A load thread, as the scripts on it see it.
 pub struct Thread {
     pub(super) timers: Timers,
-    pub(super) epoch: Micros,
-    pub(super) epoch_unix_us: i64,
+    epoch: Cell<Micros>,
+    epoch_unix_us: Cell<i64>,
     pub(super) seed: u64,
     pub(super) recorder: RefCell<Recorder>,
     outbox: RefCell<Outbox>,
@@ -112,8 +163,29 @@ pub struct Thread {
     pub(super) bases: Vec<Option<http::Base>>,
     pub(super) generation: Cell<u16>,
     /// By class.
-    pub(super) routes: Vec<Routes>,
+    pub(super) routes: Vec<Rc<Routes>>,
+    /// The files that this thread's users append to, by the names they use.
+    appenders: RefCell<HashMap<ImmutableString, Appender>>,
+    pub(super) further: Further,
+    pub(super) uploads: Uploads,
     cut: Cell<u64>,
+    pub(super) watch: Option<Rc<Watch>>,
+    is_measured: Cell<bool>,
+    /// Values of `once` that users of this thread make now: the user's number and the name.
+    making: RefCell<Vec<(u64, Box<str>)>>,
+}
+
+/// A user makes a value of `once` for as long as this lives.
+pub(super) struct Making {
+    thread: Rc<Thread>,
+    what: (u64, Box<str>),
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        let mut making = self.thread.making.borrow_mut();
+        making.retain(|other| *other != self.what);
+    }
 }
 
 impl Thread {
@@ -121,21 +193,66 @@ impl Thread {
     #[must_use]
     pub fn new(parts: ThreadParts) -> Thread {
         Thread {
+            watch: None,
             log: Log::new(parts.log),
             timers: parts.timers,
-            epoch: parts.epoch,
-            epoch_unix_us: parts.epoch_unix_us,
+            epoch: Cell::new(parts.epoch),
+            epoch_unix_us: Cell::new(parts.epoch_unix_us),
             seed: parts.seed,
             recorder: RefCell::new(parts.recorder),
             outbox: RefCell::new(parts.outbox),
             shared: parts.shared,
             environment: parts.environment,
-            routes: parts.clients.iter().map(|_| Routes::default()).collect(),
+            routes: parts.clients.iter().map(|_| Rc::default()).collect(),
             clients: parts.clients,
+            further: Further::default(),
+            uploads: Uploads::default(),
             bases: parts.bases,
             generation: Cell::new(1),
+            appenders: RefCell::default(),
             cut: Cell::new(0),
+            is_measured: Cell::new(true),
+            making: RefCell::default(),
         }
+    }
+
+    /// Whether that user makes the value of `once` of that name.
+    pub(super) fn is_making(&self, user: u64, name: &str) -> bool {
+        let making = self.making.borrow();
+        making
+            .iter()
+            .any(|(maker, made)| *maker == user && **made == *name)
+    }
+
+    /// That user begins to make that value.
+    pub(super) fn begin_making(self: &Rc<Self>, user: u64, name: &str) -> Making {
+        let what = (user, Box::from(name));
+        self.making.borrow_mut().push(what.clone());
+        Making {
+            thread: self.clone(),
+            what,
+        }
+    }
+
+    /// The same with somebody who looks on at everything that users of this program do; nobody
+    /// does in a load test.
+    #[must_use]
+    pub fn watched(mut self, program: &Program, onlooker: Onlooker) -> Thread {
+        let watch = Watch::new(onlooker, program.secrets().clone());
+        self.clients.iter().for_each(|it| it.tap(watch.clone()));
+        self.watch = Some(watch);
+        self
+    }
+
+    /// The file of that name, to append to.
+    pub(super) fn appender(&self, file: &ImmutableString) -> Result<Appender, String> {
+        let mut appenders = self.appenders.borrow_mut();
+        if let Some(known) = appenders.get(file) {
+            return Ok(known.clone());
+        }
+        let appender = self.shared.appends.open(file)?;
+        appenders.insert(file.clone(), appender.clone());
+        Ok(appender)
     }
 
     /// The thread's timers.
@@ -169,7 +286,7 @@ impl Thread {
         let mut outbox = self.outbox.borrow_mut();
         let Outbox { full, spare } = &mut *outbox;
         if let Ok(permit) = full.try_reserve() {
-            permit.send(recorder.take(spare.try_recv().ok()));
+            permit.send(self.measured(recorder.take(spare.try_recv().ok())));
         }
     }
 
@@ -178,7 +295,39 @@ impl Thread {
     pub async fn hand_over_all(&self) {
         let full = self.outbox.borrow().full.clone();
         if let Ok(permit) = full.reserve().await {
-            permit.send(self.recorder.borrow_mut().take(None));
+            permit.send(self.measured(self.recorder.borrow_mut().take(None)));
+        }
+    }
+
+    /// From now on no request of this thread counts; all else that is recorded does.
+    pub fn measures_nothing(&self) {
+        self.is_measured.set(false);
+    }
+
+    /// Whether requests count.
+    pub(super) fn is_measured(&self) -> bool {
+        self.is_measured.get()
+    }
+
+    fn measured(&self, batch: Batch) -> Batch {
+        if self.is_measured.get() {
+            batch
+        } else {
+            batch.without_samples()
+        }
+    }
+
+    /// A line that a script prints.
+    pub(super) fn say(&self, level: Level, who: String, place: String, text: String) {
+        match &self.watch {
+            None => self.log.print(level, who, place, text),
+            Some(watch) => watch.tell(Event::Said(Line {
+                level,
+                who,
+                place,
+                text,
+                dropped: 0,
+            })),
         }
     }
 
@@ -188,8 +337,8 @@ impl Thread {
         self.cut.get()
     }
 
-    pub(super) fn count_cut(&self) {
-        self.cut.set(self.cut.get() + 1);
+    pub(super) fn count_cut(&self, requests: u64) {
+        self.cut.set(self.cut.get() + requests);
     }
 
     /// The random stream of a user of this run.
@@ -197,8 +346,29 @@ impl Thread {
         Random::of_user(self.seed, class, ordinal)
     }
 
+    /// The run begins: all times count from here.
+    pub fn begin(&self, epoch: Micros, unix_us: i64) {
+        self.epoch.set(epoch);
+        self.epoch_unix_us.set(unix_us);
+    }
+
+    /// Microseconds since 1970, at that moment of the run.
+    pub(super) fn unix_us(&self, moment: Micros) -> i64 {
+        let begun = self.epoch_unix_us.get();
+        begun.saturating_add_unsigned(self.run_us(moment))
+    }
+
+    /// Seconds since 1970, of a moment so many microseconds after the run began.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "microseconds since 1970 have 51 bits"
+    )]
+    pub(super) fn unix_s(&self, run_us: u64) -> f64 {
+        self.epoch_unix_us.get().saturating_add_unsigned(run_us) as f64 / 1e6
+    }
+
     /// Microseconds since the run began.
     pub(super) fn run_us(&self, moment: Micros) -> u64 {
-        moment.since(self.epoch)
+        moment.since(self.epoch.get())
     }
 }

@@ -4,39 +4,63 @@
 //! `vu`, which moves an [`Instance`] into a coroutine and gets it back.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::task::Context;
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 
+use super::answer::Answer;
 use super::assembly::Class;
 use super::call::Callable;
-use super::client::Client;
+use super::client::{Channel, Client};
 use super::failure::{self, Control, Ended, Failure};
+use super::listeners;
+use super::onlooker::Event;
 use super::program::Program;
-use super::response::Answer;
 use super::thread::Thread;
 use crate::clock::Micros;
 use crate::coroutine;
-use crate::http::{Base, Session};
+use crate::http::Session;
 use crate::scenario::Random;
-use crate::stats::{Outcome, Slots};
+use crate::stats::Outcome;
 
 /// What natives know of the user that calls them.
 pub struct User {
     pub(super) ordinal: u64,
     pub(super) class: Rc<Class>,
     pub(super) thread: Rc<Thread>,
-    pub(super) session: Session,
-    pub(super) base: RefCell<Option<Base>>,
+    /// Its own way to its host.
+    pub(super) channel: Rc<Channel>,
+    /// Those of its further clients.
+    channels: RefCell<Vec<Weak<Channel>>>,
     pub(super) random: RefCell<Random>,
     pub(super) iteration: Cell<u64>,
     /// How late the next request is by the user's own fault: only the first of an iteration.
     pub(super) late_us: Cell<u64>,
     pub(super) missed: Cell<Option<Missed>>,
+    /// Whether there is a set that `interrupt` could leave.
+    pub(super) in_set: Cell<bool>,
     /// A control call that was made: it counts, whatever the script does with the error.
     ending: RefCell<Option<Control>>,
-    /// The answer whose verdict is still open.
-    open: RefCell<Option<Rc<Answer>>>,
+    /// The answers whose verdicts are still open.
+    open: RefCell<Open>,
+    /// Answers whose bodies were to be read as they come.
+    streams: RefCell<Vec<Weak<Answer>>>,
+    /// How many samples of it have failed, to tell what happened within a group.
+    pub(super) failed: Cell<u64>,
+    /// The script, if it listens to what its users do.
+    listened: Option<Rc<Program>>,
+    /// Whether a listener runs now.
+    pub(super) is_listening: Cell<bool>,
+}
+
+/// Answers whose verdicts are open: one of a request, all of a batch.
+#[derive(Default)]
+pub(super) enum Open {
+    #[default]
+    Nothing,
+    One(Rc<Answer>),
+    Many(Vec<Rc<Answer>>),
 }
 
 /// Slots that a paced user missed before the iteration that runs now.
@@ -59,7 +83,7 @@ pub enum Function {
     OnStop,
     /// The closure of `wait_time`.
     Wait,
-    /// A task, by its index.
+    /// The function of a task, or a set's hook, by its index in the class's table.
     Task(usize),
 }
 
@@ -71,7 +95,7 @@ impl User {
     pub(super) fn of(context: &NativeCallContext) -> Result<Rc<User>, Box<EvalAltResult>> {
         let user = context
             .tag()
-            .and_then(|tag| Some(tag.read_lock::<Client>()?.user.clone()));
+            .and_then(|tag| Some(tag.read_lock::<Rc<User>>()?.clone()));
         user.ok_or_else(|| {
             let name = context.fn_name();
             format!("`{name}` works only inside a task: the top level declares, it does not do")
@@ -79,33 +103,79 @@ impl User {
         })
     }
 
-    /// Closes the verdict that is open and records its sample. `by` is the place of the call
-    /// that closed it.
-    pub(super) fn settle(&self, by: Position) {
-        let Some(answer) = self.open.take() else {
-            return;
-        };
-        answer.close(by);
-        answer.mask(&self.class.secrets);
-        self.thread.record(|recorder| answer.record(recorder));
-        if let Some(missed) = answer.missed {
-            let ended = answer.ended_us;
-            let first = self.thread.run_us(missed.first);
-            self.thread.record(|recorder| {
-                recorder.missed_slots(Slots {
-                    series: answer.series,
-                    outcome: answer.outcome(),
-                    longest_us: ended.saturating_sub(first),
-                    period_us: missed.period_us,
-                    count: missed.count,
-                });
-            });
+    /// Closes the verdicts that are open and records their samples. `by` is the place of the
+    /// call that closed them.
+    pub(super) fn settle(self: &Rc<Self>, by: Position) {
+        match self.open.take() {
+            Open::Nothing => {}
+            Open::One(answer) => self.close(&answer, by),
+            Open::Many(answers) => {
+                for answer in answers {
+                    self.close(&answer, by);
+                }
+            }
         }
     }
 
-    /// Keeps the verdict of `answer` open.
-    pub(super) fn keep_open(&self, answer: Rc<Answer>) {
-        *self.open.borrow_mut() = Some(answer);
+    fn close(self: &Rc<Self>, answer: &Answer, by: Position) {
+        answer.close(by);
+        answer.mask(&self.class.secrets);
+        let outcome = self.thread.record(|recorder| answer.record(recorder));
+        if let Some(watch) = &self.thread.watch {
+            watch.tell(answer.judged());
+        }
+        if outcome == Some(Outcome::Failure) {
+            self.failed.set(self.failed.get() + 1);
+        }
+        if let Some(slots) = answer.missed_slots(self) {
+            self.thread.record(|recorder| recorder.missed_slots(slots));
+        }
+        if let Some(program) = &self.listened {
+            listeners::request(program, self, answer);
+        }
+    }
+
+    /// Keeps verdicts open.
+    pub(super) fn keep_open(&self, open: Open) {
+        *self.open.borrow_mut() = open;
+    }
+
+    /// An answer whose body will be read as it comes.
+    pub(super) fn keep_stream(&self, answer: &Rc<Answer>) {
+        let mut streams = self.streams.borrow_mut();
+        streams.retain(|other| other.strong_count() > 0);
+        streams.push(Rc::downgrade(answer));
+    }
+
+    /// A body is read in the task that asked for it: what is left of it is given up, or a
+    /// response kept in `this` would hold its connection.
+    fn end_streams(&self) {
+        for answer in self.streams.borrow_mut().drain(..) {
+            if let Some(answer) = answer.upgrade()
+                && let Some(streaming) = &answer.streaming
+            {
+                streaming.abandon();
+            }
+        }
+    }
+
+    /// Fails the last answer whose verdict is open, for a mistake of the script.
+    fn fail_open(&self, message: &str) {
+        let open = self.open.borrow();
+        let last = match &*open {
+            Open::Nothing => None,
+            Open::One(answer) => Some(answer),
+            Open::Many(answers) => answers.last(),
+        };
+        if let Some(answer) = last.filter(|answer| answer.outcome() == Outcome::Success) {
+            // What failed already keeps its reason: it is usually why the script threw.
+            answer.fail(format!("script error: {message}"));
+        }
+    }
+
+    /// Whether a control call has ended what the user runs.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.borrow().is_some()
     }
 
     /// Ends what the user runs, by a control call; gives the error that unwinds the script.
@@ -142,30 +212,53 @@ impl Instance {
         thread: &Rc<Thread>,
         ordinal: u64,
     ) -> Instance {
-        let session = Session::new(&thread.clients[class.index]);
-        let base = thread.bases[class.index].clone();
+        Instance::again(program, class, thread, ordinal, 0)
+    }
+
+    /// The same for a user that is started anew after so many others of its ordinal have been
+    /// stopped: it draws other random numbers than they did.
+    #[must_use]
+    pub fn again(
+        program: &Rc<Program>,
+        class: &Rc<Class>,
+        thread: &Rc<Thread>,
+        ordinal: u64,
+        life: u32,
+    ) -> Instance {
+        let stream = ordinal ^ (u64::from(life) << u32::BITS);
+        let channel = Channel::new(
+            Session::new(&thread.clients[class.index]),
+            thread.bases[class.index].clone(),
+            thread.routes[class.index].clone(),
+            &class.headers,
+            class.auth.as_ref(),
+        );
         let user = Rc::new(User {
             ordinal,
             class: class.clone(),
             thread: thread.clone(),
-            session,
-            base: RefCell::new(base),
-            random: RefCell::new(thread.random(&class.name, ordinal)),
+            channel,
+            channels: RefCell::default(),
+            random: RefCell::new(thread.random(&class.name, stream)),
             iteration: Cell::new(0),
             late_us: Cell::new(0),
             missed: Cell::new(None),
+            in_set: Cell::new(false),
             ending: RefCell::default(),
             open: RefCell::default(),
+            streams: RefCell::default(),
+            failed: Cell::new(0),
+            listened: (program.listeners.is_some() && thread.is_measured())
+                .then(|| program.clone()),
+            is_listening: Cell::new(false),
         });
-        super::client::start_session(&user);
-        let client = Client { user: user.clone() };
         let mut this: Map = class.state.clone();
-        this.insert("client".into(), Dynamic::from(client.clone()));
+        this.insert("client".into(), Dynamic::from(Client::of(&user)));
         Instance {
             program: program.clone(),
+            tag: Dynamic::from(user.clone()),
             user,
             this: Dynamic::from_map(this),
-            tag: Dynamic::from(client),
         }
     }
 
@@ -183,24 +276,52 @@ impl Instance {
     /// # Errors
     /// How it ended if it did not return.
     pub fn call(&mut self, function: Function) -> Result<Dynamic, Ended> {
-        let user = self.user.clone();
-        let class = &user.class;
-        let Some(callable) = class.callable(function) else {
-            return Ok(Dynamic::UNIT);
+        let class = self.user.class.clone();
+        match class.callable(function) {
+            Some(callable) => {
+                let result = self.run(callable, Vec::new());
+                self.heard(result)
+            }
+            None => Ok(Dynamic::UNIT),
+        }
+    }
+
+    /// Tells listeners of a failure; a control call that one of them made counts here.
+    fn heard(&self, result: Result<Dynamic, Ended>) -> Result<Dynamic, Ended> {
+        let Some(program) = &self.user.listened else {
+            return result;
         };
+        if let Err(Ended::Failure(failure)) = &result {
+            listeners::user_error(program, &self.user, failure);
+        }
+        match self.user.ending.take() {
+            Some(control) => Err(Ended::Control(control)),
+            None => result,
+        }
+    }
+
+    /// The same for a function that takes arguments, of the class's script.
+    pub(super) fn run(
+        &mut self,
+        callable: &Callable,
+        arguments: Vec<Dynamic>,
+    ) -> Result<Dynamic, Ended> {
+        let user = self.user.clone();
+        if let Some(watch) = &user.thread.watch {
+            watch.tell(Event::Begins {
+                who: user.described(),
+                what: callable.what.clone(),
+            });
+        }
         let engine = &self.program.engine;
-        let result = class
-            .states
-            .call(engine, callable, &mut self.tag, &mut self.this);
+        let states = &user.class.states;
+        let result = states.call(engine, callable, arguments, &mut self.tag, &mut self.this);
         let result = self.concluded(callable, result);
-        if let Err(Ended::Failure(failure)) = &result
-            && let Some(open) = &*user.open.borrow()
-            && open.outcome() == Outcome::Success
-        {
-            // What failed already keeps its reason: it is usually why the script threw.
-            open.fail(format!("script error: {}", failure.message));
+        if let Err(Ended::Failure(failure)) = &result {
+            user.fail_open(&failure.message);
         }
         user.settle(Position::NONE);
+        user.end_streams();
         result
     }
 
@@ -238,14 +359,12 @@ impl Instance {
         let this = self.this.read_lock::<Map>();
         let client = this.as_ref().and_then(|this| this.get("client"));
         let client = client.and_then(|client| client.read_lock::<Client>());
-        client.is_some_and(|client| Rc::ptr_eq(&client.user, &self.user))
+        client.is_some_and(|client| Rc::ptr_eq(&client.channel, &self.user.channel))
     }
 
     /// Gives back what the script took away.
     fn give_client(&mut self) {
-        let client = Client {
-            user: self.user.clone(),
-        };
+        let client = Client::of(&self.user);
         if let Some(mut this) = self.this.write_lock::<Map>() {
             this.insert("client".into(), Dynamic::from(client));
             return;
@@ -271,19 +390,39 @@ impl User {
         self.missed.set(missed);
     }
 
+    /// Says whether `interrupt` has a set to leave from now on.
+    pub fn set_in_set(&self, in_set: bool) {
+        self.in_set.set(in_set);
+    }
+
     /// Draws from the user's random stream.
     pub fn draw<R>(&self, draw: impl FnOnce(&mut Random) -> R) -> R {
         draw(&mut self.random.borrow_mut())
     }
 
-    /// The user's HTTP session.
-    #[must_use]
-    pub fn session(&self) -> &Session {
-        &self.session
+    /// Closes the idle connections whose server has closed them, and wakes `cx` when one closes
+    /// later. To be polled while the user waits.
+    pub fn poll_idle(&self, cx: &mut Context<'_>) {
+        self.channel.session.poll_idle(cx);
+        for channel in &*self.channels.borrow() {
+            if let Some(channel) = channel.upgrade() {
+                channel.session.poll_idle(cx);
+            }
+        }
+    }
+
+    /// Notes a further client, for as long as its script keeps it.
+    pub(super) fn add_channel(&self, channel: &Rc<Channel>) {
+        let mut channels = self.channels.borrow_mut();
+        channels.retain(|channel| channel.strong_count() > 0);
+        channels.push(Rc::downgrade(channel));
     }
 
     /// Counts a mistake of the script under Exceptions.
     pub fn exception(&self, failure: &Failure) {
+        if let Some(watch) = &self.thread.watch {
+            watch.tell(Event::Failed(failure.clone()));
+        }
         self.thread
             .record(|recorder| recorder.exception(&failure.message, &failure.location()));
     }

@@ -59,6 +59,8 @@ pub(super) fn kind(value: &Dynamic) -> &'static str {
         "array" => "an array",
         "map" => "a map",
         "Fn" => "a closure",
+        super::data_source::NAME => "a data source",
+        "queue" => "a queue",
         _ => "something else",
     }
 }

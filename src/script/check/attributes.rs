@@ -5,16 +5,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rhai::{Expr, FnCallExpr, Ident};
+use rhai::{Dynamic, Expr, FnCallExpr, Ident};
 
 use super::bundle::{Bundle, Class, Literal};
-use super::{error_at, habits, not_yet, tree};
+use super::{error_at, habits, not_yet, shapes, tree};
+use crate::http::Options;
 use crate::script::diagnostic::Diagnostic;
+use crate::script::http_options;
 use crate::script::words::{self, Kind};
 
 /// What a key of a class is, as far as its value shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Value {
+pub(super) enum Value {
     Task,
     Method,
     /// Certainly neither a task nor a method.
@@ -48,7 +50,7 @@ fn keys(bundle: &Bundle<'_>, literal: Literal<'_>, findings: &mut Vec<Diagnostic
                 findings.push(not_yet(path, key.pos, name));
             }
             match name {
-                "http" => findings.extend(http_version(path, value)),
+                "http" | "proxy" => findings.extend(http_option(path, name, value)),
                 "state" => findings.extend(reserved_state(path, value)),
                 _ => {}
             }
@@ -77,15 +79,21 @@ fn unknown_attribute(path: &str, key: &Ident) -> Diagnostic {
     error_at(path, key.pos, name.chars().count(), message).hint(hint)
 }
 
-fn http_version(path: &str, value: &Expr) -> Option<Diagnostic> {
-    let version = tree::string(value)?;
-    let message = match version {
-        "auto" | "1.1" => return None,
-        "2" | "3" | "2.0" => format!("HTTP/{version} is not in this version of Katydid yet"),
-        _ => format!("`{version}` is no version of HTTP"),
-    };
-    let finding = error_at(path, value.position(), version.chars().count() + 2, message);
-    Some(finding.hint("write `http: \"auto\"` or `http: \"1.1\"`"))
+/// A literal that its option does not take.
+fn http_option(path: &str, name: &str, value: &Expr) -> Option<Diagnostic> {
+    let text = tree::string(value)?;
+    let (message, hint) = http_options::set(
+        &mut Options::default(),
+        name,
+        &Dynamic::from(text.to_owned()),
+    )
+    .err()?;
+    let width = text.chars().count() + 2;
+    let finding = error_at(path, value.position(), width, message);
+    Some(match hint {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    })
 }
 
 fn reserved_state(path: &str, value: &Expr) -> Option<Diagnostic> {
@@ -95,7 +103,7 @@ fn reserved_state(path: &str, value: &Expr) -> Option<Diagnostic> {
     Some(error_at(path, key.pos, 6, message).hint("give it another name"))
 }
 
-fn value_of<'a>(bundle: &Bundle<'a>, file: usize, value: &'a Expr) -> Value {
+pub(super) fn value_of<'a>(bundle: &Bundle<'a>, file: usize, value: &'a Expr) -> Value {
     if tree::closure(value).is_some() {
         return Value::Method;
     }
@@ -171,12 +179,19 @@ fn duplicate_names(bundle: &Bundle<'_>) -> Vec<Diagnostic> {
     findings
 }
 
-/// The options of a declaring call: their names against the table.
+/// The options of a call by name: their names against the table.
 pub(super) fn options(path: &str, call: &FnCallExpr) -> Vec<Diagnostic> {
+    if call.name == "shape" {
+        return shapes::check(path, call);
+    }
     let (kind, map) = match (call.name.as_str(), &*call.args) {
         ("task", [map, _]) => (Kind::TaskOption, map),
         ("options", [map]) => (Kind::ScenarioOption, map),
         ("param", [_, _, map]) => (Kind::ParamOption, map),
+        ("http_client", [map]) => (Kind::ClientOption, map),
+        ("record", [map]) => (Kind::RecordOption, map),
+        ("csv", [_, map]) => (Kind::CsvOption, map),
+        ("json_file" | "lines" | "rows", [_, map]) => (Kind::DataOption, map),
         _ => return Vec::new(),
     };
     let entries = tree::map_entries(map).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
+use super::sets::{Reached, Set};
 use super::tree::{self, Chain, Function, Node, Step};
 
 /// One file of the bundle that was parsed.
@@ -34,6 +35,7 @@ pub(super) struct Bundle<'a> {
     /// False if a file of the bundle was not parsed, so that names may be missing.
     pub(super) complete: bool,
     pub(super) classes: Vec<Class<'a>>,
+    pub(super) sets: Vec<Set<'a>>,
 }
 
 /// The names of one file.
@@ -56,6 +58,10 @@ pub(super) struct Class<'a> {
     pub(super) literals: Vec<Literal<'a>>,
     /// False if it is also made of something that is no literal.
     pub(super) complete: bool,
+    /// The sets among its tasks and within one another, by their index in the bundle.
+    pub(super) sets: Vec<usize>,
+    /// False if it may have others.
+    pub(super) sees_sets: bool,
     /// True if it is a statement of the top level, so that it exists in any case.
     pub(super) is_certain: bool,
 }
@@ -78,9 +84,13 @@ impl<'a> Bundle<'a> {
             this_is_open: !complete,
             complete,
             classes: Vec::new(),
+            sets: Vec::new(),
         };
         for file in 0..scripts.len() {
             bundle.gather_names(file);
+        }
+        for file in 0..scripts.len() {
+            bundle.gather_sets(file);
         }
         for file in 0..scripts.len() {
             bundle.gather_classes(file);
@@ -222,6 +232,19 @@ impl<'a> Bundle<'a> {
         }
     }
 
+    fn gather_sets(&mut self, file: usize) {
+        let script = &self.scripts[file];
+        let bodies = script.functions.iter().flat_map(|function| &function.body);
+        let mut found = Vec::new();
+        for stmt in script.statements.iter().chain(bodies) {
+            tree::descend(Node::Stmt(stmt), &mut |node| {
+                let call = tree::function_call(node);
+                found.extend(call.and_then(|(call, _)| Set::of(self, file, call)));
+            });
+        }
+        self.sets.extend(found);
+    }
+
     fn gather_classes(&mut self, file: usize) {
         let script = &self.scripts[file];
         let mut found = Vec::new();
@@ -256,7 +279,15 @@ impl<'a> Bundle<'a> {
             known if !known.is_none() => known,
             _ => position,
         };
+        let mut reached = Reached::default();
+        for literal in &literals {
+            for (_, value) in tree::map_entries(literal.map).unwrap_or_default() {
+                reached.follow(self, literal.file, value);
+            }
+        }
         Some(Class {
+            sets: reached.sets,
+            sees_sets: complete && !reached.is_open,
             file,
             name: tree::string(name),
             name_position,

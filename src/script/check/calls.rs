@@ -2,11 +2,12 @@
 //!
 //! Methods are `chains`'s and `users`'s.
 
-use rhai::{FnCallExpr, Position};
+use rhai::{Expr, FnCallExpr, Position};
 
 use super::tree::{self, Function};
 use super::walk::Walker;
 use super::{error_at, habits, not_yet};
+use crate::script::patterns;
 use crate::script::words::{self, Kind, Place, Word};
 
 impl<'a> Walker<'a, '_> {
@@ -19,6 +20,9 @@ impl<'a> Walker<'a, '_> {
         }
         let special = ["call", "curry", "Fn"].contains(&name);
         let is_variable = self.bundle.names[self.file].variables.contains(name);
+        if let ("find", [_, pattern]) = (name, &*call.args) {
+            self.pattern(pattern);
+        }
         if special || is_variable {
             return;
         }
@@ -34,12 +38,13 @@ impl<'a> Walker<'a, '_> {
             if self.word(word, call, position) {
                 return;
             }
-            arities.extend(word.arities);
+            arities.extend(word.arities());
         }
-        if self.natives.has(name, arguments) {
+        let natives: Vec<usize> = self.natives.function_arities(name).collect();
+        if natives.contains(&arguments) {
             return;
         }
-        arities.extend(self.natives.arities(name));
+        arities.extend(natives);
         if arities.is_empty() {
             if self.bundle.complete {
                 self.unknown_function(name, position);
@@ -85,7 +90,24 @@ impl<'a> Walker<'a, '_> {
             ),
             _ => {}
         }
+        if name == "interrupt" && self.frame.in_set == Some(false) {
+            self.error(
+                position,
+                name,
+                "`interrupt` outside a task set",
+                "it leaves a `task_set`, `sequence` or `markov`; `return` ends a task, \
+                 `stop_user()` the user",
+            );
+        }
         true
+    }
+
+    /// Judges a regular expression that is written out.
+    pub(super) fn pattern(&mut self, expr: &Expr) {
+        if let Some(Err(message)) = tree::string(expr).map(patterns::compile) {
+            let finding = error_at(self.path, expr.start_position(), 1, message);
+            self.report(finding.hint("a backslash is doubled in \"…\", but not in #\"…\"#"));
+        }
     }
 
     fn qualified_call(&mut self, call: &FnCallExpr, position: Position) {
@@ -154,10 +176,13 @@ impl<'a> Walker<'a, '_> {
         let known = words.chain(own).chain(self.natives.names());
         let is_request = words::find(Kind::ClientMethod, name).is_some();
         let is_method = self.class_keys().any(|key| key == name);
+        let is_data_method = words::find(Kind::DataMethod, name).is_some();
         let hint = if is_request {
             format!("write `this.client.{name}(…)`")
         } else if is_method {
             format!("methods and tasks are called on the user: `this.{name}(…)`")
+        } else if is_data_method {
+            format!("it is a method: `data.{name}(…)`")
         } else {
             habits::function(name)
                 .map(str::to_owned)

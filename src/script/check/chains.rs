@@ -12,17 +12,15 @@ use crate::script::words::{self, Kind};
 
 /// Methods of function pointers, and of what a later version's functions give: those are reported
 /// where they are called.
-const SILENT_METHODS: &[&str] = &[
-    "call", "curry", "next", "try_next", "random", "column", "to_array", "put", "take", "try_take",
-    "add",
-];
+const SILENT_METHODS: &[&str] = &["call", "curry"];
 
 /// True if an expression is a request whose response is its value.
 pub(super) fn is_response(expr: &Expr) -> bool {
     let chain = tree::chain(expr);
     match (chain.root, chain.steps.as_slice()) {
         (Expr::ThisPtr(_), [Step::Property("client", _), Step::Method(call, _)]) => {
-            words::find(Kind::ClientMethod, &call.name).is_some_and(|word| word.available)
+            let word = words::find(Kind::ClientMethod, &call.name);
+            word.is_some_and(|word| word.available && word.name != "batch")
         }
         _ => false,
     }
@@ -51,10 +49,14 @@ impl<'a> Walker<'a, '_> {
                         self.report(finding);
                     }
                     Some(word) if !word.takes(arguments) => {
-                        self.wrong_arity(name, *position, arguments, word.arities.to_vec());
+                        self.wrong_arity(name, *position, arguments, word.arities());
+                    }
+                    Some(_) if name == "batch" => {
+                        self.batch(call);
+                        self.unknown_value(rest);
                     }
                     Some(_) => {
-                        self.request_options(call);
+                        self.options_of_request(call);
                         self.response(rest);
                     }
                     None => self.unknown_client_member(name, *position),
@@ -79,7 +81,7 @@ impl<'a> Walker<'a, '_> {
             "host" | "base_url" => "the host is the class's attribute `host`, or `-H`".to_owned(),
             _ => habits::did_you_mean(name, known.map(|word| word.name)).unwrap_or_else(|| {
                 "a client has `get`, `post`, `put`, `patch`, `delete`, `head`, `options`, \
-                 `request`, `headers` and `cookies`"
+                 `request`, `rest`, `batch`, `headers` and `cookies`"
                     .to_owned()
             }),
         };
@@ -87,11 +89,40 @@ impl<'a> Walker<'a, '_> {
     }
 
     /// Judges the literal map of options that a request is given.
-    fn request_options(&mut self, call: &'a FnCallExpr) {
-        let index = if call.name == "request" { 2 } else { 1 };
-        let options = call.args.get(index).and_then(tree::map_entries);
-        for (key, _) in options.unwrap_or_default() {
+    fn options_of_request(&mut self, call: &'a FnCallExpr) {
+        let index = match call.name.as_str() {
+            "request" | "rest" => 2,
+            _ => 1,
+        };
+        if let Some(options) = call.args.get(index) {
+            self.request_options(options, &[]);
+        }
+    }
+
+    /// Judges the requests of a batch, where they are literals.
+    fn batch(&mut self, call: &'a FnCallExpr) {
+        let Some(Expr::Array(elements, _)) = call.args.first() else {
+            return;
+        };
+        for element in elements.iter() {
+            match element {
+                Expr::Array(parts, _) => {
+                    if let Some(options) = parts.get(2) {
+                        self.request_options(options, &[]);
+                    }
+                }
+                element => self.request_options(element, &["method", "path"]),
+            }
+        }
+    }
+
+    /// Judges the keys of a literal map; some more may be in it.
+    fn request_options(&mut self, options: &'a Expr, more: &[&str]) {
+        for (key, _) in tree::map_entries(options).unwrap_or_default() {
             let name = key.name.as_str();
+            if more.contains(&name) {
+                continue;
+            }
             if let Some(word) = words::find(Kind::RequestOption, name) {
                 if !word.available {
                     let finding = not_yet(self.path, key.pos, name);
@@ -134,9 +165,13 @@ impl<'a> Walker<'a, '_> {
                         self.report(finding);
                     }
                     Some(word) if !word.takes(arguments) => {
-                        self.wrong_arity(name, *position, arguments, word.arities.to_vec());
+                        self.wrong_arity(name, *position, arguments, word.arities());
                     }
-                    Some(_) => {}
+                    Some(_) => {
+                        if let ("find" | "find_all", [pattern]) = (name, &*call.args) {
+                            self.pattern(pattern);
+                        }
+                    }
                     None => self.unknown_method(call, *position),
                 }
                 self.unknown_value(rest);
@@ -180,21 +215,30 @@ impl<'a> Walker<'a, '_> {
     fn unknown_method(&mut self, call: &'a FnCallExpr, position: Position) {
         let (name, arguments) = (call.name.as_str(), call.args.len());
         let bundle = self.bundle;
-        if name == "append" {
-            self.append_of_one(call, position);
+        match (name, &*call.args) {
+            ("append", [argument]) => self.append_of_one(argument, position),
+            ("find", [pattern]) => self.pattern(pattern),
+            _ => {}
         }
         if SILENT_METHODS.contains(&name) || !bundle.complete || bundle.map_keys.contains(name) {
             return;
         }
         let members: Vec<_> = words::all()
-            .filter(|word| matches!(word.kind, Kind::ClientMethod | Kind::ResponseMethod))
+            .filter(|word| {
+                matches!(
+                    word.kind,
+                    Kind::ClientMethod
+                        | Kind::ResponseMethod
+                        | Kind::DataMethod
+                        | Kind::QueueMethod
+                        | Kind::CounterMethod
+                        | Kind::MetricMethod
+                        | Kind::SetupMethod
+                )
+            })
             .filter(|word| word.name == name)
             .collect();
-        let mut arities: Vec<usize> = members
-            .iter()
-            .flat_map(|word| word.arities)
-            .copied()
-            .collect();
+        let mut arities: Vec<usize> = members.iter().flat_map(|word| word.arities()).collect();
         let own = bundle
             .functions_named(name)
             .map(|function| function.parameters.len());
@@ -206,10 +250,11 @@ impl<'a> Walker<'a, '_> {
             .filter_map(|arity| arity.checked_sub(1));
         arities.extend(natives);
         if let Some(word) = words::find(Kind::Function, name).filter(|word| word.available) {
-            if word.arities.is_empty() {
+            if word.arities().is_empty() {
                 return;
             }
-            arities.extend(word.arities.iter().filter_map(|arity| arity.checked_sub(1)));
+            let arguments = word.arities().into_iter();
+            arities.extend(arguments.filter_map(|arity| arity.checked_sub(1)));
         }
         let is_only_ours = !members.is_empty() && self.natives.arities(name).next().is_none();
         if is_only_ours && members.iter().all(|word| !word.available) {
@@ -237,21 +282,30 @@ impl<'a> Walker<'a, '_> {
         } else if !arities.contains(&arguments) {
             self.wrong_arity(name, position, arguments, arities);
         } else if self.is_request(call) {
-            self.request_options(call);
+            self.options_of_request(call);
         }
     }
 
-    /// Python's `append`. Only a warning: on a text, Rhai's takes any value.
-    fn append_of_one(&mut self, call: &FnCallExpr, position: Position) {
+    /// Python's `append`. On a text it would be ours, and write to the file of that name.
+    fn append_of_one(&mut self, argument: &Expr, position: Position) {
+        let is_text = matches!(
+            argument,
+            Expr::StringConstant(..) | Expr::InterpolatedString(..)
+        );
         let is_one = matches!(
-            &*call.args,
-            [Expr::Map(..)
+            argument,
+            Expr::Map(..)
                 | Expr::Unit(_)
                 | Expr::BoolConstant(..)
                 | Expr::IntegerConstant(..)
-                | Expr::FloatConstant(..)]
+                | Expr::FloatConstant(..)
         );
-        if is_one {
+        if is_text {
+            let message = "`append` is no method of a text: it adds a line to a file";
+            let hint = "join texts with `+=`, add an element to an array with `push(…)`, write a \
+                        line with `append(\"file\", line)`";
+            self.error(position, "append", message, hint);
+        } else if is_one {
             let (line, column) = tree::line_and_column(position);
             let finding = Diagnostic::warning(self.path, "`append` joins two arrays");
             let finding = finding.at(line, column, 6);
@@ -262,7 +316,7 @@ impl<'a> Walker<'a, '_> {
     /// True if a call on an unknown value can only be meant for a client: by name and by path.
     fn is_request(&self, call: &FnCallExpr) -> bool {
         let path = match (call.name.as_str(), &*call.args) {
-            ("request", [_, path, _]) | (_, [path, _]) => path,
+            ("request" | "rest", [_, path, _]) | (_, [path, _]) => path,
             _ => return false,
         };
         let start = match path {

@@ -1,6 +1,8 @@
 //! What people write who come from Python, from Locust or from JavaScript, and what it is here.
 //!
-//! Tables and the search for the nearest word; where they are asked is the rules' business.
+//! Only tables; where they are asked is the rules' business.
+
+use crate::scenario::names;
 
 /// Variables that are undefined here and known elsewhere, with the hint.
 const VARIABLES: &[(&str, &str)] = &[
@@ -263,47 +265,17 @@ pub(super) fn request_option(name: &str) -> Option<&'static str> {
     look_up(REQUEST_OPTIONS, name)
 }
 
-/// The known name that is most like `name`, if any is alike at all.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
-    known
-        .into_iter()
-        .filter(|candidate| *candidate != name)
-        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness > 0.6)
-        .max_by(|(a, a_name), (b, b_name)| a.total_cmp(b).then(b_name.cmp(a_name)))
-        .map(|(_, candidate)| candidate)
-}
-
-/// From 0 to 1. Swapped letters count once, and a common beginning is no merit of its own.
-fn likeness(a: &str, b: &str) -> f64 {
-    strsim::normalized_damerau_levenshtein(a, b)
-}
-
 /// "did you mean" for the nearest of the known names.
-pub(super) fn did_you_mean<'a>(
+pub(in crate::script) fn did_you_mean<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    nearest(name, known).map(|known| format!("did you mean `{known}`?"))
+    names::nearest(name, known).map(|known| format!("did you mean `{known}`?"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_word_is_found() {
-        let known = ["connection_timeout", "network_timeout", "host", "weight"];
-        assert_eq!(
-            nearest("connetcion_timeout", known),
-            Some("connection_timeout")
-        );
-        assert_eq!(nearest("Host", known), Some("host"));
-        assert_eq!(nearest("wieght", known), Some("weight"));
-        assert_eq!(nearest("host", ["host"]), None);
-        assert_eq!(nearest("zebra", known), None);
-    }
 
     #[test]
     fn no_habit_is_listed_twice() {

@@ -12,6 +12,9 @@ mod chains;
 mod functions;
 mod habits;
 mod natives;
+mod sets;
+mod shapes;
+mod sharing;
 mod syntax;
 mod tree;
 mod users;
@@ -23,6 +26,7 @@ mod tests;
 use rhai::{AST, ParseError, Position};
 
 use self::bundle::{Bundle, Script};
+pub(super) use self::habits::did_you_mean;
 pub(super) use self::natives::NativeFunctions;
 use super::diagnostic::{Diagnostic, Diagnostics};
 
@@ -66,6 +70,7 @@ pub(super) fn check(files: &[SourceFile<'_>], natives: &NativeFunctions) -> Diag
     let bundle = Bundle::new(&scripts, scripts.len() == files.len());
     let mut found = functions::check(&bundle);
     found.extend(attributes::check(&bundle));
+    found.extend(sets::check(&bundle));
     for file in 0..scripts.len() {
         found.extend(walk::check(&bundle, natives, file));
     }

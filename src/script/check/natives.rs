@@ -19,9 +19,16 @@ const BUILT_IN: [(&str, &[usize]); 9] = [
     ("sleep", &[1]),
 ];
 
+/// What is only called as a method of these: `random(x)` is no call of `data.random()`.
+const METHODS_OF: [&str; 1] = [crate::script::data_source::NAME];
+
 /// Names and arities of registered functions; a method's receiver counts as an argument.
 #[derive(Clone, Debug, Default)]
-pub(in crate::script) struct NativeFunctions(BTreeMap<String, BTreeSet<usize>>);
+pub(in crate::script) struct NativeFunctions {
+    all: BTreeMap<String, BTreeSet<usize>>,
+    /// Those that are not methods alone.
+    functions: BTreeMap<String, BTreeSet<usize>>,
+}
 
 impl NativeFunctions {
     /// All functions of an engine: Rhai's own and those registered since. Costs a fraction of a
@@ -32,18 +39,26 @@ impl NativeFunctions {
             None,
             |function| {
                 let function = function.metadata;
-                Some((function.name.to_string(), function.num_params))
+                let first = function.params_info.first();
+                let is_method =
+                    first.is_some_and(|first| METHODS_OF.iter().any(|known| first.contains(known)));
+                Some((function.name.to_string(), function.num_params, is_method))
             },
             true,
         );
-        let built_in = BUILT_IN
-            .iter()
-            .flat_map(|(name, arities)| arities.iter().map(|arity| ((*name).to_owned(), *arity)));
-        let mut all = NativeFunctions::default();
-        for (name, arity) in registered.into_iter().chain(built_in) {
-            all.0.entry(name).or_default().insert(arity);
+        let built_in = BUILT_IN.iter().flat_map(|(name, arities)| {
+            let one = |arity: &usize| ((*name).to_owned(), *arity, false);
+            arities.iter().map(one)
+        });
+        let mut natives = NativeFunctions::default();
+        for (name, arity, is_method) in registered.into_iter().chain(built_in) {
+            if !is_method {
+                let functions = natives.functions.entry(name.clone()).or_default();
+                functions.insert(arity);
+            }
+            natives.all.entry(name).or_default().insert(arity);
         }
-        all
+        natives
     }
 
     /// True if there is one of that name that takes so many arguments.
@@ -53,12 +68,17 @@ impl NativeFunctions {
 
     /// With how many arguments one of that name may be called.
     pub(super) fn arities(&self, name: &str) -> impl Iterator<Item = usize> {
-        self.0.get(name).into_iter().flatten().copied()
+        self.all.get(name).into_iter().flatten().copied()
+    }
+
+    /// With how many arguments one of that name may be called without a receiver.
+    pub(super) fn function_arities(&self, name: &str) -> impl Iterator<Item = usize> {
+        self.functions.get(name).into_iter().flatten().copied()
     }
 
     /// The names that a script can write.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0
+        self.all
             .keys()
             .map(String::as_str)
             .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))

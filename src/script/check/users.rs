@@ -6,9 +6,11 @@
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::bundle::Class;
+use super::sets::Member;
 use super::tree::{self, Chain, Step};
 use super::walk::{This, Walker};
 use super::{habits, not_yet};
+use crate::scenario::names;
 use crate::script::words::{self, Kind, Place};
 
 impl<'a> Walker<'a, '_> {
@@ -67,9 +69,7 @@ impl<'a> Walker<'a, '_> {
             .iter()
             .flat_map(|class| state_keys(class).unwrap_or_default())
             .collect();
-        let is_key = classes
-            .iter()
-            .any(|class| keys(class).any(|key| key == name));
+        let is_key = classes.iter().any(|class| self.keys(class).contains(&name));
         if set.contains(&name) || is_key {
             return;
         }
@@ -82,7 +82,7 @@ impl<'a> Walker<'a, '_> {
         } else if words::find(Kind::Function, &format!("vu_{name}")).is_some() {
             format!("did you mean `vu_{name}()`?")
         } else {
-            match habits::nearest(name, known) {
+            match names::nearest(name, known) {
                 Some(known) => format!("did you mean `this.{known}`?"),
                 None => format!("set it at first: `state: #{{ {name}: … }}`, or in `on_start`"),
             }
@@ -95,10 +95,20 @@ impl<'a> Walker<'a, '_> {
         if self.frame.this != This::Unknown && self.breaks_user(call, position) {
             return;
         }
-        if words::find(Kind::UserMethod, name).is_some_and(|word| !word.available) {
-            let finding = not_yet(self.path, position, name);
-            self.report(finding);
-            return;
+        if let Some(word) = words::find(Kind::UserMethod, name) {
+            if !word.available {
+                let finding = not_yet(self.path, position, name);
+                self.report(finding);
+                return;
+            }
+            if !self.class_keys().any(|key| key == name) {
+                if !word.takes(arguments) {
+                    let message = format!("`{name}` takes a name and a closure");
+                    let hint = format!("write `this.{name}(\"name\", || {{ … }})`");
+                    self.error(position, name, message, hint);
+                }
+                return;
+            }
         }
         let classes = self.possible_classes();
         if !self.bundle.complete || self.bundle.set_on_this.contains(name) {
@@ -106,7 +116,8 @@ impl<'a> Walker<'a, '_> {
         }
         let mut arities = Vec::new();
         for class in &classes {
-            for (file, value) in values_of(class, name) {
+            let in_sets = self.set_values(class, name);
+            for (file, value) in values_of(class, name).into_iter().chain(in_sets) {
                 match self.method_arity(file, value) {
                     Some(arity) => arities.push(arity),
                     // A method that cannot be seen into may take anything.
@@ -116,12 +127,13 @@ impl<'a> Walker<'a, '_> {
         }
         let own = self.bundle.functions_named(name);
         arities.extend(own.map(|function| function.parameters.len()));
-        if !classes.is_empty() && classes.iter().all(|class| class.complete) && arities.is_empty() {
+        if !classes.is_empty() && classes.iter().all(|class| class.sees_sets) && arities.is_empty()
+        {
             let in_state = classes.iter().any(|class| match state_keys(class) {
                 Some(keys) => keys.contains(&name),
                 None => true,
             });
-            let natives = self.natives.arities(name);
+            let natives = self.natives.function_arities(name);
             let natives: Vec<_> = natives.filter_map(|arity| arity.checked_sub(1)).collect();
             let means_client = words::find(Kind::ClientMethod, name).is_some()
                 && (natives.is_empty() || is_path(call.args.first()));
@@ -140,7 +152,8 @@ impl<'a> Walker<'a, '_> {
             }
             return;
         }
-        let is_native = self.natives.has(name, arguments + 1);
+        let mut natives = self.natives.function_arities(name);
+        let is_native = natives.any(|arity| arity == arguments + 1);
         if !arities.is_empty() && !arities.contains(&arguments) && !is_native {
             self.wrong_arity(name, position, arguments, arities);
         }
@@ -165,9 +178,7 @@ impl<'a> Walker<'a, '_> {
     fn unknown_user_method(&mut self, name: &str, position: Position) {
         let known: Vec<_> = self.class_keys().collect();
         let function = words::find(Kind::Function, name);
-        let hint = if name == "interrupt" {
-            "task sets are not in this version of Katydid yet".to_owned()
-        } else if function.is_some_and(|word| word.available) {
+        let hint = if function.is_some_and(|word| word.available) {
             format!("it is a function: write `{name}(…)`")
         } else {
             habits::did_you_mean(name, known)
@@ -211,9 +222,32 @@ impl<'a> Walker<'a, '_> {
     /// The methods and tasks that `this` can have here.
     pub(super) fn class_keys(&self) -> impl Iterator<Item = &'a str> {
         let classes = self.possible_classes();
-        let all: Vec<&'a str> = classes.iter().flat_map(|class| keys(class)).collect();
+        let all: Vec<&'a str> = classes.iter().flat_map(|class| self.keys(class)).collect();
         all.into_iter()
             .filter(|key| words::find(Kind::Attribute, key).is_none())
+    }
+}
+
+impl<'a> Walker<'a, '_> {
+    /// The keys of a class and of its sets.
+    fn keys(&self, class: &Class<'a>) -> Vec<&'a str> {
+        let in_sets = self.set_members(class).filter_map(|member| member.key);
+        keys(class).chain(in_sets).collect()
+    }
+
+    /// What a key of the sets of a class is, with its file.
+    fn set_values(&self, class: &Class<'a>, name: &str) -> Vec<(usize, &'a Expr)> {
+        let members = self.set_members(class);
+        members
+            .filter(|member| member.key == Some(name))
+            .filter(|_| words::find(Kind::SetAttribute, name).is_none())
+            .map(|member| (member.file, member.value))
+            .collect()
+    }
+
+    fn set_members<'b>(&'b self, class: &'b Class<'a>) -> impl Iterator<Item = Member<'a>> + 'b {
+        let sets = class.sets.iter();
+        sets.flat_map(|set| self.bundle.sets[*set].members())
     }
 }
 

@@ -12,7 +12,7 @@ use super::natives::NativeFunctions;
 use super::tree::{self, Chain, Closure, Node, Step};
 use super::{attributes, error_at};
 use crate::script::diagnostic::Diagnostic;
-use crate::script::words::Place;
+use crate::script::words::{self, Kind, Place};
 
 /// Methods that change the value they are called on.
 const MUTATORS: &[&str] = &[
@@ -67,6 +67,8 @@ pub(super) struct Frame<'a> {
     /// Variables declared since, and whether they certainly hold a response.
     locals: Vec<(&'a str, bool)>,
     in_function: bool,
+    /// Whether there is a set that `interrupt` leaves; `None` if that cannot be told.
+    pub(super) in_set: Option<bool>,
 }
 
 /// What `this` is.
@@ -99,10 +101,12 @@ pub(super) fn check<'a>(
             frozen: Vec::new(),
             locals: Vec::new(),
             in_function: false,
+            in_set: None,
         },
         walked: HashSet::new(),
     };
     walker.class_closures();
+    walker.set_closures();
     walker.statements(script.statements);
     for function in &script.functions {
         if !function.is_closure() {
@@ -141,7 +145,14 @@ impl<'a> Walker<'a, '_> {
             frozen: Vec::new(),
             locals: Vec::new(),
             in_function: true,
+            in_set: self.without_sets(),
         }
+    }
+
+    /// Where there are no sets at all, `interrupt` has none to leave.
+    fn without_sets(&self) -> Option<bool> {
+        let bundle = self.bundle;
+        (bundle.complete && bundle.sets.is_empty()).then_some(false)
     }
 
     fn in_frame(&mut self, frame: Frame<'a>, walk: impl FnOnce(&mut Self)) {
@@ -177,9 +188,48 @@ impl<'a> Walker<'a, '_> {
                 if let Some(closure) = self.closure_of_value(value) {
                     let mut frame = self.inner_frame(if waits { Place::Both } else { Place::Task });
                     frame.this = This::UserOf(classes.clone());
+                    frame.in_set = self.in_set_of(&classes, key.name.as_str(), value);
                     frame.frozen.clone_from(&closure.captures);
                     self.closure(&closure, frame);
                 }
+            }
+        }
+    }
+
+    /// Whether the closure of a key of these classes runs in a set: a method may, if there are
+    /// any.
+    fn in_set_of(&self, classes: &[usize], key: &str, value: &Expr) -> Option<bool> {
+        let classes = classes.iter().map(|index| &self.bundle.classes[*index]);
+        let is_method =
+            words::find(Kind::Attribute, key).is_none() && tree::closure(value).is_some();
+        let may_be_in_set = |class: &Class| !class.sees_sets || !class.sets.is_empty();
+        (!is_method || !classes.into_iter().any(may_be_in_set)).then_some(false)
+    }
+
+    /// Walks the closures of this file's sets, in their role.
+    fn set_closures(&mut self) {
+        let bundle = self.bundle;
+        for (index, set) in bundle.sets.iter().enumerate() {
+            let classes = (0..bundle.classes.len())
+                .filter(|class| bundle.classes[*class].sets.contains(&index));
+            let classes: Vec<usize> = classes.collect();
+            for member in set.members() {
+                if member.file != self.file {
+                    continue;
+                }
+                let Some(closure) = self.closure_of_value(member.value) else {
+                    continue;
+                };
+                let waits = member.key == Some("wait_time");
+                let mut frame = self.inner_frame(if waits { Place::Both } else { Place::Task });
+                // One that no class is seen to have may be anybody's.
+                frame.this = match classes.as_slice() {
+                    [] => This::User,
+                    classes => This::UserOf(classes.to_vec()),
+                };
+                frame.in_set = (member.key != Some("on_stop")).then_some(true);
+                frame.frozen.clone_from(&closure.captures);
+                self.closure(&closure, frame);
             }
         }
     }
@@ -211,19 +261,23 @@ impl<'a> Walker<'a, '_> {
         self.in_frame(frame, |walker| walker.statements(&function.body));
     }
 
-    /// A closure inside a function or of unknown use: what it captures is frozen only if it was
-    /// so outside, and `this` is whatever it is called with.
-    fn inner_closure(&mut self, closure: &Closure<'a>) {
+    /// A closure inside a function: what it captures is frozen only if it was so outside. `this`
+    /// is whatever it is called with, where its use is unknown.
+    fn inner_closure(&mut self, closure: &Closure<'a>, this: This) {
         let mut frame = self.inner_frame(match self.frame.place {
             Place::TopLevel => Place::Both,
             place => place,
         });
+        if self.frame.in_function {
+            frame.in_set = self.frame.in_set;
+        }
         let captures = closure.captures.iter().copied();
         frame.frozen = captures.filter(|name| self.is_frozen(name)).collect();
         frame.locals = self.frame.locals.clone();
         frame
             .locals
             .retain(|(name, _)| closure.captures.contains(name));
+        frame.this = this;
         self.closure(closure, frame);
     }
 
@@ -322,7 +376,7 @@ impl<'a> Walker<'a, '_> {
 
     fn expr(&mut self, expr: &'a Expr) {
         if let Some(closure) = tree::closure(expr) {
-            self.inner_closure(&closure);
+            self.inner_closure(&closure, This::Unknown);
             return;
         }
         match expr {
@@ -355,10 +409,18 @@ impl<'a> Walker<'a, '_> {
         if !is_undefined {
             self.members(&chain);
         }
+        self.read_too_early(&chain);
         self.steps(&chain);
     }
 
     fn steps(&mut self, chain: &Chain<'a>) {
+        if let (Expr::ThisPtr(_), Some(Step::Method(call, _))) = (chain.root, chain.steps.first())
+            && call.name == "group"
+            && let Some(closure) = call.args.last().and_then(tree::closure)
+        {
+            // The same user is `this` in there. It is not walked a second time below.
+            self.inner_closure(&closure, self.frame.this.clone());
+        }
         for step in &chain.steps {
             match step {
                 Step::Method(call, _) => self.arguments(call),
@@ -380,6 +442,7 @@ impl<'a> Walker<'a, '_> {
             if !call.is_qualified() {
                 let findings = attributes::options(self.path, call);
                 self.findings.extend(findings);
+                self.sharing(call);
             }
             if let Some(name) = call.args.first().and_then(tree::variable)
                 && MUTATORS.contains(&call.name.as_str())

@@ -4,6 +4,7 @@
 
 use rhai::{Engine, EvalAltResult, NativeCallContext};
 
+use crate::script::declare::Declarations;
 use crate::script::failure::Control;
 use crate::script::user::User;
 
@@ -21,8 +22,17 @@ pub(super) fn register(engine: &mut Engine) {
             let why = User::of(&context)?.class.secrets.mask(why.to_owned());
             end(&context, Control::StopTest(why))
         })
+        .register_fn("interrupt", |context: NativeCallContext| {
+            interrupt(&context, false)
+        })
+        .register_fn("interrupt", |context: NativeCallContext, at_once: bool| {
+            interrupt(&context, !at_once)
+        })
         .register_fn("reschedule", |context: NativeCallContext| {
-            end(&context, Control::Reschedule)
+            end(&context, Control::Reschedule { waits: false })
+        })
+        .register_fn("reschedule", |context: NativeCallContext, at_once: bool| {
+            end(&context, Control::Reschedule { waits: !at_once })
         })
         .register_fn(
             "exit_code",
@@ -50,12 +60,23 @@ pub(super) fn register(engine: &mut Engine) {
             },
         )
         .register_fn("user_count", |context: NativeCallContext| -> Result<i64> {
-            Ok(i64::from(User::of(&context)?.thread.shared.users()))
+            match Declarations::moment_of(&context) {
+                Some(moment) => Ok(i64::from(moment.users)),
+                None => Ok(i64::from(User::of(&context)?.thread.shared.users())),
+            }
         });
 }
 
 fn end(context: &NativeCallContext, control: Control) -> Result<()> {
     Err(User::of(context)?.end(control))
+}
+
+fn interrupt(context: &NativeCallContext, waits: bool) -> Result<()> {
+    let user = User::of(context)?;
+    if user.in_set.get() {
+        return Err(user.end(Control::Interrupt { waits }));
+    }
+    Err("`interrupt` leaves a task set, and this user is in none".into())
 }
 
 fn leave() -> Result<()> {

@@ -1,19 +1,29 @@
 //! The free functions of the script API, by what they are about.
 //!
-//! None of them makes a request; only `sleep` waits.
+//! None of them makes a request; only `sleep` waits, and `append` if the disk is slow.
 
 mod control;
+mod digests;
 mod encoding;
+mod figures;
+mod files;
+mod find;
 mod random;
 mod speech;
 mod time;
 
 use rhai::Engine;
 
+pub(super) use random::draw;
+
 /// Registers them all.
 pub(super) fn register(engine: &mut Engine) {
     control::register(engine);
+    digests::register(engine);
     encoding::register(engine);
+    figures::register(engine);
+    files::register(engine);
+    find::register(engine);
     random::register(engine);
     speech::register(engine);
     time::register(engine);

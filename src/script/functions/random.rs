@@ -85,7 +85,10 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// Draws from the stream of the user that calls, or of the top level.
-fn draw<R>(context: &NativeCallContext, draw: impl FnOnce(&mut Random) -> R) -> Result<R> {
+pub(in crate::script) fn draw<R>(
+    context: &NativeCallContext,
+    draw: impl FnOnce(&mut Random) -> R,
+) -> Result<R> {
     if let Some(declarations) = Declarations::of(context) {
         return Ok(draw(&mut declarations.random.borrow_mut()));
     }

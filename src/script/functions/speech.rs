@@ -80,7 +80,7 @@ fn speak(context: &NativeCallContext, level: Level, values: &[&mut Dynamic]) -> 
     }
     let user = User::of(context)?;
     let text = user.class.secrets.mask(text);
-    user.thread.log.print(level, user.described(), place, text);
+    user.thread.say(level, user.described(), place, text);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::coroutine::{self, NotAwaited};
 use crate::script::declare::Declarations;
 use crate::script::failure::Control;
+use crate::script::listeners::cannot_wait;
 use crate::script::user::User;
 use crate::script::value;
 
@@ -43,6 +44,15 @@ pub(super) fn register(engine: &mut Engine) {
             let now = Timestamp::from_microsecond(now_us(&context)?);
             Ok(now.map_err(|error| error.to_string())?.to_string())
         })
+        .register_fn(
+            "format_time",
+            |context: NativeCallContext, format: &str| -> Result<String> {
+                let now = Timestamp::from_microsecond(now_us(&context)?);
+                let now = now.map_err(|error| error.to_string())?;
+                jiff::fmt::strtime::format(format, now)
+                    .map_err(|error| format!("`{format}` is no format of a time: {error}").into())
+            },
+        )
         // Rhai's own gives a clock of the machine's, which differs from thread to thread.
         .register_fn("timestamp", || -> Result<()> {
             Err(
@@ -52,6 +62,9 @@ pub(super) fn register(engine: &mut Engine) {
             )
         })
         .register_fn("run_time", |context: NativeCallContext| -> Result<f64> {
+            if let Some(moment) = Declarations::moment_of(&context) {
+                return Ok(moment.run_time.as_secs_f64());
+            }
             let user = User::of(&context)?;
             Ok(Duration::from_micros(user.thread.run_us(clock::now())).as_secs_f64())
         });
@@ -65,7 +78,7 @@ fn sleep(context: &NativeCallContext, length: &Dynamic) -> Result<()> {
     match coroutine::await_in(user.thread.timers.sleep_until(due)) {
         Ok(()) => Ok(()),
         Err(NotAwaited::Cancelled) => Err(Control::Cancelled.into()),
-        Err(NotAwaited::Outside) => Err("`sleep` works only where a user may wait".into()),
+        Err(NotAwaited::Outside) => Err(cannot_wait("`sleep`")),
     }
 }
 
@@ -73,10 +86,8 @@ fn sleep(context: &NativeCallContext, length: &Dynamic) -> Result<()> {
 /// monotonic one, so that time never jumps.
 fn now_us(context: &NativeCallContext) -> Result<i64> {
     if let Some(declarations) = Declarations::of(context) {
-        return Ok(declarations.inputs.now_us);
+        let moment = declarations.moment.get();
+        return Ok(moment.map_or(declarations.inputs.now_us, |moment| moment.now_us));
     }
-    let thread = &User::of(context)?.thread;
-    Ok(thread
-        .epoch_unix_us
-        .saturating_add_unsigned(thread.run_us(clock::now())))
+    Ok(User::of(context)?.thread.unix_us(clock::now()))
 }

@@ -45,7 +45,7 @@ fn control_calls_pass_every_try() {
     }
     ends_by(
         "try { [1].map(|x| reschedule()) } catch { }",
-        &Control::Reschedule,
+        &Control::Reschedule { waits: false },
     );
     ends_by(
         "try { [1].map(|x| stop_test(\"enough\")) } catch { }",

@@ -6,12 +6,15 @@
 mod captures;
 mod control;
 mod depth;
+mod further;
 mod imports;
 mod language;
 mod limits;
 mod places;
 mod randomness;
 mod secrets;
+mod shared;
+mod signatures;
 mod table;
 mod users;
 

@@ -2,167 +2,94 @@
 //!
 //! Only the table; members of users, clients and responses are in `members`.
 
-use super::{ANY, Kind, Word};
+use super::{Kind, Word};
 
-const fn function(name: &'static str, arities: &'static [usize], doc: &'static str) -> Word {
-    Word::new(Kind::Function, name, doc).args(arities)
+const fn word(name: &'static str, signs: &'static [&'static str], doc: &'static str) -> Word {
+    Word::new(Kind::Function, name, doc).signs(signs)
 }
 
 pub(super) const FUNCTIONS: &[Word] = &[
     // Declaring.
-    function("user", &[2], "a user class: its name and a map").top_level(),
-    function("extend", &[2], "a class like another, with further keys").top_level(),
-    function(
-        "task",
-        &[1, 2],
-        "a task, with a weight or options before it",
-    )
-    .top_level(),
-    function("task_set", &[1], "a nested set of tasks")
+    word("user", &["(name: string, class: map)"], "declares a user class: its attributes, tasks and methods").top_level().example("user(\"Shopper\", #{ browse: task(|| { this.client.get(\"/\"); }) });"),
+    word("extend", &["(base: map, more: map) -> map"], "a class like another with further or other keys; the `state` maps are merged").top_level().example("user(\"Vip\", extend(Base, #{ weight: 1 }));"),
+    word("task", &["(run: closure | string | task) -> task", "(weight: int, run: closure | string | task) -> task", "(options: map, run: closure | string | task) -> task"], "a task: a closure, the name of a function or a set, with a weight or options before it").top_level().example("browse: task(3, || { this.client.get(\"/\"); }),"),
+    word("task_set", &["(tasks: map | array) -> task"], "a set of tasks that a user enters, and leaves by `interrupt()`")
         .top_level()
-        .not_yet(),
-    function("sequence", &[1], "a set whose tasks run in order")
+        .example("forum: task_set(#{ read: task(3, || this.client.get(\"/forum\")), leave: task(|| interrupt()) }),"),
+    word("sequence", &["(tasks: map | array) -> task"], "a set whose tasks run in the order written, each as often in a row as its weight says, and from the start again")
         .top_level()
-        .not_yet(),
-    function("markov", &[1], "a set whose next task depends on the last")
+        .example("order: sequence(#{ fill: task(2, || { }), pay: task(|| { }), leave: task(|| interrupt()) }),"),
+    word("markov", &["(chain: map) -> task"], "a set in which each state says which may be next, and how likely")
         .top_level()
-        .not_yet(),
-    function("shape", &[1], "how many users over time")
-        .top_level()
-        .not_yet(),
-    function("options", &[1], "defaults for the command line's options").top_level(),
-    function("param", &[2, 3], "a value that `-p name=value` may change").top_level(),
-    function("setup", &[1], "once per test, before the first user")
-        .top_level()
-        .not_yet(),
-    function("teardown", &[1], "once per test, after the last user")
-        .top_level()
-        .not_yet(),
-    function("on", &[2], "a listener for an event")
-        .top_level()
-        .not_yet(),
+        .example("surf: markov(#{ first: \"home\", states: #{ home: #{ run: || { }, next: #{ home: 1, out: 3 } }, out: #{ run: || interrupt(), next: \"home\" } } }),"),
+    word("shape", &["(stages: map)", "(asked_each_second: closure)", "(name: string, numbers: map)"], "how many users there are over time: as stages, as a closure `|run_time| [users, spawn_rate]` that gives `()` to stop, or as a ready-made curve: `constant`, `ramp`, `steps`, `spike`, `double_wave`").top_level().example("shape(#{ stages: [ #{ duration: \"60s\", users: 100, spawn_rate: 10 } ] });"),
+    word("options", &["(options: map)"], "defaults for the options of the command line, which win").top_level().example("options(#{ users: 50, spawn_rate: 5, run_time: \"2m\" });"),
+    word("param", &["(name: string, default_value: any, options?: map) -> any"], "a value that `-p name=value` or `KATYDID_PARAM_NAME` may change; it has the type of its default").top_level().example("const LANGUAGE = param(\"language\", \"en\", #{ choices: [\"en\", \"ko\"] });"),
     // Waits.
-    function("constant", &[1], "always so many seconds").top_level(),
-    function("between", &[2], "evenly between two numbers of seconds").top_level(),
-    function(
-        "constant_pacing",
-        &[1],
-        "so many seconds from start to start",
-    )
-    .top_level(),
-    function(
-        "constant_throughput",
-        &[1],
-        "so many tasks a second and user",
-    )
-    .top_level(),
-    function(
-        "poisson",
-        &[1],
-        "random waits, so many tasks a second and user",
-    )
-    .top_level(),
+    word("constant", &["(length: seconds) -> wait"], "always the same time").top_level().example("wait_time: constant(2),"),
+    word("between", &["(least: seconds, most: seconds) -> wait"], "evenly between two times").top_level().example("wait_time: between(1, 5),"),
+    word("constant_pacing", &["(period: seconds) -> wait"], "tasks start so long after each other, however long they take").top_level().example("wait_time: constant_pacing(\"10s\"),"),
+    word("constant_throughput", &["(rate: number) -> wait"], "each user starts so many tasks a second").top_level().example("wait_time: constant_throughput(0.5),"),
+    word("poisson", &["(rate: number) -> wait"], "random waits, on average so many tasks a second and user").top_level().example("wait_time: poisson(2),"),
     // Data.
-    function("csv", &[1, 2], "the rows of a CSV file")
-        .top_level()
-        .not_yet(),
-    function("json_file", &[1, 2], "the elements of a JSON file")
-        .top_level()
-        .not_yet(),
-    function("lines", &[1, 2], "the lines of a text file")
-        .top_level()
-        .not_yet(),
-    function("rows", &[1, 2], "an array as rows of data")
-        .top_level()
-        .not_yet(),
-    function("queue", &[1], "values that users hand to others").not_yet(),
-    function("once", &[2], "a value that the first user makes for all").not_yet(),
-    function("wait_for", &[1], "waits for an event of the run")
-        .in_task()
-        .not_yet(),
-    function("counter", &[1], "a counter of one's own")
-        .in_task()
-        .not_yet(),
-    function("metric", &[1], "a figure of one's own")
-        .in_task()
-        .not_yet(),
-    function("record", &[1], "a sample of another protocol")
-        .in_task()
-        .not_yet(),
-    function("http_client", &[1], "a second client of this user")
-        .in_task()
-        .not_yet(),
-    // Steering.
-    function("interrupt", &[0, 1], "leaves the task set")
-        .in_task()
-        .not_yet(),
-    function(
-        "reschedule",
-        &[0],
-        "ends the task; the next one follows at once",
+    word("csv", &["(path: string, options?: map) -> data"], "the rows of a CSV file, as maps by the names of its first line; columns of numbers become numbers, `007` stays text").top_level().example("let accounts = csv(\"accounts.csv\", #{ mode: \"unique\" });"),
+    word("json_file", &["(path: string, options?: map) -> data"], "the elements of a JSON array, the lines of a `.jsonl` file, or one object as the only row").top_level().example("let products = json_file(\"products.json\");"),
+    word("lines", &["(path: string, options?: map) -> data"], "the lines of a text file, without empty ones").top_level().example("let words = lines(\"words.txt\", #{ mode: \"random\" });"),
+    word("rows", &["(values: array, options?: map) -> data"], "the elements of an array as rows").top_level().example("let sizes = rows([\"s\", \"m\", \"l\"], #{ mode: \"shuffle\" });"),
+    word(
+        "record",
+        &["(sample: map)"],
+        "a sample of another protocol, which ended now",
     )
+    .example("record(#{ type: \"grpc\", name: \"Hello\", response_time: 0.012 });")
     .in_task(),
-    function("stop_user", &[0], "ends this user").in_task(),
-    function("stop_test", &[0, 1], "ends the run").in_task(),
-    function("exit_code", &[1], "sets the exit code of the run").in_task(),
+    word("http_client", &["(options: map) -> client"], "a second client of this user, with connections, cookies and headers of its own; keep it in `this`").in_task().example("this.api = http_client(#{ host: \"http://localhost:9000\" });"),
+    // Steering.
+    word("interrupt", &["(at_once?: bool)"], "leaves the innermost task set; `interrupt(false)` waits before the next task").in_task(),
+    word("reschedule", &["(at_once?: bool)"], "ends the task; the next one follows at once, with `reschedule(false)` after the wait").in_task(),
+    word("stop_user", &["()"], "ends this user, after its `on_stop`").in_task(),
+    word("stop_test", &["(why?: string)"], "ends the run").in_task().example("stop_test(\"out of stock\");"),
+    word("exit_code", &["(code: int)"], "sets the exit code of the run, from 0 to 255").in_task(),
     // Time.
-    function("sleep", &[1], "suspends this user for so many seconds").in_task(),
-    function("now", &[0], "seconds since 1970"),
-    function("now_iso", &[0], "the time as in `2026-01-31T12:00:00Z`"),
-    function("format_time", &[1], "the time in a format of one's own").not_yet(),
-    function("timestamp_ms", &[0], "milliseconds since 1970"),
-    function("run_time", &[0], "seconds since the run began").in_task(),
+    word("sleep", &["(length: seconds)"], "suspends this user, and no other").in_task().example("sleep(\"250ms\");"),
+    word("now", &["() -> float"], "seconds since 1970"),
+    word("now_iso", &["() -> string"], "the time as in `2026-01-31T12:00:00Z`"),
+    word("format_time", &["(format: string) -> string"], "the time in UTC, in a format of strftime").example("format_time(\"%Y-%m-%d %H:%M:%S\")"),
+    word("timestamp_ms", &["() -> int"], "milliseconds since 1970"),
+    word("run_time", &["() -> float"], "seconds since the run began").in_task(),
     // Chance, seeded per user.
-    function(
-        "random",
-        &[0, 2],
-        "from 0 to 1, or a whole number from a to b",
-    ),
-    function(
-        "choice",
-        &[1],
-        "an element of an array, or a key by its weight",
-    ),
-    function("sample", &[2], "so many different elements of an array"),
-    function("random_string", &[1], "so many letters and digits"),
-    function(
-        "exponential",
-        &[1],
-        "an exponentially distributed number with that mean",
-    ),
-    function("uuid", &[0], "a random UUID"),
+    word("random", &["() -> float", "(least: number, most: number) -> number"], "from 0 to below 1; or between two numbers, a whole one from two whole ones, both included").example("let id = random(1, 100);"),
+    word("choice", &["(from: array | map) -> any"], "an element of an array, or a key of a map by its weight").example("let size = choice(#{ small: 3, large: 1 });"),
+    word("sample", &["(from: array, count: int) -> array"], "so many different elements of an array, in random order"),
+    word("random_string", &["(length: int) -> string"], "so many letters and digits"),
+    word("exponential", &["(mean: number) -> float"], "an exponentially distributed number with that mean"),
+    word("uuid", &["() -> string"], "a random UUID"),
     // The user and the run.
-    function("vu_id", &[0], "the number of this user, from 1").in_task(),
-    function("vu_class", &[0], "the name of this user's class").in_task(),
-    function("vu_iteration", &[0], "how many tasks this user has run").in_task(),
-    function("user_count", &[0], "how many users there are").in_task(),
-    function("worker_index", &[0], "the number of this worker").not_yet(),
-    function("worker_count", &[0], "how many workers there are").not_yet(),
-    function("stats", &[0, 1], "the figures so far")
-        .in_task()
-        .not_yet(),
+    word("vu_id", &["() -> int"], "the number of this user, from 1").in_task(),
+    word("vu_class", &["() -> string"], "the name of this user's class").in_task(),
+    word("vu_iteration", &["() -> int"], "how many tasks this user has run").in_task(),
+    word("user_count", &["() -> int"], "how many users there are now").in_task(),
+    word("worker_index", &["() -> int"], "the number of this worker, from 0"),
+    word("worker_count", &["() -> int"], "how many workers the load comes from"),
+    word("stats", &["() -> map", "(name: string) -> map | ()"], "the figures of the run so far, at most a second old: `requests`, `failures`, `fail_ratio`, `rps`, `current_rps`, `average_ms`, `min_ms`, `max_ms`, `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`; or those of one row, by its name or `GET name`, `()` if there is none").in_task().example("if stats().fail_ratio > 0.1 { stop_test(\"too many failures\"); }"),
     // Helpers.
-    function("env", &[1, 2], "an environment variable, or a default"),
-    function("parse_json", &[1], "the value of a JSON text"),
-    function("to_json", &[1], "a value as JSON text"),
-    function("base64_encode", &[1], "text or bytes as Base64"),
-    function("base64_decode", &[1], "the text that Base64 stands for"),
-    function("url_encode", &[1], "text as part of a URL"),
-    function("sha256", &[1], "a digest in hexadecimal").not_yet(),
-    function("hmac_sha256", &[2], "a keyed digest in hexadecimal").not_yet(),
-    function("md5", &[1], "a digest in hexadecimal").not_yet(),
-    function("find", &[2], "what a regular expression finds in a text").not_yet(),
-    function(
-        "join",
-        &[2],
-        "an array's elements as text, with a separator",
-    ),
-    function("get", &[3], "a map's value, or a default"),
-    function("append", &[2], "adds a line to a file").not_yet(),
+    word("env", &["(name: string) -> string", "(name: string, otherwise: any) -> any"], "an environment variable; unset, it is an error or the given value"),
+    word("parse_json", &["(text: string) -> any"], "the value of a JSON text"),
+    word("to_json", &["(value: any) -> string"], "a value as JSON text"),
+    word("base64_encode", &["(value: string | bytes) -> string"], "text or bytes as Base64"),
+    word("base64_decode", &["(text: string) -> string | bytes"], "what Base64 stands for: text, or bytes where it is no text"),
+    word("url_encode", &["(text: string) -> string"], "text as part of a URL"),
+    word("sha256", &["(value: string | bytes) -> string"], "the SHA-256 of text or bytes in hexadecimal"),
+    word("hmac_sha256", &["(key: string | bytes, value: string | bytes) -> string"], "the HMAC-SHA-256 of text or bytes in hexadecimal").example("let signature = hmac_sha256(env(\"KEY\"), body);"),
+    word("md5", &["(value: string | bytes) -> string"], "the MD5 of text or bytes in hexadecimal"),
+    word("find", &["(text: string, pattern: string) -> string | ()"], "what a regular expression finds first: its first group if it has one, else the whole; `()` if nothing").example("let token = find(r.text, #\"token=(\\w+)\"#);"),
+    word("join", &["(array: array, separator: string) -> string"], "an array's elements as one text"),
+    word("get", &["(map: map, key: string, otherwise: any) -> any"], "a map's value, or another if it has none"),
+    word("append", &["(file: string, line: any)"], "adds a line to a file, relative to the current directory; whole lines whichever user writes them; a map or an array is written as JSON").in_task().example("append(\"orders.txt\", r.json(\"/id\"));"),
     // Talking.
-    function("print", ANY, "to the log"),
-    function("debug", ANY, "to the log, in Rhai's notation"),
-    function("log_info", ANY, "to the log"),
-    function("log_warn", ANY, "to the log, as a warning"),
-    function("log_error", ANY, "to the log, as an error"),
+    word("print", &["(…values: any)"], "a line for the log, with user and position"),
+    word("debug", &["(…values: any)"], "the same in Rhai's notation"),
+    word("log_info", &["(…values: any)"], "the same as `print`"),
+    word("log_warn", &["(…values: any)"], "a line for the log, as a warning"),
+    word("log_error", &["(…values: any)"], "a line for the log, as an error"),
 ];

@@ -1,10 +1,17 @@
-//! The words of the scenario language: the one table from which checks, hints and lists are made.
+//! The words of the scenario language: the one table from which checks, hints, editor support and
+//! the reference are made.
 //!
-//! Owns names, arities, places and one-line explanations, and which words this version has. What
-//! a word does is the script API's; a test holds that against this table.
+//! Owns names, signatures, places, defaults and explanations, and which words this version has.
+//! What a word does is the script API's; a test holds that against this table.
 
+mod data;
 mod functions;
 mod members;
+pub mod shapes;
+mod sharing;
+mod signature;
+
+pub use signature::{Parameter, Signature};
 
 /// One word of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,15 +20,22 @@ pub struct Word {
     pub name: &'static str,
     /// What it is a word for.
     pub kind: Kind,
-    /// The numbers of arguments it takes, its receiver not counted; empty for any number. For
-    /// what is not called it is `[0]`.
-    pub arities: &'static [usize],
+    /// How it is called, one text for each form, such as `(least: seconds, most: seconds) -> wait`
+    /// (`?` after a name: may be left out; `…` before it: any number); for what is not called, its
+    /// type, such as `seconds`.
+    pub signs: &'static [&'static str],
+    /// The numbers of arguments, of words that have no signature yet.
+    counts: &'static [usize],
     /// Where it may be used.
     pub place: Place,
     /// False if the language has it but this version does not: using it is an error.
     pub available: bool,
     /// What it means, in a few words.
     pub doc: &'static str,
+    /// What holds where it is not given, as a script would write it; empty for nothing.
+    pub default: &'static str,
+    /// How it is written, where one line says more than many words; empty for none.
+    pub example: &'static str,
 }
 
 /// What a word is a word for.
@@ -33,12 +47,34 @@ pub enum Kind {
     Attribute,
     /// A key of the map given to `task`.
     TaskOption,
+    /// A key of a set that is neither a task nor a method.
+    SetAttribute,
+    /// A key of the map given to `markov`.
+    MarkovOption,
+    /// A key of a state of a `markov`.
+    StateOption,
     /// A key of the map given to a request.
     RequestOption,
+    /// A key of the map given to `http_client`.
+    ClientOption,
+    /// A key of the map given to `record`.
+    RecordOption,
     /// A key of the map given to `options`.
     ScenarioOption,
     /// A key of the map given to `param`.
     ParamOption,
+    /// A key of the map given to `shape`.
+    ShapeOption,
+    /// A key of a stage of a shape.
+    StageOption,
+    /// A key of the map given to `csv`.
+    CsvOption,
+    /// A key of the map given to `json_file`, `lines` or `rows`.
+    DataOption,
+    /// `data.name(…)`, of what `csv` and its like give.
+    DataMethod,
+    /// `data.name`.
+    DataProperty,
     /// `this.client.name(…)`.
     ClientMethod,
     /// `this.client.name`.
@@ -49,6 +85,14 @@ pub enum Kind {
     ResponseMethod,
     /// `this.name(…)`, of every user.
     UserMethod,
+    /// `queue.name(…)`.
+    QueueMethod,
+    /// `counter.name(…)`.
+    CounterMethod,
+    /// `metric.name(…)`.
+    MetricMethod,
+    /// `d.name(…)`, where `d` is what `setup` gave.
+    SetupMethod,
 }
 
 /// Where a word may be used.
@@ -66,22 +110,66 @@ impl Word {
     /// True if it may be given so many arguments.
     #[must_use]
     pub fn takes(&self, arguments: usize) -> bool {
-        self.arities.is_empty() || self.arities.contains(&arguments)
+        let arities = self.arities();
+        arities.is_empty() || arities.contains(&arguments)
+    }
+
+    /// The numbers of arguments it takes, its receiver not counted; empty for any number. For
+    /// what is not called it is 0.
+    #[must_use]
+    pub fn arities(&self) -> Vec<usize> {
+        let signatures: Vec<_> = self.signatures().collect();
+        if signatures.is_empty() {
+            return self.counts.to_vec();
+        }
+        if signatures.iter().any(|one| one.open) {
+            return Vec::new();
+        }
+        let mut arities: Vec<_> = signatures.iter().flat_map(Signature::arities).collect();
+        arities.sort_unstable();
+        arities.dedup();
+        arities
+    }
+
+    /// How it is called; nothing for what is not called.
+    pub fn signatures(&self) -> impl Iterator<Item = Signature> {
+        self.signs.iter().filter_map(|sign| Signature::parse(sign))
     }
 
     const fn new(kind: Kind, name: &'static str, doc: &'static str) -> Word {
         Word {
             name,
             kind,
-            arities: &[0],
+            signs: &[],
+            counts: &[0],
             place: Place::Both,
             available: true,
             doc,
+            default: "",
+            example: "",
         }
     }
 
-    const fn args(mut self, arities: &'static [usize]) -> Word {
-        self.arities = arities;
+    const fn args(mut self, counts: &'static [usize]) -> Word {
+        self.counts = counts;
+        self
+    }
+
+    /// How it is called, or its type.
+    const fn signs(mut self, signs: &'static [&'static str]) -> Word {
+        self.signs = signs;
+        self
+    }
+
+    /// What holds where it is not given.
+    const fn default(mut self, default: &'static str) -> Word {
+        self.default = default;
+        self
+    }
+
+    /// How it is written.
+    const fn example(mut self, example: &'static str) -> Word {
+        self.example = example;
         self
     }
 
@@ -101,9 +189,6 @@ impl Word {
     }
 }
 
-/// Any number of arguments.
-const ANY: &[usize] = &[];
-
 /// All words of one kind, in the order in which a person would list them.
 pub fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Word> {
     all().filter(move |word| word.kind == kind)
@@ -117,7 +202,9 @@ pub fn find(kind: Kind, name: &str) -> Option<&'static Word> {
 
 /// All words.
 pub fn all() -> impl Iterator<Item = &'static Word> {
-    functions::FUNCTIONS.iter().chain(members::MEMBERS)
+    let options = members::MEMBERS.iter().chain(shapes::SHAPES);
+    let functions = functions::FUNCTIONS.iter().chain(sharing::SHARING);
+    functions.chain(options).chain(data::DATA)
 }
 
 #[cfg(test)]
@@ -141,9 +228,31 @@ mod tests {
         let random = find(Kind::Function, "random").unwrap();
         assert!(random.takes(0) && !random.takes(1) && random.takes(2));
         assert!(find(Kind::Function, "print").unwrap().takes(9));
-        assert!(!find(Kind::Function, "csv").unwrap().available);
+        assert!(find(Kind::Function, "csv").unwrap().available);
         assert_eq!(find(Kind::Attribute, "choice"), None);
         assert!(find(Kind::ClientMethod, "options").unwrap().takes(2));
+    }
+
+    #[test]
+    fn signs_are_signatures_or_types() {
+        for word in all() {
+            let is_called = matches!(
+                word.kind,
+                Kind::Function
+                    | Kind::ClientMethod
+                    | Kind::ResponseMethod
+                    | Kind::UserMethod
+                    | Kind::DataMethod
+                    | Kind::QueueMethod
+                    | Kind::CounterMethod
+                    | Kind::MetricMethod
+                    | Kind::SetupMethod
+            );
+            for sign in word.signs {
+                let signature = Signature::parse(sign);
+                assert_eq!(signature.is_some(), is_called, "{}: {sign}", word.name);
+            }
+        }
     }
 
     #[test]

@@ -72,9 +72,9 @@ fn unknown_attributes_say_what_was_meant() {
         "on_end: 1",
         "client: 1",
         "state: #{ client: 1 }",
-        "http: \"2\"",
+        "http: \"3\"",
         "http: \"spdy\"",
-        "proxy: \"http://x\"",
+        "proxy: \"localhost:3128\"",
         "on_reload: || {}",
         "more: task(#{ weight: 1, tags: [\"a\"], wieght: 3 }, || {})",
     ];
@@ -92,11 +92,10 @@ fn unknown_attributes_say_what_was_meant() {
         1:32: unknown attribute `on_end`; hint: did you mean `on_stop`?
         1:32: `client` is reserved: it is the user's HTTP client; hint: give it another name
         1:42: `client` is reserved: it is the user's HTTP client; hint: give it another name
-        1:38: HTTP/2 is not in this version of Katydid yet; hint: write `http: "auto"` or `http: "1.1"`
-        1:38: `spdy` is no version of HTTP; hint: write `http: "auto"` or `http: "1.1"`
-        1:32: `proxy` is not in this version of Katydid yet
+        1:38: `3` is no version of HTTP that Katydid speaks; hint: write `http: "auto"`, `http: "1.1"` or `http: "2"`
+        1:38: `spdy` is no version of HTTP that Katydid speaks; hint: write `http: "auto"`, `http: "1.1"` or `http: "2"`
+        1:39: `proxy`: `localhost:3128` has no scheme (did you mean `http://localhost:3128`?)
         1:32: `on_reload` is not in this version of Katydid yet
-        1:57: `tags` is not in this version of Katydid yet
         1:70: unknown option `wieght` of `task`; hint: did you mean `weight`?
         "#);
 }
@@ -130,50 +129,33 @@ fn a_class_needs_a_task() {
 fn options_are_known_by_name() {
     let script = "\
 options(#{ user: 10, spawn_rate: 1, thresholds: 1, zebra: 1 });
-let p = param(\"language\", \"ko\", #{ hlep: \"x\", choices: [] });";
+let p = param(\"language\", \"ko\", #{ hlep: \"x\", choices: [] });
+let c = csv(\"a.csv\", #{ mode: \"unique\", delimeter: \";\" });
+let l = lines(\"a.txt\", #{ header: true });";
     assert_snapshot!(lines(script), @r"
         1:12: unknown option `user` of `options`; hint: did you mean `users`?
         1:37: `thresholds` is not in this version of Katydid yet
-        1:52: unknown option `zebra` of `options`; hint: `options` takes users, spawn_rate, run_time, iterations, host, stop_timeout, on_stop_timeout, seed
+        1:52: unknown option `zebra` of `options`; hint: `options` takes users, spawn_rate, run_time, iterations, host, stop_timeout, on_stop_timeout, seed, tags, exclude_tags
         2:36: unknown option `hlep` of `param`; hint: did you mean `help`?
+        3:41: unknown option `delimeter` of `csv`; hint: did you mean `delimiter`?
+        4:27: unknown option `header` of `lines`; hint: `lines` takes mode
         ");
 }
 
 #[test]
 fn words_of_later_versions_are_refused() {
     let script = "\
-let d = csv(\"x.csv\");
-on(\"request\", || {});
-shape(#{ stages: [] });
 user(\"A\", #{
-    set: task_set(#{}),
     run: task(|| {
-        counter(\"n\").add(1);
-        interrupt();
-        append(\"log.txt\", \"line\");
-        let r = this.client.get(\"/\", #{ tags: [], record: false });
+        let r = this.client.get(\"/\", #{ tags: [] });
         r.css(\"a\", \"href\");
         r.find(\"x\");
         r.request;
-        this.client.batch([]);
-        this.group(\"checkout\", || {});
     }),
 });";
     assert_snapshot!(lines(script), @r"
-        1:9: `csv` is not in this version of Katydid yet
-        2:1: `on` is not in this version of Katydid yet
-        3:1: `shape` is not in this version of Katydid yet
-        5:10: `task_set` is not in this version of Katydid yet
-        7:9: `counter` is not in this version of Katydid yet
-        8:9: `interrupt` is not in this version of Katydid yet
-        9:9: `append` is not in this version of Katydid yet
-        10:41: `tags` is not in this version of Katydid yet
-        10:51: `record` is not in this version of Katydid yet
-        11:11: `css` is not in this version of Katydid yet
-        12:11: `find` is not in this version of Katydid yet
-        13:11: `request` is not in this version of Katydid yet
-        14:21: `batch` is not in this version of Katydid yet
-        15:14: `group` is not in this version of Katydid yet
+        3:41: `tags` is not in this version of Katydid yet
+        4:11: `css` is not in this version of Katydid yet
         ");
 }
 
@@ -187,9 +169,9 @@ user(\"A\", #{ run: task(|| { user(\"B\", #{}); constant(1); }) });";
     assert_snapshot!(lines(script), @r"
         1:1: `sleep` at the top level, where there is no user; hint: the top level describes: put it into a task, `on_start` or a method
         2:9: `vu_id` at the top level, where there is no user; hint: the top level describes: put it into a task, `on_start` or a method
-        3:29: `user` inside a task (a user class: its name and a map); hint: it declares: write it at the top level
+        3:29: `user` inside a task (declares a user class: its attributes, tasks and methods); hint: it declares: write it at the top level
         3:34: `B` has no task; hint: write `browse: task(|| { … })`; a closure without `task` is a method
-        3:45: `constant` inside a task (always so many seconds); hint: it declares: write it at the top level
+        3:45: `constant` inside a task (always the same time); hint: it declares: write it at the top level
         ");
 }
 
@@ -199,7 +181,7 @@ fn functions_of_a_bundle_are_told_apart() {
     let lib = "fn helper(y) {\n    y\n}\nfn sleep(a, b) { a }";
     assert_snapshot!(lines_of(&[("main.rhai", main), ("dir/lib.rhai", lib)]), @r"
         dir/lib.rhai:1:4: there are two functions `helper` with 1 parameter; hint: the other one is at main.rhai:2; the wrong one could be called
-        main.rhai:3:4: `choice` is a word of the language (an element of an array, or a key by its weight); hint: give the function another name
+        main.rhai:3:4: `choice` is a word of the language (an element of an array, or a key of a map by its weight); hint: give the function another name
         main.rhai:4:14: `dir/lib.rhai` has no function `missing`; hint: define `fn missing(…) { … }` in `dir/lib.rhai`
         main.rhai:4:32: `helper` takes 1 argument, not 0
         ");

@@ -19,6 +19,7 @@ fn unknown_functions_and_arities() {
         "let x = str(1);",
         "for i in range(10) { }",
         "random(1);",
+        "next();",
         "sleep();",
         "get(\"/hello\");",
         "price_of(1);",
@@ -29,12 +30,13 @@ fn unknown_functions_and_arities() {
         1:36: unknown function `chioce`; hint: did you mean `choice`?
         1:44: unknown function `str`; hint: write `x.to_string()`, or `` `${x}` `` inside a text
         1:45: `range` takes 2 or 3 arguments, not 1; hint: write `0..n`: `for i in 0..10 { … }`
-        1:36: `random` takes 0 or 2 arguments, not 1; hint: `random`: from 0 to 1, or a whole number from a to b
-        1:36: `sleep` takes 1 argument, not 0; hint: `sleep`: suspends this user for so many seconds
-        1:36: `get` takes 2 or 3 arguments, not 1; hint: `get`: a map's value, or a default
+        1:36: `random` takes 0 or 2 arguments, not 1; hint: `random`: from 0 to below 1; or between two numbers, a whole one from two whole ones, both included
+        1:36: unknown function `next`; hint: it is a method: `data.next(…)`
+        1:36: `sleep` takes 1 argument, not 0; hint: `sleep`: suspends this user, and no other
+        1:36: `get` takes 2 or 3 arguments, not 1; hint: `get`: a map's value, or another if it has none
         1:36: unknown function `price_of`; hint: methods and tasks are called on the user: `this.price_of(…)`
         1:36: unknown function `uuid4`; hint: write `uuid()`
-        1:36: `env` takes 1 or 2 arguments, not 0; hint: `env`: an environment variable, or a default
+        1:36: `env` takes 1 or 2 arguments, not 0; hint: `env`: an environment variable; unset, it is an error or the given value
         ");
     assert_snapshot!(lines("fn f(a, b) { a + b } let x = f(1);"), @r"1:30: `f` takes 2 arguments, not 1");
 }
@@ -90,7 +92,7 @@ fn methods_of_the_user() {
         1:41: a user has no method `post`; hint: write `this.client.post(…)`
         1:41: a user has no method `sleep`; hint: it is a function: write `sleep(…)`
         1:41: a user has no method `zebra`; hint: write it into the class: `zebra: |…| { … }`
-        1:41: a user has no method `interrupt`; hint: task sets are not in this version of Katydid yet
+        1:41: a user has no method `interrupt`; hint: it is a function: write `interrupt(…)`
         1:41: `this.clear()` would throw the user's client away; hint: remove single members: `this.name = ()`
         1:41: `this.remove("client")` would throw the user's client away; hint: a user keeps its client; `this.client.cookies.clear()` makes it forget
 
@@ -118,8 +120,8 @@ fn requests_and_their_options() {
         "let c = this.client; c.post(\"/\", #{ jsn: 1 });",
         "this.client.post(\"/\", #{ json: #{ username: 1 }, expect: [200, 409] });",
     ]), @r#"
-        1:48: `get` takes 1 or 2 arguments, not 0; hint: `get`: a map's value, or a default
-        1:48: a client has no `fetch`; hint: a client has `get`, `post`, `put`, `patch`, `delete`, `head`, `options`, `request`, `headers` and `cookies`
+        1:48: `get` takes 1 or 2 arguments, not 0; hint: `get`: a map's value, or another if it has none
+        1:48: a client has no `fetch`; hint: a client has `get`, `post`, `put`, `patch`, `delete`, `head`, `options`, `request`, `rest`, `batch`, `headers` and `cookies`
         1:48: a client has no `gte`; hint: did you mean `get`?
         1:48: a client has no `header`; hint: did you mean `headers`?
 

@@ -6,6 +6,9 @@
 mod classes;
 mod members;
 mod parsing;
+mod sets;
+mod shapes;
+mod sharing;
 mod valid;
 
 use rhai::{Engine, OptimizationLevel, ParseErrorType};

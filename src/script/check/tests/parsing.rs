@@ -119,9 +119,9 @@ fn python_habits_inside_a_task() {
         1:45: `f` before a text; hint: write `` `text ${value}` ``, in backticks
         1:43: `not` is no word here; hint: write `!`: `!x`, `!(a == b)`
         1:36: undefined variable `time`; hint: write `sleep(1.5)` to wait, `now()` for the time
-        1:41: `sleep` takes no argument, not 1; hint: `sleep`: suspends this user for so many seconds
+        1:41: `sleep` takes no argument, not 1; hint: `sleep`: suspends this user, and no other
         1:44: undefined variable `random`; hint: write `choice([…])`, `random(a, b)` (whole numbers) or `random()` (from 0 to 1)
-        1:51: `choice` takes no argument, not 1; hint: `choice`: an element of an array, or a key by its weight
+        1:51: `choice` takes no argument, not 1; hint: `choice`: an element of an array, or a key of a map by its weight
         1:51: `lambda` is no word here; hint: write a closure: `|x| x + 1`
         1:46: `is` is no word here; hint: write `==` or `!=`
         1:52: single quotes hold one character, not a text; hint: write `"/hello"`

@@ -1,0 +1,157 @@
+//! Looking on while one user runs: what its script calls, sends, gets, says and gets wrong.
+//!
+//! Owns what can be seen, with everything secret already hidden. Showing it is somebody else's
+//! business; in a load test nobody looks on, and that costs a comparison a request.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
+
+use super::failure::Failure;
+use super::log::Line;
+use super::secret::{MASK, Secrets};
+use crate::http::{AnsweredHop, Phases, SentHop, Tap};
+
+/// Something that happened to a user.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A function of its class begins, such as ``the task `browse` ``.
+    Begins {
+        /// `Shopper 0`
+        who: String,
+        /// Which function.
+        what: String,
+    },
+    /// The script printed a line.
+    Said(Line),
+    /// A request is sent, or the next one of a chain of redirects.
+    Sends {
+        /// The method.
+        method: String,
+        /// The whole URL.
+        url: String,
+        /// Names and values.
+        headers: Vec<(String, String)>,
+        /// The body; empty for none.
+        body: Bytes,
+    },
+    /// The head of an answer has come.
+    Answers {
+        /// The method and URL of its request.
+        method: String,
+        /// Ditto.
+        url: String,
+        /// `HTTP/1.1 200 OK`
+        status: String,
+        /// Names and values.
+        headers: Vec<(String, String)>,
+    },
+    /// A request is over, its redirects included.
+    Over {
+        /// Its method and name, as in the reports.
+        row: String,
+        /// Where the time went.
+        phases: Phases,
+        /// The decoded body of the last answer, or why there is none.
+        body: Result<Bytes, String>,
+    },
+    /// The verdict on a request is closed.
+    Judged {
+        /// Its method and name, as in the reports.
+        row: String,
+        /// Why it is a failure; `None` for a success.
+        failure: Option<String>,
+    },
+    /// The script made a mistake.
+    Failed(Failure),
+}
+
+/// Somebody who looks on. Clones tell the same one.
+#[derive(Clone)]
+pub struct Onlooker(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Onlooker {
+    /// One that is told everything, on the user's thread.
+    pub fn new(told: impl Fn(Event) + Send + Sync + 'static) -> Onlooker {
+        Onlooker(Arc::new(told))
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Onlooker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Onlooker")
+    }
+}
+
+/// An onlooker with what it must not see.
+pub(super) struct Watch {
+    onlooker: Onlooker,
+    secrets: Secrets,
+}
+
+impl Watch {
+    pub(super) fn new(onlooker: Onlooker, secrets: Secrets) -> Rc<Watch> {
+        Rc::new(Watch { onlooker, secrets })
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        self.onlooker.tell(event);
+    }
+
+    /// A text without secrets.
+    pub(super) fn mask(&self, text: String) -> String {
+        self.secrets.mask(text)
+    }
+
+    /// A body without secrets; what is no text is left as it is.
+    pub(super) fn hide(&self, body: &Bytes) -> Bytes {
+        match std::str::from_utf8(body) {
+            Ok(text) => self.secrets.mask(text.to_owned()).into(),
+            Err(_) => body.clone(),
+        }
+    }
+
+    fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+        let shown = headers.iter().map(|(name, value)| {
+            let is_secret =
+                value.is_sensitive() || name == AUTHORIZATION || name == PROXY_AUTHORIZATION;
+            let value = match is_secret {
+                true => MASK.to_owned(),
+                false => {
+                    let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                    self.secrets.mask(text)
+                }
+            };
+            (name.as_str().to_owned(), value)
+        });
+        shown.collect()
+    }
+}
+
+impl Tap for Watch {
+    fn sends(&self, hop: &SentHop<'_>) {
+        self.tell(Event::Sends {
+            method: hop.method.to_string(),
+            url: self.secrets.mask(hop.url.to_string()),
+            headers: self.headers(hop.headers),
+            body: self.hide(hop.body),
+        });
+    }
+
+    fn answers(&self, hop: &AnsweredHop<'_>) {
+        self.tell(Event::Answers {
+            method: hop.method.to_string(),
+            url: self.secrets.mask(hop.url.to_string()),
+            status: format!("{:?} {}", hop.version, hop.status),
+            headers: self.headers(hop.headers),
+        });
+    }
+}

@@ -1,0 +1,203 @@
+//! From a call in a script to a request, and from its end to an answer whose verdict is open.
+//!
+//! Owns what is sent, waiting for it, and what is counted when it is cut. What a request may be
+//! given is `request`'s, what becomes of its verdict `user`'s.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
+
+use hyper::Method;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use rhai::{EvalAltResult, Map, NativeCallContext};
+
+use super::answer::{Answer, Counting};
+use super::client::Client;
+use super::failure::Control;
+use super::listeners::cannot_wait;
+use super::request::Asked;
+use super::response::Response;
+use super::sent::Sent;
+use super::stream;
+use super::user::Open;
+use crate::coroutine::{self, NotAwaited};
+use crate::http;
+use crate::stats::Kind;
+
+type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What a request is given besides its method and path.
+pub(super) enum Asks {
+    /// Nothing: the way of `this.client.get("/hello")`.
+    Nothing,
+    /// `#{…}`
+    Options(Map),
+    /// `#{…}`, and its answer is to be JSON.
+    Json(Map),
+}
+
+/// Sends a request and waits for its answer.
+pub(super) fn send(
+    context: &NativeCallContext,
+    client: &Client,
+    method: &Method,
+    path: &str,
+    asks: Asks,
+) -> Result<Response> {
+    let position = context.call_position();
+    let user = &client.user;
+    user.settle(position);
+    let is_json = matches!(asks, Asks::Json(_));
+    let Prepared { request, counting } = match asks {
+        Asks::Nothing => Prepared::plain(client, method, path)?,
+        Asks::Options(options) => {
+            let source = context.call_source().unwrap_or_default();
+            Prepared::of(client, method, path, &options, source)?
+        }
+        Asks::Json(options) => {
+            let source = context.call_source().unwrap_or_default();
+            let mut prepared = Prepared::with(client, method, path, &options, source)?;
+            prepared.speak_json(client);
+            prepared
+        }
+    };
+
+    let sent = Sent::if_asked(client, &request);
+    let begun = Cell::new(false);
+    let sending = pin!(async {
+        begun.set(true);
+        client.channel.session.send(request).await
+    });
+    let mut exchange = match coroutine::await_pinned(sending) {
+        Ok(exchange) => exchange,
+        Err(why) => {
+            return Err(not_awaited(client, why, u64::from(begun.get())));
+        }
+    };
+    let streaming = stream::begun(&mut exchange, client);
+    let mut answer = Answer::new(user, &counting, path, position, exchange);
+    answer.streaming = streaming;
+    answer.sent = sent;
+    if let Some(watch) = &user.thread.watch {
+        answer = answer.seen(watch, counting.row(method, path));
+    }
+    let answer = Rc::new(answer);
+    if answer.streaming.is_some() {
+        user.keep_stream(&answer);
+    }
+    user.keep_open(Open::One(answer.clone()));
+    if is_json {
+        answer.expect_json()?;
+    }
+    Ok(Response(answer))
+}
+
+/// What a script gets that waited in vain; so many requests were under way.
+pub(super) fn not_awaited(client: &Client, why: NotAwaited, under_way: u64) -> Box<EvalAltResult> {
+    match why {
+        NotAwaited::Cancelled => {
+            client.user.thread.count_cut(under_way);
+            Control::Cancelled.into()
+        }
+        NotAwaited::Outside => cannot_wait("a request"),
+    }
+}
+
+/// A request that is ready to be sent, and how it counts.
+pub(super) struct Prepared {
+    pub(super) request: http::Request,
+    pub(super) counting: Counting,
+}
+
+impl Prepared {
+    /// A request without options.
+    fn plain(client: &Client, method: &Method, path: &str) -> Result<Prepared> {
+        let Client { user, channel } = client;
+        let (url, series) = match channel.routes.find(method, path) {
+            Some(known) => known,
+            None => {
+                let url = channel.url(user, path, &[])?;
+                let series = user
+                    .thread
+                    .record(|recorder| recorder.series(&Kind::Http, method.as_str(), path));
+                channel.routes.learn(method, path, &url, series);
+                (url, series)
+            }
+        };
+        let mut request = http::Request::new(method.clone(), url);
+        request.allow_redirects = *method != Method::HEAD;
+        Ok(Prepared {
+            request,
+            counting: Counting {
+                series: Some(series),
+                name: None,
+                expect: Vec::new(),
+            },
+        })
+    }
+
+    /// A request with options, if there are any, of the script `source`.
+    pub(super) fn of(
+        client: &Client,
+        method: &Method,
+        path: &str,
+        options: &Map,
+        source: &str,
+    ) -> Result<Prepared> {
+        if options.is_empty() {
+            Prepared::plain(client, method, path)
+        } else {
+            Prepared::with(client, method, path, options, source)
+        }
+    }
+
+    fn with(
+        client: &Client,
+        method: &Method,
+        path: &str,
+        options: &Map,
+        source: &str,
+    ) -> Result<Prepared> {
+        let Client { user, channel } = client;
+        let mut asked = Asked::read(options, &user.thread.uploads, source)?;
+        let url = channel.url(user, path, &asked.params)?;
+        let mut request = http::Request::new(method.clone(), url);
+        request.allow_redirects = asked.allow_redirects.unwrap_or(*method != Method::HEAD);
+        asked.apply(&mut request);
+        let name = asked.name.as_deref().unwrap_or(path);
+        let series = asked.record.then(|| {
+            user.thread.record(|recorder| match &asked.protocol {
+                None => recorder.series(&Kind::Http, method.as_str(), name),
+                Some(protocol) => {
+                    recorder.series(&Kind::Protocol(protocol.clone()), protocol, name)
+                }
+            })
+        });
+        Ok(Prepared {
+            request,
+            counting: Counting {
+                series,
+                name: asked.name,
+                expect: asked.expect,
+            },
+        })
+    }
+
+    /// Says that JSON is sent, if anything is, and wanted, unless the script or its session says
+    /// something else.
+    fn speak_json(&mut self, client: &Client) {
+        let session = &client.channel.session;
+        let headers = &mut self.request.headers;
+        if !headers.contains_key(ACCEPT) && session.header(&ACCEPT).is_none() {
+            headers.insert(ACCEPT, JSON);
+        }
+        if !self.request.body.is_empty()
+            && !headers.contains_key(CONTENT_TYPE)
+            && session.header(&CONTENT_TYPE).is_none()
+        {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A shape's closure, called on the control thread: how many users there should be now.
+//!
+//! Owns the call and reading its result. When it is called and what becomes of the numbers is
+//! the runner's business; shapes made of stages are plain data and need no call.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rhai::{Array, Dynamic, Engine, GlobalRuntimeState};
+
+use super::call::{CallStates, Callable};
+use super::capture;
+use super::declare::shape::{ShapeDeclaration, ShapeKind, Users, Wrong, rate_of};
+use super::declare::{Declarations, Moment};
+use super::definitions::{Definition, Definitions};
+use super::diagnostic::Diagnostic;
+use super::failure::{self, Control, Ended, Failure};
+use super::log::Line;
+use crate::load::{Division, Stage};
+use crate::scenario::Random;
+
+/// What a shape's closure asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    /// To go to these numbers of users. What they count must stay the same from the first call
+    /// that asks for anybody.
+    Users(Division, Stage),
+    /// To end the run.
+    Stop,
+}
+
+/// A number without a rate is reached within the second until the closure is called again.
+const NEXT_CALL: Duration = Duration::from_secs(1);
+
+/// The closure of `shape(|run_time| …)`.
+pub(super) struct ShapeFunction {
+    definition: Definition,
+    captured: Vec<Dynamic>,
+    states: CallStates,
+    /// What natives find as the tag: they work as at the top level, which this is called from.
+    declarations: Declarations,
+    classes: Vec<String>,
+}
+
+impl ShapeFunction {
+    /// The closure of a shape; `None` if the shape is made of stages.
+    ///
+    /// # Errors
+    /// When it cannot be called with the run time.
+    pub(super) fn of(
+        shape: ShapeDeclaration,
+        definitions: &Definitions,
+        global: &GlobalRuntimeState,
+        declarations: &Declarations,
+        classes: &[&str],
+    ) -> Result<Option<ShapeFunction>, Diagnostic> {
+        let ShapeKind::Closure(mut closure) = shape.kind else {
+            return Ok(None);
+        };
+        let wrong = |message: &str, hint: &str| {
+            let message = message.to_owned();
+            Diagnostic {
+                message,
+                ..shape.place.clone()
+            }
+            .hint(hint)
+        };
+        let Some(definition) = definitions.taking(&closure, 1) else {
+            let hint = "write `shape(|run_time| [users, spawn_rate])`";
+            return Err(wrong("a shape's closure takes the run time", hint));
+        };
+        if capture::own_captured(&mut closure).is_err() {
+            let hint = "give it what it needs by another name";
+            return Err(wrong("this closure captures itself", hint));
+        }
+        // The run's own chance, not the one that the classes were declared with.
+        let random = Random::of_user(declarations.inputs.seed, "shape", 0);
+        declarations.random.replace(random);
+        Ok(Some(ShapeFunction {
+            definition: definition.clone(),
+            captured: closure.curry().to_vec(),
+            states: CallStates::new(global, Vec::new()),
+            declarations: declarations.clone(),
+            classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+        }))
+    }
+
+    /// Calls it; must not run in a coroutine, and what it calls may not wait. `division` is what
+    /// its numbers counted before, if it has asked for anybody.
+    ///
+    /// # Errors
+    /// The script's mistake: it threw, took too long, or returned something else.
+    pub(super) fn call(
+        &self,
+        engine: &Engine,
+        run_time: Duration,
+        users: u32,
+        division: Option<Division>,
+    ) -> Result<Asked, Box<Failure>> {
+        let arguments: Vec<_> = self
+            .captured
+            .iter()
+            .cloned()
+            .chain([run_time.as_secs_f64().into()])
+            .collect();
+        let function = Callable::new("the shape", &self.definition, &arguments);
+        self.declarations.moment.set(Some(Moment {
+            now_us: Timestamp::now().as_microsecond(),
+            run_time,
+            users,
+        }));
+        let mut tag = Dynamic::from(self.declarations.clone());
+        let mut nobody = Dynamic::UNIT;
+        let returned = self
+            .states
+            .call(engine, &function, Vec::new(), &mut tag, &mut nobody)
+            .map_err(
+                |error| match failure::ended(*error, &function.file, function.begins) {
+                    Ended::Failure(failure) => failure,
+                    Ended::Control(Control::TopLevelTooLong) => {
+                        let message = "the shape's closure computed for more than 10 s";
+                        Box::new(Failure::at_callable(message, &function))
+                    }
+                    Ended::Control(_) => {
+                        let message = "a shape's closure steers no user: it returns numbers";
+                        Box::new(Failure::at_callable(message, &function))
+                    }
+                },
+            )?;
+        self.read(&returned, division).map_err(|(message, hint)| {
+            let message = match hint {
+                Some(hint) => format!("{message} ({hint})"),
+                None => message,
+            };
+            Box::new(Failure::at_callable(&message, &function))
+        })
+    }
+
+    /// `[users, spawn_rate]`, `users`, or `()` to stop.
+    fn read(&self, returned: &Dynamic, known: Option<Division>) -> Result<Asked, Wrong> {
+        if returned.is_unit() {
+            return Ok(Asked::Stop);
+        }
+        let plain = |message: String| (message, None);
+        let (users, rate) = match returned.read_lock::<Array>().as_deref().map(Vec::as_slice) {
+            Some([users]) => (Users::read(users), None),
+            Some([users, rate]) => (Users::read(users), Some(rate_of(rate).map_err(plain)?)),
+            Some(_) => {
+                let message = "it returned an array of another length".to_owned();
+                let hint = "return `[users, spawn_rate]`, or `()` to stop".to_owned();
+                return Err((message, Some(hint)));
+            }
+            None => (Users::read(returned), None),
+        };
+        let users = users.map_err(plain)?;
+        let classes: Vec<_> = self.classes.iter().map(String::as_str).collect();
+        let own = users.division(classes.len());
+        let division = known.or(own).unwrap_or(Division::Mixed);
+        let users = users.numbers(division, &classes)?;
+        let stage = Stage {
+            length: NEXT_CALL,
+            users,
+            rate,
+        };
+        Ok(Asked::Users(division, stage))
+    }
+
+    /// What it has printed since the last look.
+    pub(super) fn said(&self) -> Vec<Line> {
+        let said = self.declarations.said.take().into_iter();
+        said.map(|(level, place, text)| Line::of_top_level(level, place, text))
+            .collect()
+    }
+}

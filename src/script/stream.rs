@@ -1,0 +1,326 @@
+//! Bodies that are read as they come: `stream: true`, and line by line for every response.
+//!
+//! Owns reading and what is measured meanwhile. The sample's time ends with the last byte that
+//! the script waited for: at the head of the response if it read nothing, at the end of the body
+//! if it read all. What is read after the verdict was closed counts nowhere.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use rhai::{Engine, EvalAltResult, ImmutableString};
+
+use super::answer::Answer;
+use super::client::{Channel, Client};
+use super::failure::Control;
+use super::response::Response;
+use crate::clock::Micros;
+use crate::coroutine::{self, NotAwaited};
+use crate::http::{Error, Exchange, Phases, StreamedBody};
+use crate::stats::Sample;
+
+type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+
+/// The body of a response that is still under way.
+pub(super) struct Streaming {
+    channel: Rc<Channel>,
+    /// Away while it is waited for, and when it has ended.
+    body: Cell<Option<Box<StreamedBody>>>,
+    /// Read, but not yet taken.
+    read: RefCell<Lines>,
+    /// What was left when the script asked for all of it.
+    rest: OnceCell<Bytes>,
+    /// Why it ended before its end.
+    error: RefCell<Option<String>>,
+    progress: Cell<Progress>,
+    /// Body bytes sent, and the moments between which the head came.
+    sent: u64,
+    started: Micros,
+    head: Micros,
+}
+
+/// How far it has come while the verdict was open.
+#[derive(Clone, Copy)]
+struct Progress {
+    at: Micros,
+    received: u64,
+}
+
+/// The body of an exchange that is not over, taken out of it.
+pub(super) fn begun(exchange: &mut Exchange, client: &Client) -> Option<Box<Streaming>> {
+    let body = exchange.result.as_mut().ok()?.take_body()?;
+    Some(Box::new(Streaming::new(client, body, exchange)))
+}
+
+/// Bytes on their way to be lines.
+#[derive(Default)]
+struct Lines {
+    bytes: BytesMut,
+    /// So many of them have no line break.
+    searched: usize,
+}
+
+impl Lines {
+    /// The next whole line, without its end.
+    fn next(&mut self) -> Option<ImmutableString> {
+        let found = self.bytes[self.searched..]
+            .iter()
+            .position(|&byte| byte == b'\n');
+        let Some(at) = found else {
+            self.searched = self.bytes.len();
+            return None;
+        };
+        let line = self.bytes.split_to(self.searched + at + 1);
+        self.searched = 0;
+        let line = &line[..line.len() - 1];
+        Some(text(line.strip_suffix(b"\r").unwrap_or(line)))
+    }
+
+    /// What follows the last line break.
+    fn last(&mut self) -> Option<ImmutableString> {
+        self.searched = 0;
+        let line = std::mem::take(&mut self.bytes);
+        (!line.is_empty()).then(|| text(&line))
+    }
+}
+
+fn text(bytes: &[u8]) -> ImmutableString {
+    String::from_utf8_lossy(bytes).as_ref().into()
+}
+
+impl Streaming {
+    fn new(client: &Client, body: Box<StreamedBody>, exchange: &Exchange) -> Streaming {
+        let head = exchange.ended;
+        Streaming {
+            channel: Rc::clone(&client.channel),
+            body: Cell::new(Some(body)),
+            read: RefCell::default(),
+            rest: OnceCell::new(),
+            error: RefCell::default(),
+            progress: Cell::new(Progress {
+                at: head,
+                received: 0,
+            }),
+            sent: exchange.sent,
+            started: exchange.started,
+            head,
+        }
+    }
+
+    /// The sample as far as the body was read.
+    pub(super) fn measured(&self, sample: Sample) -> Sample {
+        let Progress { at, received } = self.progress.get();
+        sample
+            .service_us(at.since(self.started))
+            .bytes(self.sent, received)
+    }
+
+    /// How long the body took, as far as it was read, after its head.
+    fn reading_us(&self) -> u64 {
+        self.progress.get().at.since(self.head)
+    }
+
+    /// The phases with the body's part.
+    pub(super) fn phases(&self, head: Phases) -> Phases {
+        let reading_us = u32::try_from(self.reading_us()).unwrap_or(u32::MAX);
+        Phases {
+            receive: head.receive.saturating_add(reading_us),
+            ..head
+        }
+    }
+
+    pub(super) fn error(&self) -> Option<String> {
+        self.error.borrow().clone()
+    }
+
+    /// Body bytes received while the verdict was open.
+    pub(super) fn received(&self) -> u64 {
+        self.progress.get().received
+    }
+
+    /// Nothing more is read: its connection is closed, unless the body had ended.
+    pub(super) fn abandon(&self) {
+        self.body.take();
+    }
+
+    fn limit(&self) -> u64 {
+        self.channel.session.client().options().body_limit
+    }
+
+    /// Waits for the next piece of the body; `None` at its end, also when that is too early.
+    fn read(&self, answer: &Answer) -> Result<Option<Bytes>> {
+        let Some(mut body) = self.body.take() else {
+            return Ok(None);
+        };
+        let session = &self.channel.session;
+        let waited = coroutine::await_in(async {
+            let piece = body.next(session).await;
+            (body, piece)
+        });
+        let (body, piece) = match waited {
+            Ok(waited) => waited,
+            Err(NotAwaited::Cancelled) => return Err(Control::Cancelled.into()),
+            Err(NotAwaited::Outside) => {
+                return Err("a body can only be read where its user may wait: in a task".into());
+            }
+        };
+        if answer.is_open() {
+            self.progress.set(Progress {
+                at: body.last_byte().unwrap_or(self.head),
+                received: body.received(),
+            });
+        }
+        match piece {
+            Ok(Some(piece)) => {
+                self.body.set(Some(body));
+                return Ok(Some(piece));
+            }
+            Ok(None) => {}
+            Err(error) => self.fail(answer, &error),
+        }
+        Ok(None)
+    }
+
+    fn fail(&self, answer: &Answer, error: &Error) {
+        self.abandon();
+        let error = error.to_string();
+        answer.fail_if_open(&error);
+        *self.error.borrow_mut() = Some(error);
+    }
+
+    fn next_line(&self, answer: &Answer) -> Result<Option<ImmutableString>> {
+        loop {
+            if let Some(line) = self.read.borrow_mut().next() {
+                return Ok(Some(line));
+            }
+            if self.read.borrow().bytes.len() as u64 > self.limit() {
+                self.fail(answer, &Error::TooLarge(self.limit()));
+                *self.read.borrow_mut() = Lines::default();
+                return Ok(None);
+            }
+            match self.read(answer)? {
+                Some(piece) => self.read.borrow_mut().bytes.extend_from_slice(&piece),
+                None => return Ok(self.read.borrow_mut().last()),
+            }
+        }
+    }
+
+    /// All that has not been taken as lines; waits for the end of the body.
+    pub(super) fn rest(&self, answer: &Answer) -> Result<Bytes> {
+        if let Some(rest) = self.rest.get() {
+            return Ok(rest.clone());
+        }
+        let mut rest = std::mem::take(&mut *self.read.borrow_mut()).bytes;
+        while let Some(piece) = self.read(answer)? {
+            if (rest.len() + piece.len()) as u64 > self.limit() {
+                self.fail(answer, &Error::TooLarge(self.limit()));
+                break;
+            }
+            rest.extend_from_slice(&piece);
+        }
+        Ok(self.rest.get_or_init(|| rest.freeze()).clone())
+    }
+}
+
+/// What `r.lines()` gives: for `for line in …`, each step of which may wait.
+#[derive(Clone)]
+struct LinesOf(Rc<Answer>);
+
+/// The lines of one `for`.
+struct Reading {
+    answer: Rc<Answer>,
+    source: Source,
+}
+
+enum Source {
+    /// Not asked yet.
+    New,
+    /// A body that is all there, and how far it was read.
+    Whole(Lines),
+    Streamed,
+    Ended,
+}
+
+impl Reading {
+    fn step(&mut self) -> Result<Option<ImmutableString>> {
+        loop {
+            let answer = &self.answer;
+            match &mut self.source {
+                Source::New => {
+                    self.source = match &answer.streaming {
+                        Some(streaming) if streaming.rest.get().is_none() => Source::Streamed,
+                        _ => Source::Whole(Lines {
+                            bytes: answer.decoded()?.into(),
+                            searched: 0,
+                        }),
+                    };
+                }
+                Source::Whole(lines) => return Ok(lines.next().or_else(|| lines.last())),
+                Source::Streamed => {
+                    let streaming = answer.streaming.as_ref();
+                    return streaming.map_or(Ok(None), |streaming| streaming.next_line(answer));
+                }
+                Source::Ended => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Iterator for Reading {
+    type Item = Result<ImmutableString>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.step().transpose();
+        // Rhai's loop without a body goes on after an error.
+        if !matches!(line, Some(Ok(_))) {
+            self.source = Source::Ended;
+        }
+        line
+    }
+}
+
+impl IntoIterator for LinesOf {
+    type Item = Result<ImmutableString>;
+    type IntoIter = Reading;
+
+    fn into_iter(self) -> Reading {
+        Reading {
+            answer: self.0,
+            source: Source::New,
+        }
+    }
+}
+
+/// Registers what this file owns.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<LinesOf>("lines")
+        .register_iterator_result::<LinesOf, ImmutableString>()
+        .register_fn("lines", |r: &mut Response| LinesOf(r.0.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(pieces: &[&str]) -> Vec<String> {
+        let mut lines = Lines::default();
+        let mut all = Vec::new();
+        for piece in pieces {
+            lines.bytes.extend_from_slice(piece.as_bytes());
+            while let Some(line) = lines.next() {
+                all.push(line.to_string());
+            }
+        }
+        all.extend(lines.last().map(|line| line.to_string()));
+        all
+    }
+
+    #[test]
+    fn lines_are_the_same_however_they_come() {
+        assert_eq!(lines(&["a\nb\r\n\nc"]), ["a", "b", "", "c"]);
+        assert_eq!(lines(&["a", "\nb\r", "\n", "\nc"]), ["a", "b", "", "c"]);
+        assert_eq!(lines(&["", "a\n"]), ["a"]);
+        assert_eq!(lines(&[""]), Vec::<String>::new());
+    }
+}
