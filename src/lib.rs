@@ -7,12 +7,14 @@ pub mod cli;
 pub mod clock;
 #[expect(unsafe_code, reason = "stack switching needs it; see the module")]
 pub mod coroutine;
+pub mod data;
 pub mod http;
 pub mod load;
 pub mod output;
 pub mod runner;
 pub mod scenario;
 pub mod script;
+pub mod shared;
 pub mod stats;
 pub mod target;
 pub mod units;

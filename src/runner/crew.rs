@@ -17,7 +17,7 @@ use super::load_thread::{News, Order};
 use super::{Options, Setup};
 use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
-use crate::load::{ClassShare, Mix, Ramp, Split};
+use crate::load::{ClassShare, Division, Mix, Part, Plan};
 use crate::scenario;
 use crate::script::{Instance, Program, Thread};
 use crate::vu::{self, Death, Life, Orders, Stopping};
@@ -38,18 +38,29 @@ pub(super) struct Crew {
     stacks: Stacks,
     classes: Vec<Rc<scenario::Class>>,
     mix: RefCell<Mix>,
-    split: Split,
-    index: u32,
+    part: Part,
     options: Options,
     budget: Option<Arc<AtomicU64>>,
     news: mpsc::Sender<News>,
-    /// By ordinal: the last one started is the first one stopped.
-    alive: RefCell<BTreeMap<u32, Rc<Orders>>>,
-    /// The number, on this thread, of the next user to start.
-    next: Cell<u32>,
-    /// Whether all users that the ramp asks for have been started.
-    spawned: Cell<bool>,
+    /// By the order in which they were started.
+    alive: RefCell<BTreeMap<u64, Rc<Orders>>>,
+    started: Cell<u64>,
+    /// By the plan's tracks.
+    places: RefCell<Vec<Places>>,
+    /// Whether all users that the plan asks for have been started, and no more will be.
+    settled: Cell<bool>,
     changed: Notify,
+}
+
+/// The places of this thread's users in one track of the plan.
+#[derive(Default)]
+struct Places {
+    /// Who took each place that is taken, as a key of `alive`; may have ended since. The last
+    /// taken is the first freed.
+    taken: Vec<u64>,
+    /// How often each place has been taken. A user that takes a place anew has the ordinal of
+    /// the one before, but draws other random numbers.
+    lives: Vec<u32>,
 }
 
 impl Crew {
@@ -69,14 +80,14 @@ impl Crew {
             stacks: Stacks::new(setup.options.threads),
             classes: classes.iter().cloned().map(Rc::new).collect(),
             mix: RefCell::new(Mix::new(&shares)),
-            split: Split::new(setup.options.threads),
-            index,
+            part: Part::new(index, setup.options.threads),
             options: setup.options.clone(),
             budget,
             news,
             alive: RefCell::default(),
-            next: Cell::new(0),
-            spawned: Cell::new(false),
+            started: Cell::new(0),
+            places: RefCell::default(),
+            settled: Cell::new(false),
             changed: Notify::new(),
         })
     }
@@ -84,15 +95,14 @@ impl Crew {
     /// Follows orders until the one to stop has been carried out.
     pub(super) async fn serve(self: Rc<Self>, epoch: Micros, mut orders: mpsc::Receiver<Order>) {
         let regular = spawn_local(self.clone().hand_over_regularly());
-        let ramp = Ramp::new(0, self.options.users, self.options.rate);
-        let mut pacer = spawn_local(self.clone().follow(ramp, epoch));
+        let mut pacer = spawn_local(self.clone().follow(self.options.plan.clone(), epoch));
         let limits = loop {
             match orders.recv().await {
                 Some(Order::Start { .. }) => {}
-                Some(Order::Users { ramp, begun }) => {
+                Some(Order::Follow(plan)) => {
                     pacer.abort();
-                    self.spawned.set(false);
-                    pacer = spawn_local(self.clone().follow(ramp, begun));
+                    self.settled.set(false);
+                    pacer = spawn_local(self.clone().follow(plan, epoch));
                 }
                 Some(Order::Stop {
                     stop_timeout,
@@ -116,46 +126,58 @@ impl Crew {
             .await;
     }
 
-    /// Starts and stops users as `ramp`, which began at `begun`, asks for.
-    async fn follow(self: Rc<Self>, ramp: Ramp, begun: Micros) {
+    /// Starts and stops users as `plan` asks for, whose times count from `epoch`.
+    async fn follow(self: Rc<Self>, plan: Arc<Plan>, epoch: Micros) {
+        let mut arrived = None;
         while !self.is_used_up() {
-            let elapsed = Duration::from_micros(clock::now().since(begun));
-            let asked = ramp.users_at(elapsed);
-            let mine = self.split.users_of(self.index, asked);
-            let mut at_once = 0;
-            while self.next.get() < mine && at_once < STARTED_AT_ONCE {
-                self.start();
-                at_once += 1;
-            }
-            if self.next.get() < mine {
+            let elapsed = Duration::from_micros(clock::now().since(epoch));
+            if !self.adjust(&plan, elapsed) {
                 tokio::task::yield_now().await;
                 continue;
             }
-            while self.next.get() > mine {
-                self.stop_last();
+            let stage = plan.change_at(elapsed).stage;
+            if arrived != Some(stage) && self.part.has_arrived(&plan, elapsed) {
+                arrived = Some(stage);
+                self.tell(News::Spawned(stage));
             }
-            if mine == self.split.users_of(self.index, ramp.target()) {
+            let Some(next) = self.part.next_change(&plan, elapsed) else {
                 break;
-            }
-            // On the way up this thread's own next user decides, on the way down any change may.
-            let own = self
-                .split
-                .user_of(self.index, mine)
-                .and_then(|user| ramp.due(user));
-            let next = own
-                .filter(|due| *due > elapsed)
-                .or_else(|| ramp.next_change(elapsed));
-            let Some(next) = next else { break };
-            let due = begun + next;
+            };
+            let due = epoch + next;
             self.thread.timers().sleep_until(due).await;
             let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
             self.thread.record(|recorder| recorder.lag(lag_us));
         }
-        if !self.is_used_up() {
-            self.tell(News::Spawned);
-        }
-        self.spawned.set(true);
+        self.settled.set(true);
         self.tell_if_idle();
+    }
+
+    /// Brings the number of users to what the plan asks for; false if so many were started that
+    /// the thread's other tasks should run before the rest is.
+    fn adjust(self: &Rc<Self>, plan: &Plan, elapsed: Duration) -> bool {
+        let tracks = plan.division().tracks();
+        self.places
+            .borrow_mut()
+            .resize_with(tracks, Places::default);
+        let mut at_once = 0;
+        for track in 0..tracks {
+            let asked = self.part.users_of(plan, track, elapsed) as usize;
+            while self.taken(track) > asked {
+                self.stop_last(track);
+            }
+            while self.taken(track) < asked {
+                if at_once == STARTED_AT_ONCE {
+                    return false;
+                }
+                self.start(plan.division(), track);
+                at_once += 1;
+            }
+        }
+        true
+    }
+
+    fn taken(&self, track: usize) -> usize {
+        self.places.borrow()[track].taken.len()
     }
 
     /// Whether the run's iterations are used up: users that start now would find nothing to do.
@@ -165,22 +187,30 @@ impl Crew {
             .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
     }
 
-    /// Starts this thread's next user.
-    fn start(self: &Rc<Self>) {
-        let number = self.next.replace(self.next.get() + 1);
-        let Some(ordinal) = self.split.user_of(self.index, number) else {
+    /// Starts this thread's next user of a track.
+    fn start(self: &Rc<Self>, division: Division, track: usize) {
+        let serial = self.started.replace(self.started.get() + 1);
+        let (index, life) = self.places.borrow_mut()[track].take(serial);
+        let Some(ordinal) = self.part.ordinal(track, index) else {
             return;
         };
-        let Some(class) = self.mix.borrow_mut().class_of(ordinal) else {
+        let class = match division {
+            Division::Mixed => self.mix.borrow_mut().class_of(ordinal),
+            Division::PerClass(_) => Some(track),
+        };
+        let Some(class) = class else {
             return;
         };
         let orders = Rc::new(Orders::default());
         let program = &self.program;
-        let instance = Instance::new(
+        // One number for each user of the run, whatever its track.
+        let number = u64::from(ordinal) * division.tracks() as u64 + track as u64;
+        let instance = Instance::again(
             program,
             &program.classes()[class],
             &self.thread,
-            u64::from(ordinal),
+            number,
+            life,
         );
         let life = Life {
             thread: self.thread.clone(),
@@ -190,11 +220,11 @@ impl Crew {
             budget: self.budget.clone(),
             on_stop_timeout: self.options.on_stop_timeout,
         };
-        self.alive.borrow_mut().insert(ordinal, orders);
+        self.alive.borrow_mut().insert(serial, orders);
         self.thread.shared().user_started();
         let guard = Alive {
             crew: self.clone(),
-            ordinal,
+            serial,
         };
         spawn_local(async move {
             let death = vu::live(instance, life).await;
@@ -203,16 +233,12 @@ impl Crew {
         });
     }
 
-    /// Tells the user that was started last to stop.
-    fn stop_last(&self) {
-        let Some(number) = self.next.get().checked_sub(1) else {
+    /// Tells the user of a track that was started last to stop.
+    fn stop_last(&self, track: usize) {
+        let Some(serial) = self.places.borrow_mut()[track].taken.pop() else {
             return;
         };
-        self.next.set(number);
-        let Some(ordinal) = self.split.user_of(self.index, number) else {
-            return;
-        };
-        if let Some(orders) = self.alive.borrow().get(&ordinal) {
+        if let Some(orders) = self.alive.borrow().get(&serial) {
             orders.stop(stopping(
                 self.options.stop_timeout,
                 self.options.on_stop_timeout,
@@ -232,7 +258,7 @@ impl Crew {
                         last = self.stop_within((stop_timeout, on_stop_timeout));
                     }
                     // They came too late.
-                    Some(Order::Start { .. } | Order::Users { .. }) => {}
+                    Some(Order::Start { .. } | Order::Follow(_)) => {}
                     // Nobody is left to report to.
                     None => return,
                 },
@@ -262,12 +288,12 @@ impl Crew {
     }
 
     fn tell_if_idle(&self) {
-        if (self.spawned.get() || self.is_used_up()) && self.alive.borrow().is_empty() {
+        if (self.settled.get() || self.is_used_up()) && self.alive.borrow().is_empty() {
             self.tell(News::Idle);
         }
     }
 
-    /// There are only a few kinds of news, each told once or twice a run.
+    /// There are only a few kinds of news, each told once or twice a stage.
     fn tell(&self, news: News) {
         let _ = self.news.try_send(news);
     }
@@ -299,6 +325,21 @@ impl Crew {
     }
 }
 
+impl Places {
+    /// Takes the next place; gives its index, and how often it was taken before.
+    fn take(&mut self, serial: u64) -> (u32, u32) {
+        let index = self.taken.len();
+        self.taken.push(serial);
+        if self.lives.len() == index {
+            self.lives.push(0);
+        }
+        let life = self.lives[index];
+        self.lives[index] += 1;
+        let index = u32::try_from(index).expect("a plan has fewer than 2^32 users");
+        (index, life)
+    }
+}
+
 fn stopping(stop_timeout: Duration, on_stop_timeout: Duration) -> Stopping {
     let tasks_until = clock::now() + stop_timeout;
     Stopping {
@@ -310,13 +351,13 @@ fn stopping(stop_timeout: Duration, on_stop_timeout: Duration) -> Stopping {
 /// Notes the end of a user, however it ends.
 struct Alive {
     crew: Rc<Crew>,
-    ordinal: u32,
+    serial: u64,
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
         let crew = &self.crew;
-        crew.alive.borrow_mut().remove(&self.ordinal);
+        crew.alive.borrow_mut().remove(&self.serial);
         crew.thread.shared().user_ended();
         crew.changed.notify_one();
         if std::thread::panicking() {

@@ -17,12 +17,12 @@ use super::Setup;
 use super::crew::Crew;
 use crate::clock::{Micros, Timers};
 use crate::http;
-use crate::load::Ramp;
+use crate::load::Plan;
 use crate::script::{Line, Outbox, Program, Shared, Thread, ThreadParts};
 use crate::stats::{Limits, Recorder};
 
 /// What a load thread is told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Order {
     /// Begin; all times of the run count from `epoch`.
     Start {
@@ -30,8 +30,8 @@ pub(super) enum Order {
         /// The same moment in microseconds since 1970.
         unix_us: i64,
     },
-    /// Go to another number of users; `ramp` counts from `begun`.
-    Users { ramp: Ramp, begun: Micros },
+    /// Follow another plan from now on; it counts from the run's beginning too.
+    Follow(Arc<Plan>),
     /// Stop all users and end.
     Stop {
         stop_timeout: Duration,
@@ -46,8 +46,8 @@ pub(super) enum News {
     Ready,
     /// It cannot begin.
     Failed(String),
-    /// All the users it should have started have been.
-    Spawned,
+    /// It has as many users as this stage goes to.
+    Spawned(u32),
     /// All its users have ended by themselves, and no more will start.
     Idle,
     /// A script called `stop_test`.
@@ -89,7 +89,7 @@ async fn serve(mut config: Config) -> Result<(), String> {
     let setup = config.setup.clone();
     let program = Program::compile(&setup.bundle, &setup.inputs)
         .map_err(|_| "the script came to another result than when it was checked".to_owned())?;
-    if *program.scenario() != setup.scenario {
+    if *program.scenario() != setup.declared {
         return Err(
             "the script declares something else each time it is evaluated: it may use \
                     `random`, `now` and `env`, which give the same everywhere"
@@ -103,7 +103,7 @@ async fn serve(mut config: Config) -> Result<(), String> {
     let Some(Order::Start { epoch, unix_us }) = config.orders.recv().await else {
         return Ok(());
     };
-    let thread = Rc::new(Thread::new(ThreadParts {
+    let thread = Thread::new(ThreadParts {
         timers,
         epoch,
         epoch_unix_us: unix_us,
@@ -119,7 +119,11 @@ async fn serve(mut config: Config) -> Result<(), String> {
             .iter()
             .map(|base| parsed(base.as_deref()))
             .collect(),
-    }));
+    });
+    let thread = Rc::new(match &setup.onlooker {
+        Some(onlooker) => thread.watched(&program, onlooker.clone()),
+        None => thread,
+    });
     let crew = Crew::new(
         Rc::new(program),
         thread,

@@ -8,9 +8,13 @@
 //! Summary ◄─ watch ◄─ Collector ◄─ Batch, News ◄─┘
 //! ```
 
+mod control;
+mod course;
 mod crew;
 mod load_thread;
+mod once;
 mod run;
+mod shape;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -19,9 +23,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::load::Ramp;
+use crate::load::{Change, Plan};
 use crate::scenario::Scenario;
-use crate::script::{Bundle, Inputs, Line};
+use crate::script::{Bundle, Inputs, Line, Onlooker};
 use crate::stats::Summary;
 use crate::units::Rate;
 
@@ -30,12 +34,8 @@ pub use run::start;
 /// What a person asked for, everything resolved.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The most users at once.
-    pub users: u32,
-    /// Users started per second.
-    pub rate: Rate,
-    /// How long to run; `None` until stopped.
-    pub run_time: Option<Duration>,
+    /// How many users there should be when, and when the run ends.
+    pub plan: Arc<Plan>,
     /// Iterations over all users; `None` for no limit.
     pub iterations: Option<u64>,
     /// What a running task gets to finish when its user is stopped.
@@ -53,7 +53,10 @@ pub struct Setup {
     pub bundle: Bundle,
     /// What its evaluations are given.
     pub inputs: Inputs,
-    /// What it declared when it was checked.
+    /// What it declared when it was checked, to hold each thread's evaluation against.
+    pub declared: Scenario,
+    /// The same as this run has it: only the tasks that were asked for, and no users for classes
+    /// that were not. Classes, sets and functions have the same indices.
     pub scenario: Scenario,
     /// Where the relative requests of each class go; valid base URLs.
     pub bases: Vec<Option<String>>,
@@ -61,6 +64,8 @@ pub struct Setup {
     pub environment: Arc<BTreeMap<String, String>>,
     /// What was asked for.
     pub options: Options,
+    /// Who looks on at all that users do, for debugging one of them.
+    pub onlooker: Option<Onlooker>,
 }
 
 /// Where a run stands.
@@ -81,6 +86,8 @@ pub enum State {
 pub enum End {
     /// Its time was up.
     RunTime,
+    /// Its shape was over.
+    Shape,
     /// All users had ended by themselves, or the iterations were used up.
     Done,
     /// A person stopped it.
@@ -104,7 +111,7 @@ pub struct Handle {
 enum Command {
     Stop,
     Kill,
-    Users { ramp: Ramp },
+    Users { users: u32, rate: Rate },
 }
 
 impl Handle {
@@ -119,11 +126,10 @@ impl Handle {
         let _ = self.commands.try_send(Command::Kill);
     }
 
-    /// Goes to another number of users at `rate` a second; the last started stop first.
-    pub fn set_users(&self, from: u32, to: u32, rate: Rate) {
-        let _ = self.commands.try_send(Command::Users {
-            ramp: Ramp::new(from, to, rate),
-        });
+    /// Goes to another number of users at `rate` a second; the last started stop first. A shape
+    /// with numbers for each class cannot be steered like this and stays as it is.
+    pub fn set_users(&self, users: u32, rate: Rate) {
+        let _ = self.commands.try_send(Command::Users { users, rate });
     }
 
     /// The state, and its changes.
@@ -140,15 +146,32 @@ impl Handle {
 }
 
 /// What a person should read while the run goes on. Bounded: what finds no room is dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// A script printed it.
     Script(Line),
-    /// All users have been started.
-    Spawned {
-        /// How many were asked for; some may have ended already.
-        users: u32,
+    /// Users are being started or stopped. Ramps that only go on where one of the last seconds
+    /// went are not told of.
+    Ramping(Change),
+    /// The last [`Notice::Ramping`] has been carried out; some users may have ended already.
+    Arrived(Change),
+    /// The first iterations, so many, made no request and recorded nothing.
+    NothingMeasured {
+        /// How many.
+        iterations: u64,
     },
     /// More names of requests than are kept apart.
     TooManyNames,
+    /// `setup` (or a listener of `test_start`) has been running for so long.
+    SettingUp {
+        /// Whole seconds.
+        seconds: u64,
+    },
+    /// The script's functions of that kind were not done in time, and were ended.
+    Late {
+        /// Such as `teardown`.
+        what: &'static str,
+        /// What they had.
+        limit: Duration,
+    },
 }

@@ -7,13 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
+use super::control::{Connections, Control};
+use super::course::Course;
 use super::load_thread::{self, Config, News, Order};
+use super::shape::{LiveShape, Turn};
 use super::{Command, End, Handle, Notice, Setup, State, usage};
 use crate::clock::{self, Micros};
-use crate::script::{Line, Outbox, Shared};
+use crate::load::{Division, Plan, Stage};
+use crate::scenario;
+use crate::script::{Line, Outbox, Outcome, Shared};
+use crate::shared::Milestone;
 use crate::stats::{Batch, Collector, Generation, Limits, Summary};
 
 /// Stack of a load thread: a script's top level is parsed and evaluated on it.
@@ -28,6 +34,9 @@ const LAST_GRACE: Duration = Duration::from_secs(3);
 /// How long they may take after a second Ctrl-C: a person is waiting.
 const KILL_GRACE: Duration = Duration::from_millis(500);
 
+/// A run whose first iterations, so many, make no request is told of.
+const SILENT_ITERATIONS: u64 = 10;
+
 /// Everything that can happen to a run.
 enum Event {
     Batch(u32, Batch),
@@ -35,7 +44,8 @@ enum Event {
     Line(Line),
     Command(Option<Command>),
     Tick,
-    RunTimeIsOver,
+    StageBegins,
+    PlanIsOver,
     GraceIsOver,
 }
 
@@ -60,6 +70,15 @@ pub async fn start(
     let (news_in, news) = mpsc::channel(64 + 4 * threads);
     let (lines_in, lines) = mpsc::channel(1_024);
     let (batches_in, batches) = mpsc::channel(BATCHES * threads);
+    let control = Control::open(
+        &setup,
+        Connections {
+            batches: batches_in.clone(),
+            log: lines_in.clone(),
+            news: news_in.clone(),
+            shared: shared.clone(),
+        },
+    )?;
     let budget = setup
         .options
         .iterations
@@ -100,16 +119,20 @@ pub async fn start(
             _ => return Err("a load thread ended before it began".to_owned()),
         }
     }
+    let shape = LiveShape::of(&setup)?;
     let (commands_in, commands) = mpsc::channel(16);
     let (state_in, state) = watch::channel(State::Spawning);
     let collector = Collector::new(Limits::default());
     let (summary_in, summary) = watch::channel(collector.summary(0));
+    shared.show(summary.clone());
     let run = Run {
         epoch: clock::now(),
-        asked: setup.options.users,
+        course: Course::new(setup.options.plan.clone()),
+        shape,
         setup,
         members,
         collector,
+        may_be_silent: true,
         news,
         lines,
         batches,
@@ -119,7 +142,10 @@ pub async fn start(
         budget,
         state: state_in,
         summary: summary_in,
-        spawned: 0,
+        control,
+        told: Vec::new(),
+        killed: false,
+        early: None,
         ended: 0,
         end: None,
         grace: None,
@@ -135,52 +161,78 @@ pub async fn start(
     ))
 }
 
-struct Run {
+pub(super) struct Run {
     epoch: Micros,
-    setup: Arc<Setup>,
+    pub(super) setup: Arc<Setup>,
     members: Vec<Member>,
-    collector: Collector,
+    pub(super) collector: Collector,
     news: mpsc::Receiver<News>,
-    lines: mpsc::Receiver<Line>,
-    batches: mpsc::Receiver<Batch>,
-    commands: mpsc::Receiver<Command>,
+    pub(super) lines: mpsc::Receiver<Line>,
+    pub(super) batches: mpsc::Receiver<Batch>,
+    pub(super) commands: mpsc::Receiver<Command>,
     notices: mpsc::Sender<Notice>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Iterations left; `None` for no limit.
     budget: Option<Arc<AtomicU64>>,
-    state: watch::Sender<State>,
+    pub(super) state: watch::Sender<State>,
     summary: watch::Sender<Arc<Summary>>,
-    /// Users asked for.
-    asked: u32,
-    /// Threads that have started all their users.
-    spawned: usize,
+    course: Course,
+    shape: Option<LiveShape>,
+    /// The run may still be found to measure nothing.
+    may_be_silent: bool,
+    /// The script's functions that run once, if it has any.
+    pub(super) control: Option<Control>,
+    /// Events whose listeners may still run.
+    pub(super) told: Vec<oneshot::Receiver<Outcome>>,
+    /// A second Ctrl-C.
+    pub(super) killed: bool,
+    /// What was asked of the run before it began.
+    pub(super) early: Option<Command>,
     /// Threads that have ended.
     ended: usize,
     /// Why the run is stopping.
-    end: Option<End>,
+    pub(super) end: Option<End>,
     /// Until when threads may take to end.
     grace: Option<Instant>,
 }
 
 impl Run {
     async fn go(mut self) {
-        let options = self.setup.options.clone();
+        if self.set_up().await {
+            self.measure().await;
+            self.conclude().await;
+        }
+        self.finish();
+    }
+
+    /// From the first user to the end of the last.
+    async fn measure(&mut self) {
         self.epoch = clock::now();
         let epoch = self.epoch;
         let begun = Instant::now();
         let unix_us = jiff::Timestamp::now().as_microsecond();
-        self.collector.asked(u64::from(self.asked));
         self.collector.generation(Generation {
             n: 1,
-            hash: self.setup.bundle.hash().into(),
+            hash: self.setup.bundle.hash(&self.setup.inputs.sources).into(),
             at_us: 0,
         });
-        self.order(Order::Start { epoch, unix_us });
+        self.order(&Order::Start { epoch, unix_us });
+        if let Some(control) = &self.control {
+            control.begin(epoch, unix_us);
+        }
+        self.enter_stage();
+        self.ask_shape();
+        if let Some(command) = self.early.take() {
+            self.handle(Event::Command(Some(command)));
+        }
         let second = Duration::from_secs(1);
         let mut ticks = interval_at(begun + second, second);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let over = options.run_time.map(|length| begun + length);
         loop {
+            let plan = self.course.plan();
+            let over = plan.end().and_then(|end| begun.checked_add(end));
+            let next_stage = plan.next_stage(self.elapsed());
+            let next_stage = next_stage.and_then(|next| begun.checked_add(next));
             let grace = self.grace;
             let stopping = self.end.is_some();
             let event = tokio::select! {
@@ -192,14 +244,14 @@ impl Run {
                 Some(batch) = self.batches.recv() => Event::Batch(batch.thread(), batch),
                 Some(line) = self.lines.recv() => Event::Line(line),
                 _ = ticks.tick() => Event::Tick,
-                () = until(over), if !stopping => Event::RunTimeIsOver,
+                () = until(over), if !stopping => Event::PlanIsOver,
+                () = until(next_stage), if !stopping => Event::StageBegins,
                 () = until(grace), if grace.is_some() => Event::GraceIsOver,
             };
             if !self.handle(event) {
                 break;
             }
         }
-        self.finish();
     }
 
     /// Handles one event; false when the run is over.
@@ -209,21 +261,26 @@ impl Run {
             Event::News(news) => return self.hear(news),
             Event::Line(line) => self.notice(Notice::Script(line)),
             Event::Command(Some(Command::Stop)) => self.stop(End::Stopped),
-            Event::Command(Some(Command::Users { ramp })) => {
-                self.asked = ramp.target();
-                self.collector.asked(u64::from(self.asked));
-                self.spawned = 0;
-                self.order(Order::Users {
-                    ramp,
-                    begun: clock::now(),
-                });
+            Event::Command(Some(Command::Users { users, rate })) => {
+                // A plan with numbers for each class is not steered by one.
+                if self.course.plan().division() == Division::Mixed {
+                    self.turn(
+                        Division::Mixed,
+                        &Stage {
+                            length: Duration::MAX,
+                            users: vec![users],
+                            rate: Some(rate),
+                        },
+                    );
+                }
             }
             Event::Command(Some(Command::Kill)) => {
+                self.killed = true;
                 self.stop(End::Stopped);
                 let now = Instant::now();
                 self.grace = self.grace.map(|grace| grace.min(now + KILL_GRACE));
                 // The threads have nothing to wait for, but what they have measured to hand over.
-                self.order(Order::Stop {
+                self.order(&Order::Stop {
                     stop_timeout: Duration::ZERO,
                     on_stop_timeout: Duration::ZERO,
                 });
@@ -231,8 +288,13 @@ impl Run {
             // Nobody steers or watches any more.
             Event::Command(None) if self.end.is_none() => self.stop(End::Stopped),
             Event::Command(None) => return false,
-            Event::Tick => self.tick(),
-            Event::RunTimeIsOver => self.stop(End::RunTime),
+            Event::Tick => {
+                self.tick();
+                self.ask_shape();
+            }
+            Event::StageBegins => self.enter_stage(),
+            Event::PlanIsOver if self.course.plan().is_complete() => self.stop(End::Shape),
+            Event::PlanIsOver => self.stop(End::RunTime),
             Event::GraceIsOver => {
                 let message = "a load thread did not end in time: a script holds it in one call";
                 self.end = Some(End::Failed(message.to_owned()));
@@ -250,20 +312,19 @@ impl Run {
                 self.stop(End::Failed(message.clone()));
                 self.end = Some(End::Failed(message));
             }
-            News::Spawned => {
-                self.spawned += 1;
-                if self.spawned == threads {
-                    self.notice(Notice::Spawned { users: self.asked });
+            News::Spawned(stage) => {
+                // A thread may be there before this one has looked at the time.
+                self.enter_stage();
+                if let Some(notice) = self.course.arrive(stage, threads) {
+                    self.shared.commons().reach(Milestone::SpawningComplete);
+                    self.tell(scenario::Event::SpawningComplete);
+                    notice.into_iter().for_each(|notice| self.notice(notice));
                     if self.end.is_none() {
                         self.state.send_replace(State::Running);
                     }
                 }
             }
-            News::Idle
-                if (self.spawned >= threads || self.used_up()) && self.shared.users() == 0 =>
-            {
-                self.stop(End::Done);
-            }
+            News::Idle if self.is_settled() && self.shared.users() == 0 => self.stop(End::Done),
             News::Idle => {}
             News::StopTest(why) => self.stop(End::StopTest(why)),
             News::Overflowed => self.notice(Notice::TooManyNames),
@@ -276,8 +337,59 @@ impl Run {
         true
     }
 
+    /// Notes the stage of the plan that has begun, if one has.
+    fn enter_stage(&mut self) {
+        let Some((change, notice)) = self.course.enter(self.elapsed()) else {
+            return;
+        };
+        self.collector.asked(u64::from(change.to));
+        notice.into_iter().for_each(|notice| self.notice(notice));
+        if self.end.is_none() && change.from != change.to {
+            self.state.send_replace(State::Spawning);
+        }
+    }
+
+    /// Goes to other numbers of users from now on.
+    fn turn(&mut self, division: Division, stage: &Stage) {
+        let plan = self.course.plan().turned(self.elapsed(), division, stage);
+        let plan: Arc<Plan> = Arc::new(plan);
+        self.order(&Order::Follow(plan.clone()));
+        self.course.turn(plan);
+        self.enter_stage();
+    }
+
+    /// Asks the shape's closure, if there is one, and does what it says.
+    fn ask_shape(&mut self) {
+        let (elapsed, users) = (self.elapsed(), self.shared.users());
+        let Some(shape) = self.shape.as_mut().filter(|_| self.end.is_none()) else {
+            return;
+        };
+        let turn = shape.ask(elapsed, users);
+        for line in shape.said() {
+            self.notice(Notice::Script(line));
+        }
+        match turn {
+            Turn::Stay => {}
+            Turn::To(division, stage) => self.turn(division, &stage),
+            Turn::Stop => self.stop(End::Shape),
+            Turn::Fail(message) => self.stop(End::Failed(message)),
+        }
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.budget
+            .as_ref()
+            .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
+    }
+
+    /// True if no user will be started any more.
+    fn is_settled(&self) -> bool {
+        let may_turn = self.shape.is_some();
+        self.is_used_up() || !may_turn && self.course.is_settled(self.elapsed(), self.members.len())
+    }
+
     /// Tells all threads to stop; only the first reason counts.
-    fn stop(&mut self, why: End) {
+    pub(super) fn stop(&mut self, why: End) {
         if self.end.is_some() {
             return;
         }
@@ -288,20 +400,22 @@ impl Run {
         let now_us = self.now_us();
         self.collector.end(now_us);
         self.state.send_replace(State::Stopping(why));
-        self.order(Order::Stop {
+        self.tell(scenario::Event::TestStopping);
+        self.order(&Order::Stop {
             stop_timeout,
             on_stop_timeout,
         });
     }
 
-    fn order(&self, order: Order) {
+    fn order(&self, order: &Order) {
         for member in &self.members {
-            // The queue holds 16 orders, and a run gives three; a thread that has ended needs none.
-            let _ = member.orders.try_send(order);
+            // The queue holds 16 orders, and a run gives one a second; a thread that has ended
+            // needs none.
+            let _ = member.orders.try_send(order.clone());
         }
     }
 
-    fn absorb(&mut self, thread: u32, batch: Batch) {
+    pub(super) fn absorb(&mut self, thread: u32, batch: Batch) {
         let spare = self.collector.absorb(batch);
         if let Some(member) = self.members.get(thread as usize) {
             // Without room it is simply dropped.
@@ -310,6 +424,10 @@ impl Run {
     }
 
     fn tick(&mut self) {
+        if self.is_used_up() {
+            // Nobody will be started any more, even if the plan goes on.
+            self.shared.commons().reach(Milestone::SpawningComplete);
+        }
         let now_us = self.now_us();
         self.collector.users(
             u64::from(self.shared.users()),
@@ -318,6 +436,12 @@ impl Run {
         self.collector
             .generator(usage::cpu_us(), usage::max_rss_bytes());
         self.collector.tick(now_us);
+        if self.may_be_silent && self.collector.is_silent_after(SILENT_ITERATIONS) {
+            self.may_be_silent = false;
+            self.notice(Notice::NothingMeasured {
+                iterations: SILENT_ITERATIONS,
+            });
+        }
         self.summary.send_replace(self.collector.summary(now_us));
     }
 
@@ -343,22 +467,20 @@ impl Run {
         self.state.send_replace(State::Ended(end));
     }
 
-    fn used_up(&self) -> bool {
-        self.budget
-            .as_ref()
-            .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
-    }
-
-    fn notice(&self, notice: Notice) {
+    pub(super) fn notice(&self, notice: Notice) {
         let _ = self.notices.try_send(notice);
     }
 
     fn now_us(&self) -> u64 {
         clock::now().since(self.epoch)
     }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_micros(self.now_us())
+    }
 }
 
-async fn until(moment: Option<Instant>) {
+pub(super) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,

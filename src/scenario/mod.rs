@@ -3,13 +3,22 @@
 //! Knows no Rhai and no user. It can be sent between threads, compared and shown; every load
 //! thread evaluates the script afresh and must arrive at the same scenario.
 
+mod hooks;
+pub mod names;
 mod random;
+mod ratio;
+mod select;
+mod tasks;
 
 use std::time::Duration;
 
-use crate::load::ClassShare;
+use crate::load::{ClassShare, Division, Stage};
 
+pub use hooks::{Event, Hooks};
 pub use random::Random;
+pub use ratio::{Ratio, Whole, ratios};
+pub use select::Tags;
+pub use tasks::{Body, Cursor, Order, Set, Task};
 
 /// Everything a script declares.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +29,19 @@ pub struct Scenario {
     pub options: Options,
     /// The parameters it takes.
     pub params: Vec<Param>,
+    /// How many users over time; without one a person says it.
+    pub shape: Option<Shape>,
+    /// What runs once, and at which events something runs.
+    pub hooks: Hooks,
+}
+
+/// What `shape(…)` declares.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// These stages.
+    Stages(Division, Vec<Stage>),
+    /// What a closure of the script returns while the run goes on.
+    Script,
 }
 
 /// A user class.
@@ -35,15 +57,8 @@ pub struct Class {
     pub wait: Wait,
     /// Its tasks, in the order written; at least one.
     pub tasks: Vec<Task>,
-}
-
-/// A task of a class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
-    /// Its name, as in reports.
-    pub name: String,
-    /// How often it is picked, against the other tasks of its class.
-    pub weight: u32,
+    /// The sets among its tasks and within one another.
+    pub sets: Vec<Set>,
 }
 
 /// The wait between two iterations of a user.
@@ -74,6 +89,10 @@ pub struct Options {
     pub iterations: Option<u64>,
     /// `host`
     pub host: Option<String>,
+    /// `tags`: only tasks with one of these.
+    pub tags: Option<Vec<String>>,
+    /// `exclude_tags`: no tasks with one of these.
+    pub exclude_tags: Option<Vec<String>>,
     /// `stop_timeout`
     pub stop_timeout: Option<Duration>,
     /// `on_stop_timeout`
@@ -103,18 +122,7 @@ impl Class {
     /// The index of the next task: each as likely as its weight says, independent of the last.
     #[must_use]
     pub fn pick(&self, random: &mut Random) -> usize {
-        if self.tasks.len() == 1 {
-            return 0;
-        }
-        let total: u64 = self.tasks.iter().map(|task| u64::from(task.weight)).sum();
-        let mut left = random.below(total);
-        for (index, task) in self.tasks.iter().enumerate() {
-            match left.checked_sub(u64::from(task.weight)) {
-                Some(rest) => left = rest,
-                None => return index,
-            }
-        }
-        self.tasks.len() - 1
+        tasks::pick(&self.tasks, random)
     }
 }
 
@@ -138,39 +146,6 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn class(weights: &[u32]) -> Class {
-        let task = |weight: &u32| Task {
-            name: format!("t{weight}"),
-            weight: *weight,
-        };
-        Class {
-            name: "Shopper".to_owned(),
-            share: ClassShare {
-                weight: 1.0,
-                fixed_count: None,
-            },
-            host: None,
-            wait: Wait::Constant(Duration::ZERO),
-            tasks: weights.iter().map(task).collect(),
-        }
-    }
-
-    #[test]
-    fn tasks_are_picked_by_weight() {
-        let class = class(&[3, 0, 1]);
-        let mut random = Random::of_user(1, "Shopper", 0);
-        let mut counts = [0_u32; 3];
-        for _ in 0..40_000 {
-            counts[class.pick(&mut random)] += 1;
-        }
-        assert_eq!(counts[1], 0);
-        let share = f64::from(counts[0]) / 40_000.0;
-        assert!(
-            (share - 0.75).abs() < 0.01,
-            "five standard deviations are 0.011: {share}"
-        );
-    }
 
     #[test]
     fn waits_stay_in_their_bounds_and_have_their_mean() {

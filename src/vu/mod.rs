@@ -6,12 +6,14 @@
 //! | state | stopped by an order | then |
 //! |---|---|---|
 //! | on_start | cancelled at the task limit | ends, no on_stop |
-//! | in a task | cancelled at the task limit | on_stop |
-//! | waiting | at once | on_stop |
+//! | in a set's on_start | cancelled at the task limit | on_stop of the sets around it, on_stop |
+//! | in a task | cancelled at the task limit | on_stop of its sets, innermost first, on_stop |
+//! | waiting | at once | the same |
 //! | on_stop | cancelled at its own limit | ends |
 
 mod orders;
 mod pace;
+mod sets;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -25,11 +27,12 @@ use rhai::Dynamic;
 
 use crate::clock::{self, Deadline, Micros};
 use crate::coroutine::{Coroutine, Stacks};
-use crate::scenario;
+use crate::scenario::{self, Body, Wait};
 use crate::script::{Control, Ended, Failure, Function, Instance, Thread, User, seconds};
 
 pub use orders::{Orders, Stopping};
-use pace::Pace;
+use pace::AfterSet;
+use sets::Place;
 
 /// What a user needs besides its script.
 pub struct Life {
@@ -75,6 +78,7 @@ pub async fn live(instance: Instance, life: Life) -> Death {
         user: instance.user().clone(),
         instance: Some(instance),
         deadline: Deadline::new(life.thread.timers()),
+        place: Place::new(life.class.clone(), clock::now()),
         life,
     };
     driver.meet_orders().await;
@@ -91,9 +95,21 @@ pub async fn live(instance: Instance, life: Life) -> Death {
             }
         }
     }
+    // The pace counts from here: its first slot is not `on_start`'s.
+    driver.place = Place::new(driver.life.class.clone(), clock::now());
     let death = driver.iterate().await;
     driver.stop().await;
     death
+}
+
+/// What a user does after a task, or after it has entered or left a set.
+enum Next {
+    /// It waits, as its place says.
+    Wait,
+    /// It goes on at once.
+    AtOnce,
+    /// It ends.
+    End(Death),
 }
 
 /// Which limit of a stop order applies to a call.
@@ -108,6 +124,7 @@ struct Driver {
     /// Away while a function of the script runs.
     instance: Option<Instance>,
     deadline: Deadline,
+    place: Place,
     life: Life,
 }
 
@@ -127,41 +144,132 @@ impl Driver {
             .is_some_and(|instance| instance.has(function))
     }
 
-    /// One iteration after the other, until the user ends.
+    /// One iteration after the other, in whatever sets, until the user ends.
     async fn iterate(&mut self) -> Death {
-        let mut pace = Pace::new(&self.life.class.wait, clock::now());
-        while self.life.orders.stopping().is_none() && self.takes_iteration() {
-            let task = self.user.draw(|random| self.life.class.pick(random));
-            self.user.begin_iteration(pace.late_us(), pace.missed());
-            self.life.thread.record(|recorder| {
-                recorder.iteration_started();
-                recorder.iterations_missed(pace.missed().map_or(0, |missed| missed.count));
-            });
-            let result = self.run(Function::Task(task), Limit::Task).await;
-            let interrupted = matches!(result, Err(Ended::Control(Control::Cancelled)));
-            self.life.thread.record(|recorder| {
-                if interrupted {
-                    recorder.iteration_interrupted();
-                } else {
-                    recorder.iteration_finished();
-                }
-            });
-            match result {
-                Ok(_) => {}
-                Err(Ended::Failure(failure)) => self.user.exception(&failure),
-                Err(Ended::Control(control)) => match control {
-                    Control::Cancelled => return Death::Stopped,
-                    Control::StopUser => return Death::OwnWish,
-                    Control::StopTest(why) => return Death::StopTest(why),
-                    Control::Reschedule
-                    | Control::Unexpected
-                    | Control::TooDeep
-                    | Control::TopLevelTooLong => {}
-                },
+        while self.life.orders.stopping().is_none() {
+            let mut next = match self.user.draw(|random| self.place.next(random)) {
+                Body::Function(task) if self.takes_iteration() => self.iteration(task).await,
+                Body::Set(set) if !self.is_used_up() => self.enter(set).await,
+                _ => break,
+            };
+            loop {
+                next = match next {
+                    Next::Wait => self.wait().await,
+                    Next::AtOnce => break,
+                    Next::End(death) => return death,
+                };
             }
-            self.wait(&mut pace).await;
         }
         Death::Stopped
+    }
+
+    /// Runs a task that is a function.
+    async fn iteration(&mut self, task: usize) -> Next {
+        let (late_us, missed) = self.place.take_late();
+        self.user.begin_iteration(late_us, missed);
+        self.life.thread.record(|recorder| {
+            recorder.iteration_started();
+            recorder.iterations_missed(missed.map_or(0, |missed| missed.count));
+        });
+        let result = self.run(Function::Task(task), Limit::Task).await;
+        let interrupted = matches!(result, Err(Ended::Control(Control::Cancelled)));
+        self.life.thread.record(|recorder| {
+            if interrupted {
+                recorder.iteration_interrupted();
+            } else {
+                recorder.iteration_finished();
+            }
+        });
+        self.after(result).await
+    }
+
+    /// What follows a call that ended so.
+    async fn after(&mut self, result: Result<Dynamic, Ended>) -> Next {
+        let control = match result {
+            Ok(_) => return Next::Wait,
+            Err(Ended::Failure(failure)) => {
+                self.user.exception(&failure);
+                return Next::Wait;
+            }
+            Err(Ended::Control(control)) => control,
+        };
+        match control {
+            Control::Interrupt { waits } => self.leave(waits).await,
+            Control::Cancelled => Next::End(Death::Stopped),
+            Control::StopUser => Next::End(Death::OwnWish),
+            Control::StopTest(why) => Next::End(Death::StopTest(why)),
+            Control::Reschedule { waits: false } => Next::AtOnce,
+            Control::Reschedule { waits: true }
+            | Control::Unexpected
+            | Control::TooDeep
+            | Control::TopLevelTooLong
+            | Control::NotLoaded => Next::Wait,
+        }
+    }
+
+    /// Enters a set. If its `on_start` does not return, the user is outside again: its `on_stop`
+    /// does not run, as that of a user whose `on_start` failed.
+    async fn enter(&mut self, set: usize) -> Next {
+        let on_start = self.place.enter(set, clock::now());
+        self.user.set_in_set(true);
+        let Some(on_start) = on_start else {
+            return Next::AtOnce;
+        };
+        let result = self.run(on_start, Limit::Task).await;
+        let Err(ended) = result else {
+            return Next::AtOnce;
+        };
+        let next = match ended {
+            Ended::Control(Control::Interrupt { waits: false }) => AfterSet::AtOnce,
+            _ => AfterSet::Wait,
+        };
+        self.go_outside(next);
+        match ended {
+            Ended::Control(Control::Interrupt { .. }) if next == AfterSet::AtOnce => Next::AtOnce,
+            Ended::Control(Control::Interrupt { .. }) => Next::Wait,
+            // In the set around it, or outside of all, this is a call that ended so.
+            ended => self.after(Err(ended)).await,
+        }
+    }
+
+    /// Leaves the innermost set, at its own wish.
+    async fn leave(&mut self, waits: bool) -> Next {
+        let result = match self.place.on_stop() {
+            Some(on_stop) => {
+                // There it is too late to leave.
+                self.user.set_in_set(false);
+                self.run(on_stop, Limit::Task).await
+            }
+            None => Ok(Dynamic::UNIT),
+        };
+        let next = if waits {
+            AfterSet::Wait
+        } else {
+            AfterSet::AtOnce
+        };
+        self.go_outside(next);
+        match result {
+            Err(Ended::Failure(failure)) => self.user.exception(&failure),
+            Err(Ended::Control(Control::Cancelled)) => return Next::End(Death::Stopped),
+            Err(Ended::Control(Control::StopUser)) => return Next::End(Death::OwnWish),
+            Err(Ended::Control(Control::StopTest(why))) => {
+                return Next::End(Death::StopTest(why));
+            }
+            Ok(_) | Err(Ended::Control(_)) => {}
+        }
+        if waits { Next::Wait } else { Next::AtOnce }
+    }
+
+    /// The innermost set is no longer the user's place.
+    fn go_outside(&mut self, next: AfterSet) {
+        self.place.leave(clock::now(), next);
+        self.user.set_in_set(self.place.is_in_set());
+    }
+
+    /// Whether the run's iterations are used up.
+    fn is_used_up(&self) -> bool {
+        let budget = self.life.budget.as_ref();
+        budget.is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
     }
 
     /// Takes one of the run's iterations, if there is a limit; false when they are used up.
@@ -176,23 +284,28 @@ impl Driver {
     }
 
     /// Waits for the start of the next iteration, or until the user is told to stop.
-    async fn wait(&mut self, pace: &mut Pace) {
-        let drawn = self.user.draw(|random| self.life.class.wait.draw(random));
-        let length = match drawn {
-            None if self.has(Function::Wait) => Some(self.script_wait().await),
+    async fn wait(&mut self) -> Next {
+        let (wait, function) = self.place.wait();
+        let length = match self.user.draw(|random| wait.draw(random)) {
+            None if self.has(function) && *wait == Wait::Script => {
+                match self.script_wait(function).await {
+                    Ok(length) => Some(length),
+                    Err(control) => return self.after(Err(Ended::Control(control))).await,
+                }
+            }
             drawn => drawn,
         };
         let ended = clock::now();
-        let due = pace.next(ended, length);
+        let due = self.place.plan(ended, length);
         if due <= ended {
-            return;
+            return Next::AtOnce;
         }
         self.deadline.set(due);
         poll_fn(|cx| {
             if self.life.orders.ends_wait() {
                 return Poll::Ready(());
             }
-            self.user.session().poll_idle(cx);
+            self.user.poll_idle(cx);
             self.deadline.poll_expired(cx)
         })
         .await;
@@ -201,33 +314,50 @@ impl Driver {
             let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
             self.life.thread.record(|recorder| recorder.lag(lag_us));
         }
+        Next::AtOnce
     }
 
     /// What the closure of `wait_time` returns.
-    async fn script_wait(&mut self) -> Duration {
-        let wrong = match self.run(Function::Wait, Limit::Task).await {
+    ///
+    /// # Errors
+    /// The control call by which it ended, if that says more than that there is no wait.
+    async fn script_wait(&mut self, function: Function) -> Result<Duration, Control> {
+        let wrong = match self.run(function, Limit::Task).await {
             Ok(value) => match seconds(&value) {
-                Ok(length) => return length,
+                Ok(length) => return Ok(length),
                 Err(message) => Box::new(Failure::of_wait(message)),
             },
             Err(Ended::Failure(failure)) => failure,
-            Err(Ended::Control(_)) => return Duration::ZERO,
+            Err(Ended::Control(Control::Reschedule { .. } | Control::Unexpected)) => {
+                return Ok(Duration::ZERO);
+            }
+            Err(Ended::Control(control)) => return Err(control),
         };
         self.user.exception(&wrong);
-        WAIT_AFTER_FAILURE
+        Ok(WAIT_AFTER_FAILURE)
     }
 
-    /// Runs `on_stop`, whatever the user was doing before.
+    /// Runs `on_stop` of the sets that the user is in, innermost first, and its own, whatever it
+    /// was doing before.
     async fn stop(&mut self) {
-        if !self.has(Function::OnStop) {
-            return;
-        }
         let until = match self.life.orders.stopping() {
             Some(stopping) => stopping.on_stop_until,
             None => clock::now() + self.life.on_stop_timeout,
         };
-        if let Err(Ended::Failure(failure)) = self.run(Function::OnStop, Limit::OnStop(until)).await
-        {
+        self.user.set_in_set(false);
+        while self.place.is_in_set() {
+            if let Some(on_stop) = self.place.on_stop() {
+                self.last_words(on_stop, until).await;
+            }
+            self.place.leave(clock::now(), AfterSet::Wait);
+        }
+        if self.has(Function::OnStop) {
+            self.last_words(Function::OnStop, until).await;
+        }
+    }
+
+    async fn last_words(&mut self, on_stop: Function, until: Micros) {
+        if let Err(Ended::Failure(failure)) = self.run(on_stop, Limit::OnStop(until)).await {
             self.user.exception(&failure);
         }
     }

@@ -9,6 +9,15 @@ use crate::clock::Micros;
 use crate::scenario::Wait;
 use crate::script::Missed;
 
+/// What follows when a user has left a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterSet {
+    /// The next task.
+    AtOnce,
+    /// The wait that holds outside of it.
+    Wait,
+}
+
 /// The intended starts of one user.
 pub(super) struct Pace {
     /// `None` unless the wait is a pacing.
@@ -40,6 +49,21 @@ impl Pace {
     /// The slots that passed before it.
     pub(super) fn missed(&self) -> Option<Missed> {
         self.missed
+    }
+
+    /// Misses nothing of what passed until `now`, because another wait held. What comes next is
+    /// an iteration that starts now, or a wait that finds a slot begun.
+    pub(super) fn pass(&mut self, now: Micros, next: AfterSet) {
+        let Some(period) = self.period else { return };
+        let period_us = u64::try_from(period.as_micros()).unwrap_or(u64::MAX);
+        let passed_us = now.since(self.intended);
+        if passed_us > period_us {
+            let kept_us = match next {
+                AfterSet::AtOnce => 0,
+                AfterSet::Wait => period_us,
+            };
+            self.intended = self.intended + Duration::from_micros(passed_us - kept_us);
+        }
     }
 
     /// Plans the iteration after one that ended at `ended`; returns when it starts. `wait` is the

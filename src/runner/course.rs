@@ -1,0 +1,159 @@
+//! Where a run stands in its plan, as the control thread sees it.
+//!
+//! Owns which stage goes on, which load threads have arrived at its number of users, and which
+//! ramps are worth telling a person. Starting and stopping users is the crews'.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Notice;
+use crate::load::{Change, Plan};
+
+/// A ramp in the direction of one told so lately is not told again: a shape may turn each second.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+/// A run's way through its plan.
+#[derive(Debug)]
+pub(super) struct Course {
+    plan: Arc<Plan>,
+    /// The stage entered last.
+    stage: Option<Change>,
+    /// Load threads that have as many users as it goes to.
+    arrived: usize,
+    /// The last ramp that was told, and when.
+    told: Option<(Change, Duration)>,
+}
+
+impl Course {
+    pub(super) fn new(plan: Arc<Plan>) -> Course {
+        Course {
+            plan,
+            stage: None,
+            arrived: 0,
+            told: None,
+        }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Follows another plan from now on; the stage is entered with [`Course::enter`].
+    pub(super) fn turn(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
+    /// Enters the stage that goes on at `elapsed`, if that has not been done: gives it, and
+    /// what to tell.
+    pub(super) fn enter(&mut self, elapsed: Duration) -> Option<(Change, Option<Notice>)> {
+        let change = self.plan.change_at(elapsed);
+        if self.stage.is_some_and(|stage| stage.stage == change.stage) {
+            return None;
+        }
+        self.stage = Some(change);
+        self.arrived = 0;
+        let notice = self.is_told(change, elapsed).then(|| {
+            self.told = Some((change, elapsed));
+            Notice::Ramping(change)
+        });
+        Some((change, notice))
+    }
+
+    fn is_told(&self, change: Change, elapsed: Duration) -> bool {
+        let Some((last, at)) = self.told else {
+            return change.to != change.from;
+        };
+        let turns = (change.to > change.from) != (last.to > last.from);
+        change.to != change.from && (turns || elapsed.saturating_sub(at) >= TELL_AGAIN)
+    }
+
+    /// Notes that one of so many load threads has as many users as `stage` goes to. When all
+    /// have: what to tell, if its ramp was told.
+    pub(super) fn arrive(&mut self, stage: u32, threads: usize) -> Option<Option<Notice>> {
+        let change = self.stage.filter(|change| change.stage == stage)?;
+        self.arrived += 1;
+        let was_told = self.told.is_some_and(|(told, _)| told.stage == stage);
+        (self.arrived == threads).then(|| was_told.then_some(Notice::Arrived(change)))
+    }
+
+    /// True if nobody will be started any more, so that a run without users has nothing left to
+    /// do. A plan that ends with a time without users is to be kept to its end.
+    pub(super) fn is_settled(&self, elapsed: Duration, threads: usize) -> bool {
+        let asks_for_some = self.stage.is_some_and(|stage| stage.to > 0);
+        self.plan.next_stage(elapsed).is_none()
+            && self.arrived >= threads
+            && (asks_for_some || self.plan.end().is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Division, Stage};
+
+    fn course(stages: &[(u64, u32)]) -> Course {
+        let stages: Vec<_> = stages
+            .iter()
+            .map(|(length, users)| Stage {
+                length: Duration::from_secs(*length),
+                users: vec![*users],
+                rate: None,
+            })
+            .collect();
+        Course::new(Arc::new(Plan::staged(Division::Mixed, &stages)))
+    }
+
+    fn told(course: &mut Course, secs: u64) -> Option<(u32, Option<u32>)> {
+        let (change, notice) = course.enter(Duration::from_secs(secs))?;
+        let told = notice.map(|notice| match notice {
+            Notice::Ramping(change) => change.to,
+            other => panic!("{other:?}"),
+        });
+        Some((change.to, told))
+    }
+
+    #[test]
+    fn a_ramp_is_told_when_it_turns_or_after_a_while() {
+        let stages = [(1, 1), (1, 2), (1, 1), (1, 1), (20, 3), (20, 4)];
+        let mut course = course(&stages);
+        assert_eq!(told(&mut course, 0), Some((1, Some(1))));
+        assert_eq!(told(&mut course, 0), None);
+        assert_eq!(told(&mut course, 1), Some((2, None)));
+        assert_eq!(told(&mut course, 2), Some((1, Some(1))));
+        assert_eq!(told(&mut course, 3), Some((1, None)));
+        assert_eq!(told(&mut course, 4), Some((3, Some(3))));
+        assert_eq!(told(&mut course, 24), Some((4, Some(4))));
+    }
+
+    #[test]
+    fn all_threads_must_arrive_at_the_stage_that_goes_on() {
+        let mut course = course(&[(1, 5), (1, 9)]);
+        course.enter(Duration::ZERO);
+        assert_eq!(course.arrive(1, 2), None);
+        assert_eq!(course.arrive(7, 2), None);
+        assert!(
+            matches!(course.arrive(1, 2), Some(Some(Notice::Arrived(change))) if change.to == 5)
+        );
+        // The ramp of the next stage is not told, and so not its end.
+        course.enter(Duration::from_secs(1));
+        assert_eq!(course.arrive(1, 1), None);
+        assert_eq!(course.arrive(2, 1), Some(None));
+    }
+
+    #[test]
+    fn a_run_without_users_goes_on_while_its_plan_has_some() {
+        let second = Duration::from_secs(1);
+        let mut up = course(&[(1, 5), (1, 9)]);
+        up.enter(Duration::ZERO);
+        up.arrive(1, 1);
+        assert!(!up.is_settled(Duration::ZERO, 1));
+        up.enter(second);
+        assert!(!up.is_settled(second, 1));
+        up.arrive(2, 1);
+        assert!(up.is_settled(second, 1));
+        let mut down = course(&[(1, 5), (1, 0)]);
+        down.enter(second);
+        down.arrive(2, 1);
+        assert!(!down.is_settled(second, 1));
+    }
+}

@@ -1,0 +1,93 @@
+//! What a script declares to run once a test, and the events that it listens to.
+//!
+//! Only names and whether they are there; the functions themselves stay with the script, and when
+//! an event happens is the runner's business.
+
+/// Something that happens in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The test begins: `setup` is done, and no user has been started.
+    TestStart,
+    /// All users that were asked for have been started.
+    SpawningComplete,
+    /// The users are about to be stopped.
+    TestStopping,
+    /// All users have ended.
+    TestStop,
+    /// The script was changed and is taken over.
+    Reload,
+    /// A worker has joined.
+    WorkerConnect,
+    /// A worker is gone.
+    WorkerLost,
+    /// The process is about to end.
+    Quitting,
+    /// A request has ended and its verdict is closed.
+    Request,
+    /// A user's task has thrown.
+    UserError,
+}
+
+impl Event {
+    /// All events, in the order in which a person would list them.
+    pub const ALL: [Event; 10] = [
+        Event::TestStart,
+        Event::SpawningComplete,
+        Event::TestStopping,
+        Event::TestStop,
+        Event::Reload,
+        Event::WorkerConnect,
+        Event::WorkerLost,
+        Event::Quitting,
+        Event::Request,
+        Event::UserError,
+    ];
+
+    /// As scripts write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Event::TestStart => "test_start",
+            Event::SpawningComplete => "spawning_complete",
+            Event::TestStopping => "test_stopping",
+            Event::TestStop => "test_stop",
+            Event::Reload => "reload",
+            Event::WorkerConnect => "worker_connect",
+            Event::WorkerLost => "worker_lost",
+            Event::Quitting => "quitting",
+            Event::Request => "request",
+            Event::UserError => "user_error",
+        }
+    }
+
+    /// The event of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Event> {
+        Event::ALL.into_iter().find(|event| event.name() == name)
+    }
+
+    /// Whether its listeners run where it happens, on a load thread, and not on control.
+    #[must_use]
+    pub fn is_of_users(self) -> bool {
+        matches!(self, Event::Request | Event::UserError)
+    }
+}
+
+/// What of all that a script has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// `setup`
+    pub setup: bool,
+    /// `teardown`
+    pub teardown: bool,
+    /// The events it listens to, in the order of its listeners.
+    pub listeners: Vec<Event>,
+}
+
+impl Hooks {
+    /// Whether something of it runs on control.
+    #[must_use]
+    pub fn need_control(&self) -> bool {
+        self.setup || self.teardown || self.listeners.iter().any(|event| !event.is_of_users())
+    }
+}

@@ -1,0 +1,57 @@
+//! Names that people write: which of the known ones was meant.
+//!
+//! Owns likeness and the hint that follows from it; who knows which names is not its business.
+
+/// The known name that is most like `name`, if one is.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = name.to_lowercase();
+    known
+        .into_iter()
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|(a, a_name), (b, b_name)| a.total_cmp(b).then(b_name.cmp(a_name)))
+        .map(|(_, candidate)| candidate)
+}
+
+/// What to do about an unknown name: the nearest one, or all of them after `there_are`.
+pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, there_are: &str) -> String {
+    let known: Vec<_> = known.into_iter().collect();
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`? {there_are} {}", known.join(", ")),
+        None => format!("{there_are} {}", known.join(", ")),
+    }
+}
+
+/// From 0 to 1. Swapped letters count once, and a common beginning is no merit of its own.
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(a, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_found() {
+        let known = ["connection_timeout", "network_timeout", "host", "weight"];
+        assert_eq!(
+            nearest("connetcion_timeout", known),
+            Some("connection_timeout")
+        );
+        assert_eq!(nearest("Host", known), Some("host"));
+        assert_eq!(nearest("wieght", known), Some("weight"));
+        assert_eq!(nearest("host", ["host"]), None);
+        assert_eq!(nearest("zebra", known), None);
+    }
+
+    #[test]
+    fn a_hint_names_the_nearest_and_all() {
+        let known = ["Browser", "Shopper"];
+        assert_eq!(
+            hint("Shoper", known, "there are"),
+            "did you mean `Shopper`? there are Browser, Shopper"
+        );
+        assert_eq!(hint("X", known, "there are"), "there are Browser, Shopper");
+    }
+}

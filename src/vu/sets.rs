@@ -1,0 +1,226 @@
+//! Where a user is: the sets that it has entered, and which wait holds there.
+//!
+//! Owns the stack of sets, empty for a user whose class has none. Calling their hooks and tasks
+//! is the life's.
+
+use std::rc::Rc;
+
+use super::pace::{AfterSet, Pace};
+use crate::clock::Micros;
+use crate::scenario::{Body, Class, Cursor, Random, Set, Wait};
+use crate::script::{Function, Missed};
+
+/// A user's place in the tasks of its class.
+pub(super) struct Place {
+    class: Rc<Class>,
+    /// Of the class's own wait, and of sets that have none.
+    pace: Pace,
+    /// The sets entered, the innermost last.
+    frames: Vec<Frame>,
+    /// How late the next iteration is, and the slots missed before it.
+    late: (u64, Option<Missed>),
+}
+
+struct Frame {
+    set: usize,
+    cursor: Cursor,
+    /// Of the set's own wait, new at each entry.
+    pace: Option<Pace>,
+}
+
+impl Place {
+    /// A user that begins at `now`, in no set.
+    pub(super) fn new(class: Rc<Class>, now: Micros) -> Place {
+        Place {
+            pace: Pace::new(&class.wait, now),
+            class,
+            frames: Vec::new(),
+            late: (0, None),
+        }
+    }
+
+    /// What comes next.
+    pub(super) fn next(&mut self, random: &mut Random) -> Body {
+        match self.frames.last_mut() {
+            None => self.class.tasks[self.class.pick(random)].body,
+            Some(frame) => {
+                let set = &self.class.sets[frame.set];
+                set.tasks[frame.cursor.next(set, random)].body
+            }
+        }
+    }
+
+    /// How late the iteration that begins now is, and what was missed before it; told once.
+    pub(super) fn take_late(&mut self) -> (u64, Option<Missed>) {
+        std::mem::take(&mut self.late)
+    }
+
+    /// Enters a set; gives its `on_start`.
+    pub(super) fn enter(&mut self, set: usize, now: Micros) -> Option<Function> {
+        let plan = &self.class.sets[set];
+        self.frames.push(Frame {
+            set,
+            cursor: Cursor::default(),
+            pace: plan.wait.as_ref().map(|wait| Pace::new(wait, now)),
+        });
+        plan.on_start.map(Function::Task)
+    }
+
+    /// The `on_stop` of the innermost set.
+    pub(super) fn on_stop(&self) -> Option<Function> {
+        self.innermost()?.on_stop.map(Function::Task)
+    }
+
+    /// Leaves the innermost set.
+    pub(super) fn leave(&mut self, now: Micros, next: AfterSet) {
+        let frame = self.frames.pop();
+        if frame.is_some_and(|frame| frame.pace.is_some()) {
+            // Another wait held meanwhile: what passed are no slots that this pace missed.
+            self.governing().pass(now, next);
+        }
+    }
+
+    /// Whether the user is in a set.
+    pub(super) fn is_in_set(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// The wait that holds here, and the function of a [`Wait::Script`].
+    pub(super) fn wait(&self) -> (&Wait, Function) {
+        if let Some(set) = self.innermost()
+            && let Some(wait) = &set.wait
+        {
+            return (
+                wait,
+                set.wait_function.map_or(Function::Wait, Function::Task),
+            );
+        }
+        (&self.class.wait, Function::Wait)
+    }
+
+    /// Plans the iteration after one that ended at `ended`; returns when it starts. `wait` is the
+    /// drawn wait, which a pacing has not.
+    pub(super) fn plan(&mut self, ended: Micros, wait: Option<std::time::Duration>) -> Micros {
+        let pace = self.governing();
+        let due = pace.next(ended, wait);
+        self.late = (pace.late_us(), pace.missed());
+        due
+    }
+
+    fn governing(&mut self) -> &mut Pace {
+        let own = self.frames.last_mut().and_then(|frame| frame.pace.as_mut());
+        own.unwrap_or(&mut self.pace)
+    }
+
+    fn innermost(&self) -> Option<&Set> {
+        Some(&self.class.sets[self.frames.last()?.set])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock;
+    use crate::scenario::{Order, Task};
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn task(body: Body) -> Task {
+        Task {
+            name: "t".to_owned(),
+            weight: 1,
+            tags: Vec::new(),
+            body,
+        }
+    }
+
+    fn set(wait: Option<Wait>, body: Body) -> Set {
+        Set {
+            name: "s".to_owned(),
+            order: Order::Sequence,
+            wait,
+            wait_function: None,
+            on_start: None,
+            on_stop: None,
+            tasks: vec![task(body), task(Body::Function(7))],
+        }
+    }
+
+    /// A user with a pace of 1 s, in whose only set, with this wait, stands another without one.
+    fn place(wait: Option<Wait>, now: Micros) -> Place {
+        let class = Class {
+            name: "U".to_owned(),
+            share: Default::default(),
+            host: None,
+            wait: Wait::Pacing(S),
+            tasks: vec![task(Body::Set(0))],
+            sets: vec![set(wait, Body::Set(1)), set(None, Body::Function(3))],
+        };
+        Place::new(Rc::new(class), now)
+    }
+
+    #[test]
+    fn tasks_come_from_the_innermost_set_which_begins_anew_at_each_entry() {
+        let now = clock::now();
+        let mut random = Random::of_user(1, "U", 0);
+        let mut place = place(None, now);
+        for _ in 0..2 {
+            assert_eq!(place.next(&mut random), Body::Set(0));
+            place.enter(0, now);
+            assert_eq!(place.next(&mut random), Body::Set(1));
+            place.enter(1, now);
+            assert_eq!(place.next(&mut random), Body::Function(3));
+            assert_eq!(place.next(&mut random), Body::Function(7));
+            assert_eq!(place.next(&mut random), Body::Function(3));
+            place.leave(now, AfterSet::AtOnce);
+            assert_eq!(place.next(&mut random), Body::Function(7));
+            place.leave(now, AfterSet::AtOnce);
+            assert!(!place.is_in_set());
+        }
+    }
+
+    #[test]
+    fn the_users_pace_spans_its_sets() {
+        let start = clock::now();
+        let mut place = place(None, start);
+        place.enter(0, start);
+        assert_eq!(place.plan(start + S.mul_f64(0.2), None), start + S);
+        place.leave(start + S.mul_f64(1.1), AfterSet::AtOnce);
+        assert_eq!(place.plan(start + S.mul_f64(1.2), None), start + 2 * S);
+        // Overrun inside a set that has no wait of its own: that is the user's lateness.
+        place.enter(0, start + 2 * S);
+        assert_eq!(
+            place.plan(start + S.mul_f64(3.5), None),
+            start + S.mul_f64(3.5)
+        );
+        let missed = place.take_late();
+        assert_eq!(missed.0, 500_000);
+        assert_eq!(place.take_late(), (0, None));
+    }
+
+    #[test]
+    fn a_sets_own_pace_is_new_at_each_entry_and_charges_the_users_with_nothing() {
+        let start = clock::now();
+        let mut place = place(Some(Wait::Pacing(3 * S)), start);
+        place.enter(0, start + S.mul_f64(0.5));
+        assert_eq!(place.plan(start + S, None), start + S.mul_f64(3.5));
+        // The set within has no wait of its own: the user's holds, as in Locust.
+        place.enter(1, start + S.mul_f64(3.5));
+        assert_eq!(place.wait().0, &Wait::Pacing(S));
+        place.leave(start + S.mul_f64(3.6), AfterSet::AtOnce);
+        assert_eq!(place.wait().0, &Wait::Pacing(3 * S));
+        place.leave(start + 10 * S, AfterSet::Wait);
+        // Nine slots of the user's pace have passed; it goes on at once and missed none.
+        assert_eq!(place.plan(start + 10 * S, None), start + 10 * S);
+        assert_eq!(place.take_late(), (0, None));
+        assert_eq!(place.plan(start + S.mul_f64(10.2), None), start + 11 * S);
+        place.enter(0, start + 11 * S);
+        assert_eq!(place.plan(start + S.mul_f64(11.5), None), start + 14 * S);
+        // Left without waiting at 20 s: what starts then is in a slot that begins then.
+        place.leave(start + 20 * S, AfterSet::AtOnce);
+        assert_eq!(place.plan(start + S.mul_f64(20.3), None), start + 21 * S);
+        assert_eq!(place.take_late(), (0, None));
+    }
+}
