@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::select::Selection;
 use crate::units::{self, Rate};
 
 /// Load test with user scenarios written in Rhai.
@@ -33,12 +34,20 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Check a script without running it; exits with 0 or 2.
     Check(Check),
+    /// Run one user of a script and show each of its requests.
+    Debug(Debug),
     /// Write a commented starter script.
     New(New),
     /// Start the embedded demo server and run the coupon shop on it for 20 s.
     Demo,
     /// Start the embedded demo server.
     Target(Target),
+    /// Print the reference of the scenario language, or what it has about a word.
+    Docs(Docs),
+    /// Write definitions for Rhai's language server: completion and help in editors.
+    Definitions(Definitions),
+    /// Print a script that completes this command line in a shell.
+    Completions(Completions),
 }
 
 /// Everything about a run.
@@ -110,6 +119,8 @@ pub(super) struct Run {
         default_value_t = 1
     )]
     pub(super) exit_code_on_error: u8,
+    #[command(flatten)]
+    pub(super) selection: Selection,
 }
 
 #[derive(Debug, Args)]
@@ -122,6 +133,30 @@ pub(super) struct Check {
     /// A value for `param(name, …)` in the script; repeatable.
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(super) params: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Debug {
+    /// The script to run.
+    pub(super) script: PathBuf,
+    /// The user class to run one user of [default: the first].
+    pub(super) class: Option<String>,
+    /// How many iterations it runs.
+    #[arg(short = 'i', long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) iterations: u64,
+    /// How many bytes of each body are shown.
+    #[arg(long, value_name = "BYTES", default_value_t = 400)]
+    pub(super) body: usize,
+    /// Base URL of the target; wins over `host` in the script.
+    #[arg(short = 'H', long, value_name = "URL", env = "KATYDID_HOST")]
+    pub(super) host: Option<String>,
+    /// A value for `param(name, …)` in the script; repeatable.
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(super) params: Vec<(String, String)>,
+    /// Seed of all random choices, to repeat a run [default: a new one each time].
+    #[arg(long, value_name = "N", env = "KATYDID_SEED")]
+    pub(super) seed: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +179,25 @@ pub(super) struct Target {
     /// Coupons of each kind.
     #[arg(long, value_name = "N", default_value_t = crate::target::Options::default().stock)]
     pub(super) stock: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Docs {
+    /// A word of the language, such as `between` or `r.json`.
+    pub(super) word: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Definitions {
+    /// The folder to write to; it is made if it is missing.
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
 }
 
 fn length(text: &str) -> Result<Duration, units::Invalid> {

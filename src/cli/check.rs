@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
 use super::{Exit, arguments, resolve, show};
-use crate::scenario::Scenario;
+use crate::scenario::{Class, Scenario};
 use crate::script::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::script::{Bundle, Inputs, Line, Program};
 
@@ -50,6 +51,7 @@ pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option
         environment,
         seed: seed.unwrap_or_else(new_seed),
         now_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
+        sources: Arc::default(),
     };
     let mut findings = bundle.check();
     let mut said = Vec::new();
@@ -155,7 +157,7 @@ pub(super) fn check(arguments: &arguments::Check) -> Exit {
     if !arguments.json
         && let Some(scenario) = &checked.scenario
     {
-        let tasks: usize = scenario.classes.iter().map(|class| class.tasks.len()).sum();
+        let tasks: usize = scenario.classes.iter().map(Class::task_count).sum();
         let path = &checked.bundle.files()[0].path;
         let classes = scenario.classes.len();
         show::log(

@@ -5,9 +5,13 @@
 
 mod arguments;
 mod check;
+mod debug;
 mod limits;
+mod ratio;
+mod reference;
 mod resolve;
 mod run;
+mod select;
 mod serve;
 mod show;
 mod starter;
@@ -75,8 +79,12 @@ fn command(arguments: Arguments) -> Exit {
     match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Check(check)) => check::check(&check),
+        Some(Command::Debug(debug)) => debug::debug(&debug),
         Some(Command::New(new)) => starter::write(&new.script),
         Some(Command::Demo) => run::demo(),
         Some(Command::Target(target)) => serve::serve(&target),
+        Some(Command::Docs(docs)) => reference::docs(docs.word.as_deref()),
+        Some(Command::Definitions(definitions)) => reference::definitions(&definitions.folder),
+        Some(Command::Completions(completions)) => reference::completions(completions.shell),
     }
 }

@@ -4,12 +4,14 @@
 //! the environment (clap sees to that), and both over `options(#{…})` in the script.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::arguments::Run;
 use crate::http;
+use crate::load::{Division, Plan};
 use crate::runner::Options;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Shape};
 use crate::units::Rate;
 
 /// Values for the script's parameters come from `KATYDID_PARAM_LANGUAGE` too.
@@ -31,14 +33,8 @@ pub(super) fn params(
 /// The options of a run.
 pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
     let script = &scenario.options;
-    let one_a_second = Rate::from_per_sec(1.0).expect("one is a rate");
-    let script_rate = script
-        .spawn_rate
-        .and_then(|rate| Rate::from_per_sec(rate).ok());
     Options {
-        users: run.users.or(script.users).unwrap_or(1),
-        rate: run.spawn_rate.or(script_rate).unwrap_or(one_a_second),
-        run_time: run.run_time.or(script.run_time),
+        plan: Arc::new(plan(run, scenario)),
         iterations: run.iterations.or(script.iterations),
         stop_timeout: run.stop_timeout.or(script.stop_timeout).unwrap_or_default(),
         on_stop_timeout: run
@@ -49,25 +45,69 @@ pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
     }
 }
 
+/// How many users when: the script's shape, or what the person says.
+fn plan(run: &Run, scenario: &Scenario) -> Plan {
+    let script = &scenario.options;
+    let run_time = run.run_time.or(script.run_time);
+    match &scenario.shape {
+        Some(Shape::Stages(division, stages)) => Plan::staged(*division, stages).within(run_time),
+        Some(Shape::Script) => Plan::idle(Division::Mixed).within(run_time),
+        None => {
+            let one_a_second = Rate::from_per_sec(1.0).expect("one is a rate");
+            let script_rate = script
+                .spawn_rate
+                .and_then(|rate| Rate::from_per_sec(rate).ok());
+            let users = run.users.or(script.users).unwrap_or(1);
+            let rate = run.spawn_rate.or(script_rate).unwrap_or(one_a_second);
+            Plan::closed(users, rate, run_time)
+        }
+    }
+}
+
+/// What was said that a shape overrides, for a warning; `None` if nothing was.
+pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
+    scenario.shape.as_ref()?;
+    let script = &scenario.options;
+    let said = [
+        ("--users", run.users.is_some()),
+        ("--spawn-rate", run.spawn_rate.is_some()),
+        ("options(#{ users })", script.users.is_some()),
+        ("options(#{ spawn_rate })", script.spawn_rate.is_some()),
+    ];
+    let said: Vec<_> = said
+        .iter()
+        .filter(|(_, is_said)| *is_said)
+        .map(|(what, _)| format!("`{what}`"))
+        .collect();
+    let (last, others) = said.split_last()?;
+    Some(if others.is_empty() {
+        format!("the script's shape says how many users there are: {last} is ignored")
+    } else {
+        let others = others.join(", ");
+        format!("the script's shape says how many users there are: {others} and {last} are ignored")
+    })
+}
+
 /// Where the relative requests of each class go.
 ///
 /// # Errors
 /// Which of the URLs is none, and why.
-pub(super) fn bases(run: &Run, scenario: &Scenario) -> Result<Vec<Option<String>>, String> {
-    if let Some(host) = &run.host {
+pub(super) fn bases(
+    host: Option<&str>,
+    scenario: &Scenario,
+) -> Result<Vec<Option<String>>, String> {
+    if let Some(host) = host {
         http::Base::parse(host).map_err(|wrong| format!("`--host`: {wrong}"))?;
     }
     let bases = scenario.classes.iter().map(|class| {
-        let chosen = run
-            .host
-            .as_ref()
-            .or(class.host.as_ref())
-            .or(scenario.options.host.as_ref());
+        let chosen = host
+            .or(class.host.as_deref())
+            .or(scenario.options.host.as_deref());
         if let Some(host) = chosen {
             http::Base::parse(host)
                 .map_err(|wrong| format!("`host` of the user class `{}`: {wrong}", class.name))?;
         }
-        Ok(chosen.cloned())
+        Ok(chosen.map(str::to_owned))
     });
     bases.collect()
 }
@@ -78,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::cli::arguments::Arguments;
-    use crate::load::ClassShare;
+    use crate::load::{self, ClassShare};
     use crate::scenario::{self, Wait};
 
     fn run(line: &str) -> Run {
@@ -96,11 +136,14 @@ mod tests {
             host: host.map(str::to_owned),
             wait: Wait::Constant(Duration::ZERO),
             tasks: Vec::new(),
+            sets: Vec::new(),
         };
         Scenario {
             classes: vec![class],
             options,
             params: Vec::new(),
+            shape: None,
+            hooks: crate::scenario::Hooks::default(),
         }
     }
 
@@ -112,13 +155,43 @@ mod tests {
             ..scenario::Options::default()
         };
         let resolved = options(&run("-u 3"), &scenario(None, said), 8);
+        let plan = resolved.plan;
         assert_eq!(
-            (resolved.users, resolved.run_time),
+            (plan.peak_users(), plan.end()),
             (3, Some(Duration::from_secs(5)))
         );
-        assert_eq!((resolved.rate.per_sec(), resolved.threads), (1.0, 8));
+        let rate = plan.change_at(Duration::ZERO).per_sec;
+        assert_eq!((rate, resolved.threads), (1.0, 8));
         assert_eq!(resolved.on_stop_timeout, Duration::from_secs(5));
         assert_eq!(resolved.stop_timeout, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_shape_decides_and_says_so() {
+        let said = scenario::Options {
+            users: Some(7),
+            ..scenario::Options::default()
+        };
+        let mut all = scenario(None, said);
+        assert_eq!(overridden(&run("-u 3 -r 1"), &all), None);
+        let stage = load::Stage {
+            length: Duration::from_secs(60),
+            users: vec![5],
+            rate: None,
+        };
+        all.shape = Some(Shape::Stages(Division::Mixed, vec![stage]));
+        let plan = options(&run("-u 3 -t 90s"), &all, 1).plan;
+        assert_eq!(
+            (plan.peak_users(), plan.end()),
+            (5, Some(Duration::from_secs(60)))
+        );
+        let plan = options(&run("-t 9s"), &all, 1).plan;
+        assert_eq!(plan.end(), Some(Duration::from_secs(9)));
+        let warning = overridden(&run("-u 3 -r 1"), &all).unwrap();
+        assert!(
+            warning.ends_with("`--users`, `--spawn-rate` and `options(#{ users })` are ignored"),
+            "{warning}"
+        );
     }
 
     #[test]
@@ -129,13 +202,13 @@ mod tests {
         };
         let all = scenario(Some("http://b"), of_script.clone());
         assert_eq!(
-            bases(&run("-H http://a"), &all),
+            bases(Some("http://a"), &all),
             Ok(vec![Some("http://a".to_owned())])
         );
-        assert_eq!(bases(&run(""), &all), Ok(vec![Some("http://b".to_owned())]));
+        assert_eq!(bases(None, &all), Ok(vec![Some("http://b".to_owned())]));
         let all = scenario(None, of_script);
-        assert_eq!(bases(&run(""), &all), Ok(vec![Some("http://c".to_owned())]));
-        let wrong = bases(&run("-H localhost:8080"), &all).unwrap_err();
+        assert_eq!(bases(None, &all), Ok(vec![Some("http://c".to_owned())]));
+        let wrong = bases(Some("localhost:8080"), &all).unwrap_err();
         assert!(
             wrong.starts_with("`--host`") && wrong.contains("http://"),
             "{wrong}"

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::check::Checked;
-use super::{Exit, arguments, check, limits, resolve, show};
+use super::{Exit, arguments, check, limits, ratio, resolve, select, show};
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
 use crate::runner::{self, End, Handle, Notice, Setup, State};
 use crate::script::{Bundle, Level};
@@ -19,7 +19,16 @@ const OTHER_FILES: u64 = 50;
 
 /// Runs what the command line asks for.
 pub(super) fn run(arguments: &arguments::Run) -> Exit {
-    if !arguments.headless {
+    let command = <arguments::Arguments as clap::CommandFactory>::command();
+    let commands: Vec<_> = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    if let Some(wrong) = select::misplaced(&arguments.selection, &commands) {
+        show::error(&wrong.message, wrong.hint.as_deref());
+        return Exit::Usage;
+    }
+    if !arguments.headless && !arguments.selection.only_shows() {
         show::error(
             "the web UI is not in this version of Katydid yet",
             Some("start from the command line: add `--headless`"),
@@ -79,10 +88,26 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
     for line in &checked.said {
         show::script_line(line);
     }
-    let Some(scenario) = checked.scenario else {
+    let Some(declared) = checked.scenario else {
         return Exit::Usage;
     };
-    let bases = match resolve::bases(arguments, &scenario) {
+    if arguments.selection.list {
+        ratio::show(&arguments.selection, &declared, None);
+        return Exit::Ok;
+    }
+    let scenario = match select::select(&arguments.selection, &declared) {
+        Ok(scenario) => scenario,
+        Err(wrong) => {
+            show::error(&wrong.message, wrong.hint.as_deref());
+            return Exit::Usage;
+        }
+    };
+    if arguments.selection.only_shows() {
+        let users = arguments.users.or(scenario.options.users);
+        ratio::show(&arguments.selection, &scenario, users);
+        return Exit::Ok;
+    }
+    let bases = match resolve::bases(arguments.host.as_deref(), &scenario) {
         Ok(bases) => bases,
         Err(message) => {
             show::error(&message, None);
@@ -90,22 +115,20 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
         }
     };
     for (class, base) in scenario.classes.iter().zip(&bases) {
-        if base.is_none() {
-            let text = format!(
-                "the user class `{}` has no host: only absolute URLs will work; give one with \
-                 `-H http://…`",
-                class.name
-            );
-            show::log(Level::Warn, &text);
+        if base.is_none() && class.has_users() {
+            show::log(Level::Warn, &show::no_host(&class.name));
         }
+    }
+    if let Some(ignored) = resolve::overridden(arguments, &scenario) {
+        show::log(Level::Warn, &ignored);
     }
     let options = resolve::options(arguments, &scenario, limits::cores());
     let files = limits::raise_open_files();
-    if u64::from(options.users) + OTHER_FILES > files {
+    let users = options.plan.peak_users();
+    if u64::from(users) + OTHER_FILES > files {
         let text = format!(
-            "{} users need more open files than the {files} that this process may have: raise \
-             `ulimit -n`",
-            options.users
+            "{users} users need more open files than the {files} that this process may have: \
+             raise `ulimit -n`"
         );
         show::log(Level::Warn, &text);
     }
@@ -120,10 +143,12 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
     let setup = Setup {
         bundle: checked.bundle,
         inputs: checked.inputs,
+        declared,
         scenario,
         bases,
         environment,
         options,
+        onlooker: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -158,7 +183,6 @@ async fn attend(
             return Exit::Incomplete;
         }
     };
-    let (users, rate) = (setup.options.users, setup.options.rate.per_sec());
     let (notices_in, mut notices) = mpsc::channel(1_024);
     let (handle, shared) = match runner::start(Arc::new(setup), notices_in).await {
         Ok(started) => started,
@@ -168,16 +192,16 @@ async fn attend(
         }
     };
     outputs.start(&described);
-    show::log(
-        Level::Info,
-        &format!("ramping to {users} users at {rate} a second"),
-    );
     let (end, killed) = watch(&handle, &mut notices, &mut outputs, &mut interrupts).await;
     while let Ok(notice) = notices.try_recv() {
         show::notice(&notice);
     }
     let summary = handle.summary().borrow().clone();
-    let complete = outputs.finish(&summary);
+    let unwritten = shared.finish_appends();
+    for message in &unwritten {
+        show::error(message, None);
+    }
+    let complete = outputs.finish(&summary) && unwritten.is_empty();
     match (&end, shared.exit_code()) {
         _ if killed => Exit::Killed,
         (End::Failed(message), _) => {

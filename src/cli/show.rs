@@ -4,6 +4,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::load::Change;
 use crate::runner::{End, Notice};
 use crate::script::diagnostic::{Colours, Diagnostics};
 use crate::script::{Bundle, Level, Line};
@@ -59,10 +60,19 @@ pub(super) fn log(level: Level, text: &str) {
     );
 }
 
+/// What is said of a class whose relative requests have nowhere to go.
+pub(super) fn no_host(class: &str) -> String {
+    format!(
+        "the user class `{class}` has no host: only absolute URLs will work; give one with \
+         `-H http://…`"
+    )
+}
+
 /// Why a run stops.
 pub(super) fn stopping(why: &End) {
     let text = match why {
         End::RunTime => "the run time is over: stopping users",
+        End::Shape => "the shape is over: stopping users",
         End::Done => "all users have ended",
         // What failed is said at the end.
         End::Stopped | End::Failed(_) => "stopping users",
@@ -81,13 +91,51 @@ pub(super) fn stopping(why: &End) {
 pub(super) fn notice(notice: &Notice) {
     match notice {
         Notice::Script(line) => script_line(line),
-        Notice::Spawned { users } => log(Level::Info, &format!("all users spawned: {users}")),
+        Notice::Ramping(change) => log(Level::Info, &ramping(*change)),
+        Notice::Arrived(change) if change.to < change.from => {
+            log(Level::Info, &format!("down to {}", users(change.to)));
+        }
+        Notice::Arrived(change) => {
+            log(Level::Info, &format!("all users spawned: {}", change.to));
+        }
+        Notice::NothingMeasured { iterations } => log(
+            Level::Warn,
+            &format!(
+                "the first {iterations} iterations made no request that counts: tasks make them \
+                 by `this.client.get(\"/\")`, or measure other protocols by `record(#{{…}})`"
+            ),
+        ),
+        Notice::SettingUp { seconds: 0 } => log(Level::Info, "setting up"),
+        Notice::SettingUp { seconds } => {
+            log(Level::Info, &format!("still setting up, for {seconds} s"));
+        }
+        Notice::Late { what, limit } => {
+            let limit = limit.as_secs_f64();
+            let text = format!("`{what}` was ended: it took longer than {limit} s");
+            log(Level::Error, &text);
+        }
         Notice::TooManyNames => log(
             Level::Warn,
             "more than 1,000 different names of requests: the others share a row; give requests \
              whose URLs carry ids a common `name: \"/products/[id]\"`",
         ),
     }
+}
+
+fn ramping(change: Change) -> String {
+    let down = if change.to < change.from { " down" } else { "" };
+    // Two digits after the point say enough of a rate that was worked out.
+    let rate = (change.per_sec * 100.0).round() / 100.0;
+    let users = users(change.to);
+    match rate {
+        0.0 => format!("ramping{down} to {users}"),
+        rate => format!("ramping{down} to {users} at {rate} a second"),
+    }
+}
+
+fn users(count: u32) -> String {
+    let users = if count == 1 { "user" } else { "users" };
+    format!("{count} {users}")
 }
 
 /// A line that a script printed.

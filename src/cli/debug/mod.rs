@@ -1,0 +1,240 @@
+//! `katydid debug`: one user of a script for an iteration or a few, everything it does shown.
+//!
+//! Owns choosing the class and the run of one user. It is an ordinary run on one load thread, so
+//! that a script behaves as it will under load; what is seen is shown by `screen`.
+
+mod screen;
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use self::screen::{Screen, View};
+use super::check::Checked;
+use super::{Exit, arguments, check, limits, resolve, show};
+use crate::load::{Division, Plan, Stage};
+use crate::runner::{self, End, Handle, Notice, Options, Setup, State};
+use crate::scenario::Scenario;
+use crate::script::diagnostic::Colours;
+use crate::script::{Event, Level, Onlooker};
+
+/// Carries out `katydid debug`.
+pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
+    match check::read(&arguments.script, &arguments.params, arguments.seed) {
+        Ok(checked) => watched(arguments, checked),
+        Err(message) => {
+            show::error(&message, Some("name a script: `katydid debug FILE`"));
+            Exit::Usage
+        }
+    }
+}
+
+/// Runs one user of a script that has been checked, and shows what it does.
+fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
+    if !checked.findings.is_empty() {
+        show::findings(&checked.bundle, &checked.findings);
+    }
+    let Some(scenario) = checked.scenario else {
+        return Exit::Usage;
+    };
+    let class = match class(&scenario, arguments.class.as_deref()) {
+        Ok(class) => class,
+        Err((message, hint)) => {
+            show::error(&message, Some(&hint));
+            return Exit::Usage;
+        }
+    };
+    let bases = match resolve::bases(arguments.host.as_deref(), &scenario) {
+        Ok(bases) => bases,
+        Err(message) => {
+            show::error(&message, None);
+            return Exit::Usage;
+        }
+    };
+    if bases[class].is_none() {
+        show::log(Level::Warn, &show::no_host(&scenario.classes[class].name));
+    }
+    let screen = Screen::new(view(arguments.body), checked.bundle.files().to_vec());
+    let told = Arc::new(Mutex::new(screen));
+    let onlooker = {
+        let told = told.clone();
+        Onlooker::new(move |event| tell(&told, &event))
+    };
+    for line in checked.said {
+        tell(&told, &Event::Said(line));
+    }
+    let environment = Arc::new(checked.inputs.environment.clone());
+    let setup = Setup {
+        bundle: checked.bundle,
+        inputs: checked.inputs,
+        options: options(&scenario, class, arguments.iterations),
+        declared: scenario.clone(),
+        scenario,
+        bases,
+        environment,
+        onlooker: Some(onlooker),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(Box::pin(attend(setup, &told)));
+            // Whatever a thread still does after a second Ctrl-C is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => {
+            show::error(&format!("cannot start the control thread: {error}"), None);
+            Exit::Incomplete
+        }
+    }
+}
+
+/// The class to run: the one named, else the first.
+fn class(scenario: &Scenario, name: Option<&str>) -> Result<usize, (String, String)> {
+    let Some(name) = name else { return Ok(0) };
+    let found = scenario.classes.iter().position(|class| class.name == name);
+    found.ok_or_else(|| {
+        let known: Vec<_> = scenario
+            .classes
+            .iter()
+            .map(|class| class.name.as_str())
+            .collect();
+        let message = format!("the script has no user class `{name}`");
+        (message, format!("it has: {}", known.join(", ")))
+    })
+}
+
+/// One user of one class, at once, until its iterations are used up.
+fn options(scenario: &Scenario, class: usize, iterations: u64) -> Options {
+    let division = Division::PerClass(scenario.classes.len());
+    let mut users = vec![0; scenario.classes.len()];
+    users[class] = 1;
+    let stage = Stage {
+        length: Duration::MAX,
+        users,
+        rate: None,
+    };
+    let script = &scenario.options;
+    Options {
+        plan: Arc::new(Plan::idle(division).turned(Duration::ZERO, division, &stage)),
+        iterations: Some(iterations),
+        stop_timeout: script.stop_timeout.unwrap_or_default(),
+        on_stop_timeout: script.on_stop_timeout.unwrap_or(Duration::from_secs(5)),
+        threads: 1,
+    }
+}
+
+/// How it is shown: a terminal has a width and colours, a pipe neither.
+fn view(body: usize) -> View {
+    let stdout = std::io::stdout();
+    let width = if stdout.is_terminal() {
+        let size = rustix::termios::tcgetwinsize(&stdout);
+        size.ok().map(|size| usize::from(size.ws_col))
+    } else {
+        None
+    };
+    let colours = match anstream::AutoStream::choice(&stdout) {
+        anstream::ColorChoice::Never => Colours::Plain,
+        _ => Colours::Ansi,
+    };
+    View {
+        width,
+        colours,
+        body,
+    }
+}
+
+/// Shows an event. Whoever looks on is on another thread, but it is one at a time.
+fn tell(screen: &Mutex<Screen>, event: &Event) {
+    let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = screen.text(event);
+    let mut stdout = std::io::stdout().lock();
+    // There is nowhere to tell that stdout is gone.
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+/// Starts the run and stays with it until its end.
+async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
+    let mut interrupts = match limits::Interrupts::listen() {
+        Ok(interrupts) => interrupts,
+        Err(error) => {
+            show::error(&format!("cannot listen for Ctrl-C: {error}"), None);
+            return Exit::Incomplete;
+        }
+    };
+    let (notices_in, mut notices) = mpsc::channel(1_024);
+    let (handle, shared) = match runner::start(Arc::new(setup), notices_in).await {
+        Ok(started) => started,
+        Err(message) => {
+            show::error(&message, None);
+            return Exit::Usage;
+        }
+    };
+    let (end, killed) = until_ended(&handle, &mut notices, &mut interrupts, screen).await;
+    let summary = handle.summary().borrow().clone();
+    let unwritten = shared.finish_appends();
+    for message in &unwritten {
+        show::error(message, None);
+    }
+    match (&end, shared.exit_code()) {
+        _ if killed => return Exit::Killed,
+        (End::Failed(message), _) => {
+            show::error(message, None);
+            return Exit::Incomplete;
+        }
+        (End::StopTest(_), _) => show::stopping(&end),
+        _ => {}
+    }
+    match shared.exit_code() {
+        _ if !unwritten.is_empty() => Exit::Incomplete,
+        Some(code) => Exit::Script(code),
+        None if summary.total.failures > 0 || !summary.exceptions.is_empty() => Exit::Failures(1),
+        None => Exit::Ok,
+    }
+}
+
+/// Waits for the end of the run; true if it was ended by a second Ctrl-C.
+async fn until_ended(
+    handle: &Handle,
+    notices: &mut mpsc::Receiver<Notice>,
+    interrupts: &mut limits::Interrupts,
+    screen: &Mutex<Screen>,
+) -> (End, bool) {
+    let mut state = handle.state();
+    let mut interrupted = 0;
+    let said = |notice: Notice| {
+        if let Notice::Script(line) = notice {
+            tell(screen, &Event::Said(line));
+        }
+    };
+    loop {
+        let now = state.borrow_and_update().clone();
+        if let State::Ended(end) = now {
+            while let Ok(notice) = notices.try_recv() {
+                said(notice);
+            }
+            return (end, interrupted > 1);
+        }
+        tokio::select! {
+            changed = state.changed() => if changed.is_err() {
+                return (End::Failed("the run ended without a result".to_owned()), false);
+            },
+            Some(notice) = notices.recv() => said(notice),
+            () = interrupts.next() => {
+                interrupted += 1;
+                if interrupted == 1 {
+                    show::log(Level::Info, "interrupted: stopping (again to end at once)");
+                    handle.stop();
+                } else {
+                    handle.kill();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Which user classes and tasks a run has, as a person asks for them.
+//!
+//! Owns the arguments and their meaning; filtering itself is the scenario's. Evaluated anew for
+//! each run, from what the script declares.
+
+use std::path::Path;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use serde_json::{Map, Value};
+
+use crate::scenario::{Class, Scenario, Tags, Wait, names};
+use crate::units;
+
+/// Arguments about classes and tasks.
+#[derive(Debug, Default, Args)]
+pub(super) struct Selection {
+    /// The user classes to run, after all options [default: all].
+    #[arg(
+        value_name = "CLASS",
+        env = "KATYDID_USER_CLASSES",
+        value_delimiter = ' '
+    )]
+    pub(super) classes: Vec<String>,
+    /// Only tasks with one of these tags.
+    #[arg(short = 'T', long, value_name = "TAG", num_args = 1.., env = "KATYDID_TAGS")]
+    pub(super) tags: Vec<String>,
+    /// No tasks with one of these tags; wins over --tags.
+    #[arg(short = 'E', long, value_name = "TAG", num_args = 1.., env = "KATYDID_EXCLUDE_TAGS")]
+    pub(super) exclude_tags: Vec<String>,
+    /// All classes and all tasks equally likely, whatever the script's weights.
+    #[arg(long, env = "KATYDID_EQUAL_WEIGHTS", value_parser = FalseyValueParser::new())]
+    pub(super) equal_weights: bool,
+    /// Other attributes for classes: `[{"user_class_name": "A", "fixed_count": 3}]`, or a file
+    /// with that; repeatable.
+    #[arg(long, value_name = "JSON|FILE", env = "KATYDID_CONFIG_USERS")]
+    pub(super) config_users: Vec<String>,
+    /// List the user classes of the script and end.
+    #[arg(short = 'l', long)]
+    pub(super) list: bool,
+    /// Show how likely each task is and end.
+    #[arg(long)]
+    pub(super) show_task_ratio: bool,
+    /// The same as JSON.
+    #[arg(long)]
+    pub(super) show_task_ratio_json: bool,
+}
+
+/// Why what was asked for cannot be had, and what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+type Result<T> = std::result::Result<T, Wrong>;
+
+fn wrong<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T> {
+    Err(Wrong {
+        message: message.into(),
+        hint: Some(hint.into()),
+    })
+}
+
+impl Selection {
+    /// True if something is to be shown in place of a run.
+    pub(super) fn only_shows(&self) -> bool {
+        self.list || self.show_task_ratio || self.show_task_ratio_json
+    }
+}
+
+/// A script or a mistyped command that stands where classes do.
+pub(super) fn misplaced(selection: &Selection, commands: &[&str]) -> Option<Wrong> {
+    let is_script = |word: &&String| Path::new(word).extension().is_some_and(|end| end == "rhai");
+    let script = selection.classes.iter().find(is_script)?;
+    let first = &selection.classes[0];
+    Some(if first == script {
+        Wrong {
+            message: format!("`{script}` is a script, not a user class"),
+            hint: Some(format!("run it with `-f {script}`")),
+        }
+    } else {
+        Wrong {
+            message: format!("there is no command `{first}`"),
+            hint: Some(names::hint(first, commands.iter().copied(), "there are")),
+        }
+    })
+}
+
+/// The scenario as this run has it: the same classes, those not chosen without users.
+///
+/// # Errors
+/// An unknown class or tag, or a class that has no task left.
+pub(super) fn select(selection: &Selection, declared: &Scenario) -> Result<Scenario> {
+    let mut scenario = declared.clone();
+    for text in &selection.config_users {
+        configure(text, &mut scenario)?;
+    }
+    if selection.equal_weights {
+        for class in &mut scenario.classes {
+            class.share.weight = 1.0;
+            class.equalise();
+        }
+    }
+    choose_classes(&selection.classes, &mut scenario)?;
+    choose_tasks(selection, &mut scenario)?;
+    if scenario.classes.iter().any(Class::has_users) {
+        return Ok(scenario);
+    }
+    wrong(
+        "no user class has any users: all have a `weight` or `fixed_count` of 0",
+        "name classes with another weight, or give them one with --config-users",
+    )
+}
+
+fn choose_classes(chosen: &[String], scenario: &mut Scenario) -> Result<()> {
+    for name in chosen {
+        class_named(name, scenario)?;
+    }
+    if !chosen.is_empty() {
+        let others = scenario.classes.iter_mut();
+        let others = others.filter(|class| !chosen.contains(&class.name));
+        others.for_each(Class::drop_users);
+    }
+    Ok(())
+}
+
+fn class_named<'a>(name: &str, scenario: &'a mut Scenario) -> Result<&'a mut Class> {
+    let index = scenario.classes.iter().position(|class| class.name == name);
+    if let Some(index) = index {
+        return Ok(&mut scenario.classes[index]);
+    }
+    let known = scenario.classes.iter().map(|class| class.name.as_str());
+    let hint = names::hint(name, known, "the script has");
+    wrong(format!("there is no user class `{name}`"), hint)
+}
+
+fn choose_tasks(selection: &Selection, scenario: &mut Scenario) -> Result<()> {
+    let asked = |given: &[String], script: &Option<Vec<String>>| {
+        let given = words(given);
+        if given.is_empty() {
+            script.clone()
+        } else {
+            Some(given)
+        }
+    };
+    let options = &scenario.options;
+    let tags = Tags {
+        include: asked(&selection.tags, &options.tags),
+        exclude: asked(&selection.exclude_tags, &options.exclude_tags).unwrap_or_default(),
+    };
+    if tags == Tags::default() {
+        return Ok(());
+    }
+    let known = scenario.tags();
+    for tag in tags.include.iter().flatten().chain(&tags.exclude) {
+        if known.is_empty() {
+            let hint = "a task has them in its options: `task(#{ tags: [\"slow\"] }, || { … })`";
+            return wrong(format!("there is no tag `{tag}`: no task has any"), hint);
+        }
+        if !known.contains(&tag.as_str()) {
+            let hint = names::hint(tag, known, "the script has");
+            return wrong(format!("there is no tag `{tag}`"), hint);
+        }
+    }
+    for class in scenario
+        .classes
+        .iter_mut()
+        .filter(|class| class.has_users())
+    {
+        match class.tagged(&tags) {
+            Some(left) => *class = left,
+            None => return no_task_left(class, &tags),
+        }
+    }
+    Ok(())
+}
+
+fn no_task_left<T>(class: &Class, tags: &Tags) -> Result<T> {
+    let list = |tags: &[String]| {
+        let quoted: Vec<_> = tags.iter().map(|tag| format!("`{tag}`")).collect();
+        quoted.join(" ")
+    };
+    let mut asked = Vec::new();
+    if let Some(include) = &tags.include {
+        asked.push(format!("--tags {}", list(include)));
+    }
+    if !tags.exclude.is_empty() {
+        asked.push(format!("--exclude-tags {}", list(&tags.exclude)));
+    }
+    let name = &class.name;
+    wrong(
+        format!(
+            "the user class `{name}` has no task left with {}",
+            asked.join(" ")
+        ),
+        "choose other tags, or name the classes to run",
+    )
+}
+
+/// Tags as they are written: apart, with commas, or as Locust's environment has them, `[a, b]`.
+fn words(given: &[String]) -> Vec<String> {
+    let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']');
+    let all = given.iter().flat_map(|text| text.split(is_between));
+    all.filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Changes classes as one `--config-users` says.
+fn configure(text: &str, scenario: &mut Scenario) -> Result<()> {
+    let (json, from) = if text.trim_start().starts_with(['[', '{']) {
+        (text.to_owned(), "--config-users".to_owned())
+    } else {
+        let read = std::fs::read_to_string(Path::new(text));
+        let json = read.map_err(|error| Wrong {
+            message: format!("cannot read `{text}` of --config-users: {error}"),
+            hint: Some("give a file, or the JSON text itself in quotes".to_owned()),
+        })?;
+        (json, format!("`{text}`"))
+    };
+    let form = "write `[{\"user_class_name\": \"Shopper\", \"fixed_count\": 3}]`";
+    let entries = match serde_json::from_str(&json) {
+        Ok(Value::Array(entries)) => entries,
+        Ok(object @ Value::Object(_)) => vec![object],
+        Ok(_) => return wrong(format!("{from} is no list of objects"), form),
+        Err(error) => return wrong(format!("{from} is not JSON: {error}"), form),
+    };
+    for entry in entries {
+        let Value::Object(mut entry) = entry else {
+            return wrong(format!("{from} is no list of objects"), form);
+        };
+        let Some(Value::String(name)) = entry.remove("user_class_name") else {
+            return wrong(
+                format!("{from} has an entry without a `user_class_name`"),
+                form,
+            );
+        };
+        let class = class_named(&name, scenario)?;
+        set_attributes(class, &entry).map_err(|mut wrong| {
+            wrong.message = format!("{from}, the user class `{name}`: {}", wrong.message);
+            wrong
+        })?;
+    }
+    Ok(())
+}
+
+/// What `--config-users` may set.
+const ATTRIBUTES: [&str; 5] = ["weight", "fixed_count", "host", "wait_time", "tasks"];
+
+fn set_attributes(class: &mut Class, entry: &Map<String, Value>) -> Result<()> {
+    for (key, value) in entry {
+        let is = |what: &str| {
+            Err(Wrong {
+                message: format!("`{key}` is {what}, not {value}"),
+                hint: None,
+            })
+        };
+        match key.as_str() {
+            "weight" => match value.as_f64() {
+                Some(weight) if weight >= 0.0 => class.share.weight = weight,
+                _ => return is("a number from 0"),
+            },
+            "fixed_count" => match value.as_u64().and_then(|count| u32::try_from(count).ok()) {
+                Some(count) => class.share.fixed_count = Some(count),
+                None => return is("a whole number from 0"),
+            },
+            "host" => match value.as_str() {
+                Some(host) => class.host = Some(host.to_owned()),
+                None => return is("a URL"),
+            },
+            "wait_time" => match length(value) {
+                Some(length) => class.wait = Wait::Constant(length),
+                None => return is("a number of seconds, or text such as \"1m30s\""),
+            },
+            "tasks" => keep_tasks(class, value)?,
+            other => {
+                let hint = names::hint(other, ATTRIBUTES, "it may set");
+                return wrong(format!("`{other}` cannot be set from outside"), hint);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn length(value: &Value) -> Option<std::time::Duration> {
+    match value {
+        Value::String(text) => units::parse_duration(text).ok(),
+        other => units::duration_from_secs(other.as_f64()?).ok(),
+    }
+}
+
+/// Keeps only the named tasks of the class itself.
+fn keep_tasks(class: &mut Class, value: &Value) -> Result<()> {
+    let names = value.as_array().and_then(|names| {
+        let names = names.iter().map(Value::as_str);
+        names.collect::<Option<Vec<_>>>()
+    });
+    let Some(kept) = names.filter(|names| !names.is_empty()) else {
+        return wrong(
+            "`tasks` is a list of names",
+            "write `\"tasks\": [\"browse\"]`",
+        );
+    };
+    let known = || class.tasks.iter().map(|task| task.name.as_str());
+    for name in &kept {
+        if !known().any(|known| known == *name) {
+            let hint = names::hint(name, known(), "it has");
+            return wrong(format!("it has no task `{name}`"), hint);
+        }
+    }
+    class
+        .tasks
+        .retain(|task| kept.contains(&task.name.as_str()));
+    if class.tasks.iter().all(|task| task.weight == 0) {
+        return wrong(
+            "none of its `tasks` could be picked",
+            "all have a weight of 0",
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
