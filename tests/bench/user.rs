@@ -14,6 +14,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use katydid::clock::{self, Timers};
 use katydid::coroutine::{Coroutine, Stacks};
 use katydid::http::{self, Session};
+use katydid::load::Plan;
 use katydid::runner::{self, Options, Setup, State};
 use katydid::script::{
     Bundle, Function, Inputs, Instance, Outbox, Program, Shared, Thread, ThreadParts,
@@ -128,20 +129,24 @@ fn started(users: u32) -> Duration {
     let inputs = Inputs::default();
     let program = Program::compile(&bundle, &inputs).expect("the script is right");
     let setup = Setup {
+        declared: program.scenario().clone(),
         scenario: program.scenario().clone(),
         bundle,
         inputs,
         bases: vec![None],
         environment: Arc::new(BTreeMap::new()),
         options: Options {
-            users,
-            rate: Rate::from_per_sec(1e9).expect("that is a rate"),
-            run_time: None,
+            plan: Arc::new(Plan::closed(
+                users,
+                Rate::from_per_sec(1e9).expect("that is a rate"),
+                None,
+            )),
             iterations: None,
             stop_timeout: Duration::ZERO,
             on_stop_timeout: Duration::ZERO,
             threads: 1,
         },
+        onlooker: None,
     };
     runtime().block_on(async {
         let (notices, _kept) = mpsc::channel(64);

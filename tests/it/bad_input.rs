@@ -26,8 +26,11 @@ fn wrong_usage_is_answered_with_the_right_one() {
         ("-p x", &["NAME=VALUE", "language=ko"]),
         ("--csv-full-history", &["--csv <PREFIX>"]),
         ("--exit-code-on-error 300", &["300"]),
-        ("run.rhai", &["'run.rhai'"]),
-        ("chek script.rhai", &["'chek'"]),
+        ("run.rhai", &["`run.rhai` is a script", "`-f run.rhai`"]),
+        (
+            "chek script.rhai",
+            &["no command `chek`", "did you mean `check`?"],
+        ),
     ];
     for (arguments, texts) in cases {
         let run = Tool::new().args(arguments).run().code(2);

@@ -5,16 +5,30 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod appends;
 mod bad_input;
+mod batches;
+mod clients;
 mod commands;
+mod data;
+mod debug;
+mod examples;
+mod groups;
 mod iterations;
 mod main_path;
 mod peer;
+mod protocols;
 mod readme;
+mod reference;
 mod requests;
+mod selection;
+mod sets;
+mod shapes;
+mod shared;
 mod source;
 mod spawning;
 mod stopping;
+mod streams;
 mod tidy;
 mod tool;
 mod verdicts;

@@ -209,9 +209,13 @@ fn an_absolute_url_goes_where_it_says() {
     let body = format!("this.client.get(\"{}/hello\");", other.url());
     once(&body, &shop).code(0);
     assert_eq!((shop.counts().total, other.counts().total), (0, 1));
-    // And needs no host.
+    // And needs no host, with a query or without.
     Tool::task(&body).args("-i 1").run().code(0);
-    assert_eq!(other.counts().total, 2);
+    Tool::task(&body.replace("/hello", "/hello?a=1"))
+        .args("-i 1")
+        .run()
+        .code(0);
+    assert_eq!(other.counts().total, 3);
 }
 
 #[test]
@@ -241,6 +245,20 @@ fn what_a_class_says_of_http_holds_for_all_its_requests() {
     let errors = run.document().errors();
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].1, "more than 1 redirects");
+}
+
+#[test]
+fn a_failed_connection_is_tried_again_as_often_as_the_class_says() {
+    let peer = Raw::answering("");
+    let script = "user(\"U\", #{ max_retries: 2, t: task(|| {
+        print(this.client.post(\"/\").error);
+    }) });";
+    let run = Tool::running(script).args("-i 1").on(&peer).run().code(1);
+    let error = "server closed the connection without a response";
+    assert_eq!(run.printed(), [error]);
+    assert_eq!(peer.received(), 3);
+    // One request, however often it was sent.
+    assert_eq!(run.document().row("/"), (1, 1));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What is promised about the source: layers, file length, module docs, forbidden words.
+//! What is promised about the source: layers, file length, module docs, forbidden words; and how
+//! the scripts of the gallery open.
 //!
 //! The layers are read from ARCHITECTURE.md, so that the page cannot be wrong. Each rule is tried
 //! on bad input below: a test that cannot fail is a defect.
@@ -46,7 +47,52 @@ fn the_source_keeps_its_promises() {
         modules, listed,
         "modules of src against the layers of ARCHITECTURE.md"
     );
+    for path in rhai_files(&root.join("examples")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(root).unwrap().display();
+        found.extend(opening(&text).map(|wrong| format!("{name}:1: {wrong}")));
+    }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// What is wrong with how a script of the gallery opens: one line says what it shows, the next its
+/// counterpart in Locust or, in a library, how it is used; then comes a gap.
+fn opening(script: &str) -> Option<&'static str> {
+    let mut lines = script.lines();
+    let comment = |line: Option<&str>| line.is_some_and(|line| line.starts_with("// "));
+    if !comment(lines.next()) || !comment(lines.next()) {
+        return Some("does not open with two lines of `//`: what it shows, and `Locust: …`");
+    }
+    (lines.next() != Some("")).then_some("opens with more than two lines")
+}
+
+fn rhai_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rhai_files(&path));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "rhai")
+        {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn openings_of_scripts_are_looked_at() {
+    assert_eq!(opening("// Shows.\n// Locust: a.py\n\nuser();"), None);
+    for wrong in [
+        "// Shows.\n\nuser();",
+        "user();",
+        "// A.\n// B.\n// C.\n",
+        "",
+    ] {
+        assert!(opening(wrong).is_some(), "{wrong}");
+    }
 }
 
 fn rust_files(folder: &Path) -> Vec<std::path::PathBuf> {

@@ -1,0 +1,148 @@
+//! `katydid debug`: one user, everything it does, in the order in which it happens.
+//!
+//! What each event looks like is tested where it is drawn; here it is what is shown of a real run.
+
+use crate::peer::Shop;
+use crate::tool::{Finished, Tool};
+
+const SCRIPT: &str = r#"
+    const TOKEN = param("token", "s3cr3t-token", #{ secret: true });
+    user("Shopper", #{
+        on_start: || { this.client.headers["Authorization"] = `Bearer ${TOKEN}`; },
+        browse: task(|| {
+            print("looking");
+            let r = this.client.post(`/anything?key=${TOKEN}`, #{ json: #{ word: TOKEN, n: 7 } });
+            r.check("teapot", r.status == 418);
+            this.client.get("/redirect/1");
+            [1][5];
+        }),
+        on_stop: || { print("bye"); },
+    });
+    user("Lost", #{
+        host: "http://127.0.0.1:1",
+        away: task(|| { this.client.get("/x"); }),
+    });
+    user("Fine", #{ hello: task(|| { this.client.get("/hello"); }) });
+"#;
+
+fn debugging(arguments: &str) -> Tool {
+    Tool::new()
+        .file("script.rhai", SCRIPT)
+        .args("debug script.rhai")
+        .args(arguments)
+}
+
+/// Fails unless all these texts were shown, one after the other.
+fn shows(run: &Finished, texts: &[&str]) {
+    let mut rest = run.stdout.as_str();
+    for text in texts {
+        let Some(at) = rest.find(text) else {
+            panic!(
+                "`{text}` is missing or too early:\n{}\n{}",
+                run.stdout, run.stderr
+            );
+        };
+        rest = &rest[at + text.len()..];
+    }
+}
+
+#[test]
+fn one_iteration_is_shown_as_it_happens() {
+    let shop = Shop::open();
+    let run = debugging("--body 1000").on(&shop).run().code(1);
+    shows(
+        &run,
+        &[
+            "Shopper 0: `on_start`",
+            "Shopper 0: the task `browse`",
+            "script.rhai:6: looking",
+            "POST http://127.0.0.1:",
+            "/anything?key=***",
+            "> content-type: application/json",
+            "> authorization: ***",
+            "> {\"n\":7,\"word\":\"***\"}",
+            "< HTTP/1.1 200 OK",
+            "< content-type: application/json",
+            "\"json\":{\"n\":7,\"word\":\"***\"}",
+            " ms: blocked ",
+            " dns ",
+            " connect ",
+            " tls ",
+            " send ",
+            " wait ",
+            " receive ",
+            "✗ POST /anything?key=***: failure: check failed: teapot",
+            "/redirect/1\n",
+            "< HTTP/1.1 302 Found",
+            "< location: /redirect/0",
+            "/redirect/0\n",
+            "< HTTP/1.1 200 OK",
+            "✗ GET /redirect/1: failure: script error: array index 5 out of bounds",
+            "error: array index 5 out of bounds",
+            "script.rhai:10:",
+            "[1][5];",
+            "^",
+            "Shopper 0: `on_stop`",
+            "bye",
+        ],
+    );
+    let all = format!("{}{}", run.stdout, run.stderr);
+    assert!(!all.contains("s3cr3t"), "{all}");
+    assert!(
+        !run.stdout.contains('\u{1b}'),
+        "NO_COLOR is set: {}",
+        run.stdout
+    );
+    assert_eq!(shop.count("/anything"), 1);
+}
+
+#[test]
+fn another_class_may_be_run_more_than_once() {
+    let shop = Shop::open();
+    let run = debugging("Fine -i 3").on(&shop).run().code(0);
+    assert_eq!(run.stdout.matches("the task `hello`").count(), 3);
+    assert_eq!(run.stdout.matches("✓ GET /hello: success").count(), 3);
+    assert_eq!(shop.count("/hello"), 3);
+}
+
+#[test]
+fn a_request_that_is_not_answered_is_shown_too() {
+    let run = debugging("Lost").run().code(1);
+    shows(
+        &run,
+        &[
+            "  GET /x\n",
+            "connection refused",
+            "✗ GET /x: failure: connection refused",
+        ],
+    );
+}
+
+#[test]
+fn as_much_of_a_body_is_shown_as_is_asked_for() {
+    let shop = Shop::open();
+    let run = debugging("Fine --body 5").on(&shop).run().code(0);
+    shows(&run, &["< Hello\n", "(5 of 14 bytes shown)"]);
+    let run = debugging("Fine --body 0").on(&shop).run().code(0);
+    shows(&run, &["(0 of 14 bytes shown)"]);
+    assert!(!run.stdout.contains("Hello"), "{}", run.stdout);
+}
+
+#[test]
+fn what_cannot_be_run_is_said() {
+    debugging("Shoper")
+        .run()
+        .code(2)
+        .says(&["no user class `Shoper`", "it has: Shopper, Lost, Fine"]);
+    Tool::new()
+        .args("debug gone.rhai")
+        .run()
+        .code(2)
+        .says(&["gone.rhai", "there is no such file"]);
+    Tool::new()
+        .file("wrong.rhai", "user(\"A\", #{ wieght: 1, t: task(|| {}) });")
+        .args("debug wrong.rhai")
+        .run()
+        .code(2)
+        .says(&["did you mean `weight`?"]);
+}
