@@ -110,8 +110,12 @@ impl Made {
         let directory = Path::new(source).parent().unwrap_or(Path::new(""));
         http_options::find_files(&mut http, directory)?;
         let client = http::Client::new(http, user.thread.timers.clone());
+        let client = client.map_err(|error| error.to_string())?;
+        if let Some(watch) = &user.thread.watch {
+            client.tap(watch.clone());
+        }
         Ok(Made {
-            client: client.map_err(|error| error.to_string())?,
+            client,
             base,
             routes: Rc::default(),
             headers,

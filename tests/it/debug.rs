@@ -2,7 +2,7 @@
 //!
 //! What each event looks like is tested where it is drawn; here it is what is shown of a real run.
 
-use crate::peer::Shop;
+use crate::peer::{Peer, Shop};
 use crate::tool::{Finished, Tool};
 
 const SCRIPT: &str = r#"
@@ -103,6 +103,35 @@ fn another_class_may_be_run_more_than_once() {
     assert_eq!(run.stdout.matches("the task `hello`").count(), 3);
     assert_eq!(run.stdout.matches("✓ GET /hello: success").count(), 3);
     assert_eq!(shop.count("/hello"), 3);
+}
+
+#[test]
+fn requests_of_a_further_client_are_shown_too() {
+    let (shop, other) = (Shop::open(), Shop::open());
+    let script = format!(
+        r#"user("U", #{{ t: task(|| {{
+            let api = http_client(#{{ host: "{}", auth: ["a", "b"] }});
+            api.post("/echo", #{{ body: "ping" }});
+        }}) }});"#,
+        other.url()
+    );
+    let run = Tool::new()
+        .file("script.rhai", &script)
+        .args("debug script.rhai --body 100")
+        .on(&shop)
+        .run()
+        .code(0);
+    shows(
+        &run,
+        &[
+            &format!("POST {}/echo", other.url()),
+            "> authorization: ***",
+            "> ping",
+            "< HTTP/1.1 200 OK",
+            "✓ POST /echo: success",
+        ],
+    );
+    assert_eq!((shop.count("/echo"), other.count("/echo")), (0, 1));
 }
 
 #[test]
