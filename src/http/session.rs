@@ -4,6 +4,7 @@
 //! Does not read or write sockets itself (`connection`), nor decide what follows from a redirect
 //! (`redirect`).
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -86,7 +87,8 @@ impl Session {
     ///
     /// Several at once take a connection each, or share one of HTTP/2. Failures are in the exchange, with what was measured.
     /// Dropping the future cancels the request and closes its connection.
-    pub async fn send(&self, request: Request) -> Exchange {
+    pub async fn send(&self, request: impl Borrow<Request>) -> Exchange {
+        let request = request.borrow();
         let started = now();
         let mut trip = Trip {
             timeline: Timeline::new(started),
@@ -139,13 +141,16 @@ impl Session {
 
     async fn follow(
         &self,
-        mut request: Request,
+        asked: &Request,
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Result<Response, Error> {
         let max_redirects = self.client.options().max_redirects;
+        // Where a redirect leads; few requests have one, and a copy of each would cost all.
+        let mut redirected: Option<Box<Request>> = None;
         loop {
-            let response = self.attempt(&request, bounds, trip).await?;
+            let request = redirected.as_deref().unwrap_or(asked);
+            let response = self.attempt(request, bounds, trip).await?;
             if !request.allow_redirects || !response.status().is_redirection() {
                 return Ok(response);
             }
@@ -167,11 +172,13 @@ impl Session {
             trip.timeline.enter(Phase::Blocked, now());
             // Once abroad, always abroad: another origin may have chosen where the chain goes.
             trip.is_foreign |= next.url.origin() != request.url.origin();
+            let mut request = redirected.unwrap_or_else(|| Box::new(asked.clone()));
             request.method = next.method;
             request.url = next.url;
             if !next.keeps_body {
                 request.body = Bytes::new();
             }
+            redirected = Some(request);
         }
     }
 

@@ -95,6 +95,10 @@ impl Run {
 
     /// After the last user: the listeners, `teardown`, and whatever is still to be counted.
     pub(super) async fn conclude(&mut self) {
+        if self.control.is_some() {
+            // `stats()` in them is of the whole run.
+            self.show_all();
+        }
         let steps: [(&'static str, Call); 3] = [
             ("test_stop", Call::Listeners(Event::TestStop)),
             ("teardown", Call::Teardown),

@@ -445,11 +445,18 @@ impl Run {
         self.summary.send_replace(self.collector.summary(now_us));
     }
 
-    /// Takes what is left and shows the final result.
-    fn finish(mut self) {
+    /// Shows the figures with all samples that have come so far.
+    pub(super) fn show_all(&mut self) {
         while let Ok(batch) = self.batches.try_recv() {
             self.absorb(batch.thread(), batch);
         }
+        self.summary
+            .send_replace(self.collector.summary(self.now_us()));
+    }
+
+    /// Takes what is left and shows the final result.
+    fn finish(mut self) {
+        self.show_all();
         while let Ok(line) = self.lines.try_recv() {
             self.notice(Notice::Script(line));
         }

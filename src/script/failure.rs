@@ -7,6 +7,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::call::Callable;
 use super::diagnostic::Diagnostic;
+use super::words::{self, Kind};
 
 /// A control call of a script, or an order to stop it. It travels as `ErrorTerminated`, which
 /// a script's `try` cannot catch; see `User::end` for where it could.
@@ -176,6 +177,7 @@ fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>)
         EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.starts_with("anon$") => {
             "this closure belongs to an earlier version of the script".to_owned()
         }
+        EvalAltResult::ErrorFunctionNotFound(called, _) => not_found(called),
         _ => {
             let mut bare = error.to_string();
             // Rhai adds the place in its own words.
@@ -190,6 +192,28 @@ fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>)
         file: place.0,
         position: known(place.1),
         stack,
+    }
+}
+
+/// `called` is Rhai's `name (types)`. A function of ours is there, but takes something else: then
+/// it helps to read what.
+fn not_found(called: &str) -> String {
+    let (name, types) = called.split_once(' ').unwrap_or((called, "()"));
+    match words::find(Kind::Function, name).filter(|word| !word.signs.is_empty()) {
+        Some(word) => {
+            // The types as the reference names them.
+            let types = types
+                .replace("&str | ImmutableString | String", "string")
+                .replace("i64", "int")
+                .replace("f64", "float");
+            let forms: Vec<_> = word
+                .signs
+                .iter()
+                .map(|sign| format!("{name}{sign}"))
+                .collect();
+            format!("`{name}` is not for {types}; there is {}", forms.join(", "))
+        }
+        None => format!("function not found: {called}"),
     }
 }
 

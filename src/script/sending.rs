@@ -4,6 +4,7 @@
 //! given is `request`'s, what becomes of its verdict `user`'s.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -66,11 +67,12 @@ pub(super) fn send(
 
     let sent = Sent::if_asked(client, &request);
     let begun = Cell::new(false);
-    let sending = pin!(async {
+    let mut sending = pin!(client.channel.session.send(&request));
+    let noticed = pin!(poll_fn(|context| {
         begun.set(true);
-        client.channel.session.send(request).await
-    });
-    let mut exchange = match coroutine::await_pinned(sending) {
+        sending.as_mut().poll(context)
+    }));
+    let mut exchange = match coroutine::await_pinned(noticed) {
         Ok(exchange) => exchange,
         Err(why) => {
             return Err(not_awaited(client, why, u64::from(begun.get())));

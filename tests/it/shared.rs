@@ -119,6 +119,7 @@ fn setup_runs_once_before_the_first_user_and_teardown_once_after_the_last() {
         teardown(|http, d| {
             http.get("/cookies");
             print("taken down", d.token, user_count());
+            print("requests", stats().requests);
         });
         on("test_start", || print("start"));
         on("test_start", || throw "no matter");
@@ -150,10 +151,11 @@ fn setup_runs_once_before_the_first_user_and_teardown_once_after_the_last() {
         "stopping",
         "stop",
         "taken down abc 0",
+        "requests 16",
         "quitting 2",
         "quitting 1",
     ];
-    assert_eq!(printed[printed.len() - 5..], end);
+    assert_eq!(printed[printed.len() - end.len()..], end);
     assert_eq!((shop.count("/hello"), shop.count("/cookies")), (1, 1));
     let document = run.document();
     assert_eq!(document.row("/status/204"), (16, 0));
@@ -162,7 +164,7 @@ fn setup_runs_once_before_the_first_user_and_teardown_once_after_the_last() {
         16,
         "setup's do not count"
     );
-    let place = "script.rhai:13:29";
+    let place = "script.rhai:14:29";
     assert_eq!(document.exceptions(), [counted("no matter", place, 1)]);
 }
 

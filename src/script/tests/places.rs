@@ -57,6 +57,13 @@ fn a_mistake_is_where_the_script_made_it() {
         place_of(&[("main.rhai", main)]),
         placed("main.rhai:4:11", "function not found: no_such_method (i64)")
     );
+    let main = "user(\"U\", #{ t: task(|| { format_time(\"now\", 7); }) });";
+    let forms =
+        "`format_time` is not for (string, int); there is format_time(format: string) -> string";
+    assert_eq!(
+        place_of(&[("main.rhai", main)]),
+        placed("main.rhai:1:27", forms)
+    );
     let main = "user(\"U\", #{ t: task(|| { throw \"why\"; }) });";
     assert_eq!(
         place_of(&[("main.rhai", main)]),
