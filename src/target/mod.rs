@@ -7,6 +7,7 @@
 mod body;
 mod count;
 mod echo;
+mod form;
 mod path;
 mod reply;
 mod route;

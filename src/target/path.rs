@@ -24,6 +24,7 @@ pub(super) enum Route {
     Anything,
     Stream,
     Text,
+    Form,
     Requests,
     Reset,
     Other,
@@ -31,7 +32,7 @@ pub(super) enum Route {
 
 impl Route {
     /// In the order of their numbers.
-    pub(super) const ALL: [Route; 21] = [
+    pub(super) const ALL: [Route; 22] = [
         Route::Hello,
         Route::Login,
         Route::Logout,
@@ -50,6 +51,7 @@ impl Route {
         Route::Anything,
         Route::Stream,
         Route::Text,
+        Route::Form,
         Route::Requests,
         Route::Reset,
         Route::Other,
@@ -80,6 +82,7 @@ impl Route {
             [Some("anything"), ..] => (Route::Anything, ""),
             [Some("stream"), Some(lines), None, _] => (Route::Stream, lines),
             [Some("text"), None, ..] => (Route::Text, ""),
+            [Some("form"), None, ..] => (Route::Form, ""),
             [Some("requests"), None, ..] => (Route::Requests, ""),
             [Some("reset"), None, ..] => (Route::Reset, ""),
             _ => (Route::Other, ""),
@@ -107,6 +110,7 @@ impl Route {
             Route::Anything => "/anything",
             Route::Stream => "/stream/:n",
             Route::Text => "/text",
+            Route::Form => "/form",
             Route::Requests => "/requests",
             Route::Reset => "/reset",
             Route::Other => "other",
@@ -125,6 +129,7 @@ impl Route {
             | Route::SetCookies
             | Route::Text
             | Route::Requests => Some("GET, HEAD"),
+            Route::Form => Some("GET, HEAD, POST"),
             Route::Login | Route::Logout | Route::Issue | Route::Reset => Some("POST"),
             Route::Delay
             | Route::Status

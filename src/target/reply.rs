@@ -20,6 +20,14 @@ pub(super) fn text(body: impl Into<Payload>) -> Reply {
     with(StatusCode::OK, TEXT, body.into())
 }
 
+/// An HTML page.
+pub(super) fn html(status: StatusCode, page: String) -> Reply {
+    let mut reply = with(status, TEXT, Payload::Whole(page.into()));
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
+    reply
+}
+
 /// A JSON document.
 pub(super) fn json(status: StatusCode, document: &Value) -> Reply {
     let body = document.to_string();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -22,7 +22,7 @@ use super::path::Route;
 use super::reply::{self, Reply};
 use super::serve::Answer;
 use super::shop::{Issue, Shop};
-use super::{Shared, echo, text};
+use super::{Shared, echo, form, text};
 
 const MAX_DELAY: Duration = Duration::from_secs(60);
 const MAX_BYTES: u64 = 100_000_000;
@@ -93,6 +93,19 @@ pub(super) fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer
             ),
         },
         Route::Text => text::reply(&header(&request, &ACCEPT_ENCODING)),
+        Route::Form if request.method() != Method::POST => form::page(),
+        Route::Form => {
+            let shared = Arc::clone(shared);
+            return later(async move {
+                let cookies = header(&request, &COOKIE);
+                match body(request).await {
+                    Ok(body) => form::submitted(&cookies, &body, |user, password| {
+                        shop(&shared).login(user, password).is_some()
+                    }),
+                    Err(reply) => reply,
+                }
+            });
+        }
         Route::Requests => requests(&Counts::sum(&shared.counters)),
         Route::Reset => {
             shop(shared).restock();
