@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
+use scraper::Html;
 
 use super::failure::Control;
 use super::onlooker::{Event, Watch};
@@ -46,6 +47,7 @@ pub(super) struct Answer {
     row: Option<String>,
     text: OnceCell<ImmutableString>,
     json: OnceCell<Option<Dynamic>>,
+    html: OnceCell<Box<Html>>,
 }
 
 /// What the statistics get, apart from the verdict.
@@ -127,6 +129,7 @@ impl Answer {
             row: None,
             text: OnceCell::new(),
             json: OnceCell::new(),
+            html: OnceCell::new(),
         }
     }
 
@@ -337,6 +340,17 @@ impl Answer {
         let json = coroutine::on_thread_stack(|| serde_json::from_slice(&body).ok())
             .map_err(|_| Control::Cancelled)?;
         Ok(self.json.get_or_init(|| json).clone())
+    }
+
+    /// What `find` makes of the body as HTML, which is parsed once, with the first call.
+    ///
+    /// # Errors
+    /// Those of `find`, of reading the body, and when the user is cancelled.
+    pub(super) fn html<R>(&self, find: impl FnOnce(&Html) -> Result<R, String>) -> Result<R> {
+        let text = self.text()?;
+        let parse = || Box::new(Html::parse_document(&text));
+        let found = coroutine::on_thread_stack(|| find(self.html.get_or_init(parse)));
+        Ok(found.map_err(|_| Control::Cancelled)??)
     }
 
     /// Reads the body of an answer that is to be JSON: none is `()`, another is `()` too and a

@@ -5,6 +5,7 @@
 
 use rhai::Engine;
 
+use super::patterns::Patterns;
 use super::{
     client, clients, data_source, declare, extract, figures, functions, group, record, response,
     shared, stream,
@@ -17,11 +18,12 @@ pub(super) fn register(engine: &mut Engine) {
     clients::register(engine);
     data_source::register(engine);
     response::register(engine);
-    extract::register(engine);
+    let patterns = Patterns::default();
+    extract::register(engine, &patterns);
     stream::register(engine);
     group::register(engine);
     record::register(engine);
     figures::register(engine);
-    functions::register(engine);
+    functions::register(engine, &patterns);
     shared::register(engine);
 }

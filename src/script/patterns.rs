@@ -1,4 +1,5 @@
-//! Regular expressions of scripts: compiled once a thread, run where there is stack enough.
+//! Regular expressions and CSS selectors of scripts: compiled once a thread, run where there is
+//! stack enough.
 //!
 //! Owns the cache and what is said of a pattern that is none. What is searched is the caller's.
 
@@ -8,6 +9,8 @@ use std::rc::Rc;
 
 use regex::Regex;
 use rhai::{Dynamic, EvalAltResult, ImmutableString};
+use scraper::Selector;
+use scraper::error::SelectorErrorKind;
 
 use super::failure::Control;
 use crate::coroutine;
@@ -18,7 +21,14 @@ const KEPT: usize = 200;
 
 /// Compiled patterns by their text. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Patterns(Rc<RefCell<HashMap<ImmutableString, Rc<Regex>>>>);
+pub(super) struct Patterns(Rc<RefCell<HashMap<ImmutableString, Compiled>>>);
+
+/// What a text was compiled to; few are used as both.
+#[derive(Default)]
+struct Compiled {
+    regex: Option<Rc<Regex>>,
+    selector: Option<Rc<Selector>>,
+}
 
 impl Patterns {
     /// What `pattern` finds first in `text`: its first group if it has one, else the whole match;
@@ -71,16 +81,38 @@ impl Patterns {
     }
 
     fn compiled(&self, pattern: &str) -> Result<Rc<Regex>, String> {
+        self.kept(pattern, |compiled| &mut compiled.regex, compile)
+    }
+
+    /// A CSS selector, compiled. Needs the thread's stack.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn selector(&self, selector: &str) -> Result<Rc<Selector>, String> {
+        self.kept(
+            selector,
+            |compiled| &mut compiled.selector,
+            compile_selector,
+        )
+    }
+
+    fn kept<P>(
+        &self,
+        text: &str,
+        place: impl Fn(&mut Compiled) -> &mut Option<Rc<P>>,
+        compile: impl Fn(&str) -> Result<P, String>,
+    ) -> Result<Rc<P>, String> {
         let mut kept = self.0.borrow_mut();
-        if let Some(regex) = kept.get(pattern) {
-            return Ok(regex.clone());
+        if let Some(known) = kept.get_mut(text).and_then(|known| place(known).clone()) {
+            return Ok(known);
         }
-        let regex = Rc::new(compile(pattern)?);
-        if kept.len() == KEPT {
+        let made = Rc::new(compile(text)?);
+        if kept.len() == KEPT && !kept.contains_key(text) {
             kept.clear();
         }
-        kept.insert(pattern.into(), regex.clone());
-        Ok(regex)
+        let compiled = kept.entry(text.into()).or_default();
+        *place(compiled) = Some(made.clone());
+        Ok(made)
     }
 }
 
@@ -96,6 +128,35 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         let why = why.strip_prefix("error: ").unwrap_or(why);
         format!("`{pattern}` is not a regular expression: {why}")
     })
+}
+
+/// A CSS selector compiled.
+///
+/// # Errors
+/// That it is none, and why, in one line.
+pub(super) fn compile_selector(selector: &str) -> Result<Selector, String> {
+    Selector::parse(selector).map_err(|error| {
+        let why = match &error {
+            SelectorErrorKind::UnexpectedToken => "something unexpected in it".to_owned(),
+            SelectorErrorKind::EndOfLine => "it ends too early".to_owned(),
+            // Displayed, these are several lines about the library.
+            SelectorErrorKind::UnexpectedSelectorParseError(kind) => words(&format!("{kind:?}")),
+            other => other.to_string().to_lowercase(),
+        };
+        format!("`{selector}` is not a CSS selector: {why}")
+    })
+}
+
+/// `EmptySelector` becomes `empty selector`; what follows the name is left out.
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars().take_while(char::is_ascii_alphanumeric) {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 #[cfg(test)]
@@ -124,6 +185,33 @@ mod tests {
         );
         let large = compile(r"\w{500}{500}").unwrap_err();
         assert!(large.contains("size limit"), "{large}");
+    }
+
+    #[test]
+    fn what_is_no_selector_is_named() {
+        let patterns = Patterns::default();
+        for wrong in ["", "a[", "p::", "a:nonsense", "div >"] {
+            let said = patterns.selector(wrong).unwrap_err();
+            let start = format!("`{wrong}` is not a CSS selector: ");
+            let why = said.strip_prefix(&start).unwrap_or_default();
+            assert!(!why.is_empty() && !why.contains('\n'), "{said}");
+        }
+        assert!(patterns.0.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_text_may_be_both_and_is_compiled_once() {
+        let patterns = Patterns::default();
+        let (regex, selector) = (patterns.compiled("a"), patterns.selector("a"));
+        assert!(Rc::ptr_eq(
+            &regex.unwrap(),
+            &patterns.compiled("a").unwrap()
+        ));
+        assert!(Rc::ptr_eq(
+            &selector.unwrap(),
+            &patterns.selector("a").unwrap()
+        ));
+        assert_eq!(patterns.0.borrow().len(), 1);
     }
 
     #[test]

@@ -153,6 +153,41 @@ fn expressions_find_their_first_group_or_all() {
 }
 
 #[test]
+fn a_log_in_sends_back_the_token_of_its_form() {
+    let shop = Shop::open();
+    let body = r#"
+        let page = this.client.get("/form");
+        let token = page.form_value("csrf");
+        print(page.css("h1"), page.css("form", "action"), page.css("h2"), page.css("h1", "id"));
+        print(token == page.find(`value="(\w+)"`), page.form_value("none") == ());
+        let form = #{ csrf: token, user: "ann", password: "secret" };
+        print(this.client.post("/form", #{ form: form }).css("title"));
+        form.csrf = "forged";
+        print(this.client.post("/form", #{ form: form, expect: 403 }).css("title"));"#;
+    let run = once(body, &shop).code(0);
+    assert_eq!(
+        run.printed(),
+        ["Log in /form  ", "true true", "Welcome", "wrong token"],
+        "{}",
+        run.stderr
+    );
+    assert_eq!(shop.count("/form"), 3);
+}
+
+#[test]
+fn a_bad_selector_is_an_error_at_load_if_it_is_a_literal() {
+    let shop = Shop::open();
+    let run = once(r#"let r = this.client.get("/form"); r.css("a[");"#, &shop).code(2);
+    run.says(&["`a[` is not a CSS selector: ", "script.rhai:2:"]);
+    let body = r#"let s = "a["; this.client.get("/form").css(s);"#;
+    let exceptions = once(body, &shop).code(1).document().exceptions();
+    assert!(
+        exceptions[0].0.starts_with("`a[` is not a CSS selector: "),
+        "{exceptions:?}"
+    );
+}
+
+#[test]
 fn a_bad_expression_is_an_error_at_load_if_it_is_a_literal() {
     let shop = Shop::open();
     let run = once(

@@ -110,6 +110,14 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
+    /// Judges a CSS selector that is written out.
+    pub(super) fn selector(&mut self, expr: &Expr) {
+        if let Some(Err(message)) = tree::string(expr).map(patterns::compile_selector) {
+            let finding = error_at(self.path, expr.start_position(), 1, message);
+            self.report(finding.hint("such as `a.next`, `#cart td` or `input[name=token]`"));
+        }
+    }
+
     fn qualified_call(&mut self, call: &FnCallExpr, position: Position) {
         let [module] = call.namespace.path.as_slice() else {
             return;

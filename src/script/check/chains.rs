@@ -171,6 +171,9 @@ impl<'a> Walker<'a, '_> {
                         if let ("find" | "find_all", [pattern]) = (name, &*call.args) {
                             self.pattern(pattern);
                         }
+                        if let ("css", [selector, ..]) = (name, &*call.args) {
+                            self.selector(selector);
+                        }
                     }
                     None => self.unknown_method(call, *position),
                 }
@@ -218,6 +221,9 @@ impl<'a> Walker<'a, '_> {
         match (name, &*call.args) {
             ("append", [argument]) => self.append_of_one(argument, position),
             ("find", [pattern]) => self.pattern(pattern),
+            ("css", [selector] | [selector, _]) if !bundle.map_keys.contains(name) => {
+                self.selector(selector);
+            }
             _ => {}
         }
         if SILENT_METHODS.contains(&name) || !bundle.complete || bundle.map_keys.contains(name) {

@@ -6,8 +6,8 @@ use rhai::{Dynamic, Engine, EvalAltResult};
 
 use crate::script::patterns::Patterns;
 
-pub(super) fn register(engine: &mut Engine) {
-    let patterns = Patterns::default();
+pub(super) fn register(engine: &mut Engine, patterns: &Patterns) {
+    let patterns = patterns.clone();
     engine.register_fn(
         "find",
         move |text: &str, pattern: &str| -> Result<Dynamic, Box<EvalAltResult>> {

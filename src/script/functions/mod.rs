@@ -14,16 +14,18 @@ mod time;
 
 use rhai::Engine;
 
+use super::patterns::Patterns;
+
 pub(super) use random::draw;
 
 /// Registers them all.
-pub(super) fn register(engine: &mut Engine) {
+pub(super) fn register(engine: &mut Engine, patterns: &Patterns) {
     control::register(engine);
     digests::register(engine);
     encoding::register(engine);
     figures::register(engine);
     files::register(engine);
-    find::register(engine);
+    find::register(engine, patterns);
     random::register(engine);
     speech::register(engine);
     time::register(engine);

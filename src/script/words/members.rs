@@ -24,12 +24,6 @@ const fn property(name: &'static str, doc: &'static str) -> Word {
     Word::new(Kind::ResponseProperty, name, doc).in_task()
 }
 
-const fn method(name: &'static str, arities: &'static [usize], doc: &'static str) -> Word {
-    Word::new(Kind::ResponseMethod, name, doc)
-        .args(arities)
-        .in_task()
-}
-
 const fn on_client(name: &'static str, signs: &'static [&'static str], doc: &'static str) -> Word {
     Word::new(Kind::ClientMethod, name, doc)
         .signs(signs)
@@ -174,8 +168,8 @@ pub(super) const MEMBERS: &[Word] = &[
     on_response("lines", &["() -> lines"], "the body line by line, for `for line in r.lines() { … }`; with `stream: true` each step waits for the next line"),
     on_response("find", &["(pattern: string) -> string | ()"], "what a regular expression finds first in the body: its first group, or all if it has none").example("let token = r.find(`name=\"csrf\" value=\"([^\"]+)\"`);"),
     on_response("find_all", &["(pattern: string) -> array"], "the same of all places"),
-    method("form_value", &[1], "the value of a form's field").not_yet(),
-    method("css", &[1, 2], "what a CSS selector finds").not_yet(),
+    on_response("form_value", &["(name: string) -> string | ()"], "what a browser would send for a form's field of that name in an HTML page; `()` if there is none").example("let token = r.form_value(\"csrf\");"),
+    on_response("css", &["(selector: string) -> string | ()", "(selector: string, attribute: string) -> string | ()"], "of the first element of an HTML page that a CSS selector finds: its text, trimmed, or an attribute; `()` if there is none").example("let next = r.css(\"a.next\", \"href\");"),
     on_response("failure", &["(why: any)"], "this sample is a failure, for that reason").example("if r.text != \"ok\" { r.failure(`wrong text: ${r.text}`); }"),
     on_response("success", &["()"], "this sample is a success, whatever its status"),
     on_response("check", &["(name: string, holds: bool) -> bool"], "fails the sample if the condition is false, and goes on").example("r.check(\"has a title\", r.text.contains(\"<title>\"));"),

@@ -24,8 +24,6 @@ pub struct Word {
     /// (`?` after a name: may be left out; `…` before it: any number); for what is not called, its
     /// type, such as `seconds`.
     pub signs: &'static [&'static str],
-    /// The numbers of arguments, of words that have no signature yet.
-    counts: &'static [usize],
     /// Where it may be used.
     pub place: Place,
     /// False if the language has it but this version does not: using it is an error.
@@ -120,7 +118,7 @@ impl Word {
     pub fn arities(&self) -> Vec<usize> {
         let signatures: Vec<_> = self.signatures().collect();
         if signatures.is_empty() {
-            return self.counts.to_vec();
+            return vec![0];
         }
         if signatures.iter().any(|one| one.open) {
             return Vec::new();
@@ -141,18 +139,12 @@ impl Word {
             name,
             kind,
             signs: &[],
-            counts: &[0],
             place: Place::Both,
             available: true,
             doc,
             default: "",
             example: "",
         }
-    }
-
-    const fn args(mut self, counts: &'static [usize]) -> Word {
-        self.counts = counts;
-        self
     }
 
     /// How it is called, or its type.

@@ -148,14 +148,12 @@ fn words_of_later_versions_are_refused() {
 user(\"A\", #{
     run: task(|| {
         let r = this.client.get(\"/\", #{ tags: [] });
-        r.css(\"a\", \"href\");
         r.find(\"x\");
         r.request;
     }),
 });";
     assert_snapshot!(lines(script), @r"
         3:41: `tags` is not in this version of Katydid yet
-        4:11: `css` is not in this version of Katydid yet
         ");
 }
 
