@@ -70,10 +70,17 @@ impl CallStates {
     pub(super) fn new(global: &GlobalRuntimeState, methods: Vec<Shared<Module>>) -> CallStates {
         let mut template = global.clone();
         template.lib.extend(methods);
+        template.num_operations = 0;
         CallStates {
             template,
             idle: RefCell::default(),
         }
+    }
+
+    /// Counts operations from zero again, so that the limit on computing outside a coroutine
+    /// holds for the next call alone, not for all calls since the script was loaded.
+    pub(super) fn start_counting(&self) {
+        self.idle.borrow_mut().clear();
     }
 
     /// Calls `function` with `this` and as many arguments as it has parameters. `tag` is what

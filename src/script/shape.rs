@@ -103,6 +103,7 @@ impl ShapeFunction {
             .cloned()
             .chain([run_time.as_secs_f64().into()])
             .collect();
+        self.states.start_counting();
         let function = Callable::new("the shape", &self.definition, &arguments);
         self.declarations.moment.set(Some(Moment {
             now_us: Timestamp::now().as_microsecond(),
