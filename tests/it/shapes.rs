@@ -167,6 +167,19 @@ fn a_closure_is_asked_each_second() {
 }
 
 #[test]
+fn a_closure_may_be_asked_for_longer_than_one_call_may_take() {
+    // The limit of 10 s is on computing in one call; this one computes a little in each.
+    let shape = r#"
+        shape(|run_time| {
+            let sum = 0;
+            for n in 0..200 { sum += n; }
+            if run_time < 11 { [sum / sum, 100] }
+        });"#;
+    let run = running(shape).run().code(0).says(&["the shape is over"]);
+    assert_eq!(run.document().count("/users/peak"), 1);
+}
+
+#[test]
 fn a_closure_may_ask_for_classes_and_for_no_rate() {
     let shape = r#"
         user("B", extend(base, #{}));
