@@ -41,6 +41,7 @@ pub(super) enum Command {
     /// Start the embedded demo server and run the coupon shop on it for 20 s.
     Demo,
     /// Start the embedded demo server.
+    #[command(after_help = TARGET_ROUTES)]
     Target(Target),
     /// Print the reference of the scenario language, or what it has about a word.
     Docs(Docs),
@@ -49,6 +50,21 @@ pub(super) enum Command {
     /// Print a script that completes this command line in a shell.
     Completions(Completions),
 }
+
+/// What the embedded server answers.
+const TARGET_ROUTES: &str = "\
+Routes:
+  GET  /hello               a line of text
+  POST /login               {\"user\": any, \"password\": \"secret\"} gives {\"token\": …}; else 401
+  POST /logout              with `Authorization: Bearer TOKEN`
+  GET  /coupons             {\"coupons\": [{\"id\": 1, \"name\": …, \"left\": …}, …]}
+  POST /coupons/ID/issue    with the token: 201 {\"serial\": …}, 409 when sold out, 401 without
+  GET  /form                a log-in page with a CSRF token; POST it back
+       /anything, /echo     the request as JSON; its body as it is
+       /headers, /cookies   what came; /cookies/set?name=value
+       /status/N, /bytes/N, /delay/MS, /redirect/N, /stream/N?delay=MS, /text
+       /cut/N, /stall       half an answer; none at all
+  GET  /requests            how many requests each route has had; POST /reset";
 
 /// Everything about a run.
 #[derive(Debug, Args)]
