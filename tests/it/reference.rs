@@ -111,7 +111,10 @@ fn the_script_of_the_page_passes_the_check_and_runs() {
     let (script, _) = script.split_once("```\n").unwrap();
     let shop = Shop::open();
     // All start at once: none takes the iteration of one that is still to come.
-    let run = Tool::running(script).args("-u 3 -r 1000 -i 3").on(&shop).run();
+    let run = Tool::running(script)
+        .args("-u 3 -r 1000 -i 3")
+        .on(&shop)
+        .run();
     let document = run.code(0).document();
     assert_eq!(document.row("/login"), (3, 0));
     assert_eq!(document.row("/logout"), (3, 0));
