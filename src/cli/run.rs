@@ -10,7 +10,7 @@ use super::check::Checked;
 use super::{Exit, arguments, check, limits, ratio, resolve, select, show};
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
 use crate::runner::{self, End, Handle, Notice, Setup, State};
-use crate::script::{Bundle, Level};
+use crate::script::{Bundle, Level, Shared};
 use crate::stats::Summary;
 use crate::target::{self, Target};
 
@@ -168,6 +168,44 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
     }
 }
 
+/// A run that goes on, and what is heard of it.
+pub(super) struct Started {
+    pub(super) handle: Handle,
+    pub(super) shared: Arc<Shared>,
+    pub(super) notices: mpsc::Receiver<Notice>,
+    pub(super) interrupts: limits::Interrupts,
+}
+
+/// Starts a run; what prevents it has been shown.
+pub(super) async fn start(setup: Setup) -> Result<Started, Exit> {
+    // Before it: a run that is interrupted early has outputs to finish too.
+    let interrupts = limits::Interrupts::listen().map_err(|error| {
+        show::error(&format!("cannot listen for Ctrl-C: {error}"), None);
+        Exit::Incomplete
+    })?;
+    let (notices_in, notices) = mpsc::channel(1_024);
+    let started = runner::start(Arc::new(setup), notices_in).await;
+    let (handle, shared) = started.map_err(|message| {
+        show::error(&message, None);
+        Exit::Usage
+    })?;
+    Ok(Started {
+        handle,
+        shared,
+        notices,
+        interrupts,
+    })
+}
+
+/// Writes what `append` still holds; false, and shown why, if a file could not be written.
+pub(super) fn finish_appends(shared: &Shared) -> bool {
+    let unwritten = shared.finish_appends();
+    for message in &unwritten {
+        show::error(message, None);
+    }
+    unwritten.is_empty()
+}
+
 /// Starts the run and stays with it until its end.
 async fn attend(
     arguments: &arguments::Run,
@@ -175,21 +213,14 @@ async fn attend(
     described: Described,
     mut outputs: Outputs,
 ) -> Exit {
-    // From the start: a run that is interrupted early has outputs to finish too.
-    let mut interrupts = match limits::Interrupts::listen() {
-        Ok(interrupts) => interrupts,
-        Err(error) => {
-            show::error(&format!("cannot listen for Ctrl-C: {error}"), None);
-            return Exit::Incomplete;
-        }
-    };
-    let (notices_in, mut notices) = mpsc::channel(1_024);
-    let (handle, shared) = match runner::start(Arc::new(setup), notices_in).await {
+    let Started {
+        handle,
+        shared,
+        mut notices,
+        mut interrupts,
+    } = match start(setup).await {
         Ok(started) => started,
-        Err(message) => {
-            show::error(&message, None);
-            return Exit::Usage;
-        }
+        Err(exit) => return exit,
     };
     outputs.start(&described);
     let (end, killed) = watch(&handle, &mut notices, &mut outputs, &mut interrupts).await;
@@ -197,11 +228,8 @@ async fn attend(
         show::notice(&notice);
     }
     let summary = handle.summary().borrow().clone();
-    let unwritten = shared.finish_appends();
-    for message in &unwritten {
-        show::error(message, None);
-    }
-    let complete = outputs.finish(&summary) && unwritten.is_empty();
+    let appended = finish_appends(&shared);
+    let complete = outputs.finish(&summary) && appended;
     match (&end, shared.exit_code()) {
         _ if killed => Exit::Killed,
         (End::Failed(message), _) => {

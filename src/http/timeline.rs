@@ -91,21 +91,24 @@ impl Timeline {
 }
 
 impl Phases {
+    /// Every phase by its name, in their order.
+    #[must_use]
+    pub fn each(&self) -> [(&'static str, u32); 7] {
+        [
+            ("blocked", self.blocked),
+            ("dns", self.dns),
+            ("connect", self.connect),
+            ("tls", self.tls),
+            ("send", self.send),
+            ("wait", self.wait),
+            ("receive", self.receive),
+        ]
+    }
+
     /// The sum of all phases, in µs.
     #[must_use]
     pub fn total(&self) -> u64 {
-        [
-            self.blocked,
-            self.dns,
-            self.connect,
-            self.tls,
-            self.send,
-            self.wait,
-            self.receive,
-        ]
-        .into_iter()
-        .map(u64::from)
-        .sum()
+        self.each().into_iter().map(|(_, us)| u64::from(us)).sum()
     }
 }
 

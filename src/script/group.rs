@@ -3,13 +3,9 @@
 //! Its sample has a row of its own and is in no total. What is measured inside is measured as if
 //! there were no group.
 
-use std::any::TypeId;
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
-use rhai::{
-    Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module,
-    NativeCallContext, RhaiFunc, Shared,
-};
-
+use super::methods::register_on_user;
 use super::user::User;
 use crate::clock::{self, Micros};
 use crate::coroutine;
@@ -17,34 +13,8 @@ use crate::stats::{Kind, Outcome, Sample};
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {
-    let function = |context: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
-        let context = context.ok_or("a group is made by a script")?;
-        let [this, name, closure] = arguments else {
-            return Err("a group has a name and a closure".into());
-        };
-        let name = name.to_string();
-        let closure = closure.take().cast::<FnPtr>();
-        group(&context, this, &name, &closure)
-    };
-    let mut module = Module::new();
-    // Not `register_fn`: it would match any first value, and be found more slowly.
-    FuncRegistration::new("group")
-        .with_params_info(["user: map", "name: &str", "closure: Fn"])
-        .set_into_module_raw(
-            &mut module,
-            [
-                TypeId::of::<Map>(),
-                TypeId::of::<ImmutableString>(),
-                TypeId::of::<FnPtr>(),
-            ],
-            RhaiFunc::Method {
-                func: Shared::new(function),
-                has_context: true,
-                is_pure: false,
-                is_volatile: true,
-            },
-        );
-    engine.register_global_module(module.into());
+    let parameters = ["name: &str", "closure: Fn"];
+    register_on_user(engine, "group", parameters, group);
 }
 
 /// Calls `closure` with the user as `this` and times it.

@@ -20,6 +20,8 @@ const DISPATCH: &str = "katydid_method";
 /// The module in which forwarding methods find their closures.
 const CLOSURES: &str = "katydid_closures";
 
+type Called = Result<Dynamic, Box<EvalAltResult>>;
+
 /// Functions that any map has, by name and number of arguments without the map.
 pub(super) struct MapFunctions(Vec<(String, usize)>);
 
@@ -59,15 +61,53 @@ pub(super) fn register(engine: &mut Engine) {
         let list = list.take().cast::<Array>();
         dispatch(&context, this, &closure, &name.to_string(), list)
     };
+    let types = [
+        TypeId::of::<Map>(),
+        TypeId::of::<FnPtr>(),
+        TypeId::of::<ImmutableString>(),
+        TypeId::of::<Array>(),
+    ];
+    register_on_maps(engine, FuncRegistration::new(DISPATCH), &types, function);
+}
+
+/// Registers `this.name(text, closure)`; `parameters` are the two as Rhai's language server shows
+/// them.
+pub(super) fn register_on_user(
+    engine: &mut Engine,
+    name: &'static str,
+    parameters: [&'static str; 2],
+    call: fn(&NativeCallContext, &mut Dynamic, &str, &FnPtr) -> Called,
+) {
+    let function = move |context: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
+        let context = context.ok_or_else(|| format!("`{name}` is called by a script"))?;
+        let [this, text, closure] = arguments else {
+            return Err(format!("`{name}` has a name and a closure").into());
+        };
+        let text = text.to_string();
+        let closure = closure.take().cast::<FnPtr>();
+        call(&context, this, &text, &closure)
+    };
+    let types = [
+        TypeId::of::<Map>(),
+        TypeId::of::<ImmutableString>(),
+        TypeId::of::<FnPtr>(),
+    ];
+    let [text, closure] = parameters;
+    let registration = FuncRegistration::new(name).with_params_info(["user: map", text, closure]);
+    register_on_maps(engine, registration, &types, function);
+}
+
+/// Not `register_fn`: it would match any first value, and be found more slowly.
+fn register_on_maps(
+    engine: &mut Engine,
+    registration: FuncRegistration,
+    types: &[TypeId],
+    function: impl Fn(Option<NativeCallContext>, &mut [&mut Dynamic]) -> Called + 'static,
+) {
     let mut module = Module::new();
-    FuncRegistration::new(DISPATCH).set_into_module_raw(
+    registration.set_into_module_raw(
         &mut module,
-        [
-            TypeId::of::<Map>(),
-            TypeId::of::<FnPtr>(),
-            TypeId::of::<ImmutableString>(),
-            TypeId::of::<Array>(),
-        ],
+        types,
         RhaiFunc::Method {
             func: Shared::new(function),
             has_context: true,

@@ -142,18 +142,11 @@ impl Response {
 
     fn timings(&self) -> Map {
         let phases = self.0.phases();
-        [
-            ("blocked", phases.blocked),
-            ("dns", phases.dns),
-            ("connect", phases.connect),
-            ("tls", phases.tls),
-            ("send", phases.send),
-            ("wait", phases.wait),
-            ("receive", phases.receive),
-        ]
-        .into_iter()
-        .map(|(name, us)| (name.into(), seconds(u64::from(us)).into()))
-        .collect()
+        phases
+            .each()
+            .into_iter()
+            .map(|(name, us)| (name.into(), seconds(u64::from(us)).into()))
+            .collect()
     }
 }
 

@@ -4,19 +4,16 @@
 //! stays whole, is the `shared` layer's business. Every call here may suspend its user, so each
 //! closes the open verdict, as `sleep` does.
 
-use std::any::TypeId;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{
-    Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module,
-    NativeCallContext, RhaiFunc, Shared,
-};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
 
 use super::client::Client;
 use super::failure::Control;
 use super::listeners::cannot_wait;
+use super::methods::register_on_user;
 use super::plain::{dynamic, plain};
 use super::user::User;
 use crate::coroutine::{self, NotAwaited};
@@ -48,38 +45,10 @@ pub(super) fn register(engine: &mut Engine) {
             |context: NativeCallContext, name: &str, make: FnPtr| once(&context, None, name, &make),
         )
         .register_fn("wait_for", wait_for);
-    register_method(engine);
-}
-
-/// `this.once(name, closure)`. Not `register_fn`: it would match any first value.
-fn register_method(engine: &mut Engine) {
-    let function = |context: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
-        let context = context.ok_or("`once` is called by a script")?;
-        let [this, name, make] = arguments else {
-            return Err("`once` has a name and a closure".into());
-        };
-        let name = name.to_string();
-        let make = make.take().cast::<FnPtr>();
-        once(&context, Some(this), &name, &make)
-    };
-    let mut module = Module::new();
-    FuncRegistration::new("once")
-        .with_params_info(["user: map", "name: &str", "make: Fn"])
-        .set_into_module_raw(
-            &mut module,
-            [
-                TypeId::of::<Map>(),
-                TypeId::of::<ImmutableString>(),
-                TypeId::of::<FnPtr>(),
-            ],
-            RhaiFunc::Method {
-                func: Shared::new(function),
-                has_context: true,
-                is_pure: false,
-                is_volatile: true,
-            },
-        );
-    engine.register_global_module(module.into());
+    let parameters = ["name: &str", "make: Fn"];
+    register_on_user(engine, "once", parameters, |context, this, name, make| {
+        once(context, Some(this), name, make)
+    });
 }
 
 impl Handle {

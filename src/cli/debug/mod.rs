@@ -13,9 +13,10 @@ use tokio::sync::mpsc;
 
 use self::screen::{Screen, View};
 use super::check::Checked;
+use super::run::{self, Started};
 use super::{Exit, arguments, check, limits, resolve, show};
 use crate::load::{Division, Plan, Stage};
-use crate::runner::{self, End, Handle, Notice, Options, Setup, State};
+use crate::runner::{End, Handle, Notice, Options, Setup, State};
 use crate::scenario::Scenario;
 use crate::script::diagnostic::Colours;
 use crate::script::{Event, Level, Onlooker};
@@ -161,27 +162,18 @@ fn tell(screen: &Mutex<Screen>, event: &Event) {
 
 /// Starts the run and stays with it until its end.
 async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
-    let mut interrupts = match limits::Interrupts::listen() {
-        Ok(interrupts) => interrupts,
-        Err(error) => {
-            show::error(&format!("cannot listen for Ctrl-C: {error}"), None);
-            return Exit::Incomplete;
-        }
-    };
-    let (notices_in, mut notices) = mpsc::channel(1_024);
-    let (handle, shared) = match runner::start(Arc::new(setup), notices_in).await {
+    let Started {
+        handle,
+        shared,
+        mut notices,
+        mut interrupts,
+    } = match run::start(setup).await {
         Ok(started) => started,
-        Err(message) => {
-            show::error(&message, None);
-            return Exit::Usage;
-        }
+        Err(exit) => return exit,
     };
     let (end, killed) = until_ended(&handle, &mut notices, &mut interrupts, screen).await;
     let summary = handle.summary().borrow().clone();
-    let unwritten = shared.finish_appends();
-    for message in &unwritten {
-        show::error(message, None);
-    }
+    let appended = run::finish_appends(&shared);
     match (&end, shared.exit_code()) {
         _ if killed => return Exit::Killed,
         (End::Failed(message), _) => {
@@ -192,7 +184,7 @@ async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
         _ => {}
     }
     match shared.exit_code() {
-        _ if !unwritten.is_empty() => Exit::Incomplete,
+        _ if !appended => Exit::Incomplete,
         Some(code) => Exit::Script(code),
         None if summary.total.failures > 0 || !summary.exceptions.is_empty() => Exit::Failures(1),
         None => Exit::Ok,

@@ -247,16 +247,7 @@ fn times(phases: &Phases) -> String {
         let ms = us as f64 / 1_000.0;
         format!("{ms:.2}")
     };
-    let each = [
-        ("blocked", phases.blocked),
-        ("dns", phases.dns),
-        ("connect", phases.connect),
-        ("tls", phases.tls),
-        ("send", phases.send),
-        ("wait", phases.wait),
-        ("receive", phases.receive),
-    ];
-    let each = each.map(|(name, us)| match us {
+    let each = phases.each().map(|(name, us)| match us {
         0 => format!("{name} 0"),
         us => format!("{name} {}", ms(u64::from(us))),
     });
