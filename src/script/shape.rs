@@ -1,8 +1,9 @@
 //! A shape's closure, called on the control thread: how many users there should be now.
 //!
-//! Owns the call and reading its result. When it is called and what becomes of the numbers is
+//! Owns the call, what the closure remembers and reading its result. When it is called and what becomes of the numbers is
 //! the runner's business; shapes made of stages are plain data and need no call.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,10 +33,12 @@ pub enum Asked {
 /// A number without a rate is reached within the second until the closure is called again.
 const NEXT_CALL: Duration = Duration::from_secs(1);
 
-/// The closure of `shape(|run_time| …)`.
+/// The closure of `shape(|run_time| …)` or `shape(#{ state, tick })`.
 pub(super) struct ShapeFunction {
     definition: Definition,
     captured: Vec<Dynamic>,
+    /// `this` of the closure: its own data, from call to call. A run compiles the script anew.
+    memory: RefCell<Dynamic>,
     states: CallStates,
     /// What natives find as the tag: they work as at the top level, which this is called from.
     declarations: Declarations,
@@ -54,9 +57,10 @@ impl ShapeFunction {
         declarations: &Declarations,
         classes: &[&str],
     ) -> Result<Option<ShapeFunction>, Diagnostic> {
-        let ShapeKind::Closure(mut closure) = shape.kind else {
+        let ShapeKind::Closure(mut closure, state) = shape.kind else {
             return Ok(None);
         };
+        let mut memory = Dynamic::from_map(state);
         let wrong = |message: &str, hint: &str| {
             let message = message.to_owned();
             Diagnostic {
@@ -69,7 +73,7 @@ impl ShapeFunction {
             let hint = "write `shape(|run_time| [users, spawn_rate])`";
             return Err(wrong("a shape's closure takes the run time", hint));
         };
-        if capture::own_captured(&mut closure).is_err() {
+        if capture::own_captured(&mut closure).is_err() || capture::own(&mut memory).is_err() {
             let hint = "give it what it needs by another name";
             return Err(wrong("this closure captures itself", hint));
         }
@@ -79,6 +83,7 @@ impl ShapeFunction {
         Ok(Some(ShapeFunction {
             definition: definition.clone(),
             captured: closure.curry().to_vec(),
+            memory: RefCell::new(memory),
             states: CallStates::new(global, Vec::new()),
             declarations: declarations.clone(),
             classes: classes.iter().map(|class| (*class).to_owned()).collect(),
@@ -111,10 +116,10 @@ impl ShapeFunction {
             users,
         }));
         let mut tag = Dynamic::from(self.declarations.clone());
-        let mut nobody = Dynamic::UNIT;
+        let mut this = self.memory.borrow_mut();
         let returned = self
             .states
-            .call(engine, &function, Vec::new(), &mut tag, &mut nobody)
+            .call(engine, &function, Vec::new(), &mut tag, &mut this)
             .map_err(
                 |error| match failure::ended(*error, &function.file, function.begins) {
                     Ended::Failure(failure) => failure,

@@ -180,6 +180,37 @@ fn a_closure_may_be_asked_for_longer_than_one_call_may_take() {
 }
 
 #[test]
+fn a_closure_remembers_in_its_own_data() {
+    let shape = r#"
+        shape(#{
+            state: #{ calls: 1, list: [] },
+            tick: |run_time| {
+                this.calls += 1;
+                this.list.push(run_time);
+                this.last = this.list.len();
+                if this.calls > 4 { return (); }
+                [this.calls, 100]
+            },
+        });"#;
+    let run = running(shape).run().code(0).says(&["the shape is over"]);
+    assert_eq!(who(&run, "start", 0.0..0.9), [0, 1]);
+    assert_eq!(who(&run, "start", 0.9..1.9), [2]);
+    assert_eq!(who(&run, "start", 1.9..2.9), [3]);
+    assert_eq!(run.document().count("/users/peak"), 4);
+}
+
+#[test]
+fn a_closure_alone_begins_with_an_empty_memory() {
+    let shape = r"
+        shape(|run_time| {
+            this.calls = (this.calls ?? 0) + 1;
+            if this.calls < 3 { [this.calls, 100] }
+        });";
+    let run = running(shape).run().code(0).says(&["the shape is over"]);
+    assert_eq!(run.document().count("/users/peak"), 2);
+}
+
+#[test]
 fn a_closure_may_ask_for_classes_and_for_no_rate() {
     let shape = r#"
         user("B", extend(base, #{}));
@@ -260,6 +291,19 @@ fn a_wrong_shape_is_told_before_the_run() {
         ),
         ("shape(\"spike\", #{ peek: 5 });", "did you mean `peak`?"),
         ("shape(|| [1, 1]);", "a shape's closure takes the run time"),
+        ("shape(#{ state: #{} });", "which is not there"),
+        (
+            "shape(#{ tick: 5 });",
+            "`tick` is a closure, not a whole number",
+        ),
+        (
+            "shape(#{ tick: |t| 1, state: [] });",
+            "`state` is a map, not an array",
+        ),
+        (
+            "shape(#{ tick: |t| 1, stages: [#{ duration: 1, users: 1 }] });",
+            "either `stages` or a `tick`",
+        ),
         (
             "shape(\"constant\", #{ users: 1, duration: 1 }); shape(|t| 1);",
             "there are two shapes",

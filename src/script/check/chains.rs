@@ -5,7 +5,7 @@
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::tree::{self, Chain, Step};
-use super::walk::Walker;
+use super::walk::{This, Walker};
 use super::{error_at, habits, not_yet};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::words::{self, Kind};
@@ -30,7 +30,11 @@ impl<'a> Walker<'a, '_> {
     /// Judges the steps of a chain.
     pub(super) fn members(&mut self, chain: &Chain<'a>) {
         match (chain.root, chain.steps.as_slice()) {
-            (Expr::ThisPtr(_), [Step::Property("client", _), rest @ ..]) => self.client(rest),
+            (Expr::ThisPtr(_), [Step::Property("client", _), rest @ ..])
+                if !matches!(self.frame.this, This::Shape(_)) =>
+            {
+                self.client(rest);
+            }
             (Expr::ThisPtr(_), steps) => self.user(steps),
             (root, steps) => match tree::variable(root) {
                 Some(name) if self.is_response(name) => self.response(steps),

@@ -8,6 +8,7 @@
 mod attributes;
 mod bundle;
 mod calls;
+mod captures;
 mod chains;
 mod functions;
 mod habits;

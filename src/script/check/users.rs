@@ -33,19 +33,20 @@ impl<'a> Walker<'a, '_> {
     /// Judges `this… = …`.
     pub(super) fn assignment_to_this(&mut self, chain: &Chain<'a>, keeps_value: bool) {
         let position = chain.root.position();
+        let is_users = !matches!(self.frame.this, This::Shape(_));
         match chain.steps.as_slice() {
-            [] => self.error(
+            [] if is_users => self.error(
                 position,
                 "this",
                 "`this` cannot be replaced: it holds the user's client",
                 "assign its members: `this.name = …`",
             ),
-            [Step::Property("client", position)] => self.client_assigned(*position),
+            [Step::Property("client", position)] if is_users => self.client_assigned(*position),
             [Step::Index(index)] if tree::string(index) == Some("client") => {
                 self.client_assigned(index.position());
             }
             [Step::Property(name, position)] if keeps_value => self.read_of_this(name, *position),
-            [_] => {}
+            [] | [_] => {}
             _ => self.members(chain),
         }
     }
@@ -57,6 +58,11 @@ impl<'a> Walker<'a, '_> {
 
     fn read_of_this(&mut self, name: &str, position: Position) {
         let bundle = self.bundle;
+        if let This::Shape(keys) = &self.frame.this {
+            let keys = keys.clone();
+            self.read_of_memory(&keys, name, position);
+            return;
+        }
         if bundle.this_is_open || bundle.set_on_this.contains(name) || name == "client" {
             return;
         }
@@ -91,8 +97,30 @@ impl<'a> Walker<'a, '_> {
     }
 
     fn method_of_this(&mut self, call: &'a FnCallExpr, position: Position) {
+    /// Judges a read of what a shape's closure remembers.
+    fn read_of_memory(&mut self, keys: &[&str], name: &str, position: Position) {
+        let bundle = self.bundle;
+        if bundle.this_is_open || bundle.set_on_this.contains(name) || keys.contains(&name) {
+            return;
+        }
+        let hint = if name == "client" {
+            "a shape has no user: `this` is what it remembers, its `state`".to_owned()
+        } else {
+            let set = bundle.set_on_this.iter().chain(keys).copied();
+            match names::nearest(name, set) {
+                Some(known) => format!("did you mean `this.{known}`?"),
+                None => format!(
+                    "set it at first: `shape(#{{ state: #{{ {name}: … }}, tick: |run_time| … }})`"
+                ),
+            }
+        };
+        self.error(position, name, format!("nothing sets `this.{name}`"), hint);
+    }
+
         let (name, arguments) = (call.name.as_str(), call.args.len());
-        if self.frame.this != This::Unknown && self.breaks_user(call, position) {
+        if matches!(self.frame.this, This::UserOf(_) | This::User)
+            && self.breaks_user(call, position)
+        {
             return;
         }
         if let Some(word) = words::find(Kind::UserMethod, name) {
@@ -215,7 +243,7 @@ impl<'a> Walker<'a, '_> {
         match &self.frame.this {
             This::UserOf(classes) => classes.iter().map(|at| &bundle.classes[*at]).collect(),
             This::User => bundle.classes.iter().collect(),
-            This::Unknown => Vec::new(),
+            This::Shape(_) | This::Unknown => Vec::new(),
         }
     }
 

@@ -8,43 +8,12 @@ use std::collections::HashSet;
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
 use super::bundle::{Bundle, Class};
+use super::captures::Holder;
 use super::natives::NativeFunctions;
 use super::tree::{self, Chain, Closure, Node, Step};
 use super::{attributes, error_at};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::words::{self, Kind, Place};
-
-/// Methods that change the value they are called on.
-const MUTATORS: &[&str] = &[
-    "push",
-    "insert",
-    "append",
-    "clear",
-    "pop",
-    "shift",
-    "remove",
-    "truncate",
-    "drain",
-    "retain",
-    "splice",
-    "reverse",
-    "sort",
-    "sort_by",
-    "sort_desc",
-    "dedup",
-    "chop",
-    "pad",
-    "set",
-    "mixin",
-    "fill_with",
-    "extract_if",
-    "crop",
-    "replace",
-    "make_upper",
-    "make_lower",
-    "trim",
-    "+=",
-];
 
 pub(super) struct Walker<'a, 'b> {
     pub(super) bundle: &'b Bundle<'a>,
@@ -61,9 +30,11 @@ pub(super) struct Walker<'a, 'b> {
 pub(super) struct Frame<'a> {
     /// `Both` where it cannot be told: a function, or a closure of unknown use.
     pub(super) place: Place,
-    pub(super) this: This,
+    pub(super) this: This<'a>,
     /// Variables of the top level that this closure has a copy of.
     frozen: Vec<&'a str>,
+    /// Whose copies these are.
+    pub(super) holder: Holder,
     /// Variables declared since, and whether they certainly hold a response.
     locals: Vec<(&'a str, bool)>,
     in_function: bool,
@@ -73,11 +44,13 @@ pub(super) struct Frame<'a> {
 
 /// What `this` is.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum This {
+pub(super) enum This<'a> {
     /// A user of one of these classes.
     UserOf(Vec<usize>),
     /// A user: the function is called on nothing else.
     User,
+    /// The memory of a shape's closure, with these keys from the start.
+    Shape(Vec<&'a str>),
     /// A user, or any value that it is called on.
     Unknown,
 }
@@ -99,6 +72,7 @@ pub(super) fn check<'a>(
             place: Place::TopLevel,
             this: This::Unknown,
             frozen: Vec::new(),
+            holder: Holder::User,
             locals: Vec::new(),
             in_function: false,
             in_set: None,
@@ -143,6 +117,7 @@ impl<'a> Walker<'a, '_> {
             place,
             this: This::Unknown,
             frozen: Vec::new(),
+            holder: Holder::User,
             locals: Vec::new(),
             in_function: true,
             in_set: self.without_sets(),
@@ -261,9 +236,15 @@ impl<'a> Walker<'a, '_> {
         self.in_frame(frame, |walker| walker.statements(&function.body));
     }
 
-    /// A closure inside a function: what it captures is frozen only if it was so outside. `this`
-    /// is whatever it is called with, where its use is unknown.
-    fn inner_closure(&mut self, closure: &Closure<'a>, this: This) {
+    /// A closure inside a function: what it captures is frozen only if it was so outside, unless
+    /// somebody holds it, who calls it later. `this` is whatever it is called with, where its use
+    /// is unknown.
+    pub(super) fn inner_closure(
+        &mut self,
+        closure: &Closure<'a>,
+        this: This<'a>,
+        holder: Option<Holder>,
+    ) {
         let mut frame = self.inner_frame(match self.frame.place {
             Place::TopLevel => Place::Both,
             place => place,
@@ -271,17 +252,21 @@ impl<'a> Walker<'a, '_> {
         if self.frame.in_function {
             frame.in_set = self.frame.in_set;
         }
+        frame.holder = holder.unwrap_or(self.frame.holder);
         let captures = closure.captures.iter().copied();
-        frame.frozen = captures.filter(|name| self.is_frozen(name)).collect();
-        frame.locals = self.frame.locals.clone();
-        frame
-            .locals
-            .retain(|(name, _)| closure.captures.contains(name));
+        let is_copy = |name: &&str| holder.is_some() || self.is_frozen(name);
+        frame.frozen = captures.filter(is_copy).collect();
+        if holder.is_none() {
+            frame.locals = self.frame.locals.clone();
+            frame
+                .locals
+                .retain(|(name, _)| closure.captures.contains(name));
+        }
         frame.this = this;
         self.closure(closure, frame);
     }
 
-    fn is_frozen(&self, name: &str) -> bool {
+    pub(super) fn is_frozen(&self, name: &str) -> bool {
         let is_shadowed = self.frame.locals.iter().any(|(local, _)| *local == name);
         self.frame.frozen.contains(&name) && !is_shadowed
     }
@@ -374,9 +359,9 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    fn expr(&mut self, expr: &'a Expr) {
+    pub(super) fn expr(&mut self, expr: &'a Expr) {
         if let Some(closure) = tree::closure(expr) {
-            self.inner_closure(&closure, This::Unknown);
+            self.inner_closure(&closure, This::Unknown, None);
             return;
         }
         match expr {
@@ -398,14 +383,7 @@ impl<'a> Walker<'a, '_> {
         // An undefined variable is the parser's finding, and enough of it.
         let is_undefined =
             tree::variable(chain.root).is_some_and(|name| !names.variables.contains(name));
-        // `list.map(…).sort()` sorts a new list.
-        if let (Some(name), Some((Step::Method(call, position), before))) =
-            (tree::variable(chain.root), chain.steps.split_last())
-            && MUTATORS.contains(&call.name.as_str())
-            && !before.iter().any(|step| matches!(step, Step::Method(..)))
-        {
-            self.change_of_capture(name, *position, call.name.as_str());
-        }
+        self.changes_root(&chain);
         if !is_undefined {
             self.members(&chain);
         }
@@ -419,7 +397,7 @@ impl<'a> Walker<'a, '_> {
             && let Some(closure) = call.args.last().and_then(tree::closure)
         {
             // The same user is `this` in there. It is not walked a second time below.
-            self.inner_closure(&closure, self.frame.this.clone());
+            self.inner_closure(&closure, self.frame.this.clone(), None);
         }
         for step in &chain.steps {
             match step {
@@ -444,11 +422,9 @@ impl<'a> Walker<'a, '_> {
                 self.findings.extend(findings);
                 self.sharing(call);
             }
-            if let Some(name) = call.args.first().and_then(tree::variable)
-                && MUTATORS.contains(&call.name.as_str())
-                && self.natives.has(&call.name, call.args.len())
-            {
-                self.change_of_capture(name, position, call.name.as_str());
+            self.changes_argument(call, position);
+            if !call.is_qualified() && self.held_closure(call) {
+                return;
             }
         }
         self.arguments(call);
@@ -465,15 +441,5 @@ impl<'a> Walker<'a, '_> {
             self.members(&chain);
         }
         self.steps(&chain);
-    }
-
-    fn change_of_capture(&mut self, name: &str, position: Position, marked: &str) {
-        if self.frame.place == Place::Task && self.is_frozen(name) {
-            let message = format!("`{name}` is a constant to tasks: this change would be lost");
-            let hint = format!(
-                "keep it in the user's own data: `state: #{{ {name}: … }}` and `this.{name}`"
-            );
-            self.error(position, marked, message, hint);
-        }
     }
 }

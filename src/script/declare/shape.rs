@@ -33,7 +33,8 @@ pub(in crate::script) struct ShapeDeclaration {
 
 pub(in crate::script) enum ShapeKind {
     Stages(Vec<StageDeclaration>),
-    Closure(FnPtr),
+    /// A closure, and what `this` is in it at the first call.
+    Closure(FnPtr, Map),
 }
 
 /// A stage whose classes have not been looked up yet.
@@ -57,7 +58,7 @@ impl ShapeDeclaration {
     /// What is wrong with it.
     pub(in crate::script) fn resolve(&self, classes: &[&str]) -> Result<Shape, Diagnostic> {
         match &self.kind {
-            ShapeKind::Closure(_) => Ok(Shape::Script),
+            ShapeKind::Closure(..) => Ok(Shape::Script),
             ShapeKind::Stages(stages) => match resolve(stages, classes) {
                 Ok((division, stages)) => Ok(Shape::Stages(division, stages)),
                 Err((message, hint)) => {
@@ -79,10 +80,10 @@ impl ShapeDeclaration {
 pub(super) fn register(engine: &mut Engine) {
     engine
         .register_fn("shape", |context: NativeCallContext, map: Map| {
-            declare(&context, stages(&map).map(ShapeKind::Stages))
+            declare(&context, described(&map))
         })
         .register_fn("shape", |context: NativeCallContext, function: FnPtr| {
-            declare(&context, Ok(ShapeKind::Closure(function)))
+            declare(&context, Ok(ShapeKind::Closure(function, Map::new())))
         })
         .register_fn(
             "shape",
@@ -123,14 +124,48 @@ fn declare(context: &NativeCallContext, kind: Result<ShapeKind, Wrong>) -> Resul
     Ok(())
 }
 
-fn stages(map: &Map) -> Result<Vec<StageDeclaration>, Wrong> {
-    let known = words::of_kind(Kind::ShapeOption).map(|word| word.name);
-    if let Some(other) = map.keys().find(|key| *key != "stages") {
+/// A shape as its map describes it: by stages, or by a closure with a memory.
+fn described(map: &Map) -> Result<ShapeKind, Wrong> {
+    let known = || words::of_kind(Kind::ShapeOption).map(|word| word.name);
+    if let Some(other) = map.keys().find(|key| !known().any(|word| word == *key)) {
         return Err((
             format!("a shape has no `{other}`"),
-            did_you_mean(other, known),
+            did_you_mean(other, known()),
         ));
     }
+    let Some(tick) = map.get("tick") else {
+        if map.contains_key("state") {
+            let message = "a shape's `state` is for its `tick`, which is not there";
+            let hint = "write `shape(#{ state: #{ step: 0 }, tick: |run_time| … })`";
+            return Err((message.to_owned(), Some(hint.to_owned())));
+        }
+        return stages(map).map(ShapeKind::Stages);
+    };
+    if map.contains_key("stages") {
+        let message = "a shape has either `stages` or a `tick`";
+        let hint = "write the stages into the closure, or leave it out";
+        return Err((message.to_owned(), Some(hint.to_owned())));
+    }
+    let tick = tick.read_lock::<FnPtr>().ok_or_else(|| {
+        let hint = "write `tick: |run_time| [users, spawn_rate]`";
+        let message = format!("`tick` is a closure, not {}", value::kind(tick));
+        (message, Some(hint.to_owned()))
+    })?;
+    let state = map.get("state").map(|state| {
+        let map = state.read_lock::<Map>().map(|map| map.clone());
+        map.ok_or_else(|| {
+            let hint = "write `state: #{ step: 0 }`, for `this.step` in the closure";
+            let message = format!("`state` is a map, not {}", value::kind(state));
+            (message, Some(hint.to_owned()))
+        })
+    });
+    Ok(ShapeKind::Closure(
+        tick.clone(),
+        state.transpose()?.unwrap_or_default(),
+    ))
+}
+
+fn stages(map: &Map) -> Result<Vec<StageDeclaration>, Wrong> {
     let example = "write `shape(#{ stages: [ #{ duration: \"60s\", users: 100 } ] })`";
     let stages = map.get("stages").and_then(|it| it.read_lock::<Array>());
     let Some(stages) = stages.filter(|stages| !stages.is_empty()) else {

@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Word] = &[
     word("markov", &["(chain: map) -> task"], "a set in which each state says which may be next, and how likely")
         .top_level()
         .example("surf: markov(#{ first: \"home\", states: #{ home: #{ run: || { }, next: #{ home: 1, out: 3 } }, out: #{ run: || interrupt(), next: \"home\" } } }),"),
-    word("shape", &["(stages: map)", "(asked_each_second: closure)", "(name: string, numbers: map)"], "how many users there are over time: as stages, as a closure `|run_time| [users, spawn_rate]` that gives `()` to stop, or as a ready-made curve: `constant`, `ramp`, `steps`, `spike`, `double_wave`").top_level().example("shape(#{ stages: [ #{ duration: \"60s\", users: 100, spawn_rate: 10 } ] });"),
+    word("shape", &["(shape: map)", "(asked_each_second: closure)", "(name: string, numbers: map)"], "how many users there are over time: as stages, as a closure `|run_time| [users, spawn_rate]` that gives `()` to stop (with a memory: `tick` and `state`), or as a ready-made curve: `constant`, `ramp`, `steps`, `spike`, `double_wave`").top_level().example("shape(#{ stages: [ #{ duration: \"60s\", users: 100, spawn_rate: 10 } ] });"),
     word("options", &["(options: map)"], "defaults for the options of the command line, which win").top_level().example("options(#{ users: 50, spawn_rate: 5, run_time: \"2m\" });"),
     word("param", &["(name: string, default_value: any, options?: map) -> any"], "a value that `-p name=value` or `KATYDID_PARAM_NAME` may change; it has the type of its default").top_level().example("const LANGUAGE = param(\"language\", \"en\", #{ choices: [\"en\", \"ko\"] });"),
     // Waits.

@@ -16,6 +16,21 @@ pub(super) const SHAPES: &[Word] = &[
     )
     .signs(&["array"]),
     option(
+        Kind::ShapeOption,
+        "tick",
+        "instead of stages: a closure `|run_time| [users, spawn_rate]`, asked each second; `()` \
+         ends the run",
+    )
+    .signs(&["closure"]),
+    option(
+        Kind::ShapeOption,
+        "state",
+        "what `tick` remembers from call to call, as `this`: `state: #{ step: 0 }` is \
+         `this.step`; afresh for each run",
+    )
+    .signs(&["map"])
+    .default("#{}"),
+    option(
         Kind::StageOption,
         "duration",
         "how long the stage lasts; all stages have one, or all have an `end`",

@@ -42,3 +42,33 @@ user("U", #{ t: task(|| print(d.token, d.value())) });
     4:15: `d` is what `setup` returns, which is not there yet; hint: read it in a task, a hook or a method: the top level runs before the test
     "#);
 }
+
+#[test]
+fn changes_of_captured_variables_are_lost_in_all_closures_that_are_called_later() {
+    let found = |declared: &str| {
+        lines(&format!(
+            "let n = 0; let list = []; {declared} user(\"U\", #{{ t: task(|| 1) }});"
+        ))
+    };
+    assert_snapshot!(found("shape(|run_time| { n += 1; n });"), @"1:46: `n` is a constant to the shape's closure: this change would be lost; hint: keep it in the shape's own data: `shape(#{ state: #{ n: … }, tick: |run_time| … })` and `this.n`");
+    assert_snapshot!(found("shape(#{ tick: |run_time| { list.push(1); list.len() } });"), @"1:60: `list` is a constant to the shape's closure: this change would be lost; hint: keep it in the shape's own data: `shape(#{ state: #{ list: … }, tick: |run_time| … })` and `this.list`");
+    assert_snapshot!(found("setup(|http| { list.push(1); list });"), @"1:47: `list` is a constant to `setup`: this change would be lost; hint: return it: `let d = setup(|http| #{ list: … })`, for tasks `d.list`");
+    assert_snapshot!(found("teardown(|http| { n = 1; });"), @"1:45: `n` is a constant to `teardown`: this change would be lost; hint: nothing comes after it: `let copy = n;` in it may be changed");
+    assert_snapshot!(found("on(\"request\", |r| { push(list, r.name); });"), @r#"1:47: `list` is a constant to listeners: this change would be lost; hint: add things up: `counter("list").add(1)`, `metric("list").add(…)`"#);
+    assert_snapshot!(found("on(\"user_error\", |e| { [1].for_each(|| n += 1); });"), @r#"1:66: `n` is a constant to listeners: this change would be lost; hint: add things up: `counter("n").add(1)`, `metric("n").add(…)`"#);
+    assert_snapshot!(found("on(\"test_start\", || { n += 1; });"), @r#"1:49: `n` is a constant to listeners: this change would be lost; hint: count with `counter("n").add(1)`; values for others go through `queue("n")`"#);
+    // A variable of its own, and a closure that is called at once.
+    assert_snapshot!(found("on(\"request\", |r| { let n = 0; n += 1; });"), @"");
+    assert_snapshot!(found("setup(|n| { n += 1; }); list.for_each(|| n += 1);"), @"");
+    assert_snapshot!(found("setup(|http| { let a = 0; [1].map(|x| { a += x; }); a });"), @"");
+}
+
+#[test]
+fn changes_of_captured_variables_within_once_groups_and_waits() {
+    let found = |class: &str| lines(&format!("let n = 0; user(\"U\", #{{ {class} }});"));
+    assert_snapshot!(found("t: task(|| { once(\"a\", || { n += 1; }); })"), @"1:53: `n` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ n: … }` and `this.n`");
+    assert_snapshot!(found("t: task(|| { this.once(\"a\", || { n += 1; }); })"), @"1:58: `n` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ n: … }` and `this.n`");
+    assert_snapshot!(found("t: task(|| { this.group(\"a\", || { n += 1; }); })"), @"1:59: `n` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ n: … }` and `this.n`");
+    assert_snapshot!(found("wait_time: || { n += 1; n }, t: task(|| 1)"), @"1:41: `n` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ n: … }` and `this.n`");
+    assert_snapshot!(found("t: task(|| { let m = 0; this.group(\"a\", || { m += 1; }); })"), @"");
+}
