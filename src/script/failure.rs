@@ -203,6 +203,8 @@ fn not_found(called: &str) -> String {
         Some(word) => {
             // The types as the reference names them.
             let types = types
+                .replace("(()", "(nothing")
+                .replace(", ()", ", nothing")
                 .replace("&str | ImmutableString | String", "string")
                 .replace("i64", "int")
                 .replace("f64", "float");

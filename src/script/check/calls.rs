@@ -50,7 +50,8 @@ impl<'a> Walker<'a, '_> {
                 self.unknown_function(name, position);
             }
         } else {
-            self.wrong_arity(name, position, arguments, arities);
+            let word = words::find(Kind::Function, name);
+            self.wrong_arity(name, position, arguments, arities, word);
         }
     }
 
@@ -147,7 +148,7 @@ impl<'a> Walker<'a, '_> {
             let message = format!("`{file}` has no function `{name}`");
             self.error(position, name, message, hint);
         } else {
-            self.wrong_arity(name, position, call.args.len(), arities);
+            self.wrong_arity(name, position, call.args.len(), arities, None);
         }
     }
 
@@ -200,18 +201,24 @@ impl<'a> Walker<'a, '_> {
         self.error(position, name, format!("unknown function `{name}`"), hint);
     }
 
+    /// `word` is what is called, if it is a word of the language.
     pub(super) fn wrong_arity(
         &mut self,
         name: &str,
         position: Position,
         arguments: usize,
         mut arities: Vec<usize>,
+        word: Option<&Word>,
     ) {
         arities.sort_unstable();
         arities.dedup();
-        let word = words::find(Kind::Function, name);
         let hint = match word {
-            Some(word) => Some(format!("`{name}`: {}", word.doc)),
+            Some(word) if word.kind == Kind::Function => Some(format!("`{name}`: {}", word.doc)),
+            Some(word) => {
+                let forms = word.signs.iter().map(|sign| format!("`.{name}{sign}`"));
+                let forms: Vec<_> = forms.collect();
+                Some(format!("{}: {}", forms.join(", "), word.doc))
+            }
             None => habits::function(name).map(str::to_owned),
         };
         let message = format!("`{name}` takes {}, not {arguments}", counts(&arities));

@@ -53,7 +53,7 @@ impl<'a> Walker<'a, '_> {
                         self.report(finding);
                     }
                     Some(word) if !word.takes(arguments) => {
-                        self.wrong_arity(name, *position, arguments, word.arities());
+                        self.wrong_arity(name, *position, arguments, word.arities(), Some(word));
                     }
                     Some(_) if name == "batch" => {
                         self.batch(call);
@@ -169,7 +169,7 @@ impl<'a> Walker<'a, '_> {
                         self.report(finding);
                     }
                     Some(word) if !word.takes(arguments) => {
-                        self.wrong_arity(name, *position, arguments, word.arities());
+                        self.wrong_arity(name, *position, arguments, word.arities(), Some(word));
                     }
                     Some(_) => {
                         if let ("find" | "find_all", [pattern]) = (name, &*call.args) {
@@ -290,7 +290,9 @@ impl<'a> Walker<'a, '_> {
                 None => finding,
             });
         } else if !arities.contains(&arguments) {
-            self.wrong_arity(name, position, arguments, arities);
+            let function = words::find(Kind::Function, name);
+            let word = members.first().copied().or(function);
+            self.wrong_arity(name, position, arguments, arities, word);
         } else if self.is_request(call) {
             self.options_of_request(call);
         }

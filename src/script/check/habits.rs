@@ -56,7 +56,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("sys", "write `print(…)` or `exit_code(n)`"),
     (
         "re",
-        "regular expressions are not in this version of Katydid yet",
+        "write `r.find(pattern)` on a response, or `find(text, pattern)`",
     ),
     ("math", "numbers have methods: `x.floor()`, `x.sqrt()`"),
     ("Math", "numbers have methods: `x.floor()`, `x.sqrt()`"),
@@ -147,10 +147,7 @@ const METHODS: &[(&str, &str)] = &[
     ),
     ("success_if", "write `r.check(\"name\", condition)`"),
     ("fail", "write `r.failure(\"why\")`"),
-    (
-        "interrupt",
-        "task sets are not in this version of Katydid yet",
-    ),
+    ("interrupt", "it is a function: `interrupt()`"),
 ];
 
 /// Keys of a class that mean an attribute by another name.
@@ -220,10 +217,7 @@ const REQUEST_OPTIONS: &[(&str, &str)] = &[
     ("query", "did you mean `params: #{…}`?"),
     ("payload", "did you mean `json`, `form` or `body`?"),
     ("content", "did you mean `body`?"),
-    (
-        "files",
-        "uploads (`multipart`) are not in this version of Katydid yet",
-    ),
+    ("files", "did you mean `multipart: #{…}`?"),
     (
         "catch_response",
         "leave it out: the verdict is open until the next request",

@@ -82,7 +82,8 @@ impl<'a> Walker<'a, '_> {
         let known = set
             .iter()
             .copied()
-            .chain(bundle.set_on_this.iter().copied());
+            .chain(bundle.set_on_this.iter().copied())
+            .chain(["client"]);
         let hint = if words::find(Kind::ClientMethod, name).is_some() {
             format!("did you mean `this.client.{name}`?")
         } else if words::find(Kind::Function, &format!("vu_{name}")).is_some() {
@@ -96,7 +97,6 @@ impl<'a> Walker<'a, '_> {
         self.error(position, name, format!("nothing sets `this.{name}`"), hint);
     }
 
-    fn method_of_this(&mut self, call: &'a FnCallExpr, position: Position) {
     /// Judges a read of what a shape's closure remembers.
     fn read_of_memory(&mut self, keys: &[&str], name: &str, position: Position) {
         let bundle = self.bundle;
@@ -117,6 +117,7 @@ impl<'a> Walker<'a, '_> {
         self.error(position, name, format!("nothing sets `this.{name}`"), hint);
     }
 
+    fn method_of_this(&mut self, call: &'a FnCallExpr, position: Position) {
         let (name, arguments) = (call.name.as_str(), call.args.len());
         if matches!(self.frame.this, This::UserOf(_) | This::User)
             && self.breaks_user(call, position)
@@ -183,7 +184,7 @@ impl<'a> Walker<'a, '_> {
         let mut natives = self.natives.function_arities(name);
         let is_native = natives.any(|arity| arity == arguments + 1);
         if !arities.is_empty() && !arities.contains(&arguments) && !is_native {
-            self.wrong_arity(name, position, arguments, arities);
+            self.wrong_arity(name, position, arguments, arities, None);
         }
     }
 

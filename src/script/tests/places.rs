@@ -64,6 +64,12 @@ fn a_mistake_is_where_the_script_made_it() {
         place_of(&[("main.rhai", main)]),
         placed("main.rhai:1:27", forms)
     );
+    let main = "user(\"U\", #{ t: task(|| { choice(()); }) });";
+    let forms = "`choice` is not for (nothing); there is choice(from: array | map) -> any";
+    assert_eq!(
+        place_of(&[("main.rhai", main)]),
+        placed("main.rhai:1:27", forms)
+    );
     let main = "user(\"U\", #{ t: task(|| { throw \"why\"; }) });";
     assert_eq!(
         place_of(&[("main.rhai", main)]),

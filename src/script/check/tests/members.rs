@@ -50,14 +50,17 @@ fn what_nothing_sets_is_not_read() {
         "print(this.id);",
         "let x = this.get;",
         "this.zebra.push(1);",
-    ]), @r"
+        "this.clent.get(\"/\"); this.clent.headers[\"A\"] = \"b\";",
+    ]), @r#"
         1:57: nothing sets `this.tokn`; hint: did you mean `this.token`?
         1:41: nothing sets `this.cout`; hint: set it at first: `state: #{ cout: … }`, or in `on_start`
         1:41: nothing sets `this.stats`; hint: set it at first: `state: #{ stats: … }`, or in `on_start`
         1:47: nothing sets `this.id`; hint: did you mean `vu_id()`?
         1:49: nothing sets `this.get`; hint: did you mean `this.client.get`?
         1:41: nothing sets `this.zebra`; hint: set it at first: `state: #{ zebra: … }`, or in `on_start`
-        ");
+        1:41: nothing sets `this.clent`; hint: did you mean `this.client`?
+        1:62: nothing sets `this.clent`; hint: did you mean `this.client`?
+        "#);
     assert_snapshot!(all(&[
         "this.token = 1; print(this.token); this.cart.push(2);",
         "this.later = 1; let x = this.later;",
@@ -120,7 +123,7 @@ fn requests_and_their_options() {
         "let c = this.client; c.post(\"/\", #{ jsn: 1 });",
         "this.client.post(\"/\", #{ json: #{ username: 1 }, expect: [200, 409] });",
     ]), @r#"
-        1:48: `get` takes 1 or 2 arguments, not 0; hint: `get`: a map's value, or another if it has none
+        1:48: `get` takes 1 or 2 arguments, not 0; hint: `.get(path: string, options?: map) -> response`: a GET request
         1:48: a client has no `fetch`; hint: a client has `get`, `post`, `put`, `patch`, `delete`, `head`, `options`, `request`, `rest`, `batch`, `headers` and `cookies`
         1:48: a client has no `gte`; hint: did you mean `get`?
         1:48: a client has no `header`; hint: did you mean `headers`?
@@ -151,7 +154,7 @@ fn responses_and_their_members() {
     ]), @r#"
         1:68: a response has no `stauts`; hint: did you mean `status`?
         1:68: a response has no `json`; hint: call it: `.json(…)`
-        1:68: `json` takes 0 or 1 arguments, not 2
+        1:68: `json` takes 0 or 1 arguments, not 2; hint: `.json() -> any`, `.json(pointer: string) -> any`: the body's value (parsed once; an error if it is not JSON), or what a JSON pointer finds in it, `()` if nothing
         1:68: unknown method `raise_for_status`; hint: leave it out: a status of 400 or more is a failure by itself
         1:68: a response has no `token`; hint: a field of a JSON body is `.json("/field")`
         1:65: unknown method `jsn`; hint: did you mean `json`?
