@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, EvalAltResult, Map};
 
-use super::answer::Answer;
 use super::assembly::Assembly;
 use super::call::Callable;
 use super::declare::Declarations;
@@ -41,9 +40,14 @@ impl Listeners {
     }
 }
 
-/// A request of this user has ended, and its verdict is closed.
-pub(super) fn request(program: &Rc<Program>, user: &Rc<User>, answer: &Answer) {
-    tell(program, user, Event::Request, || answer.described(user));
+/// A request of this user has ended, and its verdict is closed; or its script has recorded one.
+/// `described` gives what is told of it, if anything.
+pub(super) fn request(
+    program: &Rc<Program>,
+    user: &Rc<User>,
+    described: impl FnOnce() -> Option<Map>,
+) {
+    tell(program, user, Event::Request, described);
 }
 
 /// A function of this user has failed.
@@ -59,8 +63,8 @@ pub(super) fn user_error(program: &Rc<Program>, user: &Rc<User>, failure: &Failu
     });
 }
 
-/// Calls the listeners of an event, whatever becomes of one. A listener of a listener's own
-/// requests would have no end: while one runs, nothing is heard.
+/// Calls the listeners of an event, whatever becomes of one. Hearing what a listener itself
+/// records would have no end: while one runs, nothing is heard.
 fn tell(program: &Rc<Program>, user: &Rc<User>, event: Event, map: impl FnOnce() -> Option<Map>) {
     let Some(listeners) = program.listeners.as_ref() else {
         return;

@@ -1,14 +1,16 @@
 //! `record(#{ type, name, response_time, … })`: samples of protocols that a script speaks itself.
 //!
-//! They count like requests, in the total too, under the protocol that the script names.
+//! They count like requests, in the total too, under the protocol that the script names, and
+//! listeners of `request` hear of them.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
 use super::user::User;
-use super::{value, words};
+use super::{listeners, value, words};
 use crate::clock;
 use crate::stats::{Kind, Outcome, Sample, Slots};
 
@@ -79,6 +81,26 @@ impl Measured {
     }
 }
 
+impl Measured {
+    /// What a listener of `request` is told: the keys that it has for any request.
+    fn described(&self, user: &User, sample: &Sample, error: Option<String>) -> Map {
+        let response_time = Duration::from_micros(sample.response_us()).as_secs_f64();
+        let length = i64::try_from(self.length).unwrap_or(i64::MAX);
+        let mut map = Map::new();
+        map.insert("type".into(), (*self.protocol).into());
+        map.insert("method".into(), (*self.protocol).into());
+        map.insert("name".into(), self.name.clone().into());
+        map.insert("response_time".into(), response_time.into());
+        map.insert("response_length".into(), length.into());
+        map.insert("status".into(), 0_i64.into());
+        map.insert("error".into(), error.map_or(Dynamic::UNIT, Dynamic::from));
+        map.insert("url".into(), Dynamic::UNIT);
+        let start = user.thread.unix_s(sample.start_us());
+        map.insert("start".into(), start.into());
+        map
+    }
+}
+
 fn unknown(key: &str) -> String {
     let known: Vec<_> = words::of_kind(words::Kind::RecordOption)
         .map(|word| format!("`{}`", word.name))
@@ -103,7 +125,7 @@ pub(super) fn protocol(value: &Dynamic) -> Result<Arc<str>, String> {
 
 impl User {
     /// Records what the script measured, as having ended now.
-    fn record_measured(&self, measured: &Measured) {
+    fn record_measured(self: &Rc<Self>, measured: &Measured) {
         let thread = &self.thread;
         let ended_us = thread.run_us(clock::now());
         let took_us = u64::try_from(measured.took.as_micros()).unwrap_or(u64::MAX);
@@ -119,7 +141,7 @@ impl User {
             self.failed.set(self.failed.get() + 1);
         }
         let (late_us, missed) = (self.late_us.take(), self.missed.take());
-        thread.record(|recorder| {
+        let sample = thread.record(|recorder| {
             let kind = Kind::Protocol(measured.protocol.clone());
             let series = recorder.series(&kind, &measured.protocol, &measured.name);
             let sample = Sample::new(series, thread.generation.get(), outcome, started_us)
@@ -139,7 +161,12 @@ impl User {
                     count: missed.count,
                 });
             }
+            sample
         });
+        if let Some(program) = &self.listened {
+            let described = || Some(measured.described(self, &sample, error));
+            listeners::request(program, self, described);
+        }
     }
 }
 

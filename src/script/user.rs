@@ -49,7 +49,7 @@ pub struct User {
     /// How many samples of it have failed, to tell what happened within a group.
     pub(super) failed: Cell<u64>,
     /// The script, if it listens to what its users do.
-    listened: Option<Rc<Program>>,
+    pub(super) listened: Option<Rc<Program>>,
     /// Whether a listener runs now.
     pub(super) is_listening: Cell<bool>,
 }
@@ -131,7 +131,7 @@ impl User {
             self.thread.record(|recorder| recorder.missed_slots(slots));
         }
         if let Some(program) = &self.listened {
-            listeners::request(program, self, answer);
+            listeners::request(program, self, || answer.described(self));
         }
     }
 

@@ -268,6 +268,36 @@ fn own_figures_add_up_over_all_threads() {
 }
 
 #[test]
+fn listeners_of_requests_hear_of_what_is_recorded() {
+    let shop = Shop::open();
+    // What a listener itself records is counted and not heard: that would have no end.
+    let script = r#"
+        on("request", |r| {
+            let times = `${r.response_time} ${r.start > 1e9} ${r.response_length}`;
+            print(`${r.type} ${r.method} ${r.name} ${r.status} ${r.error} ${r.url} ${times}`);
+            record(#{ type: "echo", name: r.name, response_time: 0 });
+        });
+        user("U", #{
+            t: task(|| {
+                record(#{ type: "grpc", name: "Hello", response_time: 0.25, length: 7 });
+                record(#{ type: "grpc", name: "Bye", response_time: 0, error: "reset" });
+            }),
+        });
+    "#;
+    let run = Tool::running(script).args("-i 1").on(&shop).run().code(1);
+    assert_eq!(
+        run.printed(),
+        [
+            "grpc grpc Hello 0   0.25 true 7",
+            "grpc grpc Bye 0 reset  0.0 true 0",
+        ]
+    );
+    let document = run.document();
+    assert_eq!(document.count("/total/requests"), 4);
+    assert_eq!(document.count("/total/failures"), 1);
+}
+
+#[test]
 fn listeners_on_load_threads_cannot_wait_and_hurt_nobody() {
     let shop = Shop::open();
     let script = r#"

@@ -172,7 +172,8 @@ const SECTIONS: &[Section] = &[
                 `worker_connect` and `worker_lost` do not happen yet. A listener is given a map \
                 with `event` and `user_count`, if it takes one. Events of users: `request` (a \
                 map with `type`, `method`, `name`, `response_time` and `start` in seconds, \
-                `response_length`, `status`, `error`, `url`) and `user_error` (`message`, \
+                `response_length`, `status`, `error`, `url`; also of what `record` is given, \
+                with a status of 0, unless a listener records it) and `user_error` (`message`, \
                 `location`, `class`, `stack`). Their listeners cannot wait, and what they \
                 capture is a copy: they add things up with `counter` and `metric`.",
         groups: &[
