@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use super::select::Selection;
+use super::select::{Changes, Selection};
 use crate::units::{self, Rate};
 
 /// Load test with user scenarios written in Rhai.
@@ -155,8 +155,10 @@ pub(super) struct Check {
 pub(super) struct Debug {
     /// The script to run.
     pub(super) script: PathBuf,
-    /// The user class to run one user of [default: the first].
+    /// The user class to run one user of [default: the first that has users].
     pub(super) class: Option<String>,
+    #[command(flatten)]
+    pub(super) changes: Changes,
     /// How many iterations it runs.
     #[arg(short = 'i', long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..))]

@@ -22,6 +22,22 @@ pub(super) struct Selection {
         value_delimiter = ' '
     )]
     pub(super) classes: Vec<String>,
+    #[command(flatten)]
+    pub(super) changes: Changes,
+    /// List the user classes of the script and end.
+    #[arg(short = 'l', long)]
+    pub(super) list: bool,
+    /// Show how likely each task is and end.
+    #[arg(long)]
+    pub(super) show_task_ratio: bool,
+    /// The same as JSON.
+    #[arg(long)]
+    pub(super) show_task_ratio_json: bool,
+}
+
+/// Arguments that change what the classes of a script are.
+#[derive(Debug, Default, Args)]
+pub(super) struct Changes {
     /// Only tasks with one of these tags.
     #[arg(short = 'T', long, value_name = "TAG", num_args = 1.., env = "KATYDID_TAGS")]
     pub(super) tags: Vec<String>,
@@ -35,15 +51,6 @@ pub(super) struct Selection {
     /// with that; repeatable.
     #[arg(long, value_name = "JSON|FILE", env = "KATYDID_CONFIG_USERS")]
     pub(super) config_users: Vec<String>,
-    /// List the user classes of the script and end.
-    #[arg(short = 'l', long)]
-    pub(super) list: bool,
-    /// Show how likely each task is and end.
-    #[arg(long)]
-    pub(super) show_task_ratio: bool,
-    /// The same as JSON.
-    #[arg(long)]
-    pub(super) show_task_ratio_json: bool,
 }
 
 /// Why what was asked for cannot be had, and what to do.
@@ -92,18 +99,13 @@ pub(super) fn misplaced(selection: &Selection, commands: &[&str]) -> Option<Wron
 /// # Errors
 /// An unknown class or tag, or a class that has no task left.
 pub(super) fn select(selection: &Selection, declared: &Scenario) -> Result<Scenario> {
-    let mut scenario = declared.clone();
-    for text in &selection.config_users {
-        configure(text, &mut scenario)?;
-    }
-    if selection.equal_weights {
-        for class in &mut scenario.classes {
-            class.share.weight = 1.0;
-            class.equalise();
-        }
-    }
+    let mut scenario = changed(&selection.changes, declared)?;
     choose_classes(&selection.classes, &mut scenario)?;
-    choose_tasks(selection, &mut scenario)?;
+    let tags = tags(&selection.changes, &scenario)?;
+    let classes = scenario.classes.iter_mut();
+    for class in classes.filter(|class| class.has_users()) {
+        keep_tagged(class, &tags)?;
+    }
     if scenario.classes.iter().any(Class::has_users) {
         return Ok(scenario);
     }
@@ -111,6 +113,44 @@ pub(super) fn select(selection: &Selection, declared: &Scenario) -> Result<Scena
         "no user class has any users: all have a `weight` or `fixed_count` of 0",
         "name classes with another weight, or give them one with --config-users",
     )
+}
+
+/// The scenario for one user: of the class named, whatever its weight, else of the first that has
+/// any users; with the index of that class.
+///
+/// # Errors
+/// As [`select`].
+pub(super) fn select_one(
+    changes: &Changes,
+    name: Option<&str>,
+    declared: &Scenario,
+) -> Result<(Scenario, usize)> {
+    let mut scenario = changed(changes, declared)?;
+    let index = match name {
+        Some(name) => index_of(name, &scenario)?,
+        None => {
+            let first = scenario.classes.iter().position(Class::has_users);
+            first.unwrap_or(0)
+        }
+    };
+    let tags = tags(changes, &scenario)?;
+    keep_tagged(&mut scenario.classes[index], &tags)?;
+    Ok((scenario, index))
+}
+
+/// The classes with other attributes.
+fn changed(changes: &Changes, declared: &Scenario) -> Result<Scenario> {
+    let mut scenario = declared.clone();
+    for text in &changes.config_users {
+        configure(text, &mut scenario)?;
+    }
+    if changes.equal_weights {
+        for class in &mut scenario.classes {
+            class.share.weight = 1.0;
+            class.equalise();
+        }
+    }
+    Ok(scenario)
 }
 
 fn choose_classes(chosen: &[String], scenario: &mut Scenario) -> Result<()> {
@@ -126,16 +166,22 @@ fn choose_classes(chosen: &[String], scenario: &mut Scenario) -> Result<()> {
 }
 
 fn class_named<'a>(name: &str, scenario: &'a mut Scenario) -> Result<&'a mut Class> {
+    let index = index_of(name, scenario)?;
+    Ok(&mut scenario.classes[index])
+}
+
+fn index_of(name: &str, scenario: &Scenario) -> Result<usize> {
     let index = scenario.classes.iter().position(|class| class.name == name);
     if let Some(index) = index {
-        return Ok(&mut scenario.classes[index]);
+        return Ok(index);
     }
     let known = scenario.classes.iter().map(|class| class.name.as_str());
     let hint = names::hint(name, known, "the script has");
     wrong(format!("there is no user class `{name}`"), hint)
 }
 
-fn choose_tasks(selection: &Selection, scenario: &mut Scenario) -> Result<()> {
+/// The tags that are asked for, by the person or else by the script.
+fn tags(changes: &Changes, scenario: &Scenario) -> Result<Tags> {
     let asked = |given: &[String], script: &Option<Vec<String>>| {
         let given = words(given);
         if given.is_empty() {
@@ -146,11 +192,11 @@ fn choose_tasks(selection: &Selection, scenario: &mut Scenario) -> Result<()> {
     };
     let options = &scenario.options;
     let tags = Tags {
-        include: asked(&selection.tags, &options.tags),
-        exclude: asked(&selection.exclude_tags, &options.exclude_tags).unwrap_or_default(),
+        include: asked(&changes.tags, &options.tags),
+        exclude: asked(&changes.exclude_tags, &options.exclude_tags).unwrap_or_default(),
     };
     if tags == Tags::default() {
-        return Ok(());
+        return Ok(tags);
     }
     let known = scenario.tags();
     for tag in tags.include.iter().flatten().chain(&tags.exclude) {
@@ -163,15 +209,16 @@ fn choose_tasks(selection: &Selection, scenario: &mut Scenario) -> Result<()> {
             return wrong(format!("there is no tag `{tag}`"), hint);
         }
     }
-    for class in scenario
-        .classes
-        .iter_mut()
-        .filter(|class| class.has_users())
-    {
-        match class.tagged(&tags) {
-            Some(left) => *class = left,
-            None => return no_task_left(class, &tags),
-        }
+    Ok(tags)
+}
+
+fn keep_tagged(class: &mut Class, tags: &Tags) -> Result<()> {
+    if *tags == Tags::default() {
+        return Ok(());
+    }
+    match class.tagged(tags) {
+        Some(left) => *class = left,
+        None => return no_task_left(class, tags),
     }
     Ok(())
 }

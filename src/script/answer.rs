@@ -154,6 +154,19 @@ impl Answer {
         self
     }
 
+    /// Tells whoever looks on what has been read of its body since the last time.
+    pub(super) fn tell_read(&self, watch: &Watch) {
+        let seen = self.streaming.as_ref().and_then(|it| it.take_seen());
+        let Some((body, whole)) = seen else { return };
+        let (body, whole) = watch.hide_beginning(body, whole);
+        watch.tell(Event::Read {
+            row: self.row.clone().unwrap_or_default(),
+            phases: self.phases(),
+            body,
+            whole,
+        });
+    }
+
     /// The verdict, for whoever looks on.
     pub(super) fn judged(&self) -> Event {
         Event::Judged {

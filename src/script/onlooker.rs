@@ -59,6 +59,17 @@ pub enum Event {
         /// The decoded body of the last answer, or why there is none.
         body: Result<Bytes, String>,
     },
+    /// What the script has read by now of a body that it reads as it comes.
+    Read {
+        /// The method and name of its request, as in the reports.
+        row: String,
+        /// Where the time went, reading included.
+        phases: Phases,
+        /// Its beginning, as far as it may be shown.
+        body: Bytes,
+        /// All bytes that were read.
+        whole: usize,
+    },
     /// The verdict on a request is closed.
     Judged {
         /// Its method and name, as in the reports.
@@ -72,16 +83,22 @@ pub enum Event {
 
 /// Somebody who looks on. Clones tell the same one.
 #[derive(Clone)]
-pub struct Onlooker(Arc<dyn Fn(Event) + Send + Sync>);
+pub struct Onlooker {
+    told: Arc<dyn Fn(Event) + Send + Sync>,
+    /// How many bytes it wants to see of a body that is read as it comes.
+    body: usize,
+}
 
 impl Onlooker {
-    /// One that is told everything, on the user's thread.
-    pub fn new(told: impl Fn(Event) + Send + Sync + 'static) -> Onlooker {
-        Onlooker(Arc::new(told))
+    /// One that is told everything, on the user's thread. Of a body that is read as it comes, and
+    /// may have no end, it wants to see so many bytes.
+    pub fn new(body: usize, told: impl Fn(Event) + Send + Sync + 'static) -> Onlooker {
+        let told = Arc::new(told);
+        Onlooker { told, body }
     }
 
     pub(super) fn tell(&self, event: Event) {
-        (self.0)(event);
+        (self.told)(event);
     }
 }
 
@@ -106,9 +123,35 @@ impl Watch {
         self.onlooker.tell(event);
     }
 
+    /// How much is kept of a body that is read as it comes: so much more than is shown that a
+    /// secret at the edge is whole, and hidden.
+    pub(super) fn kept_of_stream(&self) -> usize {
+        const LONGEST_SECRET: usize = 4_096;
+        self.onlooker.body.saturating_add(LONGEST_SECRET)
+    }
+
     /// A text without secrets.
     pub(super) fn mask(&self, text: String) -> String {
         self.secrets.mask(text)
+    }
+
+    /// The beginning of a body without secrets, no longer than is to be seen; and the length of
+    /// the `whole`, without them too.
+    pub(super) fn hide_beginning(&self, mut body: Bytes, whole: usize) -> (Bytes, usize) {
+        if let Err(error) = std::str::from_utf8(&body)
+            && error.error_len().is_none()
+        {
+            // It was cut within a letter.
+            body.truncate(error.valid_up_to());
+        }
+        let mut hidden = self.hide(&body);
+        let whole = whole - body.len() + hidden.len();
+        let end = match std::str::from_utf8(&hidden) {
+            Ok(text) => text.floor_char_boundary(self.onlooker.body),
+            Err(_) => self.onlooker.body,
+        };
+        hidden.truncate(end);
+        (hidden, whole)
     }
 
     /// A body without secrets; what is no text is left as it is.

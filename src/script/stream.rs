@@ -13,6 +13,7 @@ use rhai::{Engine, EvalAltResult, ImmutableString};
 use super::answer::Answer;
 use super::client::{Channel, Client};
 use super::failure::Control;
+use super::onlooker::Watch;
 use super::response::Response;
 use crate::clock::Micros;
 use crate::coroutine::{self, NotAwaited};
@@ -33,10 +34,21 @@ pub(super) struct Streaming {
     /// Why it ended before its end.
     error: RefCell<Option<String>>,
     progress: Cell<Progress>,
+    /// Who looks on, and what was read since it was told last.
+    watch: Option<Rc<Watch>>,
+    seen: RefCell<Seen>,
     /// Body bytes sent, and the moments between which the head came.
     sent: u64,
     started: Micros,
     head: Micros,
+}
+
+/// A part of a body, for whoever looks on.
+#[derive(Default)]
+struct Seen {
+    /// Its beginning: it may have no end.
+    bytes: BytesMut,
+    whole: usize,
 }
 
 /// How far it has come while the verdict was open.
@@ -92,6 +104,8 @@ impl Streaming {
     fn new(client: &Client, body: Box<StreamedBody>, exchange: &Exchange) -> Streaming {
         let head = exchange.ended;
         Streaming {
+            watch: client.user.thread.watch.clone(),
+            seen: RefCell::default(),
             channel: Rc::clone(&client.channel),
             body: Cell::new(Some(body)),
             read: RefCell::default(),
@@ -143,6 +157,21 @@ impl Streaming {
         self.body.take();
     }
 
+    fn see(&self, watch: &Watch, piece: &[u8]) {
+        let mut seen = self.seen.borrow_mut();
+        let room = watch.kept_of_stream().saturating_sub(seen.bytes.len());
+        seen.bytes
+            .extend_from_slice(&piece[..piece.len().min(room)]);
+        seen.whole += piece.len();
+    }
+
+    /// The beginning of what was read since the last look, and how much that was; `None` for
+    /// nothing.
+    pub(super) fn take_seen(&self) -> Option<(Bytes, usize)> {
+        let Seen { bytes, whole } = self.seen.take();
+        (whole > 0).then(|| (bytes.freeze(), whole))
+    }
+
     fn limit(&self) -> u64 {
         self.channel.session.client().options().body_limit
     }
@@ -172,6 +201,13 @@ impl Streaming {
         }
         match piece {
             Ok(Some(piece)) => {
+                if let Some(watch) = &self.watch {
+                    self.see(watch, &piece);
+                    if !answer.is_open() {
+                        // No verdict comes that it could be shown before.
+                        answer.tell_read(watch);
+                    }
+                }
                 self.body.set(Some(body));
                 return Ok(Some(piece));
             }

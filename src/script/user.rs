@@ -122,6 +122,7 @@ impl User {
         answer.mask(&self.class.secrets);
         let outcome = self.thread.record(|recorder| answer.record(recorder));
         if let Some(watch) = &self.thread.watch {
+            answer.tell_read(watch);
             watch.tell(answer.judged());
         }
         if outcome == Some(Outcome::Failure) {

@@ -158,11 +158,92 @@ fn as_much_of_a_body_is_shown_as_is_asked_for() {
 }
 
 #[test]
+fn tasks_and_classes_are_selected_as_for_a_run() {
+    let shop = Shop::open();
+    let script = r#"
+        user("A", #{
+            fast: task(#{ tags: ["fast"] }, || { this.client.get("/hello"); }),
+            slow: task(#{ tags: ["slow"] }, || { this.client.get("/delay/1"); }),
+        });
+        user("B", #{ echo: task(|| { this.client.get("/echo"); }) });
+    "#;
+    let of = |arguments: &str| {
+        let tool = Tool::new().file("script.rhai", script);
+        let tool = tool.args("debug script.rhai -i 20").args(arguments);
+        let run = tool.on(&shop).run().code(0);
+        let rows = ["/hello", "/delay/1", "/echo"];
+        rows.map(|path| {
+            run.stdout
+                .matches(&format!("✓ GET {path}: success"))
+                .count()
+        })
+    };
+    assert_eq!(of("--tags fast"), [20, 0, 0]);
+    assert_eq!(of("--exclude-tags fast"), [0, 20, 0]);
+    let none_of_a = r#"[{"user_class_name":"A","weight":0,"tasks":["slow"]}]"#;
+    let config = format!("--config-users {none_of_a}");
+    assert_eq!(of(&config), [0, 0, 20]);
+    assert_eq!(of(&format!("A {config}")), [0, 20, 0]);
+    Tool::new()
+        .file("script.rhai", script)
+        .args("debug script.rhai --tags quick")
+        .run()
+        .code(2)
+        .says(&["there is no tag `quick`"]);
+}
+
+#[test]
+fn a_streamed_body_is_shown_as_far_as_it_was_read() {
+    let shop = Shop::open();
+    let debug = |body: &str, arguments: &str| {
+        let script = format!(
+            "const T = param(\"t\", \"line 2\", #{{ secret: true }});
+            user(\"U\", #{{ t: task(|| {{ {body} }}) }});"
+        );
+        let tool = Tool::new().file("script.rhai", &script);
+        let tool = tool.args("debug script.rhai").args(arguments);
+        tool.on(&shop).run().code(0)
+    };
+    let some = r#"
+        let r = this.client.get("/stream/3", #{ stream: true, name: "s" });
+        for line in r.lines() { }
+        print("read");"#;
+    let run = debug(some, "");
+    let title = "GET s: the body as far as it was read";
+    shows(
+        &run,
+        &[
+            "< HTTP/1.1 200 OK",
+            "read",
+            title,
+            "< line 1\n  < ***\n  < line 3\n  = ",
+            "✓ GET s",
+        ],
+    );
+    let run = debug(some, "--body 8");
+    shows(
+        &run,
+        &[title, "< line 1\n  < *\n", "(8 of 18 bytes shown)\n"],
+    );
+    assert!(!run.stdout.contains("line 3"), "{}", run.stdout);
+    // What is read after the verdict is shown as it comes.
+    let late = r#"
+        let r = this.client.get("/stream/2", #{ stream: true, name: "s" });
+        sleep(0);
+        print(r.text.len());"#;
+    let run = debug(late, "");
+    shows(&run, &["✓ GET s: success", title, "< line 1"]);
+    let none = r#"this.client.get("/stream/2", #{ stream: true, name: "s" });"#;
+    let run = debug(none, "");
+    assert!(!run.stdout.contains(title), "{}", run.stdout);
+}
+
+#[test]
 fn what_cannot_be_run_is_said() {
     debugging("Shoper")
         .run()
         .code(2)
-        .says(&["no user class `Shoper`", "it has: Shopper, Lost, Fine"]);
+        .says(&["no user class `Shoper`", "did you mean `Shopper`?"]);
     Tool::new()
         .args("debug gone.rhai")
         .run()

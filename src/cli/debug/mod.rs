@@ -1,6 +1,6 @@
 //! `katydid debug`: one user of a script for an iteration or a few, everything it does shown.
 //!
-//! Owns choosing the class and the run of one user. It is an ordinary run on one load thread, so
+//! Owns the run of one user. It is an ordinary run on one load thread, so
 //! that a script behaves as it will under load; what is seen is shown by `screen`.
 
 mod screen;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use self::screen::{Screen, View};
 use super::check::Checked;
 use super::run::{self, Started};
-use super::{Exit, arguments, check, limits, resolve, show};
+use super::{Exit, arguments, check, limits, resolve, select, show};
 use crate::load::{Division, Plan, Stage};
 use crate::runner::{End, Handle, Notice, Options, Setup, State};
 use crate::scenario::Scenario;
@@ -37,13 +37,14 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     if !checked.findings.is_empty() {
         show::findings(&checked.bundle, &checked.findings);
     }
-    let Some(scenario) = checked.scenario else {
+    let Some(declared) = checked.scenario else {
         return Exit::Usage;
     };
-    let class = match class(&scenario, arguments.class.as_deref()) {
-        Ok(class) => class,
-        Err((message, hint)) => {
-            show::error(&message, Some(&hint));
+    let name = arguments.class.as_deref();
+    let (scenario, class) = match select::select_one(&arguments.changes, name, &declared) {
+        Ok(selected) => selected,
+        Err(wrong) => {
+            show::error(&wrong.message, wrong.hint.as_deref());
             return Exit::Usage;
         }
     };
@@ -61,7 +62,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     let told = Arc::new(Mutex::new(screen));
     let onlooker = {
         let told = told.clone();
-        Onlooker::new(move |event| tell(&told, &event))
+        Onlooker::new(arguments.body, move |event| tell(&told, &event))
     };
     for line in checked.said {
         tell(&told, &Event::Said(line));
@@ -71,7 +72,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
         bundle: checked.bundle,
         inputs: checked.inputs,
         options: options(&scenario, class, arguments.iterations),
-        declared: scenario.clone(),
+        declared,
         scenario,
         bases,
         environment,
@@ -92,21 +93,6 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
             Exit::Incomplete
         }
     }
-}
-
-/// The class to run: the one named, else the first.
-fn class(scenario: &Scenario, name: Option<&str>) -> Result<usize, (String, String)> {
-    let Some(name) = name else { return Ok(0) };
-    let found = scenario.classes.iter().position(|class| class.name == name);
-    found.ok_or_else(|| {
-        let known: Vec<_> = scenario
-            .classes
-            .iter()
-            .map(|class| class.name.as_str())
-            .collect();
-        let message = format!("the script has no user class `{name}`");
-        (message, format!("it has: {}", known.join(", ")))
-    })
 }
 
 /// One user of one class, at once, until its iterations are used up.

@@ -114,6 +114,18 @@ impl Screen {
                 self.line(&mut text, "=", &times(phases), Some(Paint::Dim));
                 text
             }
+            Event::Read {
+                row,
+                phases,
+                body,
+                whole,
+            } => {
+                let title = format!("{row}: the body as far as it was read");
+                let mut text = format!("{INDENT}{}\n", self.paint(Paint::Bold, &title));
+                self.beginning(&mut text, "<", body, *whole);
+                self.line(&mut text, "=", &times(phases), Some(Paint::Dim));
+                text
+            }
             Event::Judged { row, failure } => {
                 (self.under_way, self.is_mixed) = (0, false);
                 let (mark, paint) = match failure {
@@ -165,7 +177,11 @@ impl Screen {
             return;
         }
         self.line(text, mark, "", None);
-        let whole = body.len();
+        self.beginning(text, mark, body, body.len());
+    }
+
+    /// As much of a body as is asked for; `body` may be only its beginning, `whole` is its length.
+    fn beginning(&self, text: &mut String, mark: &str, body: &[u8], whole: usize) {
         let shown = match std::str::from_utf8(body) {
             Ok(shown) if is_readable(shown) => shown,
             _ => {
@@ -331,6 +347,26 @@ mod tests {
           < (12 of 16 bytes shown)
           = 1.26 ms: blocked 0 dns 0 connect 1.25 tls 0 send 0 wait 0.01 receive 0
           ✗ POST /a: failure: no serial
+        ");
+    }
+
+    #[test]
+    fn a_body_that_is_read_as_it_comes_is_shown_as_far_as_it_was() {
+        let read = Event::Read {
+            row: "GET /s".to_owned(),
+            phases: Phases {
+                receive: 2_000,
+                ..Phases::default()
+            },
+            body: "line 0\nline 1\n".into(),
+            whole: 2_000,
+        };
+        assert_snapshot!(screen(None, Colours::Plain).text(&read), @r"
+        GET /s: the body as far as it was read
+        < line 0
+        < line
+        < (12 of 2000 bytes shown)
+        = 2.00 ms: blocked 0 dns 0 connect 0 tls 0 send 0 wait 0 receive 2.00
         ");
     }
 

@@ -69,19 +69,26 @@ fn classes(names: &[&str]) -> Selection {
     }
 }
 
-fn tags(include: &[&str], exclude: &[&str]) -> Selection {
+fn changing(changes: Changes) -> Selection {
     Selection {
-        tags: owned(include),
-        exclude_tags: owned(exclude),
+        changes,
         ..Selection::default()
     }
 }
 
+fn tags(include: &[&str], exclude: &[&str]) -> Selection {
+    changing(Changes {
+        tags: owned(include),
+        exclude_tags: owned(exclude),
+        ..Changes::default()
+    })
+}
+
 fn config(text: &str) -> Selection {
-    Selection {
+    changing(Changes {
         config_users: owned(&[text]),
-        ..Selection::default()
-    }
+        ..Changes::default()
+    })
 }
 
 #[test]
@@ -156,6 +163,34 @@ fn the_scripts_own_tags_hold_unless_a_person_says_otherwise() {
 }
 
 #[test]
+fn one_user_is_of_the_class_named_or_the_first_with_users() {
+    let one = |selection: &Selection, name: Option<&str>| {
+        let selected = select_one(&selection.changes, name, &scenario());
+        selected.map_or_else(
+            |wrong| wrong.message,
+            |(scenario, index)| {
+                let class = &scenario.classes[index];
+                let tasks = class.tasks.iter().map(|task| task.name.as_str());
+                format!("{}: {}", class.name, tasks.collect::<Vec<_>>().join(" "))
+            },
+        )
+    };
+    let all = Selection::default();
+    assert_eq!(one(&all, None), "Shopper: browse buy");
+    assert_eq!(one(&all, Some("Admin")), "Admin: report");
+    assert_eq!(one(&all, Some("Amdin")), "there is no user class `Amdin`");
+    // The other class would have no task left; it has no user here.
+    assert_eq!(one(&tags(&["fast"], &[]), None), "Shopper: browse");
+    assert_eq!(
+        one(&tags(&["fast"], &[]), Some("Admin")),
+        "the user class `Admin` has no task left with --tags `fast`"
+    );
+    let without = config(r#"{"user_class_name": "Shopper", "weight": 0, "tasks": ["buy"]}"#);
+    assert_eq!(one(&without, None), "Admin: report");
+    assert_eq!(one(&without, Some("Shopper")), "Shopper: buy");
+}
+
+#[test]
 fn a_script_without_tags_says_so() {
     let mut plain = scenario();
     for class in &mut plain.classes {
@@ -170,10 +205,10 @@ fn a_script_without_tags_says_so() {
 
 #[test]
 fn equal_weights_are_of_classes_and_tasks() {
-    let selection = Selection {
+    let selection = changing(Changes {
         equal_weights: true,
-        ..Selection::default()
-    };
+        ..Changes::default()
+    });
     let scenario = select(&selection, &scenario()).unwrap();
     for class in &scenario.classes {
         assert_eq!(class.share.weight, 1.0);
