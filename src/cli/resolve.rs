@@ -114,6 +114,8 @@ pub(super) fn bases(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::Parser;
 
     use super::*;
@@ -144,6 +146,7 @@ mod tests {
             params: Vec::new(),
             shape: None,
             hooks: crate::scenario::Hooks::default(),
+            left_out: BTreeSet::new(),
         }
     }
 

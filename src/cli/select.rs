@@ -102,12 +102,19 @@ pub(super) fn select(selection: &Selection, declared: &Scenario) -> Result<Scena
     let mut scenario = changed(&selection.changes, declared)?;
     choose_classes(&selection.classes, &mut scenario)?;
     let tags = tags(&selection.changes, &scenario)?;
-    let classes = scenario.classes.iter_mut();
-    for class in classes.filter(|class| class.has_users()) {
-        keep_tagged(class, &tags)?;
+    for index in 0..scenario.classes.len() {
+        if scenario.may_have_users(index) {
+            keep_tagged(&mut scenario.classes[index], &tags)?;
+        }
     }
-    if scenario.classes.iter().any(Class::has_users) {
+    if (0..scenario.classes.len()).any(|index| scenario.may_have_users(index)) {
         return Ok(scenario);
+    }
+    if scenario.shape != declared.shape {
+        return wrong(
+            "the script's shape has no users of the classes chosen",
+            "choose others, or none for all of them",
+        );
     }
     wrong(
         "no user class has any users: all have a `weight` or `fixed_count` of 0",
@@ -150,6 +157,13 @@ fn changed(changes: &Changes, declared: &Scenario) -> Result<Scenario> {
             class.equalise();
         }
     }
+    // A shape may have numbers for classes that the script itself gives no weight, but not for
+    // those that a person has taken it from.
+    for (index, class) in declared.classes.iter().enumerate() {
+        if class.has_users() && !scenario.classes[index].has_users() {
+            scenario.leave_out(index);
+        }
+    }
     Ok(scenario)
 }
 
@@ -158,9 +172,11 @@ fn choose_classes(chosen: &[String], scenario: &mut Scenario) -> Result<()> {
         class_named(name, scenario)?;
     }
     if !chosen.is_empty() {
-        let others = scenario.classes.iter_mut();
-        let others = others.filter(|class| !chosen.contains(&class.name));
-        others.for_each(Class::drop_users);
+        for index in 0..scenario.classes.len() {
+            if !chosen.contains(&scenario.classes[index].name) {
+                scenario.leave_out(index);
+            }
+        }
     }
     Ok(())
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use super::Setup;
 use crate::load::{Division, Stage};
-use crate::scenario::Shape;
+use crate::scenario::{Scenario, Shape};
 use crate::script::{Asked, Line, Program};
 
 /// The closure, and what it said last.
 pub(super) struct LiveShape {
     program: Program,
+    /// As the run has it.
+    scenario: Scenario,
     last: Option<Asked>,
     /// What its numbers count, since it has asked for anybody.
     division: Option<Division>,
@@ -44,6 +46,7 @@ impl LiveShape {
             .map_err(|_| "the script came to another result than when it was checked".to_owned())?;
         Ok(Some(LiveShape {
             program,
+            scenario: setup.scenario.clone(),
             last: None,
             division: None,
         }))
@@ -51,7 +54,7 @@ impl LiveShape {
 
     /// Asks the closure, when so many users are alive.
     pub(super) fn ask(&mut self, run_time: Duration, users: u32) -> Turn {
-        let asked = match self.program.ask_shape(run_time, users, self.division) {
+        let mut asked = match self.program.ask_shape(run_time, users, self.division) {
             Some(Ok(asked)) => asked,
             Some(Err(failure)) => {
                 let message = format!(
@@ -63,6 +66,9 @@ impl LiveShape {
             }
             None => return Turn::Stay,
         };
+        if let Asked::Users(division, stage) = &mut asked {
+            self.scenario.without_left_out(*division, stage);
+        }
         if self.last.as_ref() == Some(&asked) {
             return Turn::Stay;
         }

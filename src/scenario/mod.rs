@@ -10,6 +10,7 @@ mod ratio;
 mod select;
 mod tasks;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::load::{ClassShare, Division, Stage};
@@ -33,6 +34,9 @@ pub struct Scenario {
     pub shape: Option<Shape>,
     /// What runs once, and at which events something runs.
     pub hooks: Hooks,
+    /// The classes that this run leaves out, by index, whoever asks for users of them; none as
+    /// the script declares it.
+    pub left_out: BTreeSet<usize>,
 }
 
 /// What `shape(…)` declares.

@@ -3,8 +3,10 @@
 //! Pure: gives another scenario with the same classes and the same indices of functions and sets.
 //! What a person wrote to ask for it is the command line's.
 
-use super::{Body, Class, Order, Scenario, Set, Task};
-use crate::load::ClassShare;
+use std::collections::BTreeSet;
+
+use super::{Body, Class, Order, Scenario, Set, Shape, Task};
+use crate::load::{ClassShare, Division, Stage};
 
 /// Which tasks are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,48 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Leaves a class without users: it gets none by its weight, and none by a shape.
+    pub fn leave_out(&mut self, class: usize) {
+        self.classes[class].share = ClassShare {
+            weight: 0.0,
+            fixed_count: None,
+        };
+        self.left_out.insert(class);
+        if let Some(Shape::Stages(division, stages)) = &mut self.shape {
+            let division = *division;
+            for stage in stages {
+                keep_users(&self.left_out, division, stage);
+            }
+        }
+    }
+
+    /// A stage that the shape's closure asks for, without users of the classes left out.
+    pub fn without_left_out(&self, division: Division, stage: &mut Stage) {
+        keep_users(&self.left_out, division, stage);
+    }
+
+    /// Whether a class may have users: by a shape that has a number for each class, or else by
+    /// its weight. What a closure will ask for is not known.
+    #[must_use]
+    pub fn may_have_users(&self, class: usize) -> bool {
+        match &self.shape {
+            Some(Shape::Stages(Division::PerClass(_), stages)) => {
+                stages.iter().any(|stage| stage.users[class] > 0)
+            }
+            _ => self.classes[class].has_users(),
+        }
+    }
+}
+
+fn keep_users(left_out: &BTreeSet<usize>, division: Division, stage: &mut Stage) {
+    if let Division::PerClass(_) = division {
+        for class in left_out {
+            stage.users[*class] = 0;
+        }
+    }
+}
+
 impl Class {
     /// Its tasks and those of all its sets, sets included.
     pub fn all_tasks(&self) -> impl Iterator<Item = &Task> {
@@ -61,14 +105,6 @@ impl Class {
             Some(count) => count > 0,
             None => self.share.weight > 0.0,
         }
-    }
-
-    /// Leaves no user to this class.
-    pub fn drop_users(&mut self) {
-        self.share = ClassShare {
-            weight: 0.0,
-            fixed_count: None,
-        };
     }
 
     /// The class with the tasks that `tags` admit; sets that are left empty are dropped. `None`

@@ -3,6 +3,7 @@
 //! Owns the way from text to callable functions. Who calls them, and what they may call, lies
 //! elsewhere. Nothing here is `Send`: each load thread compiles for itself.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -109,6 +110,7 @@ impl Program {
             params: declarations.params.take(),
             shape: resolved,
             hooks: declarations.hooks(),
+            left_out: BTreeSet::new(),
         };
         let mut assembly = Assembly {
             global: &global,

@@ -225,6 +225,42 @@ fn a_closure_may_ask_for_classes_and_for_no_rate() {
 }
 
 #[test]
+fn a_class_that_is_left_out_gets_no_users_by_a_shape_either() {
+    let more = r#"
+        user("B", extend(base, #{}));
+        user("C", extend(base, #{ weight: 0 }));"#;
+    let stages = r#"
+        shape(#{ stages: [
+            #{ duration: 0.2, users: #{ A: 2, B: 3, C: 1 }, spawn_rate: 100 },
+        ] });"#;
+    let closure = r#"
+        shape(|run_time| if run_time < 0.5 { [#{ A: 2, B: 3, C: 1 }, 100] });"#;
+    for shape in [stages, closure] {
+        let script = format!("{more}{shape}");
+        let started = |arguments: &str| {
+            let run = running(&script).args(arguments).run().code(0);
+            let told = told(&run);
+            ["A", "B", "C"].map(|class| {
+                let fits =
+                    |told: &&(String, String, u32, f64)| told.0 == "start" && told.1 == class;
+                told.iter().filter(fits).count()
+            })
+        };
+        assert_eq!(started(""), [2, 3, 1], "{shape}");
+        assert_eq!(started("B"), [0, 3, 0], "{shape}");
+        assert_eq!(started("C A"), [2, 0, 1], "{shape}");
+        let none = r#"--config-users [{"user_class_name":"A","fixed_count":0}]"#;
+        assert_eq!(started(none), [0, 3, 1], "{shape}");
+    }
+    let only_a = r#"shape(#{ stages: [#{ duration: 1, users: #{ A: 2 } }] });"#;
+    running(&format!("{more}{only_a}"))
+        .args("B")
+        .run()
+        .code(2)
+        .says(&["the script's shape has no users of the classes chosen"]);
+}
+
+#[test]
 fn a_mistake_in_a_closure_ends_the_run() {
     let shape = "shape(|run_time| { if run_time > 0.5 { throw \"no idea\"; } 1 });";
     running(shape)

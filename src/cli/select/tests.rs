@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::load::ClassShare;
-use crate::scenario::{Body, Options, Task};
+use crate::load::{ClassShare, Division, Stage};
+use crate::scenario::{Body, Options, Shape, Task};
 
 fn class(name: &str, tasks: &[(&str, &[&str])]) -> Class {
     let task = |(name, tags): &(&str, &[&str])| Task {
@@ -160,6 +160,43 @@ fn the_scripts_own_tags_hold_unless_a_person_says_otherwise() {
         described(&select(&none, &not_fast)),
         "Shopper: buy, Admin: report"
     );
+}
+
+#[test]
+fn tags_hold_for_the_classes_that_a_shape_gives_users() {
+    let stage = |users: &[u32]| Stage {
+        length: Duration::from_secs(1),
+        users: users.to_vec(),
+        rate: None,
+    };
+    let shaped = |users: &[u32]| {
+        let mut scenario = Scenario {
+            shape: Some(Shape::Stages(Division::PerClass(2), vec![stage(users)])),
+            ..scenario()
+        };
+        // The shape's numbers count, not the weights.
+        scenario.classes[0].share.weight = 0.0;
+        scenario
+    };
+    let kept = |users: &[u32], selection: &Selection| {
+        let selected = select(selection, &shaped(users));
+        selected.map(|scenario| {
+            let tasks = scenario.classes[0].tasks.iter();
+            (tasks.count(), scenario.shape.unwrap())
+        })
+    };
+    let stages = |users: &[u32]| Shape::Stages(Division::PerClass(2), vec![stage(users)]);
+    assert_eq!(
+        kept(&[1, 1], &tags(&["slow"], &[])),
+        Ok((1, stages(&[1, 1])))
+    );
+    assert_eq!(
+        kept(&[1, 0], &tags(&["fast"], &[])),
+        Ok((1, stages(&[1, 0])))
+    );
+    let only_shopper = classes(&["Shopper"]);
+    assert_eq!(kept(&[1, 1], &only_shopper), Ok((2, stages(&[1, 0]))));
+    assert!(kept(&[0, 1], &only_shopper).is_err());
 }
 
 #[test]
