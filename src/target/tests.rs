@@ -301,6 +301,59 @@ fn cookies_go_both_ways() {
 }
 
 #[test]
+fn the_form_wants_its_token_back_and_a_user_that_may_log_in() {
+    let target = start(1, 1);
+    let mut client = Client::connect(&target);
+    let mut page = || {
+        let answer = client.get("/form");
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+        let cookie = answer.header("set-cookie").to_owned();
+        let token = cookie
+            .strip_prefix("csrf=")
+            .and_then(|rest| rest.split_once(';'));
+        let token = token.expect("a cookie with attributes").0.to_owned();
+        let page = String::from_utf8(answer.body).expect("a page is text");
+        let field = format!("<input type=\"hidden\" name=\"csrf\" value=\"{token}\">");
+        assert!(page.contains(&field), "{page}");
+        token
+    };
+    let (token, other) = (page(), page());
+    assert_ne!(token, other, "each page has a token of its own");
+    let mut submit = |cookie: &str, body: &str| {
+        let headers =
+            format!("Cookie: {cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n");
+        let answer = client.send("POST", "/form", &headers, body);
+        let page = String::from_utf8(answer.body).expect("a page is text");
+        let title = page
+            .split_once("<h1>")
+            .and_then(|(_, rest)| rest.split_once("</h1>"));
+        (answer.status, title.expect("a headline").0.to_owned())
+    };
+    let right = format!("csrf={token}&user=a%20b&password=secret");
+    let cookie = format!("csrf={token}");
+    assert_eq!(submit(&cookie, &right), (200, "Welcome".to_owned()));
+    let among_others = format!("a=1; {cookie}; b=2");
+    assert_eq!(submit(&among_others, &right).0, 200);
+    let refused = (403, "wrong token".to_owned());
+    assert_eq!(submit(&format!("csrf={other}"), &right), refused);
+    assert_eq!(submit("a=1", &right), refused);
+    assert_eq!(submit("csrf=", "csrf=&user=a&password=secret"), refused);
+    assert_eq!(submit(&cookie, "user=a&password=secret"), refused);
+    for wrong in ["user=a&password=guess", "password=secret", "user=a"] {
+        let body = format!("csrf={token}&{wrong}");
+        let (status, what) = submit(&cookie, &body);
+        assert_eq!(
+            (status, what.as_str()),
+            (401, "wrong user or password"),
+            "{body}"
+        );
+    }
+    assert_eq!(client.send("DELETE", "/form", "", "").status, 405);
+    target.stop();
+}
+
+#[test]
 fn a_cut_body_ends_in_the_middle() {
     let target = start(1, 1);
     let mut client = Client::connect(&target);

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::gates::{self, Strict};
 use crate::peer::{Peer, Shop};
 use crate::tool::Tool;
 
@@ -61,21 +62,43 @@ fn each_example_passes_the_check_in_silence() {
 fn each_example_runs_on_the_embedded_target() {
     each(|path| {
         let shop = Shop::open();
-        let mut tool = Tool::new()
-            .arg("-f")
-            .arg(path.to_str().unwrap())
-            .args(BOUNDED)
-            .on(&shop);
-        if !fs::read_to_string(path).unwrap().contains("\nshape(") {
-            tool = tool.args(USERS);
-        }
+        // What stands before the server in two of them has to be passed.
+        let proxy = path.ends_with("proxy.rhai").then(gates::proxy);
+        let authority = path.with_file_name("data").join("ca.pem");
+        let strict = path
+            .ends_with("client_certificate.rhai")
+            .then(|| Strict::before(&shop, &authority));
+        let mut params = Vec::new();
+        params.extend(proxy.as_ref().map(|proxy| format!("proxy={}", proxy.url())));
+        params.extend(
+            strict
+                .as_ref()
+                .map(|strict| format!("ca={}", strict.authority().display())),
+        );
         // Where there is a second host, it is the same server.
         for (script, param) in [("hosts.rhai", "other"), ("second_client.rhai", "api")] {
             if path.ends_with(script) {
-                tool = tool.arg("-p").arg(&format!("{param}={}", shop.url()));
+                params.push(format!("{param}={}", shop.url()));
             }
         }
+        let mut tool = Tool::new()
+            .arg("-f")
+            .arg(path.to_str().unwrap())
+            .args(BOUNDED);
+        tool = match &strict {
+            Some(strict) => tool.on(strict),
+            None => tool.on(&shop),
+        };
+        if !fs::read_to_string(path).unwrap().contains("\nshape(") {
+            tool = tool.args(USERS);
+        }
+        for param in params {
+            tool = tool.arg("-p").arg(&param);
+        }
         let run = tool.run();
+        if proxy.is_some_and(|proxy| proxy.received() == 0) {
+            return Err("nothing went through the proxy".to_owned());
+        }
         if run.code != Some(0) {
             return Err(format!(
                 "exit code {:?}: {}{}",

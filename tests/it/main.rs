@@ -1,7 +1,7 @@
 //! The integration tests: one binary, so that it is linked once.
 //!
 //! Each module tests one promise that no single module of the crate can keep alone. `tool` runs
-//! the built binary, `peer` are the servers that it is let loose on.
+//! the built binary, `peer` and `gates` are the servers that it is let loose on.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
@@ -13,6 +13,7 @@ mod commands;
 mod data;
 mod debug;
 mod examples;
+mod gates;
 mod groups;
 mod iterations;
 mod main_path;
