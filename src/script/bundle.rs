@@ -173,7 +173,9 @@ impl Bundle {
     }
 
     fn read_imports(&mut self) {
-        let engine = super::engine::parser();
+        let mut engine = super::engine::parser();
+        // A variable that is not there hides none of what is imported.
+        engine.set_strict_variables(false);
         let mut unread = VecDeque::from([0]);
         while let Some(importer) = unread.pop_front() {
             let Ok(ast) = parse(&engine, &self.files[importer]) else {
@@ -327,6 +329,21 @@ mod tests {
             missing
                 .message
                 .ends_with("gone.rhai`: there is no such file")
+        );
+    }
+
+    #[test]
+    fn mistakes_of_what_is_imported_are_found_beside_those_of_the_script() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("main.rhai", "import \"lib\" as lib; let a = missing;");
+        write("lib.rhai", "fn f() { mising(1) }");
+        let bundle = Bundle::read(&folder.path().join("main.rhai")).unwrap();
+        let found = bundle.check();
+        let found: Vec<_> = found.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(
+            found,
+            ["unknown function `mising`", "undefined variable `missing`"]
         );
     }
 

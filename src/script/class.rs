@@ -36,30 +36,44 @@ pub(super) struct ClassDeclaration {
 /// A mistake and perhaps a hint.
 type Problem = (String, Option<String>);
 
+impl ClassDeclaration {
+    fn named(name: &str) -> ClassDeclaration {
+        ClassDeclaration {
+            plan: scenario::Class {
+                name: name.to_owned(),
+                share: ClassShare {
+                    weight: 1.0,
+                    fixed_count: None,
+                },
+                host: None,
+                wait: Wait::Constant(Duration::ZERO),
+                tasks: Vec::new(),
+                sets: Vec::new(),
+            },
+            http: http::Options::default(),
+            headers: Vec::new(),
+            auth: None,
+            state: Map::new(),
+            on_start: None,
+            on_stop: None,
+            wait: None,
+            functions: Vec::new(),
+            methods: Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with the value of an attribute, whatever the class.
+///
+/// # Errors
+/// That.
+pub(super) fn judge(key: &str, value: &Dynamic) -> Result<(), Problem> {
+    set(&mut ClassDeclaration::named(""), key, value)
+}
+
 /// Reads a class; the mistakes come with it.
 pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
-    let mut class = ClassDeclaration {
-        plan: scenario::Class {
-            name: name.to_owned(),
-            share: ClassShare {
-                weight: 1.0,
-                fixed_count: None,
-            },
-            host: None,
-            wait: Wait::Constant(Duration::ZERO),
-            tasks: Vec::new(),
-            sets: Vec::new(),
-        },
-        http: http::Options::default(),
-        headers: Vec::new(),
-        auth: None,
-        state: Map::new(),
-        on_start: None,
-        on_stop: None,
-        wait: None,
-        functions: Vec::new(),
-        methods: Vec::new(),
-    };
+    let mut class = ClassDeclaration::named(name);
     let mut problems = Vec::new();
     let mut tasks = Vec::new();
     for (key, value) in map {
@@ -103,8 +117,11 @@ pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
 
 fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), Problem> {
     let wrong = |what: &str| {
-        let message = format!("`{key}` is {what}, not {}", value::kind(value));
-        Err((message, None))
+        let found = match value::number(value) {
+            Some(_) => value.to_string(),
+            None => value::kind(value).to_owned(),
+        };
+        Err((format!("`{key}` is {what}, not {found}"), None))
     };
     if http_options::set(&mut class.http, key, value)? {
         return Ok(());

@@ -5,13 +5,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rhai::{Dynamic, Expr, FnCallExpr, Ident};
+use rhai::{Expr, FnCallExpr, Ident};
 
 use super::bundle::{Bundle, Class, Literal};
-use super::{error_at, habits, not_yet, shapes, tree};
-use crate::http::Options;
+use super::{error_at, habits, not_yet, shapes, tree, values};
+use crate::scenario::Options;
+use crate::script::class;
+use crate::script::declare::{judge_option, set_option};
 use crate::script::diagnostic::Diagnostic;
-use crate::script::http_options;
 use crate::script::words::{self, Kind};
 
 /// What a key of a class is, as far as its value shows.
@@ -49,10 +50,12 @@ fn keys(bundle: &Bundle<'_>, literal: Literal<'_>, findings: &mut Vec<Diagnostic
             if !word.available {
                 findings.push(not_yet(path, key.pos, name));
             }
-            match name {
-                "http" | "proxy" => findings.extend(http_option(path, name, value)),
-                "state" => findings.extend(reserved_state(path, value)),
-                _ => {}
+            if name == "state" && tree::map_entries(value).is_some() {
+                findings.extend(reserved_state(path, value));
+            } else if word.available {
+                findings.extend(values::judge(path, value, |value| {
+                    class::judge(name, value)
+                }));
             }
         } else if name == "client" {
             let message = "`client` is reserved: it is the user's HTTP client";
@@ -77,23 +80,6 @@ fn unknown_attribute(path: &str, key: &Ident) -> Diagnostic {
         });
     let message = format!("unknown attribute `{name}`");
     error_at(path, key.pos, name.chars().count(), message).hint(hint)
-}
-
-/// A literal that its option does not take.
-fn http_option(path: &str, name: &str, value: &Expr) -> Option<Diagnostic> {
-    let text = tree::string(value)?;
-    let (message, hint) = http_options::set(
-        &mut Options::default(),
-        name,
-        &Dynamic::from(text.to_owned()),
-    )
-    .err()?;
-    let width = text.chars().count() + 2;
-    let finding = error_at(path, value.position(), width, message);
-    Some(match hint {
-        Some(hint) => finding.hint(hint),
-        None => finding,
-    })
 }
 
 fn reserved_state(path: &str, value: &Expr) -> Option<Diagnostic> {
@@ -209,5 +195,40 @@ pub(super) fn options(path: &str, call: &FnCallExpr) -> Vec<Diagnostic> {
         let message = format!("unknown option `{name}` of `{}`", call.name);
         Some(error_at(path, key.pos, name.chars().count(), message).hint(hint))
     });
-    unknown.collect()
+    let mut findings: Vec<_> = unknown.collect();
+    findings.extend(wrong_values(path, call, map));
+    findings
+}
+
+/// Values of options that are known, and a task's weight.
+fn wrong_values(path: &str, call: &FnCallExpr, map: &Expr) -> Vec<Diagnostic> {
+    let plain = |message: String| (message, None);
+    let entries = tree::map_entries(map);
+    match (call.name.as_str(), entries) {
+        ("task", None) => {
+            let read = |value: &_| judge_option("weight", value).map_err(plain);
+            // Anything but numbers and text may be a map that was put together.
+            let is_plain = matches!(
+                map,
+                Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::StringConstant(..)
+            );
+            let judged = is_plain.then(|| values::judge(path, map, read));
+            judged.flatten().into_iter().collect()
+        }
+        ("task", Some(entries)) => {
+            let read = move |key: &str, value: &_| judge_option(key, value).map_err(plain);
+            values::judge_each(path, entries, read).collect()
+        }
+        ("options", Some(entries)) => {
+            let is_known = |key: &str| {
+                words::find(Kind::ScenarioOption, key).is_some_and(|word| word.available)
+            };
+            let read = move |key: &str, value: &_| match is_known(key) {
+                true => set_option(&mut Options::default(), key, value).map_err(plain),
+                false => Ok(()),
+            };
+            values::judge_each(path, entries, read).collect()
+        }
+        _ => Vec::new(),
+    }
 }

@@ -28,6 +28,10 @@ pub(super) struct Bundle<'a> {
     pub(super) map_keys: HashSet<&'a str>,
     /// What is assigned to `this.name` anywhere.
     pub(super) set_on_this: HashSet<&'a str>,
+    /// How often each property is read, of whatever value.
+    reads: HashMap<&'a str, i32>,
+    /// Texts that are written out: names by which a map may be asked.
+    texts: HashSet<&'a str>,
     /// What is called as a method of anything but `this` itself.
     pub(super) called_on_others: HashSet<&'a str>,
     /// True if something may be set on `this` under a name that cannot be seen.
@@ -80,6 +84,8 @@ impl<'a> Bundle<'a> {
             names: scripts.iter().map(|_| Names::default()).collect(),
             map_keys: HashSet::new(),
             set_on_this: HashSet::new(),
+            reads: HashMap::new(),
+            texts: HashSet::new(),
             called_on_others: HashSet::new(),
             this_is_open: !complete,
             complete,
@@ -127,6 +133,12 @@ impl<'a> Bundle<'a> {
             Some(value) => self.resolve(file, value),
             None => (Vec::new(), false),
         }
+    }
+
+    /// Whether a property of that name is ever read, as far as can be seen.
+    pub(super) fn reads(&self, name: &str) -> bool {
+        let is_property = self.reads.get(name).is_some_and(|reads| *reads > 0);
+        is_property || self.texts.contains(name) || self.called_on_others.contains(name)
     }
 
     /// What a variable of the top level stands for, if that never changes.
@@ -182,6 +194,11 @@ impl<'a> Bundle<'a> {
             }
             Node::Expr(expr @ (Expr::Dot(..) | Expr::Index(..))) => {
                 let chain = tree::chain(expr);
+                for step in &chain.steps {
+                    if let Step::Property(name, _) = step {
+                        *self.reads.entry(name).or_default() += 1;
+                    }
+                }
                 let on_this = usize::from(matches!(chain.root, Expr::ThisPtr(_)));
                 for step in chain.steps.iter().skip(on_this) {
                     if let Step::Method(call, _) = step {
@@ -193,6 +210,9 @@ impl<'a> Bundle<'a> {
                 {
                     self.this_is_open |= sets_any_key(call);
                 }
+            }
+            Node::Expr(Expr::StringConstant(text, _)) => {
+                self.texts.insert(text);
             }
             Node::Expr(Expr::Map(entries, _)) => {
                 let keys = entries.0.iter().map(|(key, _)| key.name.as_str());
@@ -214,6 +234,10 @@ impl<'a> Bundle<'a> {
             _ => None,
         };
         self.map_keys.extend(last_key);
+        if let (Some(Step::Property(name, _)), false) = (target.steps.last(), keeps_value) {
+            // As a node of its own it is counted as a read.
+            *self.reads.entry(name).or_default() -= 1;
+        }
         match (target.root, target.steps.as_slice()) {
             (Expr::ThisPtr(_), [_]) => match last_key {
                 // `this.n += 1` needs a value that is there already.

@@ -18,7 +18,9 @@ mod shapes;
 mod sharing;
 mod syntax;
 mod tree;
+mod undefined;
 mod users;
+mod values;
 mod walk;
 
 #[cfg(test)]
@@ -68,6 +70,13 @@ pub(super) fn check(files: &[SourceFile<'_>], natives: &NativeFunctions) -> Diag
             })
         })
         .collect();
+    let undefined = files.iter().filter(|file| file.ast.is_some());
+    for (script, file) in scripts.iter().zip(undefined) {
+        let further = file
+            .parse_error
+            .map(|error| undefined::check(script, error));
+        findings.extend(further.unwrap_or_default());
+    }
     let bundle = Bundle::new(&scripts, scripts.len() == files.len());
     let mut found = functions::check(&bundle);
     found.extend(attributes::check(&bundle));

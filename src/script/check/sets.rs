@@ -7,8 +7,9 @@ use rhai::{Expr, Ident, Position};
 
 use super::attributes::{self, Value};
 use super::bundle::{Bundle, Literal};
-use super::{error_at, habits, tree};
+use super::{error_at, habits, tree, values};
 use crate::scenario::names;
+use crate::script::declare::Reading;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::words::{self, Kind};
 
@@ -175,7 +176,7 @@ fn member(
     let path = bundle.scripts[file].path;
     let name = key.name.as_str();
     if words::find(Kind::SetAttribute, name).is_some() {
-        return None;
+        return values::judge(path, value, |value| Reading::judge(name, value));
     }
     let kind = attributes::value_of(bundle, file, value);
     if kind == Value::Data {
@@ -201,8 +202,15 @@ fn member(
 /// The findings in the map that `markov` is given.
 fn chain(path: &str, entries: &[(Ident, Expr)]) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for (key, _) in entries {
+    for (key, value) in entries {
         findings.extend(unknown_option(path, key, Kind::MarkovOption, "`markov`"));
+        if matches!(
+            &*key.name,
+            "weight" | "wait_time" | "name" | "on_start" | "on_stop"
+        ) {
+            let read = |value: &_| Reading::judge(&key.name, value);
+            findings.extend(values::judge(path, value, read));
+        }
     }
     let value_of = |name: &str| entries.iter().find(|(key, _)| key.name == name);
     let Some((_, states)) = value_of("states") else {

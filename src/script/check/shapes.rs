@@ -1,10 +1,11 @@
 //! `shape(…)`: the keys of its maps, and the names of ready-made shapes, each at its own place.
 //!
-//! Judges literals. Numbers, and what a shape comes to, are judged when the script is loaded.
+//! Judges literals. What a shape comes to is judged when the script is loaded.
 
 use rhai::{Expr, FnCallExpr, Ident};
 
-use super::{error_at, habits, tree};
+use super::{error_at, habits, tree, values};
+use crate::script::declare::shape::{judge_ready, judge_stage};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::words::{self, Kind, shapes};
 
@@ -39,12 +40,21 @@ fn each_stage(path: &str, stages: &[Expr]) -> Vec<Diagnostic> {
     let known: Vec<_> = words::of_kind(Kind::StageOption)
         .map(|word| word.name)
         .collect();
-    let keys = stages
-        .iter()
-        .flat_map(|stage| tree::map_entries(stage).unwrap_or_default());
-    keys.filter(|(key, _)| !known.contains(&key.name.as_str()))
-        .map(|(key, _)| unknown(path, key, "a stage", &known))
-        .collect()
+    let mut findings = Vec::new();
+    for (number, stage) in (1..).zip(stages) {
+        let keys = tree::map_entries(stage).unwrap_or_default().iter();
+        let unknown: Vec<_> = keys
+            .filter(|(key, _)| !known.contains(&key.name.as_str()))
+            .map(|(key, _)| unknown(path, key, "a stage", &known))
+            .collect();
+        if unknown.is_empty() {
+            let numbered = |(message, hint)| (format!("stage {number}: {message}"), hint);
+            let read = |stage: &_| judge_stage(stage).map_err(numbered);
+            findings.extend(values::judge(path, stage, read));
+        }
+        findings.extend(unknown);
+    }
+    findings
 }
 
 fn ready(path: &str, place: &Expr, name: &str, map: &Expr) -> Vec<Diagnostic> {
@@ -62,9 +72,13 @@ fn ready(path: &str, place: &Expr, name: &str, map: &Expr) -> Vec<Diagnostic> {
         .iter()
         .filter(|(key, _)| !known.contains(&key.name.as_str()));
     let what = format!("the shape `{name}`");
-    unknown_keys
+    let mut findings: Vec<_> = unknown_keys
         .map(|(key, _)| unknown(path, key, &what, &known))
-        .collect()
+        .collect();
+    if findings.is_empty() {
+        findings.extend(values::judge(path, map, |map| judge_ready(name, map)));
+    }
+    findings
 }
 
 fn unknown(path: &str, key: &Ident, what: &str, known: &[&str]) -> Diagnostic {

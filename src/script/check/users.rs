@@ -11,6 +11,7 @@ use super::tree::{self, Chain, Step};
 use super::walk::{This, Walker};
 use super::{habits, not_yet};
 use crate::scenario::names;
+use crate::script::diagnostic::Diagnostic;
 use crate::script::words::{self, Kind, Place};
 
 impl<'a> Walker<'a, '_> {
@@ -46,6 +47,7 @@ impl<'a> Walker<'a, '_> {
                 self.client_assigned(index.position());
             }
             [Step::Property(name, position)] if keeps_value => self.read_of_this(name, *position),
+            [Step::Property(name, position)] => self.written_alone(name, *position),
             [] | [_] => {}
             _ => self.members(chain),
         }
@@ -95,6 +97,27 @@ impl<'a> Walker<'a, '_> {
             }
         };
         self.error(position, name, format!("nothing sets `this.{name}`"), hint);
+    }
+
+    /// Warns of what is set on a user, never read, and almost the name of what its class has.
+    fn written_alone(&mut self, name: &str, position: Position) {
+        let bundle = self.bundle;
+        if !bundle.complete || bundle.reads(name) {
+            return;
+        }
+        let classes = self.possible_classes();
+        let keys = classes.iter().filter_map(|class| state_keys(class));
+        let keys: Vec<&str> = keys.flatten().collect();
+        if keys.contains(&name) {
+            return;
+        }
+        if let Some(meant) = names::nearest(name, keys) {
+            let (line, column) = tree::line_and_column(position);
+            let width = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
+            let message = format!("`this.{name}` is set and never read");
+            let finding = Diagnostic::warning(self.path, message).at(line, column, width);
+            self.report(finding.hint(format!("did you mean `this.{meant}`?")));
+        }
     }
 
     /// Judges a read of what a shape's closure remembers.

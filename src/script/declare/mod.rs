@@ -31,9 +31,10 @@ use super::secret::Secrets;
 use crate::data::{Mode, Origin, Sources};
 use crate::scenario::{Event, Hooks, Options, Param, Random};
 
-pub(super) use sets::SetDeclaration;
+pub(super) use options::set_option;
+pub(super) use sets::{Reading, SetDeclaration};
 use shape::ShapeDeclaration;
-pub(super) use tasks::{TaskBody, TaskDeclaration};
+pub(super) use tasks::{TaskBody, TaskDeclaration, judge_option};
 
 /// What control gives to every evaluation of a top level, so that all come to the same scenario.
 #[derive(Clone, Debug, Default)]

@@ -27,7 +27,15 @@ fn options(context: NativeCallContext, map: Map) -> Result<()> {
     Ok(())
 }
 
-fn set_option(options: &mut Options, key: &str, value: &Dynamic) -> Result<(), String> {
+/// Sets one option.
+///
+/// # Errors
+/// What is wrong with it.
+pub(in crate::script) fn set_option(
+    options: &mut Options,
+    key: &str,
+    value: &Dynamic,
+) -> Result<(), String> {
     let whole = || {
         let number = value::whole(value).and_then(|number| u64::try_from(number).ok());
         number.ok_or_else(|| format!("the option `{key}` is a whole number, not `{value}`"))

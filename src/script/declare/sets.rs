@@ -113,10 +113,13 @@ fn declare(context: &NativeCallContext, tasks: Dynamic, order: Order) -> Result<
     Ok(reading.finish(&declarations))
 }
 
+/// A mistake and perhaps a hint.
+type Problem = (String, Option<String>);
+
 /// A set that is being read; mistakes are gathered, so that all are told at once.
-pub(super) struct Reading {
+pub(in crate::script) struct Reading {
     pub(super) set: SetDeclaration,
-    pub(super) problems: Vec<(String, Option<String>)>,
+    pub(super) problems: Vec<Problem>,
     weight: u32,
     name: Option<String>,
     tags: Vec<String>,
@@ -205,6 +208,16 @@ impl Reading {
         if let Err(message) = result {
             self.problems.push((message, None));
         }
+    }
+
+    /// What is wrong with the value of an attribute, whatever the set.
+    ///
+    /// # Errors
+    /// That.
+    pub(in crate::script) fn judge(key: &str, value: &Dynamic) -> Result<(), Problem> {
+        let mut reading = Reading::new(Order::Weighted);
+        reading.attribute(key, value);
+        reading.problems.pop().map_or(Ok(()), Err)
     }
 
     pub(super) fn problem(&mut self, message: impl Into<String>, hint: impl Into<String>) {

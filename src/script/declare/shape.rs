@@ -198,6 +198,28 @@ fn stages(map: &Map) -> Result<Vec<StageDeclaration>, Wrong> {
     Ok(read)
 }
 
+/// What is wrong with a stage by itself.
+///
+/// # Errors
+/// That.
+pub(in crate::script) fn judge_stage(stage: &Dynamic) -> Result<(), Wrong> {
+    match stage.read_lock::<Map>() {
+        Some(stage) => stage_of(&stage, Duration::ZERO).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with the numbers of a ready-made shape.
+///
+/// # Errors
+/// That.
+pub(in crate::script) fn judge_ready(name: &str, numbers: &Dynamic) -> Result<(), Wrong> {
+    match numbers.read_lock::<Map>() {
+        Some(numbers) => ready::stages(name, &numbers).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// A stage, and whether its length is given by `duration` or by `end`.
 fn stage_of(map: &Map, begins: Duration) -> Result<(&'static str, StageDeclaration), Wrong> {
     for key in map.keys() {

@@ -97,6 +97,19 @@ fn task_with(context: &NativeCallContext, how: &Dynamic, body: Dynamic) -> Resul
     Ok(task)
 }
 
+/// What is wrong with the value of an option of `task`, or with a weight in its place.
+///
+/// # Errors
+/// That.
+pub(in crate::script) fn judge_option(key: &str, value: &Dynamic) -> Result<(), String> {
+    match key {
+        "weight" => weight(value).map(drop),
+        "tags" => tags(value).map(drop),
+        "name" if value::text(value).is_none() => Err("`name` is text".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// The function that a task runs: a closure, or the name of one.
 fn function(body: &Dynamic) -> Result<FnPtr> {
     if let Some(function) = body.read_lock::<FnPtr>() {

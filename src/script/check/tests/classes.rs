@@ -219,3 +219,62 @@ user(\"A\", #{
         11:25: `total` is a constant to tasks: this change would be lost; hint: keep it in the user's own data: `state: #{ total: … }` and `this.total`
         ");
 }
+
+#[test]
+fn values_that_are_written_out_are_judged_beside_all_other_mistakes() {
+    let script = r#"
+options(#{ users: "many", tags: 5, run_time: "soon" });
+user("U", #{
+    weight: "x",
+    fixed_count: -1,
+    wait_time: "often",
+    insecure: 1,
+    headers: 5,
+    network_timeout: "soon",
+    on_stop: 5,
+    state: 7,
+    auth: ["a"],
+    fine: task(2.5, || {}),
+    fin: task("much", || {}),
+    tagged: task(#{ weight: -3, tags: [1], name: 5 }, || {}),
+    set: task_set(#{ weight: "y", wait_time: "z", on_start: 1, a: task(|| 1) }),
+    chain: markov(#{ weight: -1, states: #{ a: #{ run: || 1, next: "a" } } }),
+    conect: 5,
+});
+shape(#{ stages: [#{ duration: 1, users: -5 }, #{ users: 3 }] });
+shape("steps", #{ step_users: 5 });
+"#;
+    assert_snapshot!(lines(script), @r#"
+    2:19: the option `users` is a whole number, not `many`
+    2:33: the option `tags` is an array of text
+    2:46: the option `run_time`: `soon` is not a duration; write seconds (`20`, `1.5`) or units (`250ms`, `30s`, `1m30s`, `2h`)
+    4:13: `weight` is a number from 0, not text
+    5:18: `fixed_count` is a whole number from 0, not -1
+    6:16: `wait_time`: `often` is not a duration; write seconds (`20`, `1.5`) or units (`250ms`, `30s`, `1m30s`, `2h`)
+    7:15: `insecure` is true or false, not 1
+    8:14: `headers` is a map such as `#{ "Accept": "text/html" }`, not 5
+    9:22: `network_timeout`: `soon` is not a duration; write seconds (`20`, `1.5`) or units (`250ms`, `30s`, `1m30s`, `2h`)
+    10:14: `on_stop` is a closure `|| { … }`, not 5
+    11:12: `state` is a map, not 7
+    12:11: `auth` is `["user", "password"]`, not an array
+    13:16: a task's weight is a whole number from 0, not 2.5
+    14:15: a task's weight is a whole number from 0, not text
+    15:29: a task's weight is a whole number from 0, not -3
+    15:39: `tags` is an array of text such as `["slow", "checkout"]`
+    15:50: `name` is text
+    16:30: a task's weight is a whole number from 0, not text
+    16:46: `wait_time`: `z` is not a duration; write seconds (`20`, `1.5`) or units (`250ms`, `30s`, `1m30s`, `2h`)
+    16:61: `on_start` is a closure `|| { … }`, not a whole number
+    17:30: a task's weight is a whole number from 0, not -1
+    18:5: unknown attribute `conect`; hint: the user's own data lives in `state: #{ conect: … }`; a task is `conect: task(|| { … })`
+    20:19: stage 1: `users` is a number of users, not `-5`
+    20:48: stage 2: it has no `duration`; hint: say how long it lasts, such as `duration: "60s"`
+    21:16: the shape `steps` needs `step_duration`; hint: `step_duration`: how long each step lasts
+    "#);
+    // What is computed is judged when it is there.
+    let script = r#"
+let n = "x";
+user("U", #{ weight: n, wait_time: between(1, 2), insecure: env("I") == "1", t: task(n, || 1) });
+"#;
+    assert_snapshot!(lines(script), @"");
+}

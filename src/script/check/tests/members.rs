@@ -183,3 +183,20 @@ fn methods_of_unknown_values() {
         1:77: unknown request option `nmae`; hint: did you mean `name`?
         ");
 }
+
+#[test]
+fn what_is_set_and_never_read_is_perhaps_mistyped() {
+    assert_snapshot!(all(&[
+        "this.toke = 1;",
+        "this.toke = 1; print(this.toke);",
+        "this.toke = 1; print(this[\"toke\"]);",
+        "this.toke += 1;",
+        "this.something_else = 1;",
+        "this.token = 1;",
+    ]), @r#"
+    warning: 1:41: `this.toke` is set and never read; hint: did you mean `this.token`?
+
+
+    1:41: nothing sets `this.toke`; hint: did you mean `this.token`?
+    "#);
+}

@@ -188,3 +188,28 @@ fn deep_nesting_fits_the_stack_of_a_load_thread() {
     let found = lines(&deep(90));
     assert!(found.ends_with("hint: split it with `let`"), "{found}");
 }
+
+#[test]
+fn every_undefined_variable_is_named() {
+    let script = r#"
+const KNOWN = 1;
+fn f(x) { x + first }
+user("U", #{
+    t: task(|| {
+        let a = KNOWN + second;
+        for (y, i) in 0..a { print(y, i, third, None); }
+        try { f(a) } catch (error) { print(error); }
+        [1].map(|z| z + fourth + KNOWN);
+    }),
+});
+let later = second;
+"#;
+    assert_snapshot!(lines(script), @r#"
+    3:15: undefined variable `first`; hint: declare it: `let first = …;`
+    6:25: undefined variable `second`; hint: declare it: `let second = …;`
+    7:42: undefined variable `third`; hint: declare it: `let third = …;`
+    7:49: undefined variable `None`; hint: write `()`
+    9:25: undefined variable `fourth`; hint: declare it: `let fourth = …;`
+    12:13: undefined variable `second`; hint: declare it: `let second = …;`
+    "#);
+}
