@@ -5,7 +5,7 @@
 
 use rhai::{Expr, FnCallExpr, Ident, Position};
 
-use super::tree::{self, Chain, Step};
+use super::tree::{self, Chain, Node, Step};
 use super::walk::{This, Walker};
 use crate::scenario::Event;
 
@@ -70,6 +70,14 @@ impl Holder {
         })
     }
 
+    /// What `this` is in it.
+    fn this<'a>(self) -> This<'a> {
+        match self {
+            Holder::Shape => This::Shape(Vec::new()),
+            _ => This::Unknown,
+        }
+    }
+
     /// Who has only a copy.
     fn named(self) -> &'static str {
         match self {
@@ -131,11 +139,26 @@ impl<'a> Walker<'a, '_> {
         true
     }
 
+    /// Walks first, in their role, the closures that such calls are given by a variable's name.
+    pub(super) fn held_by_name(&mut self) {
+        let (bundle, file) = (self.bundle, self.file);
+        let mut found = Vec::new();
+        for stmt in bundle.scripts[file].statements {
+            tree::descend(Node::Stmt(stmt), &mut |node| {
+                let call = tree::function_call(node).map(|(call, _)| call);
+                let call = call.filter(|call| !call.is_qualified());
+                let holder = call.and_then(Holder::of);
+                let value = call.and_then(|call| bundle.constant(file, call.args.last()?));
+                found.extend(value.and_then(tree::closure).zip(holder));
+            });
+        }
+        for (closure, holder) in found {
+            self.inner_closure(&closure, holder.this(), Some(holder));
+        }
+    }
+
     fn held(&mut self, value: &'a Expr, holder: Holder) {
-        let this = match holder {
-            Holder::Shape => This::Shape(Vec::new()),
-            _ => This::Unknown,
-        };
+        let this = holder.this();
         match (tree::closure(value), tree::map_entries(value)) {
             (Some(closure), _) => self.inner_closure(&closure, this, Some(holder)),
             (None, Some(entries)) if holder == Holder::Shape => self.shape(entries),

@@ -81,6 +81,7 @@ pub(super) fn check<'a>(
     };
     walker.class_closures();
     walker.set_closures();
+    walker.held_by_name();
     walker.statements(script.statements);
     for function in &script.functions {
         if !function.is_closure() {

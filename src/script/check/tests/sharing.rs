@@ -57,6 +57,7 @@ fn changes_of_captured_variables_are_lost_in_all_closures_that_are_called_later(
     assert_snapshot!(found("on(\"request\", |r| { push(list, r.name); });"), @r#"1:47: `list` is a constant to listeners: this change would be lost; hint: add things up: `counter("list").add(1)`, `metric("list").add(…)`"#);
     assert_snapshot!(found("on(\"user_error\", |e| { [1].for_each(|| n += 1); });"), @r#"1:66: `n` is a constant to listeners: this change would be lost; hint: add things up: `counter("n").add(1)`, `metric("n").add(…)`"#);
     assert_snapshot!(found("on(\"test_start\", || { n += 1; });"), @r#"1:49: `n` is a constant to listeners: this change would be lost; hint: count with `counter("n").add(1)`; values for others go through `queue("n")`"#);
+    assert_snapshot!(found("let f = |r| { n += 1; }; on(\"request\", f);"), @r#"1:41: `n` is a constant to listeners: this change would be lost; hint: add things up: `counter("n").add(1)`, `metric("n").add(…)`"#);
     // A variable of its own, and a closure that is called at once.
     assert_snapshot!(found("on(\"request\", |r| { let n = 0; n += 1; });"), @"");
     assert_snapshot!(found("setup(|n| { n += 1; }); list.for_each(|| n += 1);"), @"");
