@@ -21,8 +21,9 @@ pub enum Cell<'a> {
 
 impl Cell<'_> {
     /// Whether both were written alike: one column may have become numbers and another text since.
-    /// All but [`Cell::Float`] come back as they were written; that is compared as a number.
+    /// Of fractions it cannot be told `0.5` from `0.50`.
     fn was_written_as(self, other: Cell<'_>) -> bool {
+        let is_number = |text| !matches!(Numeric::of(text), None | Some(Numeric::Nothing));
         match (self, other) {
             (Cell::Missing, Cell::Text(text)) | (Cell::Text(text), Cell::Missing) => {
                 text.is_empty()
@@ -31,10 +32,10 @@ impl Cell<'_> {
                 number as f64 == float
             }
             (Cell::Int(number), Cell::Text(text)) | (Cell::Text(text), Cell::Int(number)) => {
-                text.parse() == Ok(number)
+                is_number(text) && text.parse() == Ok(number)
             }
             (Cell::Float(number), Cell::Text(text)) | (Cell::Text(text), Cell::Float(number)) => {
-                text.parse() == Ok(number)
+                is_number(text) && text.parse() == Ok(number)
             }
             (one, other) => one == other,
         }
