@@ -6,7 +6,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 
@@ -14,18 +14,9 @@ use sha2::{Digest, Sha256};
 /// kept in steps of 2 s on some file systems, 1 s on others.
 const HIDING: Duration = Duration::from_millis(2_500);
 
-/// Files of at most so many bytes are read at each thorough look: 2 ms. A larger one only if its
+/// Files of at most so many bytes are read at each look: 2 ms. A larger one only if its
 /// metadata changed, or lately did.
 const SMALL: u64 = 1_000_000;
-
-/// How closely to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    /// At the metadata first; files of which they are the same are not read.
-    Quick,
-    /// At the content too, where the metadata may hide a change.
-    Thorough,
-}
 
 /// What the system says about a file; `None` if it is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +45,19 @@ fn fields(file: &Metadata) -> [i64; 7] {
     ]
 }
 
+/// When a file came to its mark, seen at `now` for the first time: that of a large file that was not
+/// touched lately hides nothing, so the file need not be read twice.
+fn since(mark: Mark, now: Instant, clock: SystemTime) -> Instant {
+    let Some([_, _, _, modified, _, changed, _]) = mark.0 else {
+        return now;
+    };
+    let latest = u64::try_from(modified.max(changed)).unwrap_or(0);
+    let latest = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(latest));
+    let age = latest.and_then(|latest| clock.duration_since(latest).ok());
+    let age = age.unwrap_or_default();
+    now.checked_sub(age.min(HIDING * 2)).unwrap_or(now)
+}
+
 /// Files, and what was in them when they were last looked at.
 #[derive(Debug, Default)]
 pub(super) struct Contents(Vec<Content>);
@@ -62,7 +66,7 @@ pub(super) struct Contents(Vec<Content>);
 struct Content {
     path: PathBuf,
     mark: Mark,
-    /// When the mark was first seen.
+    /// When the mark was first seen, or would have been.
     since: Instant,
     /// What is in it, and when that was read; `None` before the first look.
     read: Option<(Option<Digested>, Instant)>,
@@ -90,7 +94,7 @@ impl Contents {
                 None => Content {
                     path,
                     mark,
-                    since: Instant::now(),
+                    since: since(mark, Instant::now(), SystemTime::now()),
                     read: None,
                 },
             });
@@ -125,17 +129,17 @@ impl Contents {
     /// Whether a file has other content than at the last look, which this now is.
     ///
     /// Costs the reading of the files that may have changed: about a second for 1 GB.
-    pub(super) fn changed(&mut self, look: Look) -> bool {
+    pub(super) fn changed(&mut self) -> bool {
         let mut changed = false;
         for file in &mut self.0 {
-            changed |= file.changed(look);
+            changed |= file.changed();
         }
         changed
     }
 }
 
 impl Content {
-    fn changed(&mut self, look: Look) -> bool {
+    fn changed(&mut self) -> bool {
         let mark = Mark::of(&self.path);
         let now = Instant::now();
         let has_moved = mark != self.mark;
@@ -143,10 +147,9 @@ impl Content {
             (self.mark, self.since) = (mark, now);
         }
         let is_small = mark.0.is_none_or(|[_, _, size, ..]| size <= SMALL as i64);
-        let is_known = self.read.is_some_and(|(_, at)| {
-            let is_sure = at > self.since + HIDING;
-            !has_moved && (look == Look::Quick || !is_small && is_sure)
-        });
+        let is_known = self
+            .read
+            .is_some_and(|(_, at)| !has_moved && !is_small && at > self.since + HIDING);
         if is_known {
             return false;
         }
@@ -205,8 +208,8 @@ mod tests {
         let mut contents = Contents::default();
         hold(&mut contents, &[&path]);
         let mut step = |what: &str, expected: bool| {
-            assert_eq!(contents.changed(Look::Thorough), expected, "{what}");
-            assert!(!contents.changed(Look::Thorough), "{what}, again");
+            assert_eq!(contents.changed(), expected, "{what}");
+            assert!(!contents.changed(), "{what}, again");
         };
         step("missing at first", false);
         fs::write(&path, "one").unwrap();
@@ -238,31 +241,31 @@ mod tests {
         let mut contents = Contents::default();
         hold(&mut contents, &[&path]);
         fs::write(&path, "longer").unwrap();
-        assert!(contents.changed(Look::Quick));
+        assert!(contents.changed());
         // Holding it anew does not forget what was in it.
         fs::write(&path, "longer still").unwrap();
         let other = folder.path().join("b");
         hold(&mut contents, &[&path, &other, &path]);
         assert_eq!(contents.paths().count(), 2);
-        assert!(contents.changed(Look::Quick));
+        assert!(contents.changed());
         hold(&mut contents, &[&other]);
         fs::write(&path, "").unwrap();
-        assert!(!contents.changed(Look::Thorough));
+        assert!(!contents.changed());
     }
 
     #[test]
-    fn thorough_looks_see_what_metadata_hide() {
+    fn looks_see_what_metadata_hide() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs::write(&path, "one").unwrap();
         let mut contents = Contents::default();
         hold(&mut contents, &[&path]);
-        assert!(!contents.changed(Look::Quick));
+        assert!(!contents.changed());
         fs::write(&path, "two").unwrap();
         // As if it had been written within one step of a coarse clock.
         contents.0[0].mark = Mark::of(&path);
-        assert!(!contents.seem_changed() && !contents.changed(Look::Quick));
-        assert!(contents.changed(Look::Thorough));
+        assert!(!contents.seem_changed());
+        assert!(contents.changed());
     }
 
     #[test]
@@ -272,19 +275,36 @@ mod tests {
         fs::write(&path, vec![b'x'; 1_100_000]).unwrap();
         let mut contents = Contents::default();
         hold(&mut contents, &[&path]);
-        assert!(!contents.changed(Look::Quick));
+        assert!(!contents.changed());
         let hide = |contents: &mut Contents, byte| {
             fs::write(&path, vec![byte; 1_100_000]).unwrap();
             contents.0[0].mark = Mark::of(&path);
         };
         hide(&mut contents, b'y');
-        assert!(contents.changed(Look::Thorough));
+        assert!(contents.changed());
         let long_ago = Instant::now().checked_sub(HIDING * 2).unwrap();
         contents.0[0].since = long_ago;
         hide(&mut contents, b'z');
-        assert!(!contents.changed(Look::Thorough), "it was read since");
+        assert!(!contents.changed(), "it was read since");
         contents.0[0].read = contents.0[0].read.map(|(content, _)| (content, long_ago));
-        assert!(contents.changed(Look::Thorough));
+        assert!(contents.changed());
+    }
+
+    #[test]
+    fn a_file_not_touched_lately_came_to_its_mark_long_ago() {
+        let start = SystemTime::UNIX_EPOCH;
+        let clock = start + Duration::from_secs(1_000);
+        let now = Instant::now();
+        let age = |modified, changed| {
+            let mark = Mark(Some([1, 2, 3, modified, 0, changed, 0]));
+            now - since(mark, now, clock)
+        };
+        assert_eq!(age(999, 10), Duration::from_secs(1));
+        assert_eq!(age(10, 999), Duration::from_secs(1));
+        assert!(age(10, 20) > HIDING);
+        assert_eq!(age(2_000, 10), Duration::ZERO, "another clock's future");
+        assert_eq!(age(i64::MAX, 10), Duration::ZERO);
+        assert_eq!(since(Mark(None), now, clock), now);
     }
 
     #[test]
@@ -294,16 +314,16 @@ mod tests {
         let mut contents = Contents::default();
         hold(&mut contents, &[&path]);
         let seem = |contents: &Contents| contents.seem_half_written(&contents.marks());
-        contents.changed(Look::Quick);
+        contents.changed();
         assert!(!seem(&contents), "it never had any");
         fs::write(&path, "one").unwrap();
-        contents.changed(Look::Quick);
+        contents.changed();
         assert!(!seem(&contents));
         fs::write(&path, "").unwrap();
         assert!(seem(&contents));
         fs::remove_file(&path).unwrap();
         assert!(seem(&contents));
-        contents.changed(Look::Quick);
+        contents.changed();
         assert!(!seem(&contents), "that was told");
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::contents::{Contents, Look};
+use super::contents::Contents;
 use super::events::{Events, silence};
 use super::lookups::Lookups;
 use super::{How, Orders, Pace, locked};
@@ -134,7 +134,7 @@ impl Lookout {
     fn look(&mut self) -> bool {
         self.follow();
         self.thorough_at = Instant::now();
-        let has_changed = self.contents.changed(Look::Thorough);
+        let has_changed = self.contents.changed();
         // A message that nobody has taken yet says the same.
         let is_closed =
             has_changed && matches!(self.changed.try_send(()), Err(TrySendError::Closed(())));

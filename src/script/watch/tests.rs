@@ -184,6 +184,31 @@ fn the_same_content_is_not_told() {
 }
 
 #[test]
+fn a_file_that_is_empty_between_two_steps_is_not_told() {
+    for how in [How::Auto, How::Poll] {
+        let make = |folder: &Path| fs::write(folder.join("a"), "one").unwrap();
+        let mut watched = Watched::new(how, PATIENT, &["a"], make);
+        watched.untold("half-written", |folder| {
+            fs::write(folder.join("a"), "").unwrap();
+            // Quiet for four times as long as ends a save.
+            std::thread::sleep(PATIENT.quiet * 4);
+            fs::write(folder.join("a"), "one").unwrap();
+        });
+    }
+}
+
+#[test]
+fn where_there_are_no_events_contents_are_looked_at_from_time_to_time() {
+    let pace = Pace {
+        thorough: Duration::from_millis(40),
+        ..PATIENT
+    };
+    let make = |folder: &Path| fs::write(folder.join("a"), "one").unwrap();
+    let watched = Watched::new(How::Poll, pace, &["a"], make);
+    watched.looked(3);
+}
+
+#[test]
 fn going_away_for_longer_is_told_and_coming_back_too() {
     let pace = Pace {
         quiet_half_written: Duration::from_millis(50),
@@ -287,6 +312,25 @@ fn folders_vanish_and_come_back() {
             watched.told("made anew");
             fs::write(watched.path("x"), format!("{round}, again")).unwrap();
             fs::rename(watched.path("x"), watched.path("a/b/x")).unwrap();
+            watched.told("and saved there");
+        }
+    }
+}
+
+#[test]
+fn a_folder_made_anew_at_once_is_watched() {
+    for how in [How::Auto, How::Poll] {
+        let make = |folder: &Path, text: &str| {
+            fs::create_dir_all(folder.join("a/b")).unwrap();
+            fs::write(folder.join("a/b/x"), text).unwrap();
+        };
+        let mut watched = Watched::new(how, PATIENT, &["a/b/x"], |folder| make(folder, "one"));
+        for round in 0..3 {
+            // The new one often has the number of the old one.
+            fs::remove_dir_all(watched.path("a/b")).unwrap();
+            make(watched.folder.path(), &format!("{round}"));
+            watched.told("made anew");
+            fs::write(watched.path("a/b/x"), format!("{round}, again")).unwrap();
             watched.told("and saved there");
         }
     }
