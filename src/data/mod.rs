@@ -4,10 +4,12 @@
 //! its thread, and data files: read once, kept compactly, shared by all threads. Knows no Rhai;
 //! conversion is `script`'s business.
 
+mod before;
 mod csv;
 mod fault;
 mod json;
 mod packed;
+mod rows;
 mod sources;
 mod table;
 mod text;
@@ -16,7 +18,8 @@ mod value;
 
 pub use csv::{CsvFormat, TextColumns};
 pub use fault::Fault;
-pub use sources::{Declared, Format, Origin, Row, Rows, Source, Sources};
+pub use rows::{Row, Rows};
+pub use sources::{Declared, Format, Origin, Source, Sources};
 pub use table::{Cell, Table};
 pub use text::Stamp;
 pub use turns::{Mode, Turns};

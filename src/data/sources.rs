@@ -3,18 +3,19 @@
 //!
 //! A script's top level is evaluated once per load thread and once for control: the first
 //! evaluation fills this, the others find it. Later workers fill theirs with what they are sent.
+//! What a new generation of the script takes over is decided in `before`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::before::Before;
 use super::csv::CsvFormat;
 use super::fault::Fault;
-use super::packed::Packed;
-use super::table::Table;
+use super::rows::{Kind, Rows};
 use super::text::Stamp;
 use super::turns::{Mode, Turns};
 use super::{Value, csv, json, text};
@@ -30,68 +31,14 @@ pub enum Format {
     Lines,
 }
 
-/// Rows by number; immutable.
-#[derive(Debug)]
-pub struct Rows(Kind);
-
-#[derive(Debug)]
-enum Kind {
-    Table(Table),
-    Texts(Packed),
-    Json(Packed),
-    Values(Vec<Value>),
-}
-
-/// One row.
-#[derive(Debug)]
-pub enum Row<'a> {
-    /// The row of that number in a table.
-    Of(&'a Table, usize),
-    /// A line.
-    Text(&'a str),
-    /// JSON text, which was seen to be valid.
-    Json(&'a str),
-    /// A value of a script.
-    Value(&'a Value),
-}
-
-impl Rows {
-    /// How many there are; at least one.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        match &self.0 {
-            Kind::Table(table) => table.rows(),
-            Kind::Texts(texts) | Kind::Json(texts) => texts.len(),
-            Kind::Values(values) => values.len(),
-        }
-    }
-
-    /// The row of that number, from 0.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<Row<'_>> {
-        match &self.0 {
-            Kind::Table(table) => (index < table.rows()).then_some(Row::Of(table, index)),
-            Kind::Texts(texts) => texts.get(index).map(Row::Text),
-            Kind::Json(texts) => texts.get(index).map(Row::Json),
-            Kind::Values(values) => values.get(index).map(Row::Value),
-        }
-    }
-
-    /// The table, if they are one.
-    #[must_use]
-    pub fn table(&self) -> Option<&Table> {
-        match &self.0 {
-            Kind::Table(table) => Some(table),
-            _ => None,
-        }
-    }
-}
+/// A file, and how it is read.
+pub(super) type FileAs = (PathBuf, Format);
 
 /// A file as it was read.
 #[derive(Debug)]
-struct Loaded {
+pub(super) struct Loaded {
     rows: Arc<Rows>,
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
 }
 
 /// Rows and whose turn it is: what all evaluations of one declaration share.
@@ -99,8 +46,8 @@ struct Loaded {
 pub struct Source {
     /// The rows.
     pub rows: Arc<Rows>,
-    /// How many were taken.
-    pub turns: Turns,
+    /// How many were taken; the same for the generation before, if they go on from it.
+    pub turns: Arc<Turns>,
 }
 
 /// Which declaration of a script a source belongs to. Every evaluation of the top level comes to
@@ -128,11 +75,43 @@ pub enum Origin {
 /// never while users run.
 #[derive(Default)]
 pub struct Sources {
-    files: Mutex<HashMap<(PathBuf, Format), Arc<Loaded>>>,
+    files: Mutex<HashMap<FileAs, Arc<Loaded>>>,
     declared: Mutex<HashMap<Declared, Arc<Source>>>,
+    failed: Mutex<BTreeSet<PathBuf>>,
+    before: Mutex<Option<Before>>,
 }
 
 impl Sources {
+    /// Those of a new generation of the script.
+    ///
+    /// Files are read again, but parsed only if their content is another. A declaration goes on
+    /// from the one of the same file, format and mode before it, with one count for the users of
+    /// both generations, if its rows begin with all the old ones; so does an array. Else it begins
+    /// with its first row.
+    ///
+    /// With rows appended, `unique` goes on with the first row not taken, and `circular` does while
+    /// it is in its first round; later its place is that of so many turns over the new number of
+    /// rows. `shuffle` has another order for each number of rows: of the round under way some rows
+    /// come again and some do not come, from the next on each comes once.
+    ///
+    /// Holds what `old` has read until [`finish`](Sources::finish).
+    #[must_use]
+    pub fn after(old: &Sources) -> Sources {
+        let before = Before::new(locked(&old.files).clone(), locked(&old.declared).clone());
+        Sources {
+            before: Mutex::new(Some(before)),
+            ..Sources::default()
+        }
+    }
+
+    /// The first evaluation is over, and whatever comes after it finds what it has read: lets go of
+    /// the generation before. Gives the files of which rows were taken and are now handed out from
+    /// the first again, in the order of their names.
+    pub fn finish(&self) -> Vec<PathBuf> {
+        let before = locked(&self.before).take();
+        before.map_or_else(Vec::new, Before::restarted)
+    }
+
     /// The rows of a file, for that declaration.
     ///
     /// Costs about a second for 100 MB the first time; a file that changes later is not read
@@ -150,10 +129,12 @@ impl Sources {
             match files.get(&(path.clone(), format.clone())) {
                 Some(loaded) => loaded.rows.clone(),
                 None => {
-                    let loaded = load(path, format)
-                        .map_err(|fault| fault.of(&path.display().to_string()))?;
+                    let loaded = self.load(path, format).map_err(|fault| {
+                        locked(&self.failed).insert(path.clone());
+                        fault.of(&path.display().to_string())
+                    })?;
                     let rows = loaded.rows.clone();
-                    files.insert((path.clone(), format.clone()), Arc::new(loaded));
+                    files.insert((path.clone(), format.clone()), loaded);
                     rows
                 }
             }
@@ -182,18 +163,42 @@ impl Sources {
             origin,
             mode,
         };
-        Ok(self.source(declared, Arc::new(Rows(Kind::Values(values)))))
+        Ok(self.source(declared, Arc::new(Rows::new(Kind::Values(values)))))
     }
 
     fn source(&self, declared: Declared, rows: Arc<Rows>) -> Arc<Source> {
         let mut all = locked(&self.declared);
-        let source = all.entry(declared).or_insert_with(|| {
-            Arc::new(Source {
-                rows,
-                turns: Turns::default(),
-            })
-        });
-        source.clone()
+        if let Some(source) = all.get(&declared) {
+            return source.clone();
+        }
+        let mut before = locked(&self.before);
+        let turns = before
+            .as_mut()
+            .and_then(|before| before.turns(&declared, &rows));
+        let turns = turns.unwrap_or_default();
+        let source = Arc::new(Source { rows, turns });
+        all.insert(declared, source.clone());
+        source
+    }
+
+    fn load(&self, path: &Path, format: &Format) -> Result<Arc<Loaded>, Fault> {
+        let (bytes, stamp) = text::read(path)?;
+        if let Some(before) = &*locked(&self.before)
+            && let Some(loaded) = before.unchanged(path, format, &stamp)
+        {
+            return Ok(loaded);
+        }
+        let rows = Arc::new(Rows::new(parsed(&text::decoded(bytes)?, path, format)?));
+        Ok(Arc::new(Loaded { rows, stamp }))
+    }
+
+    /// The files that were read or could not be, in the order of their names: for whoever watches
+    /// them.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = locked(&self.failed).clone();
+        paths.extend(locked(&self.files).keys().map(|(path, _)| path.clone()));
+        paths.into_iter().collect()
     }
 
     /// The files that were read, in the order of their names: for whoever must know whether they
@@ -223,19 +228,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn load(path: &Path, format: &Format) -> Result<Loaded, Fault> {
-    let (text, stamp) = text::read(path)?;
+fn parsed(text: &str, path: &Path, format: &Format) -> Result<Kind, Fault> {
     let by_lines = path.extension().is_some_and(|name| {
         name.eq_ignore_ascii_case("jsonl") || name.eq_ignore_ascii_case("ndjson")
     });
-    let kind = match format {
-        Format::Csv(format) => Kind::Table(csv::table(&text, format)?),
-        Format::Json if by_lines => Kind::Json(json::lines(&text)?),
-        Format::Json => Kind::Json(json::document(&text)?),
-        Format::Lines => Kind::Texts(text::lines(&text)?),
-    };
-    Ok(Loaded {
-        rows: Arc::new(Rows(kind)),
-        stamp,
+    Ok(match format {
+        Format::Csv(format) => Kind::Table(csv::table(text, format)?),
+        Format::Json if by_lines => Kind::Json(json::lines(text)?),
+        Format::Json => Kind::Json(json::document(text)?),
+        Format::Lines => Kind::Texts(text::lines(text)?),
     })
 }

@@ -19,6 +19,29 @@ pub enum Cell<'a> {
     Text(&'a str),
 }
 
+impl Cell<'_> {
+    /// Whether both were written alike: one column may have become numbers and another text since.
+    /// Of fractions it cannot be told `0.5` from `0.50`.
+    fn was_written_as(self, other: Cell<'_>) -> bool {
+        let is_number = |text| !matches!(Numeric::of(text), None | Some(Numeric::Nothing));
+        match (self, other) {
+            (Cell::Missing, Cell::Text(text)) | (Cell::Text(text), Cell::Missing) => {
+                text.is_empty()
+            }
+            (Cell::Int(number), Cell::Float(float)) | (Cell::Float(float), Cell::Int(number)) => {
+                number as f64 == float
+            }
+            (Cell::Int(number), Cell::Text(text)) | (Cell::Text(text), Cell::Int(number)) => {
+                is_number(text) && text.parse() == Ok(number)
+            }
+            (Cell::Float(number), Cell::Text(text)) | (Cell::Text(text), Cell::Float(number)) => {
+                is_number(text) && text.parse() == Ok(number)
+            }
+            (one, other) => one == other,
+        }
+    }
+}
+
 /// Rows with the same columns.
 #[derive(Debug)]
 pub struct Table {
@@ -53,6 +76,21 @@ impl Table {
     #[must_use]
     pub fn cell(&self, row: usize, column: usize) -> Option<Cell<'_>> {
         self.columns.get(column)?.get(row)
+    }
+
+    /// Whether it has the same columns, and begins with the same rows, as they were written.
+    pub(super) fn continues(&self, before: &Table) -> bool {
+        let same = |row, now: &Column, before: &Column| match (now.get(row), before.get(row)) {
+            (Some(now), Some(before)) => now.was_written_as(before),
+            _ => false,
+        };
+        self.names == before.names
+            && self.rows >= before.rows
+            && self
+                .columns
+                .iter()
+                .zip(&before.columns)
+                .all(|(now, old)| (0..before.rows).all(|row| same(row, now, old)))
     }
 }
 

@@ -20,8 +20,8 @@ pub struct Stamp {
     pub sha256: [u8; 32],
 }
 
-/// Reads a file as text, without a mark of its byte order.
-pub(super) fn read(path: &Path) -> Result<(String, Stamp), Fault> {
+/// Reads a file.
+pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Stamp), Fault> {
     let size = fs::metadata(path).map_or(0, |file| file.len());
     if size > MOST_BYTES {
         let message = format!("it has {size} bytes, and 4 GB is the most");
@@ -37,7 +37,7 @@ pub(super) fn read(path: &Path) -> Result<(String, Stamp), Fault> {
         size: bytes.len() as u64,
         sha256: Sha256::digest(&bytes).into(),
     };
-    Ok((decoded(bytes)?, stamp))
+    Ok((bytes, stamp))
 }
 
 fn missing(path: &Path) -> Fault {
@@ -72,7 +72,8 @@ fn similar(path: &Path, folder: &Path) -> Option<String> {
     (nearest.0 > 0.7).then_some(nearest.1)
 }
 
-fn decoded(bytes: Vec<u8>) -> Result<String, Fault> {
+/// The text that bytes are, without a mark of its byte order.
+pub(super) fn decoded(bytes: Vec<u8>) -> Result<String, Fault> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Fault::new("it is UTF-16 text, which is not read")
             .hint("save it as UTF-8, as with `iconv -f UTF-16 -t UTF-8`"));
@@ -165,8 +166,8 @@ mod tests {
         );
         assert!(missing("data/x.csv").starts_with(&format!("there is no folder `{shown}/data`")));
         assert_eq!(missing(""), "it is a directory");
-        let (text, stamp) = read(&folder.path().join("accounts.csv")).unwrap();
-        assert_eq!((text.as_str(), stamp.size), ("a", 1));
+        let (bytes, stamp) = read(&folder.path().join("accounts.csv")).unwrap();
+        assert_eq!((bytes.as_slice(), stamp.size), (&b"a"[..], 1));
         assert_eq!(stamp.sha256[..2], [0xca, 0x97]);
     }
 }

@@ -14,7 +14,8 @@ pub enum Mode {
     Unique,
     /// Any row at any time; nothing is counted.
     Random,
-    /// Round by round in a random order, each row once a round.
+    /// Round by round in a random order, each row once a round. Another number of rows has another
+    /// order.
     Shuffle,
 }
 
@@ -46,9 +47,25 @@ impl Mode {
 pub struct Turns(AtomicU64);
 
 impl Turns {
-    /// How many came before the caller. Costs one atomic addition.
-    pub fn take(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
+    /// How many came before the caller, who is counted; `None`, and nobody is, if all of `rows` are
+    /// used up: so those that come later, appended to a file, go to the next callers. Costs one
+    /// atomic addition.
+    pub fn take(&self, mode: Mode, rows: u64) -> Option<u64> {
+        match mode {
+            Mode::Unique => {
+                let next = |taken| (taken < rows).then_some(taken + 1);
+                let order = Ordering::Relaxed;
+                self.0.fetch_update(order, order, next).ok()
+            }
+            Mode::Circular | Mode::Random | Mode::Shuffle => {
+                Some(self.0.fetch_add(1, Ordering::Relaxed))
+            }
+        }
+    }
+
+    /// How many were taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -147,19 +164,41 @@ mod tests {
         );
     }
 
-    #[test]
-    fn every_turn_is_taken_once_by_all_threads_together() {
-        let turns = Turns::default();
-        let taken: Vec<u64> = std::thread::scope(|scope| {
+    fn all_threads_take(turns: &Turns, mode: Mode) -> Vec<u64> {
+        let one = || (0..1_000).filter_map(|_| turns.take(mode, 5_000));
+        let mut taken: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..1_000).map(|_| turns.take()).collect::<Vec<_>>()))
+                .map(|_| scope.spawn(|| one().collect::<Vec<_>>()))
                 .collect();
             threads
                 .into_iter()
                 .flat_map(|thread| thread.join().unwrap())
                 .collect()
         });
-        let distinct: std::collections::BTreeSet<_> = taken.iter().copied().collect();
-        assert!(distinct.into_iter().eq(0..8_000));
+        taken.sort_unstable();
+        taken
+    }
+
+    #[test]
+    fn every_turn_is_taken_once_by_all_threads_together() {
+        let turns = Turns::default();
+        assert!(
+            all_threads_take(&turns, Mode::Circular)
+                .into_iter()
+                .eq(0..8_000)
+        );
+    }
+
+    #[test]
+    fn who_comes_too_late_for_a_unique_row_is_not_counted() {
+        let turns = Turns::default();
+        assert!(
+            all_threads_take(&turns, Mode::Unique)
+                .into_iter()
+                .eq(0..5_000)
+        );
+        assert_eq!(turns.taken(), 5_000);
+        assert_eq!(turns.take(Mode::Unique, 5_001), Some(5_000));
+        assert_eq!(turns.take(Mode::Unique, 5_001), None);
     }
 }

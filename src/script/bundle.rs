@@ -112,6 +112,18 @@ impl Bundle {
         &self.files
     }
 
+    /// The paths of the files and of those imports that could not be read: for whoever watches
+    /// them.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let files = self.files.iter().map(|file| &file.path);
+        let missing = self.missing.iter().map(|missing| &missing.path);
+        let mut paths: Vec<_> = files.chain(missing).map(PathBuf::from).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
     /// The load-time check: everything wrong with the bundle that can be seen without running it.
     #[must_use]
     pub fn check(&self) -> Diagnostics {
@@ -314,7 +326,7 @@ mod tests {
             "#!/usr/bin/env katydid\nimport \"a\" as a;\nimport \"b\" as b;",
         );
         write("a.rhai", "import \"b\" as b; import \"gone\" as gone;");
-        write("b.rhai", "import \"a\" as a;");
+        write("b.rhai", "import \"a\" as a; import \"gone\" as gone;");
         let bundle = Bundle::read(&folder.path().join("main.rhai")).unwrap();
         let names: Vec<_> = bundle
             .files()
@@ -322,6 +334,8 @@ mod tests {
             .map(|file| file.path.rsplit('/').next().unwrap())
             .collect();
         assert_eq!(names, ["main.rhai", "a.rhai", "b.rhai"]);
+        let names = ["a.rhai", "b.rhai", "gone.rhai", "main.rhai"];
+        assert_eq!(bundle.paths(), names.map(|name| folder.path().join(name)));
         assert!(bundle.files()[0].text.starts_with("// usr"));
         let missing = &bundle.missing_imports()[0];
         assert!(missing.file.ends_with("a.rhai") && missing.line == 1);

@@ -93,7 +93,9 @@ impl DataSource {
             return self.any(context).map(Some);
         }
         let rows = source.rows.count() as u64;
-        let row = self.0.mode.row(source.turns.take(), rows, self.0.seed);
+        let mode = self.0.mode;
+        let taken = source.turns.take(mode, rows);
+        let row = taken.and_then(|taken| mode.row(taken, rows, self.0.seed));
         Ok(row.and_then(|row| usize::try_from(row).ok()))
     }
 

@@ -58,6 +58,7 @@ mod tests;
 mod thread;
 mod user;
 mod value;
+pub mod watch;
 pub mod words;
 
 pub use assembly::Class;
