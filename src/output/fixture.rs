@@ -58,6 +58,7 @@ pub(super) fn shop() -> Collector {
     }
     recorder.missed_slots(Slots {
         series: issue,
+        generation: 1,
         outcome: Outcome::Success,
         longest_us: 262_745,
         period_us: 100_000,
@@ -87,6 +88,61 @@ pub(super) fn final_shop() -> Arc<Summary> {
     collector.tick(10_000_000);
     collector.users(0, 10);
     collector.summary(10_100_000)
+}
+
+/// A run of several versions of a script, five seconds each: the second one and later ones make a
+/// request that the first did not, which fails at times; two users are still in the first when
+/// the last has taken over, and their requests come in late.
+pub(super) fn reloaded(versions: u16) -> Collector {
+    let mut recorder = Recorder::new(0, Limits::default());
+    let list = recorder.series(&Kind::Http, "GET", "/coupons");
+    let issue = recorder.series(&Kind::Http, "POST", "/coupons/1/issue");
+    let group = recorder.series(&Kind::Group, "", "checkout");
+    let mut collector = Collector::new(Limits::default());
+    for n in 1..=versions {
+        let version = u64::from(n);
+        let begin_us = (version - 1) * 5_000_000;
+        collector.generation(Generation {
+            n,
+            hash: format!("{n}f2a9c1b77d0").into(),
+            at_us: begin_us,
+        });
+        for k in 0..100 {
+            let start_us = begin_us + k * 50_000;
+            let sample = Sample::new(list, n, Outcome::Success, start_us);
+            recorder.record(sample.service_us(version * 1_000 + k).bytes(80, 512));
+            if n > 1 && k % 5 == 0 {
+                let outcome = if k == 50 {
+                    Outcome::Failure
+                } else {
+                    Outcome::Success
+                };
+                recorder.record(Sample::new(issue, n, outcome, start_us).service_us(12_345 + k));
+                recorder.record(Sample::new(group, n, outcome, start_us).service_us(15_000 + k));
+            }
+        }
+        collector.absorb(recorder.take(None));
+    }
+    let end_us = u64::from(versions) * 5_000_000;
+    for _ in 0..2 {
+        let late = Sample::new(list, 1, Outcome::Success, end_us - 1_000_000);
+        recorder.record(late.service_us(900_000));
+    }
+    collector.users(10, 10);
+    collector.behind(2);
+    collector.absorb(recorder.take(None));
+    collector
+}
+
+/// That run's final result.
+pub(super) fn final_reloaded(versions: u16) -> Arc<Summary> {
+    let mut collector = reloaded(versions);
+    let end_us = u64::from(versions) * 5_000_000;
+    collector.end(end_us);
+    collector.tick(end_us);
+    collector.users(0, 10);
+    collector.behind(0);
+    collector.summary(end_us)
 }
 
 /// Two seconds of a script that has figures of its own and makes no request.

@@ -261,6 +261,7 @@ impl Answer {
         let first_us = user.thread.run_us(missed.first);
         Some(Slots {
             series: measured.series,
+            generation: measured.sample.generation(),
             outcome: self.outcome(),
             longest_us: measured.ended_us.saturating_sub(first_us),
             period_us: missed.period_us,

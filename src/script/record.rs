@@ -155,6 +155,7 @@ impl User {
             if let Some(missed) = missed {
                 recorder.missed_slots(Slots {
                     series,
+                    generation: sample.generation(),
                     outcome,
                     longest_us: ended_us.saturating_sub(thread.run_us(missed.first)),
                     period_us: missed.period_us,

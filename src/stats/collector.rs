@@ -3,28 +3,27 @@
 //! Owns everything cumulative. It reads no clock, waits for nobody, and prints nothing; the runner
 //! brings it batches, the time and the number of users.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
 use super::checks::Checks;
-use super::cumulative::SeriesStats;
 use super::dist::Dist;
 use super::exceptions::Exceptions;
 use super::figures::Figures;
+use super::generations::{Aged, Generations, Span};
 use super::history::{History, Mark, Marked};
 use super::recorder::{Batch, Folded, Iterations, Limits};
 use super::sample::Outcome;
-use super::series::{Kind, SeriesKey, SeriesTable};
+use super::series::{SeriesKey, SeriesTable};
 use super::summary::{
-    Caveats, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, Generator, MetricRow,
-    Row, Summary, Users, per_second,
+    Caveats, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, GenerationRows,
+    Generator, MetricRow, Rows, Summary, Users, per_second,
 };
 use super::tally::Tally;
 use super::window::{SECONDS, Slot};
 
-/// The name of the total's row, as Locust has it.
-const TOTAL: &str = "Aggregated";
 /// A generator that acts later than this on what is due makes times doubtful: 10 ms, in µs.
 pub const LAG_LIMIT_US: u64 = 10_000;
 /// Marks beyond are not kept.
@@ -34,7 +33,7 @@ const MAX_MARKS: usize = 10_000;
 #[derive(Debug)]
 pub struct Collector {
     table: SeriesTable,
-    series: Vec<SeriesStats>,
+    series: Vec<Aged>,
     /// By thread: its recorder's numbers of series → ours.
     numbers: HashMap<u32, Vec<usize>>,
     errors: Tally,
@@ -49,7 +48,7 @@ pub struct Collector {
     folded: u64,
     users: Users,
     in_flight: u64,
-    generations: Vec<Generation>,
+    generations: Generations,
     cpu_us: u64,
     max_rss_bytes: u64,
     history: History,
@@ -79,7 +78,7 @@ impl Collector {
             folded: 0,
             users: Users::default(),
             in_flight: 0,
-            generations: Vec::new(),
+            generations: Generations::default(),
             cpu_us: 0,
             max_rss_bytes: 0,
             history: History::default(),
@@ -100,10 +99,11 @@ impl Collector {
             numbers.push(number.index());
         }
         self.series
-            .resize_with(self.table.keys().len(), SeriesStats::default);
+            .resize_with(self.table.keys().len(), Aged::default);
         for sample in &batch.samples {
             let number = numbers[sample.series.index()];
-            self.series[number].record(sample);
+            let age = self.generations.age(sample.generation);
+            self.series[number].record(age, sample);
             if self.table.keys()[number].kind.is_request() {
                 let failures = u64::from(sample.outcome == Outcome::Failure);
                 self.count(sample.end_us() / 1_000_000, 1, failures);
@@ -111,7 +111,8 @@ impl Collector {
             self.last_end_us = self.last_end_us.max(sample.end_us());
         }
         for slots in &batch.slots {
-            self.series[numbers[slots.series.index()]].slots(slots);
+            let age = self.generations.age(slots.generation);
+            self.series[numbers[slots.series.index()]].slots(age, slots);
         }
         for us in &batch.lags_us {
             self.lag.record(u64::from(*us));
@@ -142,8 +143,9 @@ impl Collector {
     }
 
     fn unfold(&mut self, folded: &Folded, numbers: &[usize]) {
-        for (id, stats) in &folded.series {
-            self.series[numbers[id.index()]].merge(stats);
+        for ((id, generation), stats) in &folded.series {
+            let age = self.generations.age(*generation);
+            self.series[numbers[id.index()]].merge(age, stats);
         }
         for (second, (requests, failures)) in &folded.seconds {
             self.count(*second, *requests, *failures);
@@ -190,9 +192,22 @@ impl Collector {
         self.exceptions.count(message, location);
     }
 
-    /// A version of the script takes over.
+    /// How many users are still in an older generation than the newest.
+    pub fn behind(&mut self, users: u64) {
+        self.users.behind = users;
+    }
+
+    /// A version of the script takes over; call it before any of its samples comes. From the
+    /// second on this is a reload: it is marked, and figures of generations are kept apart.
     pub fn generation(&mut self, generation: Generation) {
-        self.generations.push(generation);
+        if !self.generations.all().is_empty() {
+            self.series.iter_mut().for_each(Aged::grow_older);
+            let reload = Mark::Reload {
+                generation: generation.n,
+            };
+            self.mark(generation.at_us, reload);
+        }
+        self.generations.announce(generation);
     }
 
     /// What the process has used since its start: CPU time in µs, largest resident set in bytes.
@@ -253,52 +268,42 @@ impl Collector {
     /// The last seconds of all requests together.
     fn window(&self, now: u64) -> Slot {
         let mut sum = Slot::default();
-        for (_, stats) in self.rows().filter(|(key, _)| key.kind.is_request()) {
-            sum.merge(&stats.window.completed(now).0);
+        for (_, series) in self.series().filter(|(key, _)| key.kind.is_request()) {
+            for part in series.parts() {
+                sum.merge(&part.window.completed(now).0);
+            }
         }
         sum
     }
 
-    fn rows(&self) -> impl Iterator<Item = (&SeriesKey, &SeriesStats)> {
+    fn series(&self) -> impl Iterator<Item = (&SeriesKey, &Aged)> {
         self.table.keys().iter().zip(&self.series)
     }
 
     /// Everything so far, as rows. Costs 2 µs a series of few distinct times and up to 250 µs one of
-    /// thousands; meant for once a second.
+    /// thousands, after a reload about three times that; meant for once a second.
     #[must_use]
     pub fn summary(&self, now_us: u64) -> Arc<Summary> {
         let elapsed_us = match self.load_end_us {
             Some(end_us) => end_us.max(self.last_end_us),
             None => now_us,
         };
-        let mut sum = SeriesStats::default();
-        let mut clipped = self.lag.clipped + self.figures.clipped();
-        let (mut requests, mut groups) = (Vec::new(), Vec::new());
-        for (key, stats) in self.rows() {
-            let row = Row::of(key, stats, now_us, elapsed_us);
-            clipped += stats.all_clipped();
-            if key.kind.is_request() {
-                sum.merge(stats);
-                requests.push(row);
-            } else {
-                groups.push(row);
-            }
-        }
-        requests.sort_by(|a, b| a.key.cmp(&b.key));
-        groups.sort_by(|a, b| a.key.cmp(&b.key));
-        let total = SeriesKey::new(Kind::Total, "", TOTAL);
+        let whole = self.series().map(|(key, series)| (key, series.whole()));
+        let rows = Rows::of(whole, now_us, elapsed_us);
+        let clipped: u64 = self.series.iter().map(Aged::clipped).sum();
         Arc::new(Summary {
             now_us,
             elapsed_us,
             users: self.users,
             iterations: self.iterations,
             in_flight: self.in_flight,
-            generations: self.generations.clone(),
-            requests,
-            total: Row::of(&total, &sum, now_us, elapsed_us),
-            groups,
-            errors: self.error_rows(),
-            exceptions: self.exception_rows(),
+            generations: self.generations.all().to_vec(),
+            by_generation: self.by_generation(now_us, elapsed_us),
+            requests: rows.requests,
+            total: rows.total,
+            groups: rows.groups,
+            errors: ErrorRow::all(&self.errors, self.table.keys()),
+            exceptions: ExceptionRow::all(&self.exceptions),
             checks: self.checks.rows(),
             counters: CounterRow::all(&self.figures, elapsed_us),
             metrics: MetricRow::all(&self.figures),
@@ -310,7 +315,7 @@ impl Collector {
                 lag: Distribution::of(&self.lag),
             },
             caveats: Caveats {
-                clipped,
+                clipped: clipped + self.lag.clipped + self.figures.clipped(),
                 folded: self.folded,
                 stale_retries: self.stale_retries,
                 too_many_names: self.table.overflowed(),
@@ -322,43 +327,38 @@ impl Collector {
         })
     }
 
-    fn error_rows(&self) -> Vec<ErrorRow> {
-        let row = |entry: &super::tally::Tallied| {
-            let key = &self.table.keys()[entry.owner as usize];
-            ErrorRow {
-                method: Arc::clone(&key.method),
-                name: Arc::clone(&key.name),
-                error: Arc::clone(&entry.text),
-                count: entry.count,
-                first_us: entry.first_us,
-                last_us: entry.last_us,
+    fn by_generation(&self, now_us: u64, elapsed_us: u64) -> Vec<GenerationRows> {
+        let rows = |span: Span<'_>| {
+            let parts = self
+                .series()
+                .filter_map(|(key, series)| Some((key, Cow::Borrowed(series.part(span.age)?))));
+            let over_us = span.end_us.saturating_sub(span.first.at_us);
+            let Rows {
+                requests,
+                total,
+                groups,
+            } = Rows::of(parts, now_us, over_us);
+            GenerationRows {
+                first: span.first.clone(),
+                last: span.last.clone(),
+                end_us: span.end_us,
+                requests,
+                total,
+                groups,
             }
         };
-        let mut rows: Vec<ErrorRow> = self.errors.entries().iter().map(row).collect();
-        rows.sort_by(|a, b| {
-            (b.count, &a.name, &a.method, &a.error).cmp(&(a.count, &b.name, &b.method, &b.error))
-        });
-        rows
-    }
-
-    fn exception_rows(&self) -> Vec<ExceptionRow> {
-        let row = |(place, entry): (&Arc<str>, &super::tally::Tallied)| ExceptionRow {
-            message: Arc::clone(&entry.text),
-            location: Arc::clone(place),
-            count: entry.count,
-        };
-        let mut rows: Vec<ExceptionRow> = self.exceptions.entries().map(row).collect();
-        rows.sort_by(|a, b| {
-            (b.count, &a.location, &a.message).cmp(&(a.count, &b.location, &b.message))
-        });
-        rows
+        self.generations
+            .spans(elapsed_us)
+            .into_iter()
+            .map(rows)
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::{Recorder, Sample};
+    use crate::stats::{Kind, Recorder, Sample};
 
     fn get(recorder: &mut Recorder, name: &str, end_us: u64, outcome: Outcome) {
         let series = recorder.series(&Kind::Http, "GET", name);

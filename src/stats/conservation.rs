@@ -2,7 +2,10 @@
 //!
 //! A test of the module as a whole; not compiled into the tool.
 
-use super::{Collector, Kind, Limits, OTHER_NAMES, OTHER_TEXTS, Outcome, Recorder, Row, Sample};
+use super::{
+    Collector, Generation, Kind, Limits, Mark, OTHER_NAMES, OTHER_TEXTS, Outcome, Recorder, Row,
+    Sample, Slots, Summary,
+};
 
 const LIMITS: Limits = Limits {
     series: 20,
@@ -10,19 +13,40 @@ const LIMITS: Limits = Limits {
     samples: 64,
 };
 
-fn get(recorder: &mut Recorder, name: &str, end_us: u64, outcome: Outcome) {
+fn get(recorder: &mut Recorder, name: &str, generation: u16, end_us: u64, outcome: Outcome) {
     let series = recorder.series(&Kind::Http, "GET", name);
-    let sample = Sample::new(series, 1, outcome, end_us - 500).service_us(500);
+    let sample = Sample::new(series, generation, outcome, end_us - 500);
+    let sample = sample.service_us(400 + 100 * u64::from(generation));
     recorder.record(sample.bytes(100, 1_000));
+    if outcome == Outcome::Success && end_us.is_multiple_of(13) {
+        recorder.missed_slots(Slots {
+            series,
+            generation,
+            outcome,
+            longest_us: 2_000_000,
+            period_us: 1_000_000,
+            count: 2,
+        });
+    }
 }
 
 /// Two threads that meet names in different orders, fold at different times, and have more
-/// names and texts than there is room for.
-fn busy_run() -> (Collector, u64) {
+/// names and texts than there is room for; `generation` of the script sends sample n, and
+/// `announced` says which are known by then.
+fn busy_run(announced: fn(u64) -> u16, generation: fn(u64) -> u16) -> (Collector, u64) {
+    let mut known = 0;
     let mut collector = Collector::new(LIMITS);
     let mut recorders = [Recorder::new(0, LIMITS), Recorder::new(1, LIMITS)];
     let mut spare = None;
     for n in 0..10_000_u64 {
+        while known < announced(n) {
+            known += 1;
+            collector.generation(Generation {
+                n: known,
+                hash: "".into(),
+                at_us: 1_000 * n,
+            });
+        }
         let thread = usize::try_from(n % 2).expect("0 or 1");
         let recorder = &mut recorders[thread];
         let outcome = if n % 7 == 0 {
@@ -31,13 +55,20 @@ fn busy_run() -> (Collector, u64) {
             Outcome::Success
         };
         let name = if thread == 0 { n % 25 } else { 24 - n % 25 };
-        get(recorder, &format!("/{name}"), 1_000 * (n + 1), outcome);
+        let version = generation(n);
+        get(
+            recorder,
+            &format!("/{name}"),
+            version,
+            1_000 * (n + 1),
+            outcome,
+        );
         if outcome == Outcome::Failure {
             let series = recorder.series(&Kind::Http, "GET", &format!("/{name}"));
             recorder.error(series, 1_000 * n, &format!("error {}", n % 11));
         }
         let group = recorder.series(&Kind::Group, "", "checkout");
-        recorder.record(Sample::new(group, 1, Outcome::Success, 0).service_us(1 << 33));
+        recorder.record(Sample::new(group, version, Outcome::Success, 0).service_us(1 << 33));
         recorder.lag(20);
         if n % 900 == 0 {
             spare = Some(collector.absorb(recorder.take(spare.take())));
@@ -51,7 +82,7 @@ fn busy_run() -> (Collector, u64) {
 
 #[test]
 fn nothing_is_lost_by_folding_overflow_or_clipping() {
-    let (mut collector, sent) = busy_run();
+    let (mut collector, sent) = busy_run(|_| 1, |_| 1);
     collector.end(10_000_000);
     let summary = collector.summary(12_000_000);
 
@@ -95,4 +126,91 @@ fn nothing_is_lost_by_folding_overflow_or_clipping() {
         2 * sent,
         "each field, and each time above an hour"
     );
+}
+
+/// Five generations, 2,000 samples each.
+fn newest(n: u64) -> u16 {
+    u16::try_from(1 + n / 2_000).expect("at most five")
+}
+
+/// Samples of the newest come among those of up to three before it.
+fn sender(n: u64) -> u16 {
+    let behind = u16::try_from(n % 4).expect("at most three");
+    newest(n).saturating_sub(behind).max(1)
+}
+
+fn reloaded() -> (Summary, Vec<u64>) {
+    let (mut collector, sent) = busy_run(newest, sender);
+    collector.end(10_000_000);
+    let mut by_version = vec![0; 5];
+    (0..sent).for_each(|n| by_version[usize::from(sender(n)) - 1] += 1);
+    let summary = collector.summary(12_000_000);
+    (std::sync::Arc::unwrap_or_clone(summary), by_version)
+}
+
+#[test]
+fn the_sum_over_generations_is_the_whole() {
+    let (summary, sent) = reloaded();
+    assert!(summary.caveats.folded > 0, "some were folded");
+    let parts = &summary.by_generation;
+    let of: Vec<_> = parts
+        .iter()
+        .map(|part| (part.first.n, part.last.n))
+        .collect();
+    assert_eq!(of, [(1, 3), (4, 4), (5, 5)]);
+    let requests: Vec<_> = parts.iter().map(|part| part.total.requests).collect();
+    assert_eq!(requests, [sent[0] + sent[1] + sent[2], sent[3], sent[4]]);
+
+    let figures: [fn(&Row) -> u64; 7] = [
+        |row| row.requests,
+        |row| row.failures,
+        |row| row.sent,
+        |row| row.received,
+        |row| row.service.count,
+        |row| row.response.count,
+        |row| row.failed.count,
+    ];
+    let whole = summary.requests.iter().chain(&summary.groups);
+    for row in whole.chain([&summary.total]) {
+        for (i, figure) in figures.iter().enumerate() {
+            let rows = parts.iter().flat_map(|part| {
+                let rows = part.requests.iter().chain(&part.groups);
+                rows.chain([&part.total]).filter(|part| part.key == row.key)
+            });
+            assert_eq!(rows.map(figure).sum::<u64>(), figure(row), "{i} of {row:?}");
+        }
+    }
+    let slots = summary.total.response.count - summary.total.service.count;
+    let overran = (0..10_000).filter(|n| n % 7 != 0 && (n + 1) % 13 == 0);
+    assert_eq!(slots, 2 * overran.count() as u64);
+    let spread: Vec<_> = parts
+        .iter()
+        .map(|part| (part.total.service.min_us, part.total.service.max_us))
+        .collect();
+    assert_eq!(
+        spread,
+        [(500, 700), (800, 800), (900, 900)],
+        "each its own times"
+    );
+}
+
+#[test]
+fn a_reload_changes_no_figure_of_the_whole() {
+    let (split, _) = reloaded();
+    let (mut collector, _) = busy_run(|_| 0, sender);
+    collector.end(10_000_000);
+    let whole = collector.summary(12_000_000);
+    assert_eq!(whole.by_generation.len(), 0);
+    assert_eq!(split.requests, whole.requests);
+    assert_eq!(split.total, whole.total);
+    assert_eq!(split.groups, whole.groups);
+    assert_eq!(split.errors, whole.errors);
+    assert_eq!(split.caveats, whole.caveats);
+
+    let reloads = split.marks.iter().map(|marked| (marked.at_us, marked.mark));
+    let expected = (2..=5).map(|generation| {
+        let at_us = 2_000_000 * (u64::from(generation) - 1);
+        (at_us, Mark::Reload { generation })
+    });
+    assert!(reloads.eq(expected), "{:?}", split.marks);
 }

@@ -124,6 +124,11 @@ impl SeriesStats {
         }
     }
 
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.successes.is_empty() && self.failures.is_empty()
+    }
+
     /// Requests that ended, failures included.
     pub(super) fn requests(&self) -> u64 {
         self.successes.service.count + self.failures.service.count
@@ -249,6 +254,7 @@ mod tests {
         let mut stats = of(&[sample(1, Outcome::Success, 200, 0)]);
         let slots = |count| Slots {
             series: SeriesId::new(0),
+            generation: 1,
             outcome: Outcome::Success,
             longest_us: 1_000_000,
             period_us: 100_000,
@@ -269,6 +275,7 @@ mod tests {
         let mut stats = SeriesStats::default();
         stats.slots(&Slots {
             series: SeriesId::new(0),
+            generation: 1,
             outcome: Outcome::Failure,
             longest_us: 60_000_000,
             period_us: 1,

@@ -21,6 +21,7 @@ mod cumulative;
 mod dist;
 mod exceptions;
 mod figures;
+mod generations;
 mod history;
 mod recorder;
 mod sample;
@@ -36,7 +37,7 @@ pub use recorder::{Batch, Iterations, Limits, Recorder};
 pub use sample::{Outcome, Sample, Slots};
 pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};
 pub use summary::{
-    Caveats, CheckRow, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, Generator,
-    MetricRow, QUANTILES, Row, Summary, Users,
+    Caveats, CheckRow, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation,
+    GenerationRows, Generator, MetricRow, QUANTILES, Row, Summary, Users,
 };
 pub use tally::OTHER_TEXTS;

@@ -92,7 +92,8 @@ pub struct Batch {
 /// What was summed up on the thread because nobody took its batch.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
-    pub(super) series: BTreeMap<SeriesId, SeriesStats>,
+    /// By series and generation.
+    pub(super) series: BTreeMap<(SeriesId, u16), SeriesStats>,
     /// Requests and failures that count in each second of the run.
     pub(super) seconds: BTreeMap<u64, (u64, u64)>,
     pub(super) lag: Dist,
@@ -222,9 +223,10 @@ impl Recorder {
     }
 
     /// Records a response time that belongs to no request of its own, in µs.
-    pub fn response_only(&mut self, series: SeriesId, outcome: Outcome, us: u64) {
+    pub fn response_only(&mut self, series: SeriesId, generation: u16, outcome: Outcome, us: u64) {
         self.missed_slots(Slots {
             series,
+            generation,
             outcome,
             longest_us: us,
             period_us: 0,
@@ -345,15 +347,15 @@ impl Recorder {
 
     /// Sums up what is in the batch and makes room, for when the queue of full batches is full.
     ///
-    /// Everything is kept but the generation of each sample, and current percentiles older than
-    /// twelve seconds. Costs about 20 ns a sample on the load thread and is counted.
+    /// Everything is kept but current percentiles older than twelve seconds. Costs about 20 ns a
+    /// sample on the load thread and is counted.
     #[cold]
     pub fn fold(&mut self) {
         let folded = self.batch.folded.get_or_insert_default();
         for sample in &self.batch.samples {
             folded
                 .series
-                .entry(sample.series)
+                .entry((sample.series, sample.generation))
                 .or_default()
                 .record(sample);
             folded.last_end_us = folded.last_end_us.max(sample.end_us());
@@ -367,7 +369,8 @@ impl Recorder {
             }
         }
         for slots in &self.batch.slots {
-            folded.series.entry(slots.series).or_default().slots(slots);
+            let key = (slots.series, slots.generation);
+            folded.series.entry(key).or_default().slots(slots);
         }
         for us in &self.batch.lags_us {
             folded.lag.record(u64::from(*us));
@@ -443,14 +446,14 @@ mod tests {
         assert!(!recorder.is_full());
         for _ in 0..5 {
             recorder.lag(1);
-            recorder.response_only(a, Outcome::Success, 50);
+            recorder.response_only(a, 1, Outcome::Success, 50);
         }
 
         let batch = recorder.take(None);
         let folded = batch.folded.as_deref().expect("it was folded");
         assert_eq!(folded.samples + batch.samples.len() as u64, 5);
         assert_eq!(folded.lag.count + batch.lags_us.len() as u64, 5);
-        assert_eq!(folded.series[&a].failures.service.count, 4);
+        assert_eq!(folded.series[&(a, 1)].failures.service.count, 4);
         assert_eq!(folded.seconds[&3], (1, 1));
         assert_eq!(batch.samples.capacity(), 4);
     }

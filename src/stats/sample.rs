@@ -141,6 +141,8 @@ impl Sample {
 pub struct Slots {
     /// The series of the iteration's first request.
     pub series: SeriesId,
+    /// The generation that sent it.
+    pub generation: u16,
     /// How that request ended.
     pub outcome: Outcome,
     /// End of the request − intended start of the first missed slot, in µs.

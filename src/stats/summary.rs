@@ -3,14 +3,20 @@
 //! Every number says its unit, its window and what is counted. How a number looks in a table or a
 //! file is not decided here.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::cumulative::SeriesStats;
 use super::dist::Dist;
+use super::exceptions::Exceptions;
 use super::figures::Figures;
 use super::history::{History, Marked};
 use super::recorder::Iterations;
-use super::series::SeriesKey;
+use super::series::{Kind, SeriesKey};
+use super::tally::{Tallied, Tally};
+
+/// The name of the total's row, as Locust has it.
+const TOTAL: &str = "Aggregated";
 
 /// The quantiles of every [`Distribution`]; the last is the maximum.
 pub const QUANTILES: [f64; 11] = [
@@ -99,9 +105,9 @@ pub struct Row {
     pub sent: u64,
     /// Bytes received.
     pub received: u64,
-    /// Requests a second over [`Summary::elapsed_us`].
+    /// Requests a second over [`Summary::elapsed_us`], or a generation's time.
     pub rps: f64,
-    /// Failures a second over [`Summary::elapsed_us`].
+    /// Failures a second over the same time.
     pub failures_per_s: f64,
     /// Requests a second, the mean over the last up to ten completed seconds; falls to zero when
     /// nothing completes any more.
@@ -150,6 +156,42 @@ impl Row {
     }
 }
 
+/// Rows by name, their sum, and what is not in the sum.
+pub(super) struct Rows {
+    pub(super) requests: Vec<Row>,
+    pub(super) total: Row,
+    pub(super) groups: Vec<Row>,
+}
+
+impl Rows {
+    /// The rows of those series; rates are over `over_us`.
+    pub(super) fn of<'a>(
+        series: impl Iterator<Item = (&'a SeriesKey, Cow<'a, SeriesStats>)>,
+        now_us: u64,
+        over_us: u64,
+    ) -> Rows {
+        let mut sum = SeriesStats::default();
+        let (mut requests, mut groups) = (Vec::new(), Vec::new());
+        for (key, stats) in series {
+            let row = Row::of(key, &stats, now_us, over_us);
+            if key.kind.is_request() {
+                sum.merge(&stats);
+                requests.push(row);
+            } else {
+                groups.push(row);
+            }
+        }
+        requests.sort_by(|a, b| a.key.cmp(&b.key));
+        groups.sort_by(|a, b| a.key.cmp(&b.key));
+        let total = SeriesKey::new(Kind::Total, "", TOTAL);
+        Rows {
+            requests,
+            total: Row::of(&total, &sum, now_us, over_us),
+            groups,
+        }
+    }
+}
+
 /// `count` over a time, per second; zero over no time.
 #[allow(
     clippy::cast_precision_loss,
@@ -180,6 +222,28 @@ pub struct ErrorRow {
     pub last_us: u64,
 }
 
+impl ErrorRow {
+    /// Most frequent first; the owners are numbers of `keys`.
+    pub(super) fn all(errors: &Tally, keys: &[SeriesKey]) -> Vec<ErrorRow> {
+        let row = |entry: &Tallied| {
+            let key = &keys[entry.owner as usize];
+            ErrorRow {
+                method: Arc::clone(&key.method),
+                name: Arc::clone(&key.name),
+                error: Arc::clone(&entry.text),
+                count: entry.count,
+                first_us: entry.first_us,
+                last_us: entry.last_us,
+            }
+        };
+        let mut rows: Vec<ErrorRow> = errors.entries().iter().map(row).collect();
+        rows.sort_by(|a, b| {
+            (b.count, &a.name, &a.method, &a.error).cmp(&(a.count, &b.name, &b.method, &b.error))
+        });
+        rows
+    }
+}
+
 /// An exception of the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExceptionRow {
@@ -189,6 +253,22 @@ pub struct ExceptionRow {
     pub location: Arc<str>,
     /// Occurrences.
     pub count: u64,
+}
+
+impl ExceptionRow {
+    /// Most frequent first.
+    pub(super) fn all(exceptions: &Exceptions) -> Vec<ExceptionRow> {
+        let row = |(place, entry): (&Arc<str>, &Tallied)| ExceptionRow {
+            message: Arc::clone(&entry.text),
+            location: Arc::clone(place),
+            count: entry.count,
+        };
+        let mut rows: Vec<ExceptionRow> = exceptions.entries().map(row).collect();
+        rows.sort_by(|a, b| {
+            (b.count, &a.location, &a.message).cmp(&(a.count, &b.location, &b.message))
+        });
+        rows
+    }
 }
 
 /// A check of the script.
@@ -275,6 +355,28 @@ pub struct Generation {
     pub at_us: u64,
 }
 
+/// What the samples of one generation, or of several in a row, add up to; together with the
+/// others' exactly what the summary's own rows say.
+///
+/// A series that has no sample of them has no row. Rates are over the time from when the first
+/// took over until the next one did; what its users still sent later counts as well. Current
+/// figures are those of their samples alone.
+#[derive(Clone, Debug)]
+pub struct GenerationRows {
+    /// The first of them.
+    pub first: Generation,
+    /// The last of them: the first, but for the earlier ones, which share their rows.
+    pub last: Generation,
+    /// When the next one took over, or [`Summary::elapsed_us`]; µs since the run's epoch.
+    pub end_us: u64,
+    /// Requests by name and method, in that order.
+    pub requests: Vec<Row>,
+    /// The sum of `requests`.
+    pub total: Row,
+    /// Groups by name; never part of the total.
+    pub groups: Vec<Row>,
+}
+
 /// Virtual users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Users {
@@ -284,6 +386,8 @@ pub struct Users {
     pub running: u64,
     /// The most that ran at once.
     pub peak: u64,
+    /// Still in an older generation of the script than the newest.
+    pub behind: u64,
 }
 
 /// The load generator itself.
@@ -303,7 +407,7 @@ pub struct Caveats {
     /// Numbers too large for their field (an hour, 4 GiB) and cut.
     pub clipped: u64,
     /// Samples summed up on their thread because the control side did not keep up; they count
-    /// everywhere but in generations and perhaps in current percentiles.
+    /// everywhere but perhaps in current percentiles.
     pub folded: u64,
     /// Requests sent anew because a kept-alive connection had gone stale.
     pub stale_retries: u64,
@@ -331,6 +435,9 @@ pub struct Summary {
     pub in_flight: u64,
     /// Versions of the script, in their order.
     pub generations: Vec<Generation>,
+    /// After a reload, oldest first: all earlier generations together if there are any, the one
+    /// before the newest, and the newest. Empty in a run without one, whose rows are the newest's.
+    pub by_generation: Vec<GenerationRows>,
     /// Requests by name and method, in that order.
     pub requests: Vec<Row>,
     /// The sum of `requests`.

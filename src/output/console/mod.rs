@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use crate::stats::Summary;
 
 use self::report::report;
-use self::tables::{Rates, main_table};
-use super::table::NARROWEST;
+use self::tables::{Rates, label, main_table};
+use super::table::{NARROWEST, wrap};
 use super::{Output, OutputError, Run};
 
 /// How often the periodic table is printed.
@@ -66,7 +66,15 @@ impl<W: Write> Output for Console<W> {
             return Ok(());
         }
         self.periods = periods;
-        let text = main_table(summary, Rates::Current).render(self.width) + "\n";
+        let mut text = main_table(summary, Rates::Current).render(self.width);
+        for line in generation(summary)
+            .iter()
+            .flat_map(|line| wrap(line, self.width))
+        {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text.push('\n');
         self.print(&text).map_err(|error| {
             self.is_broken = true;
             OutputError::Stream("the terminal", error)
@@ -78,6 +86,17 @@ impl<W: Write> Output for Console<W> {
         self.print(&text)
             .map_err(|error| OutputError::Stream("the terminal", error))
     }
+}
+
+/// Which generation runs and who is still in an older one; `None` without a reload.
+fn generation(summary: &Summary) -> Option<String> {
+    let newest = &summary.by_generation.last()?.last;
+    let behind = match summary.users.behind {
+        0 => String::new(),
+        1 => "; 1 user still in an older one".to_owned(),
+        users => format!("; {users} users still in an older one"),
+    };
+    Some(format!("generation {}{behind}", label(newest)))
 }
 
 #[cfg(test)]
@@ -109,6 +128,28 @@ mod tests {
                    service                             |   2.73   0.150    13.3   0.212 |
         --------|----------------|-------|-------------|-------|-------|-------|--------|--------
         group    checkout             250   50(20.00%) |   13.1    12.6    13.6    13.1 |   25.00
+        ");
+    }
+
+    #[test]
+    fn after_a_reload_the_last_line_says_which_generation_runs() {
+        let mut collector = fixture::reloaded(3);
+        let mut last = |behind| {
+            collector.behind(behind);
+            let mut text = Vec::new();
+            let mut console = Console::new(&mut text, 60, Tables::Periodic);
+            console
+                .tick(&collector.summary(15_000_000))
+                .expect("memory");
+            let text = String::from_utf8(text).expect("text");
+            assert!(text.ends_with("\n\n"), "{text:?}");
+            text.trim_end().rsplit('\n').next().map(str::to_owned)
+        };
+        let lines = [0, 1, 12].map(|behind| last(behind).expect("a line"));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        generation 3 (3f2a9c1)
+        generation 3 (3f2a9c1); 1 user still in an older one
+        generation 3 (3f2a9c1); 12 users still in an older one
         ");
     }
 

@@ -6,7 +6,7 @@ use crate::stats::{Caveats, Iterations, LAG_LIMIT_US, Summary};
 
 use super::super::numbers::{ms_cell, share};
 use super::super::table::wrap;
-use super::tables::{Rates, main_table, own_table, percentile_table};
+use super::tables::{Rates, before_and_after, main_table, own_table, percentile_table};
 
 /// Everything that is printed at the end.
 pub(super) fn report(summary: &Summary, width: usize) -> String {
@@ -14,6 +14,11 @@ pub(super) fn report(summary: &Summary, width: usize) -> String {
     if summary.total.requests > 0 || summary.groups.iter().any(|group| group.requests > 0) {
         text.push_str("Response time percentiles (ms)\n");
         text.push_str(&percentile_table(summary).render(width));
+        text.push('\n');
+    }
+    if let Some(table) = before_and_after(summary) {
+        text.push_str("Before and after the last reload (response times in ms)\n");
+        text.push_str(&table.render(width));
         text.push('\n');
     }
     checks(&mut text, summary, width);
@@ -376,6 +381,58 @@ mod tests {
         ");
     }
 
+    /// The paragraph under that title.
+    fn paragraph(text: &str, title: &str) -> String {
+        let at = text.find(title).expect("the title");
+        let text = text[at..].split("\n\n").next();
+        text.expect("a paragraph").to_owned()
+    }
+
+    #[test]
+    fn before_and_after_a_reload() {
+        let text = report(&fixture::final_reloaded(2), 80);
+        insta::assert_snapshot!(paragraph(&text, "Before and after"), @r"
+        Before and after the last reload (response times in ms)
+        Type     Name             # reqs     # fails |   Avg    Med    95%    99%    Max
+        --------|----------------|------|------------|------|------|------|------|------
+        GET      /coupons                            |
+                   1 (1f2a9c1)       102    0(0.00%) |  18.7   1.05   1.10    900    900
+                   2 (2f2a9c1)       100    0(0.00%) |  2.05   2.05   2.10   2.10   2.10
+        POST     /coupons/1/issue                    |
+                   2 (2f2a9c1)        20    1(5.00%) |  12.4   12.4   12.4   12.4   12.4
+        --------|----------------|------|------------|------|------|------|------|------
+                 Aggregated                          |
+                   1 (1f2a9c1)       102    0(0.00%) |  18.7   1.05   1.10    900    900
+                   2 (2f2a9c1)       120    1(0.83%) |  3.77   2.06   12.4   12.4   12.4
+        --------|----------------|------|------------|------|------|------|------|------
+        group    checkout                            |
+                   2 (2f2a9c1)        20    1(5.00%) |  15.0   15.0   15.1   15.1   15.1
+        ");
+        let text = report(&fixture::final_reloaded(12), 60);
+        insta::assert_snapshot!(paragraph(&text, "Before and after"), @r"
+        Before and after the last reload (response times in ms)
+        Type     Name             # reqs     # fails |   95%    99%
+        --------|----------------|------|------------|------|------
+        GET      /coupons                            |
+                   11 (11f2a9c)      100    0(0.00%) |  11.1   11.1
+                   12 (12f2a9c)      100    0(0.00%) |  12.1   12.1
+        POST     /coupons/1/issue                    |
+                   11 (11f2a9c)       20    1(5.00%) |  12.4   12.4
+                   12 (12f2a9c)       20    1(5.00%) |  12.4   12.4
+        --------|----------------|------|------------|------|------
+                 Aggregated                          |
+                   11 (11f2a9c)      120    1(0.83%) |  12.4   12.4
+                   12 (12f2a9c)      120    1(0.83%) |  12.4   12.4
+        --------|----------------|------|------------|------|------
+        group    checkout                            |
+                   11 (11f2a9c)       20    1(5.00%) |  15.1   15.1
+                   12 (12f2a9c)       20    1(5.00%) |  15.1   15.1
+        ");
+        for summary in [fixture::final_shop(), fixture::final_reloaded(1)] {
+            assert!(!report(&summary, 80).contains("reload"));
+        }
+    }
+
     #[test]
     fn a_run_without_a_request() {
         insta::assert_snapshot!(report(&fixture::nothing(), 80), @r"
@@ -391,6 +448,7 @@ mod tests {
     fn no_line_is_wider_than_the_terminal() {
         for summary in [
             fixture::final_shop(),
+            fixture::final_reloaded(4),
             fixture::troubled(),
             fixture::nothing(),
         ] {

@@ -1,8 +1,11 @@
-//! The two tables: figures, and percentiles.
+//! The tables: figures, percentiles, the script's own figures, and before and after a reload.
 //!
 //! Which columns there are and what stands in their cells; how they fit a terminal is `table`'s.
 
-use crate::stats::{Distribution, Kind, Row, Summary};
+use std::collections::BTreeMap;
+use std::slice;
+
+use crate::stats::{Distribution, Generation, GenerationRows, Kind, Row, SeriesKey, Summary};
 
 use super::super::numbers::{figure_cell, mean_us, ms_cell, share};
 use super::super::table::{Column, Line, Table};
@@ -31,14 +34,12 @@ const FIGURES: [Column; 8] = [
 pub(super) fn main_table(summary: &Summary, rates: Rates) -> Table {
     let mut table = Table::new(&FIGURES);
     let cells = |row: &Row| {
-        let failed = share(row.failures, row.requests) * 100.0;
         let (rps, failures_per_s) = match rates {
             Rates::Current => (row.current_rps, row.current_failures_per_s),
             Rates::Total => (row.rps, row.failures_per_s),
         };
-        let mut cells = named(row);
-        cells.push(row.requests.to_string());
-        cells.push(format!("{}({failed:.2}%)", row.failures));
+        let mut cells = named(&row.key);
+        cells.extend(counts(row));
         cells.extend(times(&row.response));
         cells.push(format!("{rps:.2}"));
         cells.push(format!("{failures_per_s:.2}"));
@@ -82,7 +83,7 @@ pub(super) fn percentile_table(summary: &Summary) -> Table {
     let mut table = Table::new(&QUANTILE_COLUMNS);
     let quantiles = |of: &Distribution| of.quantiles_us.map(ms_cell);
     let cells = |row: &Row| {
-        let mut cells = named(row);
+        let mut cells = named(&row.key);
         cells.extend(quantiles(&row.response));
         cells.push(row.requests.to_string());
         cells
@@ -132,6 +133,70 @@ pub(super) fn own_table(summary: &Summary) -> Option<Table> {
     Some(table)
 }
 
+/// Narrower than elsewhere, so that 80 columns show all of them.
+const BEFORE_AND_AFTER: [Column; 7] = [
+    Column::new("# reqs", 6),
+    Column::new("# fails", 11).bar(),
+    Column::new("Avg", 6).dropped(1),
+    Column::new("Med", 6).dropped(2),
+    Column::new("95%", 6),
+    Column::new("99%", 6),
+    Column::new("Max", 6).dropped(3),
+];
+
+/// The newest generation under the one before it, name by name; `None` without a reload.
+pub(super) fn before_and_after(summary: &Summary) -> Option<Table> {
+    let [.., before, now] = &summary.by_generation[..] else {
+        return None;
+    };
+    let parts: [fn(&GenerationRows) -> &[Row]; 3] = [
+        |rows| &rows.requests,
+        |rows| slice::from_ref(&rows.total),
+        |rows| &rows.groups,
+    ];
+    let mut table = Table::new(&BEFORE_AND_AFTER);
+    for (i, part) in parts.into_iter().enumerate() {
+        let mut names: BTreeMap<&SeriesKey, Vec<(&Generation, &Row)>> = BTreeMap::new();
+        for side in [before, now] {
+            for row in part(side) {
+                names.entry(&row.key).or_default().push((&side.last, row));
+            }
+        }
+        if i > 0 && !names.is_empty() {
+            table.push(Line::Rule);
+        }
+        for (key, sides) in names {
+            let mut title = named(key);
+            title.extend([const { String::new() }; BEFORE_AND_AFTER.len()]);
+            table.push(Line::Cells(title));
+            for (generation, row) in sides {
+                let mut cells = vec![String::new(), format!("  {}", label(generation))];
+                cells.extend(counts(row));
+                let of = &row.response;
+                let times = [
+                    mean_us(of.mean_us),
+                    of.p50_us(),
+                    of.p95_us(),
+                    of.p99_us(),
+                    of.max_us,
+                ];
+                cells.extend(times.map(ms_cell));
+                table.push(Line::Cells(cells));
+            }
+        }
+    }
+    Some(table)
+}
+
+/// A generation's number and the begin of its hash.
+pub(super) fn label(generation: &Generation) -> String {
+    let short: String = generation.hash.chars().take(SHORT_HASH).collect();
+    format!("{} ({short})", generation.n)
+}
+
+/// As many characters of a hash as are shown; git's number.
+const SHORT_HASH: usize = 7;
+
 /// Requests, the total, and the groups that are not in it.
 fn fill(
     table: &mut Table,
@@ -158,12 +223,21 @@ fn fill(
 }
 
 /// Type and name; a group, which has no method, says what it is.
-fn named(row: &Row) -> Vec<String> {
-    let method = match row.key.kind {
-        Kind::Group if row.key.method.is_empty() => "group",
-        _ => &row.key.method,
+fn named(key: &SeriesKey) -> Vec<String> {
+    let method = match key.kind {
+        Kind::Group if key.method.is_empty() => "group",
+        _ => &key.method,
     };
-    vec![method.to_owned(), row.key.name.to_string()]
+    vec![method.to_owned(), key.name.to_string()]
+}
+
+/// Requests and failures.
+fn counts(row: &Row) -> [String; 2] {
+    let failed = share(row.failures, row.requests) * 100.0;
+    [
+        row.requests.to_string(),
+        format!("{}({failed:.2}%)", row.failures),
+    ]
 }
 
 fn times(of: &Distribution) -> [String; 4] {

@@ -1,5 +1,5 @@
 //! Locust's four CSV files, statistics, history, failures and exceptions, and where there are
-//! groups, checks, or counters and metrics of the script's own, one for each.
+//! groups, checks, counters and metrics of the script's own, or a reload, one for each.
 //!
 //! Locust's columns, order, CRLF and quoting. Unlike Locust's, they are written a last time at the
 //! end, so that they agree with the tables, and times are ms with µs precision. A file that can't
@@ -29,7 +29,7 @@ pub enum HistoryRows {
 
 /// Writes `PREFIX_stats.csv`, `PREFIX_stats_history.csv`, `PREFIX_failures.csv` and
 /// `PREFIX_exceptions.csv`; where there are groups, checks or own figures `PREFIX_groups.csv`,
-/// `PREFIX_checks.csv` and `PREFIX_metrics.csv`.
+/// `PREFIX_checks.csv` and `PREFIX_metrics.csv`; after a reload `PREFIX_generations.csv`.
 ///
 /// The history's rates and percentiles are current (the last up to ten seconds), its `Total …`
 /// columns and the statistics' rates are over the whole run.
@@ -108,6 +108,7 @@ impl Csv {
             tables.push(("_checks.csv", rows::checks(summary)));
         }
         tables.extend(rows::metrics(summary).map(|metrics| ("_metrics.csv", metrics)));
+        tables.extend(rows::generations(&run, summary).map(|rows| ("_generations.csv", rows)));
         for (suffix, content) in tables {
             let path = self.path(suffix);
             let written = replace(&path, &content);
@@ -300,6 +301,34 @@ mod tests {
         metric,balance,1000,,74.875,-50,199.75,74.81249999999999,187.37499999999997,197.37499999999997
         metric,"rows, first page",1,,20,20,20,20,20,20
         "#);
+    }
+
+    #[test]
+    fn after_a_reload_there_is_a_file_of_generations() {
+        let folder = TempDir::new().expect("a folder");
+        let mut csv = Csv::new(folder.path().join("run"), HistoryRows::Total);
+        csv.start(&fixture::run()).expect("written");
+        let path = folder.path().join("run_generations.csv");
+        csv.tick(&fixture::reloaded(1).summary(5_000_000))
+            .expect("written");
+        assert!(!path.exists(), "there was no reload yet");
+        csv.finish(&fixture::final_reloaded(4)).expect("written");
+        let generations = fs::read_to_string(path).expect("the file is there");
+        insta::assert_snapshot!(generations.replace("\r\n", "\n"), @r"
+        First Generation,Last Generation,Hash,Timestamp,Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%
+        1,2,2f2a9c1b77d0,1767323045,GET,/coupons,202,0,2,10.445,1,900,506.931,20.200000,0.000000,2,2.033,2.051,2.061,2.081,2.091,2.097,2.099,900,900,900
+        1,2,2f2a9c1b77d0,1767323045,POST,/coupons/1/issue,20,1,12.391,12.393,12.345,12.44,0,2.000000,0.100000,12.391,12.415,12.415,12.423,12.431,12.439,12.44,12.44,12.44,12.44,12.44
+        1,2,2f2a9c1b77d0,1767323045,,Aggregated,222,1,2.01,10.62,1,900,461.261,22.200000,0.100000,2.01,2.046,2.067,2.077,2.099,12.399,12.431,12.447,900,900,900
+        1,2,2f2a9c1b77d0,1767323045,group,checkout,20,1,15.047,15.048,15,15.095,0,2.000000,0.100000,15.047,15.071,15.071,15.079,15.087,15.095,15.095,15.095,15.095,15.095,15.095
+        3,3,3f2a9c1b77d0,1767323055,GET,/coupons,100,0,3.049,3.05,3,3.099,512,20.000000,0.000000,3.049,3.065,3.075,3.079,3.089,3.095,3.097,3.099,3.099,3.099,3.099
+        3,3,3f2a9c1b77d0,1767323055,POST,/coupons/1/issue,20,1,12.391,12.393,12.345,12.44,0,4.000000,0.200000,12.391,12.415,12.415,12.423,12.431,12.439,12.44,12.44,12.44,12.44,12.44
+        3,3,3f2a9c1b77d0,1767323055,,Aggregated,120,1,3.059,4.607,3,12.44,426.667,24.000000,0.200000,3.059,3.079,3.089,3.095,12.383,12.415,12.431,12.439,12.44,12.44,12.44
+        3,3,3f2a9c1b77d0,1767323055,group,checkout,20,1,15.047,15.048,15,15.095,0,4.000000,0.200000,15.047,15.071,15.071,15.079,15.087,15.095,15.095,15.095,15.095,15.095,15.095
+        4,4,4f2a9c1b77d0,1767323060,GET,/coupons,100,0,4.049,4.05,4,4.099,512,20.000000,0.000000,4.049,4.065,4.075,4.079,4.089,4.095,4.099,4.099,4.099,4.099,4.099
+        4,4,4f2a9c1b77d0,1767323060,POST,/coupons/1/issue,20,1,12.391,12.393,12.345,12.44,0,4.000000,0.200000,12.391,12.415,12.415,12.423,12.431,12.439,12.44,12.44,12.44,12.44,12.44
+        4,4,4f2a9c1b77d0,1767323060,,Aggregated,120,1,4.059,5.44,4,12.44,426.667,24.000000,0.200000,4.059,4.079,4.089,4.095,12.383,12.415,12.431,12.439,12.44,12.44,12.44
+        4,4,4f2a9c1b77d0,1767323060,group,checkout,20,1,15.047,15.048,15,15.095,0,4.000000,0.200000,15.047,15.071,15.071,15.079,15.087,15.095,15.095,15.095,15.095,15.095,15.095
+        ");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use ::csv::{Terminator, Writer, WriterBuilder};
 
-use crate::stats::{Distribution, Row, Summary};
+use crate::stats::{Distribution, Kind, Row, Summary};
 
 use super::super::Run;
 use super::super::numbers::{mean_ms, ms, share};
@@ -26,6 +26,8 @@ const STATS: [&str; 11] = [
     "Requests/s",
     "Failures/s",
 ];
+
+const GENERATIONS: [&str; 4] = ["First Generation", "Last Generation", "Hash", "Timestamp"];
 
 const HISTORY_BEFORE: [&str; 6] = [
     "Timestamp",
@@ -157,18 +159,41 @@ fn figures<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<u8> {
     table(|out| {
         out.write_record(STATS.iter().chain(&QUANTILES))?;
         for row in rows {
-            let mut cells = named_cells(row).to_vec();
-            cells.push(row.requests.to_string());
-            cells.push(row.failures.to_string());
-            cells.extend(times(&row.response));
-            cells.push(content_size(row));
-            cells.push(format!("{:.6}", row.rps));
-            cells.push(format!("{:.6}", row.failures_per_s));
-            cells.extend(quantiles(&row.response));
-            out.write_record(cells)?;
+            out.write_record(named_cells(row).into_iter().chain(figure_cells(row)))?;
         }
         Ok(())
     })
+}
+
+/// One line a generation and name, its total and its groups, in the columns of the statistics;
+/// `None` without a reload. The earlier generations share theirs; hash and number are the last's,
+/// the time is when the first took over.
+pub(super) fn generations(run: &Run, summary: &Summary) -> Option<Vec<u8>> {
+    if summary.by_generation.is_empty() {
+        return None;
+    }
+    let content = table(|out| {
+        out.write_record(GENERATIONS.iter().chain(&STATS).chain(&QUANTILES))?;
+        for part in &summary.by_generation {
+            let rows = part.requests.iter().chain([&part.total]);
+            for row in rows.chain(&part.groups) {
+                let mut cells = vec![
+                    part.first.n.to_string(),
+                    part.last.n.to_string(),
+                    part.last.hash.to_string(),
+                    run.at(part.first.at_us).as_second().to_string(),
+                ];
+                let [method, name] = named_cells(row);
+                let is_group = row.key.kind == Kind::Group;
+                cells.push(if is_group { "group".to_owned() } else { method });
+                cells.push(name);
+                cells.extend(figure_cells(row));
+                out.write_record(cells)?;
+            }
+        }
+        Ok(())
+    });
+    Some(content)
 }
 
 /// One line a failure text.
@@ -203,6 +228,17 @@ pub(super) fn exceptions(summary: &Summary) -> Vec<u8> {
 
 fn named_cells(row: &Row) -> [String; 2] {
     [row.key.method.to_string(), row.key.name.to_string()]
+}
+
+/// The statistics' columns after the name.
+fn figure_cells(row: &Row) -> Vec<String> {
+    let mut cells = vec![row.requests.to_string(), row.failures.to_string()];
+    cells.extend(times(&row.response));
+    cells.push(content_size(row));
+    cells.push(format!("{:.6}", row.rps));
+    cells.push(format!("{:.6}", row.failures_per_s));
+    cells.extend(quantiles(&row.response));
+    cells
 }
 
 /// Median, average, minimum, maximum.

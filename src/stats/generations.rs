@@ -1,0 +1,248 @@
+//! What a series adds up to by the script's generation: the newest, the one before it, and all
+//! earlier ones together; and which generations there are.
+//!
+//! A sample says itself which generation sent it, so one that comes late still counts where it
+//! belongs. The whole is not kept but merged from the parts when it is asked for: that way they
+//! cannot disagree, and a run without a reload has one part, which is the whole. When scripts are
+//! replaced is not decided here.
+
+use std::borrow::Cow;
+use std::mem;
+use std::slice;
+
+use super::cumulative::SeriesStats;
+use super::sample::{Sample, Slots};
+use super::summary::Generation;
+
+/// Which of a series' parts a generation counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// All that came before `Before`.
+    Earlier,
+    /// The one that the newest replaced.
+    Before,
+    /// The newest.
+    Now,
+}
+
+/// Some generations in a row that share a part.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Span<'a> {
+    pub(super) age: Age,
+    pub(super) first: &'a Generation,
+    pub(super) last: &'a Generation,
+    /// When the next one took over, µs since the run's epoch.
+    pub(super) end_us: u64,
+}
+
+/// The generations of a run, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Generations {
+    all: Vec<Generation>,
+    /// The number of the newest; zero while there is none, so that all samples count in it.
+    newest: u16,
+    /// The number of the one before it; zero while there is none.
+    before: u16,
+}
+
+impl Generations {
+    /// Another one takes over.
+    pub(super) fn announce(&mut self, generation: Generation) {
+        self.before = mem::replace(&mut self.newest, generation.n);
+        self.all.push(generation);
+    }
+
+    /// All that were announced.
+    pub(super) fn all(&self) -> &[Generation] {
+        &self.all
+    }
+
+    /// Where samples of generation `n` count.
+    #[inline]
+    pub(super) fn age(&self, n: u16) -> Age {
+        if n >= self.newest {
+            Age::Now
+        } else if n >= self.before {
+            Age::Before
+        } else {
+            Age::Earlier
+        }
+    }
+
+    /// The parts that are kept apart in a run that ends at `end_us`, oldest first; none unless
+    /// there are two.
+    pub(super) fn spans(&self, end_us: u64) -> Vec<Span<'_>> {
+        let [earlier @ .., before, now] = &self.all[..] else {
+            return Vec::new();
+        };
+        let parts = [
+            (Age::Earlier, earlier, before.at_us),
+            (Age::Before, slice::from_ref(before), now.at_us),
+            (Age::Now, slice::from_ref(now), end_us),
+        ];
+        let mut spans = Vec::new();
+        for (age, part, end_us) in parts {
+            if let (Some(first), Some(last)) = (part.first(), part.last()) {
+                spans.push(Span {
+                    age,
+                    first,
+                    last,
+                    end_us,
+                });
+            }
+        }
+        spans
+    }
+}
+
+/// One series, in up to three parts.
+#[derive(Debug, Default)]
+pub(super) struct Aged {
+    now: SeriesStats,
+    before: Option<Box<SeriesStats>>,
+    earlier: Option<Box<SeriesStats>>,
+}
+
+impl Aged {
+    /// Adds one sample.
+    #[inline]
+    pub(super) fn record(&mut self, age: Age, sample: &Sample) {
+        self.part_mut(age).record(sample);
+    }
+
+    /// Adds the response times of missed slots.
+    pub(super) fn slots(&mut self, age: Age, slots: &Slots) {
+        self.part_mut(age).slots(slots);
+    }
+
+    /// Adds what a load thread summed up.
+    pub(super) fn merge(&mut self, age: Age, stats: &SeriesStats) {
+        self.part_mut(age).merge(stats);
+    }
+
+    #[inline]
+    fn part_mut(&mut self, age: Age) -> &mut SeriesStats {
+        match age {
+            Age::Now => &mut self.now,
+            Age::Before => self.before.get_or_insert_default(),
+            Age::Earlier => self.earlier.get_or_insert_default(),
+        }
+    }
+
+    /// A new generation takes over: each part moves up.
+    pub(super) fn grow_older(&mut self) {
+        let now = mem::take(&mut self.now);
+        let before = (!now.is_empty()).then(|| Box::new(now));
+        let Some(older) = mem::replace(&mut self.before, before) else {
+            return;
+        };
+        match &mut self.earlier {
+            Some(earlier) => earlier.merge(&older),
+            None => self.earlier = Some(older),
+        }
+    }
+
+    /// One part, if anything ever counted in it.
+    pub(super) fn part(&self, age: Age) -> Option<&SeriesStats> {
+        match age {
+            Age::Now => Some(&self.now).filter(|now| !now.is_empty()),
+            Age::Before => self.before.as_deref(),
+            Age::Earlier => self.earlier.as_deref(),
+        }
+    }
+
+    /// All parts that have something in them.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &SeriesStats> {
+        let ages = [Age::Now, Age::Before, Age::Earlier];
+        ages.into_iter().filter_map(|age| self.part(age))
+    }
+
+    /// The parts together. Copies nothing where there is one.
+    pub(super) fn whole(&self) -> Cow<'_, SeriesStats> {
+        if self.before.is_none() && self.earlier.is_none() {
+            return Cow::Borrowed(&self.now);
+        }
+        let mut parts = self.parts();
+        let mut whole = parts.next().cloned().unwrap_or_default();
+        parts.for_each(|part| whole.merge(part));
+        Cow::Owned(whole)
+    }
+
+    /// Numbers that were cut to fit.
+    pub(super) fn clipped(&self) -> u64 {
+        self.parts().map(SeriesStats::all_clipped).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::{Outcome, SeriesId};
+
+    fn generation(n: u16) -> Generation {
+        Generation {
+            n,
+            hash: format!("hash {n}").into(),
+            at_us: u64::from(n) * 1_000,
+        }
+    }
+
+    fn spans(count: u16) -> Vec<(Age, u16, u16, u64)> {
+        let mut generations = Generations::default();
+        (1..=count).for_each(|n| generations.announce(generation(n)));
+        let spans = generations.spans(99_000);
+        let flat = spans.iter();
+        flat.map(|span| (span.age, span.first.n, span.last.n, span.end_us))
+            .collect()
+    }
+
+    #[test]
+    fn two_generations_are_kept_apart_and_the_earlier_ones_together() {
+        assert_eq!(spans(0), []);
+        assert_eq!(spans(1), []);
+        assert_eq!(
+            spans(2),
+            [(Age::Before, 1, 1, 2_000), (Age::Now, 2, 2, 99_000)]
+        );
+        assert_eq!(
+            spans(5),
+            [
+                (Age::Earlier, 1, 3, 4_000),
+                (Age::Before, 4, 4, 5_000),
+                (Age::Now, 5, 5, 99_000)
+            ]
+        );
+    }
+
+    #[test]
+    fn roles_move_up_and_late_samples_count_where_they_belong() {
+        let mut generations = Generations::default();
+        let mut series = Aged::default();
+        let record = |generations: &Generations, series: &mut Aged, n: u16| {
+            let sample = Sample::new(SeriesId::new(0), n, Outcome::Success, 0);
+            series.record(generations.age(n), &sample.service_us(u64::from(n)));
+        };
+        let requests = |series: &Aged| {
+            [Age::Earlier, Age::Before, Age::Now]
+                .map(|age| series.part(age).map_or(0, SeriesStats::requests))
+        };
+        record(&generations, &mut series, 1);
+        assert_eq!(requests(&series), [0, 0, 1], "nothing was announced");
+        assert!(matches!(series.whole(), Cow::Borrowed(_)));
+
+        let mut seen = Vec::new();
+        for n in 1..=4 {
+            if n > 1 {
+                series.grow_older();
+            }
+            generations.announce(generation(n));
+            (1..=n).for_each(|n| record(&generations, &mut series, n));
+            seen.push(requests(&series));
+        }
+        // Each round adds one sample for every generation so far.
+        assert_eq!(seen, [[0, 0, 2], [0, 3, 1], [4, 2, 1], [8, 2, 1]]);
+        let whole = series.whole();
+        assert_eq!(whole.requests(), 11);
+        assert_eq!(whole.successes.service.max_us, 4);
+    }
+}
