@@ -119,6 +119,42 @@ impl Mix {
     }
 }
 
+impl Mix {
+    /// The mix of other classes for a run that has so many users already: as few of them as
+    /// possible change their class, and those that do are spread over the whole sequence, so that
+    /// fewer users are still mixed as the shares say, within about one of each class. `now` gives the
+    /// new index of each class of before, if it is still there.
+    ///
+    /// O(users x classes), once for each edit of a script that changes a share.
+    #[must_use]
+    pub fn rebalanced(&mut self, users: u32, shares: &[ClassShare], now: &[Option<usize>]) -> Mix {
+        let mut mix = Mix::new(shares);
+        let targets = mix.counts(users, shares.len());
+        let all: u32 = targets.iter().sum();
+        let mut given = vec![0_u32; shares.len()];
+        let due = |class: usize, user: u32| {
+            f64::from(targets[class]) * f64::from(user + 1) / f64::from(all)
+        };
+        for user in 0..all {
+            let before = self.class_of(user).and_then(|class| now[class]);
+            let keeps = before.filter(|class| {
+                let most = due(*class, user).ceil();
+                given[*class] < targets[*class] && f64::from(given[*class]) < most
+            });
+            let behind = |class: &usize| due(*class, user) - f64::from(given[*class]);
+            let class = keeps.or_else(|| {
+                let open = (0..shares.len()).filter(|class| given[*class] < targets[*class]);
+                open.max_by(|a, b| behind(a).total_cmp(&behind(b)))
+            });
+            let class = class.expect("the counts add up to the users");
+            given[class] += 1;
+            mix.sequence[user as usize] =
+                u16::try_from(class).expect("there are fewer than 2^16 classes");
+        }
+        mix
+    }
+}
+
 /// Tijdeman's sequence over some of the classes.
 #[derive(Clone, Debug)]
 struct Interleaving {
@@ -253,7 +289,81 @@ mod tests {
         let _ = Mix::new(&[weighted(-1.0)]);
     }
 
+    fn rebalanced(before: &[ClassShare], after: &[ClassShare], users: u32) -> String {
+        let mut mix = Mix::new(before);
+        let now: Vec<_> = (0..before.len())
+            .map(|class| Some(class).filter(|class| *class < after.len()))
+            .collect();
+        let mut mix = mix.rebalanced(users, after, &now);
+        (0..users + 6)
+            .map(|user| mix.class_of(user))
+            .map(|class| class.map_or('-', |class| char::from(b'A' + u8::try_from(class).unwrap())))
+            .collect()
+    }
+
+    #[test]
+    fn a_new_class_takes_as_few_users_as_it_needs() {
+        let one = weighted(1.0);
+        // Twelve of two classes become four of each of three, and it goes on as three do.
+        let after = rebalanced(&[one; 2], &[one; 3], 12);
+        let changed = after.chars().zip("ABABABABABAB".chars());
+        assert_eq!(
+            changed.filter(|(now, before)| now != before).count(),
+            4,
+            "{after}"
+        );
+        assert_eq!(after[..12].matches('C').count(), 4, "{after}");
+        assert_eq!(after[12..].matches('C').count(), 2, "{after}");
+        // Half of them, at any length, are still mixed.
+        assert!(
+            after[..6].contains('C') && after[6..12].contains('C'),
+            "{after}"
+        );
+    }
+
+    #[test]
+    fn a_class_that_is_gone_leaves_its_users_to_the_others() {
+        let one = weighted(1.0);
+        let after = rebalanced(&[one; 3], &[one; 2], 6);
+        assert_eq!(after[..6].matches('A').count(), 3, "{after}");
+        assert_eq!(
+            after.chars().filter(|class| *class > 'B').count(),
+            0,
+            "{after}"
+        );
+        // With fixed counts there may be none for them.
+        assert_eq!(rebalanced(&[one; 2], &[fixed(1)], 3), "A--------");
+        assert_eq!(
+            rebalanced(&[one], &[fixed(2), one], 4)[..4]
+                .matches('A')
+                .count(),
+            2
+        );
+    }
+
     proptest! {
+        #[test]
+        fn rebalancing_ends_at_the_shares(
+            before in prop::collection::vec(0_u32..9, 1..6),
+            after in prop::collection::vec(0_u32..9, 1..6),
+            users in 0_u32..200,
+        ) {
+            let shares = |weights: &[u32]| -> Vec<_> {
+                weights.iter().map(|weight| weighted(f64::from(*weight))).collect()
+            };
+            let (before, after) = (shares(&before), shares(&after));
+            let now: Vec<_> = (0..before.len())
+                .map(|class| Some(class).filter(|class| *class < after.len()))
+                .collect();
+            let mut fresh = Mix::new(&after);
+            let mut mix = Mix::new(&before).rebalanced(users, &after, &now);
+            let expected = fresh.counts(users, after.len());
+            prop_assert_eq!(mix.counts(users, after.len()), expected);
+            for user in users..users + 20 {
+                prop_assert_eq!(mix.class_of(user), fresh.class_of(user));
+            }
+        }
+
         #[test]
         fn no_class_is_a_user_away_from_its_share(
             weights in prop::collection::vec(0.001_f64..1000.0, 1..20),

@@ -10,9 +10,11 @@ mod plan;
 mod ramp;
 pub mod ready;
 mod split;
+mod stage;
 
 pub use mix::{ClassShare, Mix};
 pub use part::Part;
-pub use plan::{Change, Division, Plan, Stage};
+pub use plan::{Change, Division, Plan};
 pub use ramp::Ramp;
 pub use split::Split;
+pub use stage::Stage;

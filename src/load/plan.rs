@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::Ramp;
+use super::stage::{Stage, Step, nobody};
 use crate::units::Rate;
 
 /// What the numbers of users in a plan count.
@@ -29,19 +30,6 @@ impl Division {
     }
 }
 
-/// A part of a plan: go to so many users, then stay there until its length is over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stage {
-    /// How long it lasts, its ramp included. What of the ramp does not fit is left out: the next
-    /// stage goes on from the number that was reached.
-    pub length: Duration,
-    /// How many users to go to, one number for each of the division's tracks.
-    pub users: Vec<u32>,
-    /// How many users start or stop a second, all classes together; `None` spreads the change
-    /// over the whole stage.
-    pub rate: Option<Rate>,
-}
-
 /// How many users there should be as time passes, and when it ends.
 ///
 /// Each track is a sequence of users with ordinals from 0; its number of users changes one by
@@ -55,15 +43,6 @@ pub struct Plan {
     /// When the last stage is over.
     staged: Option<Duration>,
     run_time: Option<Duration>,
-}
-
-/// A stage placed in time, its ramps worked out.
-#[derive(Clone, Debug, PartialEq)]
-struct Step {
-    number: u32,
-    begins: Duration,
-    /// One for each track; their times count from `begins`.
-    ramps: Vec<Ramp>,
 }
 
 /// A ramp in its place.
@@ -94,9 +73,14 @@ impl Plan {
     /// does.
     #[must_use]
     pub fn closed(users: u32, rate: Rate, run_time: Option<Duration>) -> Plan {
+        let stage = Stage {
+            length: Duration::MAX,
+            users: vec![users],
+            rate: Some(rate),
+        };
         Plan {
             run_time,
-            ..Plan::starting_with(Division::Mixed, vec![Ramp::new(0, users, rate)])
+            ..Plan::starting_with(Division::Mixed, stage)
         }
     }
 
@@ -116,19 +100,18 @@ impl Plan {
     /// No users until it is [turned](Plan::turned); without an end.
     #[must_use]
     pub fn idle(division: Division) -> Plan {
-        let nobody = Ramp::new(0, 0, one_a_second());
-        Plan::starting_with(division, vec![nobody; division.tracks()])
+        Plan::starting_with(division, nobody(division))
     }
 
-    fn starting_with(division: Division, ramps: Vec<Ramp>) -> Plan {
-        let first = Step {
-            number: 0,
-            begins: Duration::ZERO,
-            ramps,
-        };
+    fn starting_with(division: Division, stage: Stage) -> Plan {
         Plan {
             division,
-            steps: vec![first],
+            steps: vec![Step::of(
+                0,
+                Duration::ZERO,
+                &vec![0; division.tracks()],
+                stage,
+            )],
             staged: None,
             run_time: None,
         }
@@ -148,7 +131,12 @@ impl Plan {
     pub fn turned(&self, at: Duration, division: Division, stage: &Stage) -> Plan {
         let mut last = self.step_at(at).clone();
         if division != self.division {
-            last.ramps = vec![Ramp::new(0, 0, one_a_second()); division.tracks()];
+            last = Step::of(
+                last.number,
+                at,
+                &vec![0; division.tracks()],
+                nobody(division),
+            );
         }
         let mut plan = Plan {
             division,
@@ -161,6 +149,42 @@ impl Plan {
         plan
     }
 
+    /// This plan for a run that has followed another until `at`: from the numbers of users that
+    /// there are then to those that this plan has, and on as it says. `from` are the numbers, one
+    /// for each of its tracks; `after` is the last stage's number.
+    #[must_use]
+    pub fn joined(&self, at: Duration, from: &[u32], after: u32) -> Plan {
+        let index = self.index_at(at);
+        let next = self.steps.get(index + 1);
+        let mut stage = self.steps[index].stage.clone();
+        if let Some(end) = next.map(|next| next.begins).or(self.staged) {
+            // What is left of it, for a change that is spread over it.
+            stage.length = end.saturating_sub(at);
+        }
+        let mut plan = Plan {
+            steps: vec![Step::of(after + 1, at, from, stage)],
+            ..self.clone()
+        };
+        for step in &self.steps[index + 1..] {
+            plan.push(step.begins, &step.stage);
+        }
+        plan
+    }
+
+    /// A plan that stays at these numbers of users from `at` on, until it is
+    /// [turned](Plan::turned); `after` is the last stage's number.
+    #[must_use]
+    pub fn staying(division: Division, at: Duration, users: &[u32], after: u32) -> Plan {
+        let stage = Stage {
+            users: users.to_vec(),
+            ..nobody(division)
+        };
+        Plan {
+            steps: vec![Step::of(after + 1, at, users, stage)],
+            ..Plan::idle(division)
+        }
+    }
+
     /// Adds a stage that begins at `at`, which is not before the last one's beginning.
     fn push(&mut self, at: Duration, stage: &Stage) {
         let last = self.last();
@@ -170,25 +194,7 @@ impl Plan {
             .iter()
             .map(|ramp| ramp.users_before(since))
             .collect();
-        let changes = |(from, to): (&u32, &u32)| f64::from(from.abs_diff(*to));
-        let all: f64 = from.iter().zip(&stage.users).map(changes).sum();
-        let length = stage.length.as_secs_f64();
-        let ramps = from.iter().zip(&stage.users).map(|(from, to)| {
-            // Classes that change by different numbers are through at the same time.
-            let share = changes((from, to));
-            let per_sec = match stage.rate {
-                Some(rate) => rate.per_sec() * share / all,
-                None => share / length,
-            };
-            // Nothing to change, or faster than can be told from at once.
-            let rate = Rate::from_per_sec(per_sec).unwrap_or_else(|_| one_a_second());
-            Ramp::new(*from, *to, rate)
-        });
-        let step = Step {
-            number,
-            begins: at,
-            ramps: ramps.collect(),
-        };
+        let step = Step::of(number, at, &from, stage.clone());
         if at == last.begins {
             // It has not had any time.
             self.steps.pop();
@@ -302,10 +308,6 @@ fn sum(numbers: impl Iterator<Item = u32>) -> u32 {
 
 fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     [one, other].into_iter().flatten().min()
-}
-
-fn one_a_second() -> Rate {
-    Rate::from_per_sec(1.0).expect("one is a rate")
 }
 
 #[cfg(test)]
@@ -433,6 +435,41 @@ mod tests {
         // Twice at the same moment: the later word counts.
         let twice = plan.turned(ms(1_000), Division::Mixed, &stage(1_000, &[40], None));
         assert_eq!(twice.users_at(ms(9_000)), 40);
+    }
+
+    #[test]
+    fn an_edited_plan_goes_on_from_the_users_there_are() {
+        // Ten users are to become four, at two a second.
+        let edited = closed(4, 2.0).joined(ms(5_000), &[10], 0);
+        assert_eq!(at(&edited, &[5_000, 5_499, 5_500, 8_000]), [9, 9, 8, 4]);
+        assert_eq!(edited.change_at(ms(5_000)).stage, 1);
+        // Stages keep their place in time: this one has half of its length left.
+        let stages = [stage(2_000, &[20], None), stage(1_000, &[0], Some(100.0))];
+        let edited = mixed(&stages).joined(ms(1_000), &[10], 3);
+        assert_eq!(at(&edited, &[1_000, 1_500, 1_999, 2_100]), [11, 16, 20, 9]);
+        assert_eq!(
+            (edited.end(), edited.is_complete()),
+            (Some(ms(3_000)), true)
+        );
+        let begins = [ms(1_000), ms(2_000)].map(|at| edited.change_at(at).stage);
+        assert_eq!(begins, [4, 5]);
+        // Nothing was edited but the end.
+        let same = closed(4, 2.0)
+            .within(Some(ms(9_000)))
+            .joined(ms(5_000), &[4], 0);
+        assert_eq!(
+            (at(&same, &[5_000, 8_000]), same.end()),
+            (vec![4, 4], Some(ms(9_000)))
+        );
+    }
+
+    #[test]
+    fn a_plan_stays_where_it_is_told() {
+        let plan = Plan::staying(Division::PerClass(2), ms(500), &[3, 4], 6);
+        assert_eq!(at(&plan, &[500, 7_000]), [7, 7]);
+        assert_eq!((plan.end(), plan.change_at(ms(500)).stage), (None, 7));
+        let turned = plan.turned(ms(900), Division::PerClass(2), &stage(1, &[1, 4], None));
+        assert_eq!(turned.users_at(ms(901)), 5);
     }
 
     #[test]
