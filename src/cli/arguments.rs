@@ -3,13 +3,16 @@
 //! Mirrors what a person types and nothing else; what it comes to together with the script's own
 //! options is worked out in `resolve`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::follow::Watching;
 use super::select::{Changes, Selection};
+use crate::script::watch::How;
 use crate::units::{self, Rate};
 
 /// Load test with user scenarios written in Rhai.
@@ -136,7 +139,37 @@ pub(super) struct Run {
     )]
     pub(super) exit_code_on_error: u8,
     #[command(flatten)]
+    pub(super) following: Following,
+    #[command(flatten)]
     pub(super) selection: Selection,
+}
+
+/// How an edited script is noticed.
+#[derive(Debug, Args)]
+pub(super) struct Following {
+    /// Go on with the script when it is edited, even without a terminal.
+    #[arg(long, env = "KATYDID_WATCH", value_parser = FalseyValueParser::new())]
+    pub(super) watch: bool,
+    /// Run the script as it is; only SIGHUP has it read again.
+    #[arg(long, env = "KATYDID_NO_WATCH", conflicts_with_all = ["watch", "watch_poll"],
+          value_parser = FalseyValueParser::new())]
+    pub(super) no_watch: bool,
+    /// Look for edits twice a second, for file systems that do not tell of them.
+    #[arg(long, env = "KATYDID_WATCH_POLL", value_parser = FalseyValueParser::new())]
+    pub(super) watch_poll: bool,
+}
+
+impl Following {
+    /// A person at a terminal edits; a pipeline does not, and its files may be swept away.
+    pub(super) fn watching(&self) -> Watching {
+        if self.watch_poll {
+            Watching::Files(How::Poll)
+        } else if self.watch || !self.no_watch && std::io::stderr().is_terminal() {
+            Watching::Files(How::Auto)
+        } else {
+            Watching::No
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -7,11 +7,12 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
 use super::{Exit, arguments, resolve, show};
+use crate::data::Sources;
 use crate::scenario::{Class, Scenario};
 use crate::script::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::script::{Bundle, Inputs, Line, Program};
@@ -25,23 +26,49 @@ pub(super) struct Checked {
     pub(super) findings: Diagnostics,
     /// What its top level printed.
     pub(super) said: Vec<Line>,
+    /// How long checking and evaluating it took.
+    pub(super) took: Duration,
+}
+
+/// What a person gives a script.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given {
+    /// Values for its parameters.
+    pub(super) params: Vec<(String, String)>,
+    /// The seed, if it is not to be the script's or a new one.
+    pub(super) seed: Option<u64>,
+    /// The data of the script before it was edited.
+    pub(super) before: Option<Arc<Sources>>,
+}
+
+impl Given {
+    /// For a script that is read the first time.
+    pub(super) fn new(params: &[(String, String)], seed: Option<u64>) -> Given {
+        Given {
+            params: params.to_vec(),
+            seed,
+            before: None,
+        }
+    }
 }
 
 /// Reads and checks the script at `path`.
 ///
 /// # Errors
 /// When the file itself cannot be read.
-pub(super) fn read(
-    path: &Path,
-    params: &[(String, String)],
-    seed: Option<u64>,
-) -> Result<Checked, String> {
+pub(super) fn read(path: &Path, given: &Given) -> Result<Checked, String> {
     let bundle = Bundle::read(path).map_err(|error| error.to_string())?;
-    Ok(evaluate(bundle, params, seed))
+    Ok(evaluate(bundle, given))
 }
 
 /// Checks a script that has been read.
-pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option<u64>) -> Checked {
+pub(super) fn evaluate(bundle: Bundle, given: &Given) -> Checked {
+    let Given {
+        params,
+        seed,
+        before,
+    } = given;
+    let begun = Instant::now();
     let environment = environment();
     let since_1970 = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -49,9 +76,12 @@ pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option
     let mut inputs = Inputs {
         params: resolve::params(params, &environment),
         environment,
-        seed: seed.unwrap_or_else(new_seed),
+        seed: (*seed).unwrap_or_else(new_seed),
         now_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
-        sources: Arc::default(),
+        sources: match before {
+            Some(before) => Arc::new(Sources::after(before)),
+            None => Arc::default(),
+        },
     };
     let mut findings = bundle.check();
     let mut said = Vec::new();
@@ -75,6 +105,7 @@ pub(super) fn evaluate(bundle: Bundle, params: &[(String, String)], seed: Option
         }
     }
     Checked {
+        took: begun.elapsed(),
         bundle,
         inputs,
         scenario,
@@ -137,7 +168,7 @@ struct Finding<'a> {
 
 /// Carries out `katydid check`.
 pub(super) fn check(arguments: &arguments::Check) -> Exit {
-    let checked = match read(&arguments.script, &arguments.params, None) {
+    let checked = match read(&arguments.script, &Given::new(&arguments.params, None)) {
         Ok(checked) => checked,
         Err(message) => {
             show::error(&message, None);

@@ -6,6 +6,8 @@
 mod arguments;
 mod check;
 mod debug;
+mod edition;
+mod follow;
 mod limits;
 mod ratio;
 mod reference;

@@ -2,20 +2,19 @@
 //!
 //! Owns the wiring of runner, outputs and signals; each of them knows its own business.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::check::Checked;
-use super::{Exit, arguments, check, limits, ratio, resolve, select, show};
+use super::check::{Checked, Given};
+use super::follow::Follower;
+use super::{Exit, arguments, check, edition, limits, ratio, select, show};
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
-use crate::runner::{self, End, Handle, Notice, Setup, State};
+use crate::runner::{self, Edition, End, Handle, Notice, Setup, State};
 use crate::script::{Bundle, Level, Shared};
 use crate::stats::Summary;
 use crate::target::{self, Target};
-
-/// Open files that the process needs besides one per user.
-const OTHER_FILES: u64 = 50;
 
 /// Runs what the command line asks for.
 pub(super) fn run(arguments: &arguments::Run) -> Exit {
@@ -35,8 +34,9 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
         );
         return Exit::Usage;
     }
-    match check::read(&arguments.script, &arguments.params, arguments.seed) {
-        Ok(checked) => run_checked(arguments, checked),
+    let given = Given::new(&arguments.params, arguments.seed);
+    match check::read(&arguments.script, &given) {
+        Ok(checked) => run_checked(arguments, checked, Some(&arguments.script)),
         Err(message) => {
             let hint = "name a script with `-f FILE`, or write one with `katydid new FILE`";
             show::error(&message, Some(hint));
@@ -76,78 +76,57 @@ pub(super) fn demo() -> Exit {
     let arguments = <arguments::Arguments as clap::Parser>::parse_from(line).run;
     let script = include_str!("../../scripts/coupon.rhai");
     let bundle = Bundle::from_text("scripts/coupon.rhai", script);
-    let exit = run_checked(&arguments, check::evaluate(bundle, &[], None));
+    let exit = run_checked(&arguments, check::evaluate(bundle, &Given::default()), None);
     target.stop();
     exit
 }
 
-fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
+/// `script` is the file to follow, if there is one.
+fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Path>) -> Exit {
     if !checked.findings.is_empty() {
         show::findings(&checked.bundle, &checked.findings);
     }
     for line in &checked.said {
         show::script_line(line);
     }
-    let Some(declared) = checked.scenario else {
+    let Some(declared) = &checked.scenario else {
         return Exit::Usage;
     };
     if arguments.selection.list {
-        ratio::show(&arguments.selection, &declared, None);
+        ratio::show(&arguments.selection, declared, None);
         return Exit::Ok;
     }
-    let scenario = match select::select(&arguments.selection, &declared) {
-        Ok(scenario) => scenario,
-        Err(wrong) => {
-            show::error(&wrong.message, wrong.hint.as_deref());
-            return Exit::Usage;
-        }
-    };
     if arguments.selection.only_shows() {
+        let scenario = match select::select(&arguments.selection, declared) {
+            Ok(scenario) => scenario,
+            Err(wrong) => {
+                show::error(&wrong.message, wrong.hint.as_deref());
+                return Exit::Usage;
+            }
+        };
         let users = arguments.users.or(scenario.options.users);
         ratio::show(&arguments.selection, &scenario, users);
         return Exit::Ok;
     }
-    let bases = match resolve::bases(arguments.host.as_deref(), &scenario) {
-        Ok(bases) => bases,
-        Err(message) => {
-            show::error(&message, None);
-            return Exit::Usage;
-        }
+    let Some(edition) = edition::of(arguments, checked) else {
+        return Exit::Usage;
     };
-    for (class, base) in scenario.classes.iter().zip(&bases) {
-        if base.is_none() && class.has_users() {
-            show::log(Level::Warn, &show::no_host(&class.name));
-        }
-    }
-    if let Some(ignored) = resolve::overridden(arguments, &scenario) {
-        show::log(Level::Warn, &ignored);
-    }
-    let options = resolve::options(arguments, &scenario, limits::cores());
-    let files = limits::raise_open_files();
-    let users = options.plan.peak_users();
-    if u64::from(users) + OTHER_FILES > files {
-        let text = format!(
-            "{users} users need more open files than the {files} that this process may have: \
-             raise `ulimit -n`"
-        );
-        show::log(Level::Warn, &text);
-    }
     let described = Described {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        script: checked.bundle.files()[0].path.clone(),
-        host: bases.iter().flatten().next().cloned().unwrap_or_default(),
-        seed: checked.inputs.seed,
+        script: edition.bundle.files()[0].path.clone(),
+        host: edition
+            .bases
+            .iter()
+            .flatten()
+            .next()
+            .cloned()
+            .unwrap_or_default(),
+        seed: edition.inputs.seed,
         started_at: jiff::Timestamp::now(),
     };
-    let environment = Arc::new(checked.inputs.environment.clone());
     let setup = Setup {
-        bundle: checked.bundle,
-        inputs: checked.inputs,
-        declared,
-        scenario,
-        bases,
-        environment,
-        options,
+        environment: Arc::new(edition.inputs.environment.clone()),
+        edition: Arc::new(edition),
         onlooker: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -156,7 +135,9 @@ fn run_checked(arguments: &arguments::Run, checked: Checked) -> Exit {
     match runtime {
         Ok(runtime) => {
             let outputs = Outputs::new(arguments);
-            let exit = runtime.block_on(Box::pin(attend(arguments, setup, described, outputs)));
+            let exit = runtime.block_on(Box::pin(attend(
+                arguments, setup, described, outputs, script,
+            )));
             // Whatever a thread still does after a second Ctrl-C is not waited for.
             runtime.shutdown_background();
             exit
@@ -212,7 +193,9 @@ async fn attend(
     setup: Setup,
     described: Described,
     mut outputs: Outputs,
+    script: Option<&Path>,
 ) -> Exit {
+    let edition = setup.edition.clone();
     let Started {
         handle,
         shared,
@@ -223,7 +206,30 @@ async fn attend(
         Err(exit) => return exit,
     };
     outputs.start(&described);
-    let (end, killed) = watch(&handle, &mut notices, &mut outputs, &mut interrupts).await;
+    let follower = script.map(|script| {
+        let (path, params) = (script.to_owned(), arguments.params.clone());
+        Follower::new(path, params, &edition, arguments.following.watching())
+    });
+    let follower = match follower.transpose() {
+        Ok(follower) => follower,
+        Err(error) => {
+            show::log(Level::Warn, &format!("the script is not followed: {error}"));
+            None
+        }
+    };
+    drop(edition);
+    let following = Following {
+        arguments,
+        follower,
+    };
+    let (end, killed) = watch(
+        &handle,
+        &mut notices,
+        &mut outputs,
+        &mut interrupts,
+        following,
+    )
+    .await;
     while let Ok(notice) = notices.try_recv() {
         show::notice(&notice);
     }
@@ -251,6 +257,7 @@ async fn watch(
     notices: &mut mpsc::Receiver<Notice>,
     outputs: &mut Outputs,
     interrupts: &mut limits::Interrupts,
+    mut following: Following<'_>,
 ) -> (End, bool) {
     let mut state = handle.state();
     let mut summary = handle.summary();
@@ -284,6 +291,7 @@ async fn watch(
                 outputs.tick(&now);
             }
             Some(notice) = notices.recv() => show::notice(&notice),
+            edition = following.next(), if !is_stopping => handle.reload(edition),
             () = interrupts.next() => {
                 interrupted += 1;
                 if interrupted == 1 {
@@ -292,6 +300,31 @@ async fn watch(
                 } else {
                     handle.kill();
                 }
+            }
+        }
+    }
+}
+
+/// The script of a run and what the command line makes of it.
+struct Following<'a> {
+    arguments: &'a arguments::Run,
+    follower: Option<Follower>,
+}
+
+impl Following<'_> {
+    /// The next edition to go on with. Cancelling loses nothing.
+    async fn next(&mut self) -> Arc<Edition> {
+        let Some(follower) = &mut self.follower else {
+            return std::future::pending().await;
+        };
+        loop {
+            let checked = follower.next().await;
+            match edition::of(self.arguments, checked) {
+                Some(edition) => {
+                    follower.took(&edition);
+                    return Arc::new(edition);
+                }
+                None => show::log(Level::Error, "the script that runs goes on"),
             }
         }
     }

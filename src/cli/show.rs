@@ -114,6 +114,28 @@ pub(super) fn notice(notice: &Notice) {
             let text = format!("`{what}` was ended: it took longer than {limit} s");
             log(Level::Error, &text);
         }
+        Notice::Reloaded {
+            generation,
+            hash,
+            remarks,
+        } => {
+            let text = format!("the edited script is in service: generation {generation} ({hash})");
+            log(Level::Info, &text);
+            remarks.iter().for_each(|remark| log(Level::Warn, remark));
+        }
+        Notice::NotReloaded(why) => {
+            log(
+                Level::Error,
+                &format!("{why}: the script that runs goes on"),
+            );
+        }
+        Notice::ReloadWaits { users } => {
+            let text = format!(
+                "the edited script waits: {} still in an iteration of the one before the present",
+                self::users(*users)
+            );
+            log(Level::Info, &text);
+        }
         Notice::TooManyNames => log(
             Level::Warn,
             "more than 1,000 different names of requests: the others share a row; give requests \

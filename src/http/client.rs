@@ -39,7 +39,7 @@ pub enum Protocol {
 }
 
 /// How requests are made, for all users of a class.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The limit for DNS, TCP and TLS together; 60 s.
     pub connection_timeout: Duration,
@@ -95,6 +95,16 @@ impl Options {
     /// The first mistake.
     pub fn check(&self) -> Result<(), TlsError> {
         Trust::new(self).map(drop)
+    }
+
+    /// Whether connections are made alike.
+    pub(super) fn connects_as(&self, other: &Options) -> bool {
+        self.insecure == other.insecure
+            && self.ca == other.ca
+            && self.client_cert == other.client_cert
+            && self.client_key == other.client_key
+            && self.protocol == other.protocol
+            && self.proxy == other.proxy
     }
 
     /// The proxy on the way to `origin`; a socket on this machine needs none.
@@ -156,6 +166,12 @@ impl Client {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    /// Whether this is the other, and not only one like it.
+    #[must_use]
+    pub fn is(&self, other: &Client) -> bool {
+        Rc::ptr_eq(&self.shared, &other.shared)
     }
 
     pub(super) fn timers(&self) -> &Timers {

@@ -89,6 +89,24 @@ impl Session {
             .collect()
     }
 
+    /// Takes over what another session has: headers and cookies, and its connections if they are
+    /// made as this one would make them. The other is new again.
+    pub fn take_over(&self, other: &Session) {
+        let mut kept = other.kept.take();
+        let connections = other.idle.take();
+        if self
+            .client()
+            .options()
+            .connects_as(other.client().options())
+        {
+            *self.idle.borrow_mut() = connections;
+        } else if let Some(kept) = &mut kept {
+            kept.tls = None;
+            kept.shared.clear();
+        }
+        *self.kept.borrow_mut() = kept;
+    }
+
     pub(super) fn keep(&self, change: impl FnOnce(&mut Kept)) {
         change(self.kept.borrow_mut().get_or_insert_default());
     }

@@ -20,11 +20,12 @@ use super::url::{Base, UrlError};
 const MAX_HEAD: usize = 64 * 1024;
 
 /// A proxy that is spoken to by plain HTTP. Clones share it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     shared: Rc<Parts>,
 }
 
+#[derive(PartialEq, Eq)]
 struct Parts {
     origin: Origin,
     authorization: Option<HeaderValue>,

@@ -46,7 +46,7 @@ pub struct Session {
         clippy::vec_box,
         reason = "a connection is large, and moves twice a request"
     )]
-    idle: RefCell<Vec<Box<Connection>>>,
+    pub(super) idle: RefCell<Vec<Box<Connection>>>,
     /// Left here by the last exchange, so that the next one's timeouts cost a store.
     deadline: Cell<Option<Deadline>>,
     pub(super) kept: RefCell<Option<Box<Kept>>>,

@@ -16,7 +16,7 @@ use super::origin::{Origin, UNIX};
 
 /// What a user's `host` stands for: an origin, a path that goes before every relative one, and
 /// credentials.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     /// Scheme, host and port.
     pub origin: Origin,

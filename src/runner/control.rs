@@ -9,13 +9,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::Setup;
 use super::load_thread::News;
+use super::{Edition, Setup};
 use crate::clock::{self, Micros, Timers};
 use crate::coroutine::{Coroutine, Stacks};
-use crate::http;
+use crate::data::Value;
 use crate::script::{
-    Call, ControlUser, Line, Outbox, Outcome, Program, Shared, Thread, ThreadParts,
+    Call, ControlUser, Generation, Line, Outbox, Outcome, Program, Shared, Thread, ThreadParts,
 };
 use crate::stats::{Batch, Limits, Recorder};
 
@@ -29,13 +29,18 @@ pub(super) struct Control {
     worker: JoinHandle<()>,
 }
 
-struct Job {
-    call: Call,
-    /// Who does not want the answer any more cancels the call.
-    answer: oneshot::Sender<Outcome>,
+enum Job {
+    Call {
+        call: Call,
+        /// Who does not want the answer any more cancels the call.
+        answer: oneshot::Sender<Outcome>,
+    },
+    /// Go on with another generation of the script.
+    Renew(Box<Generation>),
 }
 
 /// What the control side of a script is connected to.
+#[derive(Clone)]
 pub(super) struct Connections {
     pub(super) batches: mpsc::Sender<Batch>,
     pub(super) log: mpsc::Sender<Line>,
@@ -44,30 +49,31 @@ pub(super) struct Connections {
 }
 
 impl Control {
-    /// Compiles the script for the control thread; `None` if it has nothing that runs there.
+    /// Whether an edition has something that runs there.
+    pub(super) fn is_in(edition: &Edition) -> bool {
+        edition.scenario.hooks.need_control()
+    }
+
+    /// The control side of generation `number`.
     ///
     /// # Errors
-    /// When its client cannot be made, or the script is another each time it is evaluated.
-    pub(super) fn open(setup: &Setup, to: Connections) -> Result<Option<Control>, String> {
-        if !setup.scenario.hooks.need_control() {
-            return Ok(None);
-        }
-        let program = Program::compile(&setup.bundle, &setup.inputs)
-            .map_err(|_| "the script came to another result than when it was checked".to_owned())?;
-        let program = Rc::new(program);
-        let failed = |error: &dyn std::fmt::Display| format!("cannot run `setup`: {error}");
-        let timers = Timers::new().map_err(|error| failed(&error))?;
+    /// When its client cannot be made.
+    pub(super) fn open(
+        setup: &Setup,
+        edition: &Edition,
+        number: u16,
+        program: Rc<Program>,
+        to: Connections,
+    ) -> Result<Control, String> {
+        let timers = Timers::new().map_err(|error| format!("cannot run `setup`: {error}"))?;
         spawn_local(timers.clone().run());
-        let options = program.classes().first().map(|class| class.http.clone());
-        let client = http::Client::new(options.unwrap_or_default(), timers.clone());
-        let client = client.map_err(|error| failed(&error))?;
-        let base = setup.bases.iter().flatten().next();
+        let generation = edition.control_generation(number, program, &timers)?;
         let thread = Rc::new(Thread::new(ThreadParts {
             timers,
             epoch: clock::now(),
-            epoch_unix_us: setup.inputs.now_us,
-            seed: setup.inputs.seed,
-            recorder: Recorder::new(setup.options.threads, Limits::default()),
+            epoch_unix_us: edition.inputs.now_us,
+            seed: edition.inputs.seed,
+            recorder: Recorder::new(setup.edition.options.threads, Limits::default()),
             outbox: Outbox {
                 full: to.batches,
                 spare: mpsc::channel(1).1,
@@ -75,20 +81,36 @@ impl Control {
             shared: to.shared,
             log: to.log,
             environment: setup.environment.clone(),
-            clients: vec![client],
-            bases: vec![base.and_then(|base| http::Base::parse(base).ok())],
+            generation,
+            onlooker: None,
         }));
         thread.measures_nothing();
-        let Some(user) = ControlUser::new(&program, &thread) else {
-            return Ok(None);
-        };
         let (jobs, jobs_out) = mpsc::channel(CALLS);
-        let worker = spawn_local(work(jobs_out, user, thread.clone(), to.news));
-        Ok(Some(Control {
+        let worker = spawn_local(work(jobs_out, thread.clone(), to.news));
+        Ok(Control {
             jobs,
             thread,
             worker,
-        }))
+        })
+    }
+
+    /// A generation for [`Control::renew`].
+    ///
+    /// # Errors
+    /// When its client cannot be made.
+    pub(super) fn prepare(
+        &self,
+        edition: &Edition,
+        number: u16,
+        program: Rc<Program>,
+    ) -> Result<Generation, String> {
+        edition.control_generation(number, program, self.thread.timers())
+    }
+
+    /// Goes on with that generation after all that was called before.
+    pub(super) fn renew(&self, generation: Generation) {
+        // Without room so many calls wait that this script will not be the last.
+        let _ = self.jobs.try_send(Job::Renew(Box::new(generation)));
     }
 
     /// All times count from here.
@@ -100,7 +122,7 @@ impl Control {
     pub(super) fn call(&self, call: Call) -> oneshot::Receiver<Outcome> {
         let (answer, outcome) = oneshot::channel();
         // Without room the answer is gone at once.
-        let _ = self.jobs.try_send(Job { call, answer });
+        let _ = self.jobs.try_send(Job::Call { call, answer });
         outcome
     }
 
@@ -113,17 +135,26 @@ impl Control {
     }
 }
 
-async fn work(
-    mut jobs: mpsc::Receiver<Job>,
-    mut user: ControlUser,
-    thread: Rc<Thread>,
-    news: mpsc::Sender<News>,
-) {
+async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, news: mpsc::Sender<News>) {
     let stacks = Stacks::new(1);
-    while let Some(Job { call, mut answer }) = jobs.recv().await {
+    let mut free = ControlUser::new(&thread);
+    while let Some(job) = jobs.recv().await {
+        let (call, mut answer) = match job {
+            Job::Call { call, answer } => (call, answer),
+            Job::Renew(generation) => {
+                thread.adopt(*generation);
+                free = ControlUser::new(&thread);
+                continue;
+            }
+        };
         if answer.is_closed() {
             continue;
         }
+        let Some(mut user) = free.take() else {
+            // The edited script has nothing that runs here.
+            let _ = answer.send(Outcome::Done(Value::Unit));
+            continue;
+        };
         let stack = match stacks.take() {
             Ok(stack) => stack,
             Err(error) => {
@@ -137,14 +168,14 @@ async fn work(
             let outcome = user.call(call, users);
             (user, outcome)
         });
-        let outcome;
-        (user, outcome) = tokio::select! {
+        let (user, outcome) = tokio::select! {
             ended = &mut running => ended,
             () = answer.closed() => {
                 running.cancel();
                 running.await
             }
         };
+        free = Some(user);
         thread.hand_over();
         if let (Call::Listeners(_), Outcome::StopTest(why)) = (call, &outcome) {
             let _ = news.try_send(News::StopTest(why.clone()));

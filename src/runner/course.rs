@@ -43,6 +43,12 @@ impl Course {
         self.plan = plan;
     }
 
+    /// The same, of which a person is told whatever it was told before.
+    pub(super) fn begin_anew(&mut self, plan: Arc<Plan>) {
+        self.told = None;
+        self.turn(plan);
+    }
+
     /// Enters the stage that goes on at `elapsed`, if that has not been done: gives it, and
     /// what to tell.
     pub(super) fn enter(&mut self, elapsed: Duration) -> Option<(Change, Option<Notice>)> {

@@ -11,15 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 
+use super::Edition;
 use super::load_thread::{News, Order};
-use super::{Options, Setup};
+use super::places::{Place, Places};
 use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
-use crate::load::{ClassShare, Division, Mix, Part, Plan};
-use crate::scenario;
-use crate::script::{Instance, Program, Thread};
+use crate::load::{Division, Mix, Part, Plan};
+use crate::script::{Generation, Instance, Thread};
 use crate::vu::{self, Death, Life, Orders, Stopping};
 
 /// How often measurements are handed over at least.
@@ -33,61 +33,60 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// The users of one thread.
 pub(super) struct Crew {
-    program: Rc<Program>,
-    thread: Rc<Thread>,
+    pub(super) thread: Rc<Thread>,
     stacks: Stacks,
-    classes: Vec<Rc<scenario::Class>>,
-    mix: RefCell<Mix>,
-    part: Part,
-    options: Options,
+    /// What the generation in service was made of.
+    pub(super) edition: RefCell<Arc<Edition>>,
+    /// What the next generation is made of, until it goes into service.
+    pub(super) prepared: RefCell<Option<(Arc<Edition>, Generation)>>,
+    pub(super) mix: RefCell<Mix>,
+    pub(super) part: Part,
+    pub(super) plan: RefCell<Arc<Plan>>,
     budget: Option<Arc<AtomicU64>>,
-    news: mpsc::Sender<News>,
+    pub(super) news: mpsc::Sender<News>,
     /// By the order in which they were started.
-    alive: RefCell<BTreeMap<u64, Rc<Orders>>>,
+    pub(super) alive: RefCell<BTreeMap<u64, Alive>>,
     started: Cell<u64>,
     /// By the plan's tracks.
-    places: RefCell<Vec<Places>>,
+    pub(super) places: RefCell<Vec<Places>>,
     /// Whether all users that the plan asks for have been started, and no more will be.
     settled: Cell<bool>,
+    /// All users have been told to stop.
+    pub(super) is_stopping: Cell<bool>,
     changed: Notify,
 }
 
-/// The places of this thread's users in one track of the plan.
-#[derive(Default)]
-struct Places {
-    /// Who took each place that is taken, as a key of `alive`; may have ended since. The last
-    /// taken is the first freed.
-    taken: Vec<u64>,
-    /// How often each place has been taken. A user that takes a place anew has the ordinal of
-    /// the one before, but draws other random numbers.
-    lives: Vec<u32>,
+/// A user of this thread.
+pub(super) struct Alive {
+    pub(super) orders: Rc<Orders>,
+    /// The index of its class in the generation in service.
+    pub(super) class: usize,
 }
 
 impl Crew {
     pub(super) fn new(
-        program: Rc<Program>,
         thread: Rc<Thread>,
-        setup: &Setup,
+        edition: Arc<Edition>,
         index: u32,
         news: mpsc::Sender<News>,
         budget: Option<Arc<AtomicU64>>,
     ) -> Rc<Crew> {
-        let classes = &setup.scenario.classes;
-        let shares: Vec<ClassShare> = classes.iter().map(|class| class.share).collect();
+        let threads = edition.options.threads;
         Rc::new(Crew {
-            program,
             thread,
-            stacks: Stacks::new(setup.options.threads),
-            classes: classes.iter().cloned().map(Rc::new).collect(),
-            mix: RefCell::new(Mix::new(&shares)),
-            part: Part::new(index, setup.options.threads),
-            options: setup.options.clone(),
+            stacks: Stacks::new(threads),
+            mix: RefCell::new(Mix::new(&edition.shares())),
+            part: Part::new(index, threads),
+            plan: RefCell::new(edition.options.plan.clone()),
+            edition: RefCell::new(edition),
+            prepared: RefCell::default(),
             budget,
             news,
             alive: RefCell::default(),
             started: Cell::new(0),
             places: RefCell::default(),
             settled: Cell::new(false),
+            is_stopping: Cell::new(false),
             changed: Notify::new(),
         })
     }
@@ -95,14 +94,21 @@ impl Crew {
     /// Follows orders until the one to stop has been carried out.
     pub(super) async fn serve(self: Rc<Self>, epoch: Micros, mut orders: mpsc::Receiver<Order>) {
         let regular = spawn_local(self.clone().hand_over_regularly());
-        let mut pacer = spawn_local(self.clone().follow(self.options.plan.clone(), epoch));
+        let mut pacer = self.follow_from_now(epoch);
         let limits = loop {
             match orders.recv().await {
                 Some(Order::Start { .. }) => {}
                 Some(Order::Follow(plan)) => {
                     pacer.abort();
-                    self.settled.set(false);
-                    pacer = spawn_local(self.clone().follow(plan, epoch));
+                    *self.plan.borrow_mut() = plan;
+                    pacer = self.follow_from_now(epoch);
+                }
+                Some(Order::Prepare(edition, number)) => self.prepare(edition, number),
+                Some(Order::Discard) => *self.prepared.borrow_mut() = None,
+                Some(Order::Adopt(adoption)) => {
+                    pacer.abort();
+                    self.adopt(adoption);
+                    pacer = self.follow_from_now(epoch);
                 }
                 Some(Order::Stop {
                     stop_timeout,
@@ -124,6 +130,13 @@ impl Crew {
                 cut: self.thread.cut_in_flight(),
             })
             .await;
+    }
+
+    /// Starts and stops users from now on as the plan asks for.
+    fn follow_from_now(self: &Rc<Self>, epoch: Micros) -> JoinHandle<()> {
+        self.settled.set(false);
+        let plan = self.plan.borrow().clone();
+        spawn_local(self.clone().follow(plan, epoch))
     }
 
     /// Starts and stops users as `plan` asks for, whose times count from `epoch`.
@@ -169,7 +182,7 @@ impl Crew {
                 if at_once == STARTED_AT_ONCE {
                     return false;
                 }
-                self.start(plan.division(), track);
+                self.start_next(plan.division(), track);
                 at_once += 1;
             }
         }
@@ -177,7 +190,7 @@ impl Crew {
     }
 
     fn taken(&self, track: usize) -> usize {
-        self.places.borrow()[track].taken.len()
+        self.places.borrow()[track].taken()
     }
 
     /// Whether the run's iterations are used up: users that start now would find nothing to do.
@@ -188,61 +201,74 @@ impl Crew {
     }
 
     /// Starts this thread's next user of a track.
-    fn start(self: &Rc<Self>, division: Division, track: usize) {
+    fn start_next(self: &Rc<Self>, division: Division, track: usize) {
+        let index = self.taken(track);
+        self.start(division, Place { track, index });
+    }
+
+    /// Starts a user in a place that is free, or whose user has ended.
+    pub(super) fn start(self: &Rc<Self>, division: Division, place: Place) {
         let serial = self.started.replace(self.started.get() + 1);
-        let (index, life) = self.places.borrow_mut()[track].take(serial);
-        let Some(ordinal) = self.part.ordinal(track, index) else {
+        let life = self.places.borrow_mut()[place.track].take(place.index, serial);
+        let Some((ordinal, class)) = self.user_of(division, place) else {
             return;
         };
-        let class = match division {
-            Division::Mixed => self.mix.borrow_mut().class_of(ordinal),
-            Division::PerClass(_) => Some(track),
-        };
-        let Some(class) = class else {
-            return;
-        };
+        let generation = self.thread.generation();
         let orders = Rc::new(Orders::default());
-        let program = &self.program;
         // One number for each user of the run, whatever its track.
-        let number = u64::from(ordinal) * division.tracks() as u64 + track as u64;
-        let instance = Instance::again(
-            program,
-            &program.classes()[class],
-            &self.thread,
-            number,
-            life,
-        );
+        let number = u64::from(ordinal) * division.tracks() as u64 + place.track as u64;
+        let instance = Instance::again(&generation.classes()[class], &self.thread, number, life);
         let life = Life {
             thread: self.thread.clone(),
             stacks: self.stacks.clone(),
-            class: self.classes[class].clone(),
+            class: generation.plan(class).clone(),
             orders: orders.clone(),
             budget: self.budget.clone(),
-            on_stop_timeout: self.options.on_stop_timeout,
+            on_stop_timeout: self.edition.borrow().options.on_stop_timeout,
         };
-        self.alive.borrow_mut().insert(serial, orders);
+        self.alive
+            .borrow_mut()
+            .insert(serial, Alive { orders, class });
         self.thread.shared().user_started();
-        let guard = Alive {
+        let guard = Guard {
             crew: self.clone(),
             serial,
         };
         spawn_local(async move {
-            let death = vu::live(instance, life).await;
-            guard.crew.bury(death);
+            match vu::live(instance, life).await {
+                Death::StopTest(why) => guard.crew.tell(News::StopTest(why)),
+                Death::Retired => {
+                    guard.is_over();
+                    guard.crew.replace(serial);
+                }
+                Death::Stopped | Death::OwnWish | Death::FailedToStart => {}
+            }
             drop(guard);
         });
     }
 
+    /// The ordinal in its track and the class of the user in a place; `None` if there is to be
+    /// none.
+    pub(super) fn user_of(&self, division: Division, place: Place) -> Option<(u32, usize)> {
+        let index = u32::try_from(place.index).expect("a plan has fewer than 2^32 users");
+        let ordinal = self.part.ordinal(place.track, index)?;
+        let class = match division {
+            Division::Mixed => self.mix.borrow_mut().class_of(ordinal)?,
+            Division::PerClass(_) => place.track,
+        };
+        Some((ordinal, class))
+    }
+
     /// Tells the user of a track that was started last to stop.
     fn stop_last(&self, track: usize) {
-        let Some(serial) = self.places.borrow_mut()[track].taken.pop() else {
+        let Some(serial) = self.places.borrow_mut()[track].free_last() else {
             return;
         };
-        if let Some(orders) = self.alive.borrow().get(&serial) {
-            orders.stop(stopping(
-                self.options.stop_timeout,
-                self.options.on_stop_timeout,
-            ));
+        if let Some(user) = self.alive.borrow().get(&serial) {
+            let edition = self.edition.borrow();
+            let options = &edition.options;
+            user.orders
+                .stop(stopping(options.stop_timeout, options.on_stop_timeout));
         }
     }
 
@@ -258,7 +284,7 @@ impl Crew {
                         last = self.stop_within((stop_timeout, on_stop_timeout));
                     }
                     // They came too late.
-                    Some(Order::Start { .. } | Order::Follow(_)) => {}
+                    Some(_) => {}
                     // Nobody is left to report to.
                     None => return,
                 },
@@ -269,8 +295,9 @@ impl Crew {
     /// Tells all users to stop; returns when the last of them must have ended.
     fn stop_within(&self, (stop_timeout, on_stop_timeout): (Duration, Duration)) -> Micros {
         let stopping = stopping(stop_timeout, on_stop_timeout);
-        for orders in self.alive.borrow().values() {
-            orders.stop(stopping);
+        self.is_stopping.set(true);
+        for user in self.alive.borrow().values() {
+            user.orders.stop(stopping);
         }
         stopping.on_stop_until + LAST_GRACE
     }
@@ -281,12 +308,6 @@ impl Crew {
         }
     }
 
-    fn bury(&self, death: Death) {
-        if let Death::StopTest(why) = death {
-            self.tell(News::StopTest(why));
-        }
-    }
-
     fn tell_if_idle(&self) {
         if (self.settled.get() || self.is_used_up()) && self.alive.borrow().is_empty() {
             self.tell(News::Idle);
@@ -294,7 +315,7 @@ impl Crew {
     }
 
     /// There are only a few kinds of news, each told once or twice a stage.
-    fn tell(&self, news: News) {
+    pub(super) fn tell(&self, news: News) {
         let _ = self.news.try_send(news);
     }
 
@@ -317,26 +338,11 @@ impl Crew {
                 self.alive
                     .borrow()
                     .values()
-                    .for_each(|orders| orders.wake());
+                    .for_each(|user| user.orders.wake());
             }
             self.thread.hand_over();
             self.stacks.trim();
         }
-    }
-}
-
-impl Places {
-    /// Takes the next place; gives its index, and how often it was taken before.
-    fn take(&mut self, serial: u64) -> (u32, u32) {
-        let index = self.taken.len();
-        self.taken.push(serial);
-        if self.lives.len() == index {
-            self.lives.push(0);
-        }
-        let life = self.lives[index];
-        self.lives[index] += 1;
-        let index = u32::try_from(index).expect("a plan has fewer than 2^32 users");
-        (index, life)
     }
 }
 
@@ -349,22 +355,30 @@ fn stopping(stop_timeout: Duration, on_stop_timeout: Duration) -> Stopping {
 }
 
 /// Notes the end of a user, however it ends.
-struct Alive {
+struct Guard {
     crew: Rc<Crew>,
     serial: u64,
 }
 
-impl Drop for Alive {
-    fn drop(&mut self) {
+impl Guard {
+    /// The user does not count any more.
+    fn is_over(&self) {
         let crew = &self.crew;
-        crew.alive.borrow_mut().remove(&self.serial);
-        crew.thread.shared().user_ended();
-        crew.changed.notify_one();
+        if crew.alive.borrow_mut().remove(&self.serial).is_some() {
+            crew.thread.shared().user_ended();
+            crew.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.is_over();
         if std::thread::panicking() {
-            crew.tell(News::Failed(
+            self.crew.tell(News::Failed(
                 "a load thread panicked: this is a bug of Katydid".to_owned(),
             ));
         }
-        crew.tell_if_idle();
+        self.crew.tell_if_idle();
     }
 }

@@ -13,12 +13,11 @@ use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
-use super::Setup;
 use super::crew::Crew;
+use super::{Edition, Setup};
 use crate::clock::{Micros, Timers};
-use crate::http;
 use crate::load::Plan;
-use crate::script::{Line, Outbox, Program, Shared, Thread, ThreadParts};
+use crate::script::{Line, Outbox, Shared, Thread, ThreadParts};
 use crate::stats::{Limits, Recorder};
 
 /// What a load thread is told.
@@ -32,6 +31,12 @@ pub(super) enum Order {
     },
     /// Follow another plan from now on; it counts from the run's beginning too.
     Follow(Arc<Plan>),
+    /// Make a generation of this edition, of that number, and say whether that went well.
+    Prepare(Arc<Edition>, u16),
+    /// Put what was prepared into service.
+    Adopt(Adoption),
+    /// What was prepared is not needed.
+    Discard,
     /// Stop all users and end.
     Stop {
         stop_timeout: Duration,
@@ -39,11 +44,23 @@ pub(super) enum Order {
     },
 }
 
+/// What all threads must see alike when an edited script goes into service.
+#[derive(Clone, Debug)]
+pub(super) struct Adoption {
+    /// How many users have got their classes from the mix so far.
+    pub(super) mixed: u32,
+    /// What to follow from now on, if that is another plan.
+    pub(super) plan: Option<Arc<Plan>>,
+}
+
 /// What a load thread tells.
 #[derive(Debug)]
 pub(super) enum News {
     /// It is ready to begin.
     Ready,
+    /// It has made the generation it was asked for, and what its users should know of that; or
+    /// why not.
+    Prepared(Result<Vec<String>, String>),
     /// It cannot begin.
     Failed(String),
     /// It has as many users as this stage goes to.
@@ -87,18 +104,10 @@ pub(super) fn run(config: Config) {
 
 async fn serve(mut config: Config) -> Result<(), String> {
     let setup = config.setup.clone();
-    let program = Program::compile(&setup.bundle, &setup.inputs)
-        .map_err(|_| "the script came to another result than when it was checked".to_owned())?;
-    if *program.scenario() != setup.declared {
-        return Err(
-            "the script declares something else each time it is evaluated: it may use \
-                    `random`, `now` and `env`, which give the same everywhere"
-                .to_owned(),
-        );
-    }
+    let program = setup.edition.compile()?;
     let timers = Timers::new().map_err(|error| format!("cannot start a load thread: {error}"))?;
     spawn_local(timers.clone().run());
-    let clients = clients(&program, &timers)?;
+    let generation = setup.edition.generation(1, program, &timers, None)?;
     let _ = config.news.send(News::Ready).await;
     let Some(Order::Start { epoch, unix_us }) = config.orders.recv().await else {
         return Ok(());
@@ -107,47 +116,22 @@ async fn serve(mut config: Config) -> Result<(), String> {
         timers,
         epoch,
         epoch_unix_us: unix_us,
-        seed: setup.inputs.seed,
+        seed: setup.edition.inputs.seed,
         recorder: Recorder::new(config.index, Limits::default()),
         outbox: config.outbox,
         shared: config.shared.clone(),
         log: config.log,
         environment: setup.environment.clone(),
-        clients,
-        bases: setup
-            .bases
-            .iter()
-            .map(|base| parsed(base.as_deref()))
-            .collect(),
-    });
-    let thread = Rc::new(match &setup.onlooker {
-        Some(onlooker) => thread.watched(&program, onlooker.clone()),
-        None => thread,
+        generation,
+        onlooker: setup.onlooker.clone(),
     });
     let crew = Crew::new(
-        Rc::new(program),
-        thread,
-        &setup,
+        Rc::new(thread),
+        setup.edition.clone(),
         config.index,
         config.news,
         config.budget,
     );
     crew.serve(epoch, config.orders).await;
     Ok(())
-}
-
-/// The hosts were checked before the run; parsed here because their URLs are not `Send`.
-fn parsed(host: Option<&str>) -> Option<http::Base> {
-    http::Base::parse(host?).ok()
-}
-
-fn clients(program: &Program, timers: &Timers) -> Result<Vec<http::Client>, String> {
-    program
-        .classes()
-        .iter()
-        .map(|class| {
-            http::Client::new(class.http.clone(), timers.clone())
-                .map_err(|error| format!("the user class `{}`: {error}", class.name))
-        })
-        .collect()
 }

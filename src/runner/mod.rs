@@ -11,10 +11,15 @@
 mod control;
 mod course;
 mod crew;
+mod edition;
 mod load_thread;
+mod members;
 mod once;
+mod places;
+mod reload;
 mod run;
 mod shape;
+mod takeover;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -24,11 +29,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::load::{Change, Plan};
-use crate::scenario::Scenario;
-use crate::script::{Bundle, Inputs, Line, Onlooker};
+use crate::script::{Line, Onlooker};
 use crate::stats::Summary;
 use crate::units::Rate;
 
+pub use edition::Edition;
 pub use run::start;
 
 /// What a person asked for, everything resolved.
@@ -49,21 +54,10 @@ pub struct Options {
 /// Everything the load threads need to begin, the same for all of them.
 #[derive(Debug)]
 pub struct Setup {
-    /// The script, checked.
-    pub bundle: Bundle,
-    /// What its evaluations are given.
-    pub inputs: Inputs,
-    /// What it declared when it was checked, to hold each thread's evaluation against.
-    pub declared: Scenario,
-    /// The same as this run has it: only the tasks that were asked for, and no users for classes
-    /// that were not. Classes, sets and functions have the same indices.
-    pub scenario: Scenario,
-    /// Where the relative requests of each class go; valid base URLs.
-    pub bases: Vec<Option<String>>,
+    /// The script that the run begins with.
+    pub edition: Arc<Edition>,
     /// The environment, for `env`.
     pub environment: Arc<BTreeMap<String, String>>,
-    /// What was asked for.
-    pub options: Options,
     /// Who looks on at all that users do, for debugging one of them.
     pub onlooker: Option<Onlooker>,
 }
@@ -107,11 +101,12 @@ pub struct Handle {
 }
 
 /// What a handle can ask for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Command {
     Stop,
     Kill,
     Users { users: u32, rate: Rate },
+    Reload(Arc<Edition>),
 }
 
 impl Handle {
@@ -130,6 +125,20 @@ impl Handle {
     /// with numbers for each class cannot be steered like this and stays as it is.
     pub fn set_users(&self, users: u32, rate: Rate) {
         let _ = self.commands.try_send(Command::Users { users, rate });
+    }
+
+    /// Goes on with an edited script: every load thread makes a generation of it, one after the
+    /// other, and when all have, it goes into service on all of them. Each user changes between two
+    /// iterations; none is stopped for it, and no request is cut. If one thread cannot, nothing
+    /// changes.
+    ///
+    /// What became of it is told by [`Notice::Reloaded`] and [`Notice::NotReloaded`], and
+    /// [`Summary::generations`](crate::stats::Summary::generations) has it. While users are still
+    /// in the generation before the one in service, an edition waits, and a later one takes its
+    /// place; a run that is stopping takes none.
+    pub fn reload(&self, edition: Arc<Edition>) {
+        // The loop takes commands faster than files are saved.
+        let _ = self.commands.try_send(Command::Reload(edition));
     }
 
     /// The state, and its changes.
@@ -159,6 +168,22 @@ pub enum Notice {
     NothingMeasured {
         /// How many.
         iterations: u64,
+    },
+    /// An edited script is in service.
+    Reloaded {
+        /// The number of its generation, from 2.
+        generation: u16,
+        /// What names it.
+        hash: String,
+        /// What its users should know of: keys of their state that begin anew.
+        remarks: Vec<String>,
+    },
+    /// An edited script could not go into service: the one before stays.
+    NotReloaded(String),
+    /// An edited script waits for users that are still in the generation before the present one.
+    ReloadWaits {
+        /// How many.
+        users: u32,
     },
     /// More names of requests than are kept apart.
     TooManyNames,

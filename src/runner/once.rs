@@ -41,7 +41,7 @@ impl Run {
         let Some(control) = &self.control else {
             return true;
         };
-        let hooks = &self.setup.scenario.hooks;
+        let hooks = &self.edition.scenario.hooks;
         let mut calls = Vec::new();
         if hooks.setup {
             self.notice(Notice::SettingUp { seconds: 0 });
@@ -84,7 +84,7 @@ impl Run {
 
     /// Tells an event's listeners, without waiting for them.
     pub(super) fn tell(&mut self, event: Event) {
-        if self.setup.scenario.hooks.listeners.contains(&event)
+        if self.edition.scenario.hooks.listeners.contains(&event)
             && let Some(control) = &self.control
         {
             self.told.retain_mut(|told| told.try_recv().is_err());
@@ -110,7 +110,7 @@ impl Run {
             };
             let mut answers = std::mem::take(&mut self.told);
             answers.push(control.call(call));
-            let limit = self.setup.options.on_stop_timeout;
+            let limit = self.edition.options.on_stop_timeout;
             let until = Instant::now() + limit;
             for answer in answers {
                 match self.answered(answer, Some(until)).await {
@@ -157,6 +157,7 @@ impl Run {
                     Some(Command::Stop) if limit.is_none() => return Err(Unanswered::Stopped),
                     Some(Command::Stop) => {}
                     Some(command @ Command::Users { .. }) => self.early = Some(command),
+                    Some(Command::Reload(edition)) => self.reload.take(edition),
                     Some(Command::Kill) | None => return Err(Unanswered::Killed),
                 },
                 outcome = &mut answer => return Ok(outcome.unwrap_or(Outcome::Cancelled)),

@@ -12,18 +12,17 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::control::{Connections, Control};
 use super::course::Course;
-use super::load_thread::{self, Config, News, Order};
+use super::load_thread::{Config, News, Order};
+use super::members::{self, Member};
+use super::reload::{self, Reload};
 use super::shape::{LiveShape, Turn};
-use super::{Command, End, Handle, Notice, Setup, State, usage};
+use super::{Command, Edition, End, Handle, Notice, Setup, State, usage};
 use crate::clock::{self, Micros};
 use crate::load::{Division, Plan, Stage};
 use crate::scenario;
 use crate::script::{Line, Outbox, Outcome, Shared};
 use crate::shared::Milestone;
 use crate::stats::{Batch, Collector, Generation, Limits, Summary};
-
-/// Stack of a load thread: a script's top level is parsed and evaluated on it.
-const THREAD_STACK: usize = 16 << 20;
 
 /// Full batches under way to the collector, per load thread.
 const BATCHES: usize = 64;
@@ -46,14 +45,8 @@ enum Event {
     Tick,
     StageBegins,
     PlanIsOver,
+    ReloadDue,
     GraceIsOver,
-}
-
-/// A load thread, as the loop sees it.
-struct Member {
-    orders: mpsc::Sender<Order>,
-    spare: mpsc::Sender<Batch>,
-    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 /// Starts a run; must be called in a tokio runtime with local tasks.
@@ -66,60 +59,52 @@ pub async fn start(
     notices: mpsc::Sender<Notice>,
 ) -> Result<(Handle, Arc<Shared>), String> {
     let shared = Arc::new(Shared::default());
-    let threads = setup.options.threads as usize;
+    let edition = setup.edition.clone();
+    let threads = edition.options.threads as usize;
     let (news_in, news) = mpsc::channel(64 + 4 * threads);
     let (lines_in, lines) = mpsc::channel(1_024);
     let (batches_in, batches) = mpsc::channel(BATCHES * threads);
-    let control = Control::open(
-        &setup,
-        Connections {
-            batches: batches_in.clone(),
-            log: lines_in.clone(),
-            news: news_in.clone(),
-            shared: shared.clone(),
-        },
-    )?;
-    let budget = setup
+    let to_control = Connections {
+        batches: batches_in.clone(),
+        log: lines_in.clone(),
+        news: news_in.clone(),
+        shared: shared.clone(),
+    };
+    let program = reload::on_control(&edition, false)?;
+    let control = match &program {
+        Some(program) if Control::is_in(&edition) => {
+            let to = to_control.clone();
+            Some(Control::open(&setup, &edition, 1, program.clone(), to)?)
+        }
+        _ => None,
+    };
+    let shape = program
+        .filter(|_| LiveShape::is_in(&edition))
+        .map(|program| LiveShape::new(&edition, program));
+    let budget = edition
         .options
         .iterations
         .map(|count| Arc::new(AtomicU64::new(count)));
     let mut members = Vec::new();
-    for index in 0..setup.options.threads {
-        let (orders_in, orders) = mpsc::channel(16);
+    for index in 0..edition.options.threads {
         let (spare_in, spare) = mpsc::channel(BATCHES);
-        let config = Config {
+        let outbox = Outbox {
+            full: batches_in.clone(),
+            spare,
+        };
+        members.push(Member::start(index, spare_in, |orders| Config {
             index,
             setup: setup.clone(),
             orders,
             news: news_in.clone(),
-            outbox: Outbox {
-                full: batches_in.clone(),
-                spare,
-            },
+            outbox,
             log: lines_in.clone(),
             shared: shared.clone(),
             budget: budget.clone(),
-        };
-        let thread = std::thread::Builder::new()
-            .name(format!("load-{index}"))
-            .stack_size(THREAD_STACK)
-            .spawn(move || load_thread::run(config))
-            .map_err(|error| format!("cannot start load thread {index}: {error}"))?;
-        members.push(Member {
-            orders: orders_in,
-            spare: spare_in,
-            thread: Some(thread),
-        });
+        })?);
     }
     let mut news = news;
-    for _ in 0..members.len() {
-        match news.recv().await {
-            Some(News::Ready) => {}
-            Some(News::Failed(message)) => return Err(message),
-            _ => return Err("a load thread ended before it began".to_owned()),
-        }
-    }
-    let shape = LiveShape::of(&setup)?;
+    members::all_ready(&mut news, members.len()).await?;
     let (commands_in, commands) = mpsc::channel(16);
     let (state_in, state) = watch::channel(State::Spawning);
     let collector = Collector::new(Limits::default());
@@ -127,9 +112,10 @@ pub async fn start(
     shared.show(summary.clone());
     let run = Run {
         epoch: clock::now(),
-        course: Course::new(setup.options.plan.clone()),
-        shape,
+        epoch_unix_us: 0,
+        course: Course::new(edition.options.plan.clone()),
         setup,
+        edition,
         members,
         collector,
         may_be_silent: true,
@@ -143,6 +129,9 @@ pub async fn start(
         state: state_in,
         summary: summary_in,
         control,
+        shape,
+        to_control,
+        reload: Reload::default(),
         told: Vec::new(),
         killed: false,
         early: None,
@@ -162,9 +151,14 @@ pub async fn start(
 }
 
 pub(super) struct Run {
-    epoch: Micros,
+    pub(super) epoch: Micros,
+    /// The same moment, in microseconds since 1970.
+    pub(super) epoch_unix_us: i64,
     pub(super) setup: Arc<Setup>,
-    members: Vec<Member>,
+    /// What the generation in service was made of.
+    pub(super) edition: Arc<Edition>,
+    pub(super) reload: Reload,
+    pub(super) members: Vec<Member>,
     pub(super) collector: Collector,
     news: mpsc::Receiver<News>,
     pub(super) lines: mpsc::Receiver<Line>,
@@ -176,12 +170,14 @@ pub(super) struct Run {
     budget: Option<Arc<AtomicU64>>,
     pub(super) state: watch::Sender<State>,
     summary: watch::Sender<Arc<Summary>>,
-    course: Course,
-    shape: Option<LiveShape>,
+    pub(super) course: Course,
+    pub(super) shape: Option<LiveShape>,
     /// The run may still be found to measure nothing.
     may_be_silent: bool,
     /// The script's functions that run once, if it has any.
     pub(super) control: Option<Control>,
+    /// What such functions are connected to.
+    pub(super) to_control: Connections,
     /// Events whose listeners may still run.
     pub(super) told: Vec<oneshot::Receiver<Outcome>>,
     /// A second Ctrl-C.
@@ -211,9 +207,10 @@ impl Run {
         let epoch = self.epoch;
         let begun = Instant::now();
         let unix_us = jiff::Timestamp::now().as_microsecond();
+        self.epoch_unix_us = unix_us;
         self.collector.generation(Generation {
             n: 1,
-            hash: self.setup.bundle.hash(&self.setup.inputs.sources).into(),
+            hash: self.edition.hash().into(),
             at_us: 0,
         });
         self.order(&Order::Start { epoch, unix_us });
@@ -235,6 +232,7 @@ impl Run {
             let next_stage = next_stage.and_then(|next| begun.checked_add(next));
             let grace = self.grace;
             let stopping = self.end.is_some();
+            let waits = !stopping && self.reload.is_waiting();
             let event = tokio::select! {
                 biased;
                 Some(news) = self.news.recv() => Event::News(news),
@@ -244,6 +242,7 @@ impl Run {
                 Some(batch) = self.batches.recv() => Event::Batch(batch.thread(), batch),
                 Some(line) = self.lines.recv() => Event::Line(line),
                 _ = ticks.tick() => Event::Tick,
+                () = tokio::time::sleep(reload::LOOK_EVERY), if waits => Event::ReloadDue,
                 () = until(over), if !stopping => Event::PlanIsOver,
                 () = until(next_stage), if !stopping => Event::StageBegins,
                 () = until(grace), if grace.is_some() => Event::GraceIsOver,
@@ -274,6 +273,11 @@ impl Run {
                     );
                 }
             }
+            Event::Command(Some(Command::Reload(edition))) => {
+                self.reload.take(edition);
+                self.try_reload();
+            }
+            Event::ReloadDue => self.try_reload(),
             Event::Command(Some(Command::Kill)) => {
                 self.killed = true;
                 self.stop(End::Stopped);
@@ -308,6 +312,7 @@ impl Run {
         let threads = self.members.len();
         match news {
             News::Ready => {}
+            News::Prepared(result) => self.prepared(result),
             News::Failed(message) => {
                 self.stop(End::Failed(message.clone()));
                 self.end = Some(End::Failed(message));
@@ -338,7 +343,7 @@ impl Run {
     }
 
     /// Notes the stage of the plan that has begun, if one has.
-    fn enter_stage(&mut self) {
+    pub(super) fn enter_stage(&mut self) {
         let Some((change, notice)) = self.course.enter(self.elapsed()) else {
             return;
         };
@@ -393,7 +398,7 @@ impl Run {
         if self.end.is_some() {
             return;
         }
-        let options = &self.setup.options;
+        let options = &self.edition.options;
         let (stop_timeout, on_stop_timeout) = (options.stop_timeout, options.on_stop_timeout);
         self.end = Some(why.clone());
         self.grace = Some(Instant::now() + stop_timeout + on_stop_timeout + LAST_GRACE);
@@ -407,19 +412,16 @@ impl Run {
         });
     }
 
-    fn order(&self, order: &Order) {
+    pub(super) fn order(&self, order: &Order) {
         for member in &self.members {
-            // The queue holds 16 orders, and a run gives one a second; a thread that has ended
-            // needs none.
-            let _ = member.orders.try_send(order.clone());
+            member.order(order.clone());
         }
     }
 
     pub(super) fn absorb(&mut self, thread: u32, batch: Batch) {
         let spare = self.collector.absorb(batch);
         if let Some(member) = self.members.get(thread as usize) {
-            // Without room it is simply dropped.
-            let _ = member.spare.try_send(spare);
+            member.give_back(spare);
         }
     }
 
@@ -442,6 +444,13 @@ impl Run {
                 iterations: SILENT_ITERATIONS,
             });
         }
+        self.show();
+    }
+
+    /// Shows the figures so far.
+    pub(super) fn show(&mut self) {
+        let now_us = self.now_us();
+        self.collector.behind(u64::from(self.shared.behind()));
         self.summary.send_replace(self.collector.summary(now_us));
     }
 
@@ -450,8 +459,7 @@ impl Run {
         while let Ok(batch) = self.batches.try_recv() {
             self.absorb(batch.thread(), batch);
         }
-        self.summary
-            .send_replace(self.collector.summary(self.now_us()));
+        self.show();
     }
 
     /// Takes what is left and shows the final result.
@@ -461,13 +469,9 @@ impl Run {
             self.notice(Notice::Script(line));
         }
         let all_ended = self.ended == self.members.len();
-        for member in &mut self.members {
-            if let Some(thread) = member.thread.take()
-                && all_ended
-            {
-                // It has said that it ended: what is left is dropping its runtime.
-                let _ = thread.join();
-            }
+        if all_ended {
+            // They have said so: what is left is dropping their runtimes.
+            self.members.iter_mut().for_each(Member::join);
         }
         self.tick();
         let end = self.end.take().unwrap_or(End::Done);
@@ -478,11 +482,11 @@ impl Run {
         let _ = self.notices.try_send(notice);
     }
 
-    fn now_us(&self) -> u64 {
+    pub(super) fn now_us(&self) -> u64 {
         clock::now().since(self.epoch)
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         Duration::from_micros(self.now_us())
     }
 }

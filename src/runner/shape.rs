@@ -3,18 +3,20 @@
 //! Owns when its answer means something new. Reading the answer is `script`'s, following it the
 //! loop's.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Setup;
+use super::Edition;
 use crate::load::{Division, Stage};
-use crate::scenario::{Scenario, Shape};
+use crate::scenario::Shape;
 use crate::script::{Asked, Line, Program};
 
 /// The closure, and what it said last.
 pub(super) struct LiveShape {
-    program: Program,
-    /// As the run has it.
-    scenario: Scenario,
+    program: Rc<Program>,
+    /// What the closure is of.
+    edition: Arc<Edition>,
     last: Option<Asked>,
     /// What its numbers count, since it has asked for anybody.
     division: Option<Division>,
@@ -34,22 +36,29 @@ pub(super) enum Turn {
 }
 
 impl LiveShape {
-    /// The live shape of a script; `None` if it has none.
-    ///
-    /// # Errors
-    /// When the script does not evaluate as it did when it was checked.
-    pub(super) fn of(setup: &Setup) -> Result<Option<LiveShape>, String> {
-        if setup.scenario.shape != Some(Shape::Script) {
-            return Ok(None);
-        }
-        let program = Program::compile(&setup.bundle, &setup.inputs)
-            .map_err(|_| "the script came to another result than when it was checked".to_owned())?;
-        Ok(Some(LiveShape {
+    /// Whether an edition has one.
+    pub(super) fn is_in(edition: &Edition) -> bool {
+        edition.scenario.shape == Some(Shape::Script)
+    }
+
+    /// The live shape of a script that has one.
+    pub(super) fn new(edition: &Arc<Edition>, program: Rc<Program>) -> LiveShape {
+        LiveShape {
             program,
-            scenario: setup.scenario.clone(),
+            edition: edition.clone(),
             last: None,
             division: None,
-        }))
+        }
+    }
+
+    /// The one of an edited script, which goes on from what this one said last, with its memory.
+    pub(super) fn renewed(self, edition: &Arc<Edition>, program: Rc<Program>) -> LiveShape {
+        program.remember_shape(&self.program);
+        LiveShape {
+            program,
+            edition: edition.clone(),
+            ..self
+        }
     }
 
     /// Asks the closure, when so many users are alive.
@@ -67,7 +76,7 @@ impl LiveShape {
             None => return Turn::Stay,
         };
         if let Asked::Users(division, stage) = &mut asked {
-            self.scenario.without_left_out(*division, stage);
+            self.edition.scenario.without_left_out(*division, stage);
         }
         if self.last.as_ref() == Some(&asked) {
             return Turn::Stay;

@@ -89,6 +89,24 @@ impl Cursor {
         next
     }
 
+    /// Stays at the task of the same name in an edited set. Where that is gone, a sequence goes on
+    /// with what stands in its place, and a chain begins again.
+    pub fn renew(&mut self, before: &Set, after: &Set) {
+        let Some(last) = self.last else { return };
+        let name = before.tasks.get(last).map(|task| &task.name);
+        let found = after.tasks.iter().position(|task| Some(&task.name) == name);
+        if found.is_none() {
+            self.left = 0;
+        }
+        self.last = match after.order {
+            Order::Sequence => found.or_else(|| last.checked_sub(1)),
+            Order::Weighted | Order::Markov { .. } => found,
+        };
+        if let Some(task) = self.last.and_then(|last| after.tasks.get(last)) {
+            self.left = self.left.min(task.weight.saturating_sub(1));
+        }
+    }
+
     fn in_sequence(&mut self, tasks: &[Task]) -> usize {
         if let (Some(last), Some(left)) = (self.last, self.left.checked_sub(1)) {
             self.left = left;

@@ -91,7 +91,7 @@ impl Answer {
             let first_byte = exchange
                 .first_byte
                 .map_or(0, |first| first.since(exchange.started));
-            let generation = thread.generation.get();
+            let generation = user.generation.number();
             let sample = Sample::new(series, generation, Outcome::Success, started_us)
                 .service_us(elapsed_us)
                 .late_us(user.late_us.take())

@@ -33,6 +33,7 @@ pub struct Class {
     pub(super) state: Map,
     on_start: Option<Callable>,
     on_stop: Option<Callable>,
+    on_reload: Option<Callable>,
     wait: Option<Callable>,
     /// The functions of its tasks and sets; the scenario has their indices.
     functions: Vec<Callable>,
@@ -47,6 +48,7 @@ impl Class {
         match function {
             Function::OnStart => self.on_start.as_ref(),
             Function::OnStop => self.on_stop.as_ref(),
+            Function::OnReload => self.on_reload.as_ref(),
             Function::Wait => self.wait.as_ref(),
             Function::Task(index) => self.functions.get(index),
         }
@@ -72,6 +74,7 @@ impl Assembly<'_> {
     pub(super) fn class(&mut self, index: usize, mut class: ClassDeclaration) -> Class {
         let on_start = self.callable("`on_start`", class.on_start);
         let on_stop = self.callable("`on_stop`", class.on_stop);
+        let on_reload = self.callable("`on_reload`", class.on_reload);
         let wait = self.callable("`wait_time`", class.wait);
         let mut functions = Vec::new();
         for (what, function) in class.functions {
@@ -101,6 +104,7 @@ impl Assembly<'_> {
             state: class.state,
             on_start,
             on_stop,
+            on_reload,
             wait,
             functions,
             states: CallStates::new(self.global, methods),

@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 
 use rhai::{
-    Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState,
-    ImmutableString, Module, Position, Scope, Shared,
+    Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, FnPtr,
+    GlobalRuntimeState, ImmutableString, Module, NativeCallContext, Position, Scope, Shared,
 };
 
 use super::definitions::Definition;
@@ -118,6 +118,33 @@ impl CallStates {
             self.put(state);
         }
         // After an error the state may hold half a call: it is thrown away.
+        result
+    }
+
+    /// Calls a closure that a user kept, with `this` if there is one. It may wait.
+    pub(super) fn call_closure(
+        &self,
+        engine: &Engine,
+        closure: &FnPtr,
+        arguments: Vec<Dynamic>,
+        tag: Dynamic,
+        this: Option<&mut Dynamic>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut state = self.take();
+        let kept = std::mem::replace(&mut state.global.tag, tag);
+        let name = closure.fn_name();
+        let context = NativeCallContext::new_with_all_fields(
+            engine,
+            name,
+            None,
+            &state.global,
+            Position::NONE,
+        );
+        let result = closure.call_raw(&context, this, arguments);
+        state.global.tag = kept;
+        if result.is_ok() {
+            self.put(state);
+        }
         result
     }
 

@@ -26,6 +26,7 @@ pub(super) struct ClassDeclaration {
     pub(super) state: Map,
     pub(super) on_start: Option<FnPtr>,
     pub(super) on_stop: Option<FnPtr>,
+    pub(super) on_reload: Option<FnPtr>,
     pub(super) wait: Option<FnPtr>,
     /// The functions of its tasks and sets, and what each of them is; the plan has the indices.
     pub(super) functions: Vec<(String, FnPtr)>,
@@ -56,6 +57,7 @@ impl ClassDeclaration {
             state: Map::new(),
             on_start: None,
             on_stop: None,
+            on_reload: None,
             wait: None,
             functions: Vec::new(),
             methods: Vec::new(),
@@ -161,11 +163,17 @@ fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), P
             Some(state) => class.state = state.clone(),
             None => return wrong("a map"),
         },
-        "on_start" | "on_stop" => match closure {
-            Some(closure) if key == "on_start" => class.on_start = Some(closure),
-            Some(closure) => class.on_stop = Some(closure),
-            None => return wrong("a closure `|| { … }`"),
-        },
+        "on_start" | "on_stop" | "on_reload" => {
+            let Some(closure) = closure else {
+                return wrong("a closure `|| { … }`");
+            };
+            let hook = match key {
+                "on_start" => &mut class.on_start,
+                "on_stop" => &mut class.on_stop,
+                _ => &mut class.on_reload,
+            };
+            *hook = Some(closure);
+        }
         _ if words::find(words::Kind::Attribute, key).is_some() => {
             let message = format!("`{key}` is not in this version of Katydid yet");
             return Err((message, None));

@@ -10,7 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
 use super::batch;
-use super::routes::Routes;
+use super::routes::Destination;
 use super::sending::{self, Asks};
 use super::user::User;
 use crate::http::{self, Session, Url};
@@ -27,8 +27,7 @@ pub(super) struct Client {
 /// The way to one host: connections, cookies, headers, and what is known of its paths.
 pub(super) struct Channel {
     pub(super) session: Session,
-    pub(super) base: Option<http::Base>,
-    pub(super) routes: Rc<Routes>,
+    pub(super) destination: Rc<Destination>,
 }
 
 /// `client.headers`
@@ -132,47 +131,71 @@ impl Client {
 }
 
 impl Channel {
-    /// A way to `base` that has these headers and credentials from the start.
+    /// A way to a host that has these headers and credentials from the start.
     pub(super) fn new(
         session: Session,
-        base: Option<http::Base>,
-        routes: Rc<Routes>,
+        destination: Rc<Destination>,
         headers: &[(String, String)],
         auth: Option<&(String, String)>,
     ) -> Rc<Channel> {
-        // What is no header was refused when the options were read.
-        for (name, value) in headers
-            .iter()
-            .filter_map(|(name, value)| header(name, value).ok())
-        {
+        for (name, value) in headers_of(headers, auth, destination.base().as_ref()) {
             session.set_header(name, value);
         }
-        let from_host = base.as_ref().and_then(http::Base::credentials);
-        let given = auth.map(|(name, password)| (name.as_str(), password.as_str()));
-        if let Some((name, password)) = given.or(from_host) {
-            session.set_header(AUTHORIZATION, http::basic_auth(name, password));
-        }
+        Channel::of(session, destination)
+    }
+
+    /// A way to a host for a session that has its headers.
+    pub(super) fn of(session: Session, destination: Rc<Destination>) -> Rc<Channel> {
         Rc::new(Channel {
             session,
-            base,
-            routes,
+            destination,
         })
     }
 
     /// The URL of a request: absolute, or relative to the host.
     pub(super) fn url(&self, user: &User, path: &str, params: &[(String, String)]) -> Result<Url> {
-        let url = match &self.base {
-            Some(base) => base.url(path, params),
-            None if http::is_absolute(path) => Url::absolute(path, params),
-            None => {
-                return Err(format!(
-                    "`{path}` needs a host: give one with `-H http://…` or set `host` in the class `{}`",
-                    user.class.name
-                )
-                .into());
-            }
-        };
-        url.map_err(|wrong| wrong.to_string().into())
+        match self.destination.url(path, params) {
+            Some(url) => url.map_err(|wrong| wrong.to_string().into()),
+            None => Err(format!(
+                "`{path}` needs a host: give one with `-H http://…` or set `host` in the class `{}`",
+                user.class.name
+            )
+            .into()),
+        }
+    }
+}
+
+/// What a session has from the start: these headers, and the credentials, if only of the host.
+pub(super) fn headers_of(
+    headers: &[(String, String)],
+    auth: Option<&(String, String)>,
+    base: Option<&http::Base>,
+) -> Vec<(HeaderName, HeaderValue)> {
+    // What is no header was refused when the options were read.
+    let headers = headers.iter();
+    let headers = headers.filter_map(|(name, value)| header(name, value).ok());
+    let given = auth.map(|(name, password)| (name.as_str(), password.as_str()));
+    let credentials = given.or_else(|| base?.credentials());
+    let credentials =
+        credentials.map(|(name, password)| (AUTHORIZATION, http::basic_auth(name, password)));
+    headers.chain(credentials).collect()
+}
+
+/// A client, its headers or its cookies, kept by a user that goes on with another script.
+pub(super) fn take_along(value: &mut Dynamic, from: &Rc<User>, to: &Rc<User>) {
+    let own = |channel: &mut Rc<Channel>| {
+        if Rc::ptr_eq(channel, &from.channel) {
+            *channel = to.channel.clone();
+        }
+    };
+    if let Some(mut client) = value.write_lock::<Client>() {
+        client.user = to.clone();
+        own(&mut client.channel);
+    } else if let Some(mut headers) = value.write_lock::<Headers>() {
+        own(&mut headers.0);
+    } else if let Some(mut cookies) = value.write_lock::<Cookies>() {
+        cookies.0.user = to.clone();
+        own(&mut cookies.0.channel);
     }
 }
 

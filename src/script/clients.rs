@@ -13,7 +13,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::class::{credentials, pairs};
 use super::client::{Channel, Client, header};
-use super::routes::Routes;
+use super::routes::Destination;
 use super::user::User;
 use super::{http_options, value, words};
 use crate::http::{self, Session};
@@ -30,11 +30,10 @@ pub(super) fn register(engine: &mut Engine) {
         |context: NativeCallContext, options: Map| -> Result<Client> {
             let user = User::of(&context)?;
             let source = context.call_source().unwrap_or_default();
-            let made = user.thread.further.of(&user, &options, source)?;
+            let made = user.generation.further.of(&user, &options, source)?;
             let channel = Channel::new(
                 Session::new(&made.client),
-                made.base.clone(),
-                made.routes.clone(),
+                made.destination.clone(),
                 &made.headers,
                 made.auth.as_ref(),
             );
@@ -44,15 +43,14 @@ pub(super) fn register(engine: &mut Engine) {
     );
 }
 
-/// What the further clients of one thread share, by their options.
+/// What the further clients of one generation share on one thread, by their options.
 #[derive(Default)]
 pub(super) struct Further(RefCell<HashMap<String, Rc<Made>, FxBuildHasher>>);
 
 /// What clients of the same options share.
 struct Made {
     client: http::Client,
-    base: Option<http::Base>,
-    routes: Rc<Routes>,
+    destination: Rc<Destination>,
     headers: Vec<(String, String)>,
     auth: Option<(String, String)>,
 }
@@ -76,7 +74,7 @@ impl Further {
 impl Made {
     fn read(user: &User, options: &Map, source: &str) -> Result<Made, String> {
         let mut http = http::Options::default();
-        let mut base = user.channel.base.clone();
+        let mut base = user.channel.destination.base();
         let (mut headers, mut auth) = (Vec::new(), None);
         for (key, value) in options {
             let wrong = |what: &str| {
@@ -116,8 +114,7 @@ impl Made {
         }
         Ok(Made {
             client,
-            base,
-            routes: Rc::default(),
+            destination: Rc::new(Destination::new(base)),
             headers,
             auth,
         })

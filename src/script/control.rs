@@ -15,7 +15,6 @@ use super::declare::Declarations;
 use super::failure::{Control, Ended, Failure};
 use super::log::Level;
 use super::plain::{dynamic, plain};
-use super::program::Program;
 use super::thread::Thread;
 use super::user::Instance;
 use crate::data::Value;
@@ -48,7 +47,8 @@ impl ControlFunctions {
         class.headers.clear();
         class.state.clear();
         class.auth = None;
-        (class.on_start, class.on_stop, class.wait) = (None, None, None);
+        (class.on_start, class.on_stop) = (None, None);
+        (class.on_reload, class.wait) = (None, None);
         let setup = declared.setup.take();
         let teardown = declared.teardown.take();
         let setup = setup.and_then(|function| assembly.taking("`setup`", function, 1));
@@ -101,25 +101,24 @@ pub enum Outcome {
 /// The pseudo-user of the control thread. It is moved into the coroutine that a call runs in and
 /// comes back with the result.
 pub struct ControlUser {
-    program: Rc<Program>,
     instance: Instance,
 }
 
 impl ControlUser {
-    /// `None` if the script has nothing that runs on control. The thread has one HTTP client and
-    /// one base, which are its.
+    /// The one of the generation in service; `None` if its script has nothing that runs on
+    /// control. It speaks HTTP as users of the first class do.
     #[must_use]
-    pub fn new(program: &Rc<Program>, thread: &Rc<Thread>) -> Option<ControlUser> {
-        let class = &program.control.as_ref()?.class;
+    pub fn new(thread: &Rc<Thread>) -> Option<ControlUser> {
+        let generation = thread.generation();
+        let class = &generation.program.control.as_ref()?.class;
         Some(ControlUser {
-            program: program.clone(),
-            instance: Instance::new(program, class, thread, 0),
+            instance: Instance::new(class, thread, 0),
         })
     }
 
     /// Calls what there is to call; must run in a coroutine, for it may wait.
     pub fn call(&mut self, call: Call, users: u32) -> Outcome {
-        let program = self.program.clone();
+        let program = self.instance.user().generation.program.clone();
         let Some(functions) = &program.control else {
             return Outcome::Done(Value::Unit);
         };

@@ -7,6 +7,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::call::Callable;
 use super::diagnostic::Diagnostic;
+use super::former;
 use super::words::{self, Kind};
 
 /// A control call of a script, or an order to stop it. It travels as `ErrorTerminated`, which
@@ -174,8 +175,10 @@ fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>)
              variable before, such as `let client = this.client;`"
                 .to_owned()
         }
-        EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.starts_with("anon$") => {
-            "this closure belongs to an earlier version of the script".to_owned()
+        EvalAltResult::ErrorFunctionNotFound(signature, _)
+            if signature.starts_with("anon$") || signature.starts_with(former::NAME) =>
+        {
+            "a closure is called with another number of arguments than it takes".to_owned()
         }
         EvalAltResult::ErrorFunctionNotFound(called, _) => not_found(called),
         _ => {

@@ -66,7 +66,7 @@ impl User {
         thread.record(|recorder| {
             let series = recorder.series(&Kind::Group, "", group);
             let start_us = thread.run_us(started);
-            let sample = Sample::new(series, thread.generation.get(), outcome, start_us)
+            let sample = Sample::new(series, self.generation.number(), outcome, start_us)
                 .service_us(ended.since(started))
                 .late_us(late_us);
             recorder.record(sample);

@@ -12,7 +12,6 @@ use super::call::Callable;
 use super::declare::Declarations;
 use super::failure::{self, Ended, Failure};
 use super::log::Level;
-use super::program::Program;
 use super::user::User;
 use crate::coroutine;
 use crate::scenario::Event;
@@ -42,17 +41,13 @@ impl Listeners {
 
 /// A request of this user has ended, and its verdict is closed; or its script has recorded one.
 /// `described` gives what is told of it, if anything.
-pub(super) fn request(
-    program: &Rc<Program>,
-    user: &Rc<User>,
-    described: impl FnOnce() -> Option<Map>,
-) {
-    tell(program, user, Event::Request, described);
+pub(super) fn request(user: &Rc<User>, described: impl FnOnce() -> Option<Map>) {
+    tell(user, Event::Request, described);
 }
 
 /// A function of this user has failed.
-pub(super) fn user_error(program: &Rc<Program>, user: &Rc<User>, failure: &Failure) {
-    tell(program, user, Event::UserError, || {
+pub(super) fn user_error(user: &Rc<User>, failure: &Failure) {
+    tell(user, Event::UserError, || {
         let mut map = Map::new();
         map.insert("message".into(), failure.message.clone().into());
         map.insert("location".into(), failure.location().into());
@@ -65,7 +60,8 @@ pub(super) fn user_error(program: &Rc<Program>, user: &Rc<User>, failure: &Failu
 
 /// Calls the listeners of an event, whatever becomes of one. Hearing what a listener itself
 /// records would have no end: while one runs, nothing is heard.
-fn tell(program: &Rc<Program>, user: &Rc<User>, event: Event, map: impl FnOnce() -> Option<Map>) {
+fn tell(user: &Rc<User>, event: Event, map: impl FnOnce() -> Option<Map>) {
+    let program = &user.generation.program;
     let Some(listeners) = program.listeners.as_ref() else {
         return;
     };

@@ -119,6 +119,11 @@ impl Watch {
         Rc::new(Watch { onlooker, secrets })
     }
 
+    /// Hides the secrets of another program too.
+    pub(super) fn learn(&self, secrets: &Secrets) {
+        self.secrets.add_all(secrets);
+    }
+
     pub(super) fn tell(&self, event: Event) {
         self.onlooker.tell(event);
     }

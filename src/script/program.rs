@@ -192,6 +192,14 @@ impl Program {
         Some(shape.call(&self.engine, run_time, users, division))
     }
 
+    /// Lets the shape's closure go on with what that of the script before remembered: keys whose
+    /// initial value is now of another type begin anew, as in a user's state.
+    pub fn remember_shape(&self, before: &Program) {
+        if let (Some(shape), Some(before)) = (&self.shape, &before.shape) {
+            shape.remember(before);
+        }
+    }
+
     /// What the shape's closure has printed since the last look.
     #[must_use]
     pub fn shape_said(&self) -> Vec<Line> {

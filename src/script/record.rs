@@ -144,7 +144,7 @@ impl User {
         let sample = thread.record(|recorder| {
             let kind = Kind::Protocol(measured.protocol.clone());
             let series = recorder.series(&kind, &measured.protocol, &measured.name);
-            let sample = Sample::new(series, thread.generation.get(), outcome, started_us)
+            let sample = Sample::new(series, self.generation.number(), outcome, started_us)
                 .service_us(took_us)
                 .late_us(late_us)
                 .bytes(0, measured.length);
@@ -164,9 +164,9 @@ impl User {
             }
             sample
         });
-        if let Some(program) = &self.listened {
+        if self.is_listened {
             let described = || Some(measured.described(self, &sample, error));
-            listeners::request(program, self, described);
+            listeners::request(self, described);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The URLs and series of requests that are made again and again.
+//! Where the relative requests of a class go, and what is known of its paths.
 //!
 //! A script mostly asks for the same few paths: checking, encoding and looking them up once saves
 //! some 500 instructions a request. Holds nothing that could not be worked out anew.
@@ -9,11 +9,20 @@ use std::collections::HashMap;
 use hyper::Method;
 use rustc_hash::FxBuildHasher;
 
-use crate::http::Url;
+use crate::http::{self, Url, UrlError};
 use crate::stats::SeriesId;
 
 /// Paths that are kept; a script that puts ids into them would fill the memory.
 const KEPT: usize = 1_024;
+
+/// Where relative requests go: of one user class on one thread, or of one kind of further client.
+/// It may turn elsewhere while users are under way.
+#[derive(Default)]
+pub(super) struct Destination {
+    base: RefCell<Option<http::Base>>,
+    /// By their paths as written.
+    routes: RefCell<HashMap<Box<str>, Route, FxBuildHasher>>,
+}
 
 /// What is known of one path.
 struct Route {
@@ -21,14 +30,43 @@ struct Route {
     series: Vec<(Method, SeriesId)>,
 }
 
-/// The requests of one user class on one thread, by their path as written.
-#[derive(Default)]
-pub(super) struct Routes(RefCell<HashMap<Box<str>, Route, FxBuildHasher>>);
+impl Destination {
+    pub(super) fn new(base: Option<http::Base>) -> Destination {
+        Destination {
+            base: RefCell::new(base),
+            routes: RefCell::default(),
+        }
+    }
 
-impl Routes {
+    /// The host, if there is one.
+    pub(super) fn base(&self) -> Option<http::Base> {
+        self.base.borrow().clone()
+    }
+
+    /// Goes to another host from now on.
+    pub(super) fn turn_to(&self, base: Option<&http::Base>) {
+        if self.base.borrow().as_ref() != base {
+            *self.base.borrow_mut() = base.cloned();
+            self.routes.borrow_mut().clear();
+        }
+    }
+
+    /// The URL of a path; `None` if it is relative and there is no host.
+    pub(super) fn url(
+        &self,
+        path: &str,
+        params: &[(String, String)],
+    ) -> Option<Result<Url, UrlError>> {
+        match &*self.base.borrow() {
+            Some(base) => Some(base.url(path, params)),
+            None if http::is_absolute(path) => Some(Url::absolute(path, params)),
+            None => None,
+        }
+    }
+
     /// The URL of `path` and the series of such a request under its own name.
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<(Url, SeriesId)> {
-        let routes = self.0.borrow();
+        let routes = self.routes.borrow();
         let route = routes.get(path)?;
         let (_, series) = route.series.iter().find(|(known, _)| known == method)?;
         Some((route.url.clone(), *series))
@@ -36,7 +74,7 @@ impl Routes {
 
     /// Keeps what was worked out, while there is room.
     pub(super) fn learn(&self, method: &Method, path: &str, url: &Url, series: SeriesId) {
-        let mut routes = self.0.borrow_mut();
+        let mut routes = self.routes.borrow_mut();
         if let Some(route) = routes.get_mut(path) {
             route.series.push((method.clone(), series));
         } else if routes.len() < KEPT {

@@ -28,6 +28,13 @@ impl Secrets {
         all.insert(place, value.to_owned());
     }
 
+    /// Those of another program too.
+    pub(super) fn add_all(&self, others: &Secrets) {
+        for value in &*others.0.borrow() {
+            self.add(value);
+        }
+    }
+
     /// A value of the environment: perhaps a secret, so it is treated as one.
     pub(super) fn add_from_environment(&self, value: &str) {
         if value.len() >= SHORTEST {

@@ -117,14 +117,14 @@ impl Prepared {
     /// A request without options.
     fn plain(client: &Client, method: &Method, path: &str) -> Result<Prepared> {
         let Client { user, channel } = client;
-        let (url, series) = match channel.routes.find(method, path) {
+        let (url, series) = match channel.destination.find(method, path) {
             Some(known) => known,
             None => {
                 let url = channel.url(user, path, &[])?;
                 let series = user
                     .thread
                     .record(|recorder| recorder.series(&Kind::Http, method.as_str(), path));
-                channel.routes.learn(method, path, &url, series);
+                channel.destination.learn(method, path, &url, series);
                 (url, series)
             }
         };

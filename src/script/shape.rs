@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rhai::{Array, Dynamic, Engine, GlobalRuntimeState};
+use rhai::{Array, Dynamic, Engine, GlobalRuntimeState, Map};
 
 use super::call::{CallStates, Callable};
 use super::capture;
@@ -39,6 +39,8 @@ pub(super) struct ShapeFunction {
     captured: Vec<Dynamic>,
     /// `this` of the closure: its own data, from call to call. A run compiles the script anew.
     memory: RefCell<Dynamic>,
+    /// What that begins as.
+    initial: Map,
     states: CallStates,
     /// What natives find as the tag: they work as at the top level, which this is called from.
     declarations: Declarations,
@@ -83,11 +85,32 @@ impl ShapeFunction {
         Ok(Some(ShapeFunction {
             definition: definition.clone(),
             captured: closure.curry().to_vec(),
+            initial: memory.clone().try_cast().unwrap_or_default(),
             memory: RefCell::new(memory),
             states: CallStates::new(global, Vec::new()),
             declarations: declarations.clone(),
             classes: classes.iter().map(|class| (*class).to_owned()).collect(),
         }))
+    }
+
+    /// Goes on with what another one remembers. Closures are left out: they are of its script.
+    pub(super) fn remember(&self, before: &ShapeFunction) {
+        let mut memory = self.memory.borrow_mut();
+        let known = before.memory.borrow();
+        let (Some(mut memory), Some(known)) =
+            (memory.write_lock::<Map>(), known.read_lock::<Map>())
+        else {
+            return;
+        };
+        for (key, value) in &*known {
+            let is_another = self.initial.get(key).is_some_and(|initial| {
+                let begun = before.initial.get(key);
+                begun.is_some_and(|begun| begun.type_id() != initial.type_id())
+            });
+            if !is_another && !value.is_fnptr() {
+                memory.insert(key.clone(), value.clone());
+            }
+        }
     }
 
     /// Calls it; must not run in a coroutine, and what it calls may not wait. `division` is what

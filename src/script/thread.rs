@@ -12,15 +12,13 @@ use rhai::ImmutableString;
 use tokio::sync::{mpsc, watch};
 
 use super::appends::{Appender, Appends};
-use super::clients::Further;
+use super::generation::Generation;
 use super::log::{Level, Line, Log};
 use super::multipart::Uploads;
 use super::onlooker::{Event, Onlooker, Watch};
-use super::program::Program;
-use super::routes::Routes;
+use super::secret::Secrets;
 use crate::clock::{Micros, Timers};
 use crate::data::Value;
-use crate::http;
 use crate::scenario::Random;
 use crate::shared::Commons;
 use crate::stats::{Batch, Recorder, Summary};
@@ -35,6 +33,8 @@ pub struct Shared {
     /// Users alive now, and the most that were at once.
     users: AtomicU32,
     peak: AtomicU32,
+    /// Users that are not in the generation that is in service on their thread.
+    behind: AtomicU32,
     /// What `exit_code` set, plus one; 0 if it was not called.
     exit_code: AtomicU32,
     /// The figures so far, once there are some.
@@ -65,6 +65,20 @@ impl Shared {
     /// Notes that a user has ended.
     pub fn user_ended(&self) {
         self.users.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Users that are still in an older generation of the script.
+    #[must_use]
+    pub fn behind(&self) -> u32 {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    fn more_behind(&self, users: u32) {
+        self.behind.fetch_add(users, Ordering::Relaxed);
+    }
+
+    pub(super) fn one_less_behind(&self) {
+        self.behind.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The exit code that a script asked for last.
@@ -142,10 +156,10 @@ pub struct ThreadParts {
     pub log: mpsc::Sender<Line>,
     /// The environment as it was when Katydid started.
     pub environment: Arc<BTreeMap<String, String>>,
-    /// The HTTP client of each class.
-    pub clients: Vec<http::Client>,
-    /// Where the relative requests of each class go.
-    pub bases: Vec<Option<http::Base>>,
+    /// The script.
+    pub generation: Generation,
+    /// Who looks on at everything that users do; nobody does in a load test.
+    pub onlooker: Option<Onlooker>,
 }
 
 /// A load thread, as the scripts on it see it.
@@ -159,14 +173,10 @@ pub struct Thread {
     pub(super) shared: Arc<Shared>,
     pub(super) log: Log,
     pub(super) environment: Arc<BTreeMap<String, String>>,
-    pub(super) clients: Vec<http::Client>,
-    pub(super) bases: Vec<Option<http::Base>>,
-    pub(super) generation: Cell<u16>,
-    /// By class.
-    pub(super) routes: Vec<Rc<Routes>>,
+    /// The one in service: users that start or begin an iteration are in it.
+    generation: RefCell<Rc<Generation>>,
     /// The files that this thread's users append to, by the names they use.
     appenders: RefCell<HashMap<ImmutableString, Appender>>,
-    pub(super) further: Further,
     pub(super) uploads: Uploads,
     cut: Cell<u64>,
     pub(super) watch: Option<Rc<Watch>>,
@@ -192,8 +202,12 @@ impl Thread {
     /// A thread made of its parts.
     #[must_use]
     pub fn new(parts: ThreadParts) -> Thread {
+        let secrets = Secrets::default();
+        secrets.add_all(parts.generation.program().secrets());
+        let watch = parts.onlooker.map(|onlooker| Watch::new(onlooker, secrets));
+        parts.generation.enter_service(watch.as_ref());
         Thread {
-            watch: None,
+            watch,
             log: Log::new(parts.log),
             timers: parts.timers,
             epoch: Cell::new(parts.epoch),
@@ -203,12 +217,8 @@ impl Thread {
             outbox: RefCell::new(parts.outbox),
             shared: parts.shared,
             environment: parts.environment,
-            routes: parts.clients.iter().map(|_| Rc::default()).collect(),
-            clients: parts.clients,
-            further: Further::default(),
             uploads: Uploads::default(),
-            bases: parts.bases,
-            generation: Cell::new(1),
+            generation: RefCell::new(Rc::new(parts.generation)),
             appenders: RefCell::default(),
             cut: Cell::new(0),
             is_measured: Cell::new(true),
@@ -234,14 +244,20 @@ impl Thread {
         }
     }
 
-    /// The same with somebody who looks on at everything that users of this program do; nobody
-    /// does in a load test.
+    /// The generation in service.
     #[must_use]
-    pub fn watched(mut self, program: &Program, onlooker: Onlooker) -> Thread {
-        let watch = Watch::new(onlooker, program.secrets().clone());
-        self.clients.iter().for_each(|it| it.tap(watch.clone()));
-        self.watch = Some(watch);
-        self
+    pub fn generation(&self) -> Rc<Generation> {
+        self.generation.borrow().clone()
+    }
+
+    /// Puts a generation into service. Users of the one before are behind until they renew.
+    pub fn adopt(&self, generation: Generation) {
+        if let Some(watch) = &self.watch {
+            watch.learn(generation.program().secrets());
+        }
+        generation.enter_service(self.watch.as_ref());
+        let before = self.generation.replace(Rc::new(generation));
+        self.shared.more_behind(before.leave_service());
     }
 
     /// The file of that name, to append to.

@@ -14,9 +14,9 @@ use super::assembly::Class;
 use super::call::Callable;
 use super::client::{Channel, Client};
 use super::failure::{self, Control, Ended, Failure};
+use super::generation::{Generation, Membership};
 use super::listeners;
 use super::onlooker::Event;
-use super::program::Program;
 use super::thread::Thread;
 use crate::clock::Micros;
 use crate::coroutine;
@@ -28,11 +28,13 @@ use crate::stats::Outcome;
 pub struct User {
     pub(super) ordinal: u64,
     pub(super) class: Rc<Class>,
+    /// The version of the script that it runs.
+    pub(super) generation: Rc<Generation>,
     pub(super) thread: Rc<Thread>,
     /// Its own way to its host.
     pub(super) channel: Rc<Channel>,
     /// Those of its further clients.
-    channels: RefCell<Vec<Weak<Channel>>>,
+    pub(super) channels: RefCell<Vec<Weak<Channel>>>,
     pub(super) random: RefCell<Random>,
     pub(super) iteration: Cell<u64>,
     /// How late the next request is by the user's own fault: only the first of an iteration.
@@ -41,15 +43,15 @@ pub struct User {
     /// Whether there is a set that `interrupt` could leave.
     pub(super) in_set: Cell<bool>,
     /// A control call that was made: it counts, whatever the script does with the error.
-    ending: RefCell<Option<Control>>,
+    pub(super) ending: RefCell<Option<Control>>,
     /// The answers whose verdicts are still open.
-    open: RefCell<Open>,
+    pub(super) open: RefCell<Open>,
     /// Answers whose bodies were to be read as they come.
-    streams: RefCell<Vec<Weak<Answer>>>,
+    pub(super) streams: RefCell<Vec<Weak<Answer>>>,
     /// How many samples of it have failed, to tell what happened within a group.
     pub(super) failed: Cell<u64>,
-    /// The script, if it listens to what its users do.
-    pub(super) listened: Option<Rc<Program>>,
+    /// Whether the script listens to what its users do.
+    pub(super) is_listened: bool,
     /// Whether a listener runs now.
     pub(super) is_listening: Cell<bool>,
 }
@@ -81,6 +83,8 @@ pub enum Function {
     OnStart,
     /// `on_stop`
     OnStop,
+    /// `on_reload`
+    OnReload,
     /// The closure of `wait_time`.
     Wait,
     /// The function of a task, or a set's hook, by its index in the class's table.
@@ -131,8 +135,8 @@ impl User {
         if let Some(slots) = answer.missed_slots(self) {
             self.thread.record(|recorder| recorder.missed_slots(slots));
         }
-        if let Some(program) = &self.listened {
-            listeners::request(program, self, || answer.described(self));
+        if self.is_listened {
+            listeners::request(self, || answer.described(self));
         }
     }
 
@@ -198,42 +202,34 @@ impl User {
 /// A user with everything it needs to run a function of its script. It is moved into the
 /// coroutine that runs it and comes back with the result.
 pub struct Instance {
-    program: Rc<Program>,
-    user: Rc<User>,
-    this: Dynamic,
-    tag: Dynamic,
+    pub(super) user: Rc<User>,
+    pub(super) this: Dynamic,
+    pub(super) tag: Dynamic,
+    pub(super) membership: Membership,
 }
 
 impl Instance {
-    /// The user `ordinal` (from 0, over the whole run) of a class.
+    /// The user `ordinal` (from 0, over the whole run) of a class, in the generation that is in
+    /// service on the thread.
     #[must_use]
-    pub fn new(
-        program: &Rc<Program>,
-        class: &Rc<Class>,
-        thread: &Rc<Thread>,
-        ordinal: u64,
-    ) -> Instance {
-        Instance::again(program, class, thread, ordinal, 0)
+    pub fn new(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64) -> Instance {
+        Instance::again(class, thread, ordinal, 0)
     }
 
     /// The same for a user that is started anew after so many others of its ordinal have been
     /// stopped: it draws other random numbers than they did.
     #[must_use]
-    pub fn again(
-        program: &Rc<Program>,
-        class: &Rc<Class>,
-        thread: &Rc<Thread>,
-        ordinal: u64,
-        life: u32,
-    ) -> Instance {
+    pub fn again(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64, life: u32) -> Instance {
+        let generation = thread.generation();
         let stream = ordinal ^ (u64::from(life) << u32::BITS);
+        let way = &generation.ways[class.index];
         let channel = Channel::new(
-            Session::new(&thread.clients[class.index]),
-            thread.bases[class.index].clone(),
-            thread.routes[class.index].clone(),
+            Session::new(&way.client),
+            way.destination.clone(),
             &class.headers,
             class.auth.as_ref(),
         );
+        let membership = Membership::new(&generation, &thread.shared);
         let user = Rc::new(User {
             ordinal,
             class: class.clone(),
@@ -249,17 +245,17 @@ impl Instance {
             open: RefCell::default(),
             streams: RefCell::default(),
             failed: Cell::new(0),
-            listened: (program.listeners.is_some() && thread.is_measured())
-                .then(|| program.clone()),
+            is_listened: generation.program.listeners.is_some() && thread.is_measured(),
+            generation,
             is_listening: Cell::new(false),
         });
         let mut this: Map = class.state.clone();
         this.insert("client".into(), Dynamic::from(Client::of(&user)));
         Instance {
-            program: program.clone(),
             tag: Dynamic::from(user.clone()),
             user,
             this: Dynamic::from_map(this),
+            membership,
         }
     }
 
@@ -289,11 +285,11 @@ impl Instance {
 
     /// Tells listeners of a failure; a control call that one of them made counts here.
     fn heard(&self, result: Result<Dynamic, Ended>) -> Result<Dynamic, Ended> {
-        let Some(program) = &self.user.listened else {
+        if !self.user.is_listened {
             return result;
-        };
+        }
         if let Err(Ended::Failure(failure)) = &result {
-            listeners::user_error(program, &self.user, failure);
+            listeners::user_error(&self.user, failure);
         }
         match self.user.ending.take() {
             Some(control) => Err(Ended::Control(control)),
@@ -314,7 +310,7 @@ impl Instance {
                 what: callable.what.clone(),
             });
         }
-        let engine = &self.program.engine;
+        let engine = &user.generation.program.engine;
         let states = &user.class.states;
         let result = states.call(engine, callable, arguments, &mut self.tag, &mut self.this);
         let result = self.concluded(callable, result);

@@ -13,6 +13,7 @@
 
 mod orders;
 mod pace;
+mod renewal;
 mod sets;
 
 use std::future::{Future, poll_fn};
@@ -30,7 +31,7 @@ use crate::coroutine::{Coroutine, Stacks};
 use crate::scenario::{self, Body, Wait};
 use crate::script::{Control, Ended, Failure, Function, Instance, Thread, User, seconds};
 
-pub use orders::{Orders, Stopping};
+pub use orders::{Called, Orders, Stopping};
 use pace::AfterSet;
 use sets::Place;
 
@@ -40,7 +41,7 @@ pub struct Life {
     pub thread: Rc<Thread>,
     /// Where its tasks' stacks come from.
     pub stacks: Stacks,
-    /// What its class declares.
+    /// What its class declares, in the generation that it starts in.
     pub class: Rc<scenario::Class>,
     /// By which it is stopped.
     pub orders: Rc<Orders>,
@@ -55,6 +56,9 @@ pub struct Life {
 pub enum Death {
     /// It was told to, or used up the iterations.
     Stopped,
+    /// Its place is to be another's: after an edit of the script there are fewer users of its
+    /// class, or none.
+    Retired,
     /// By `stop_user()`.
     OwnWish,
     /// Its `on_start` failed.
@@ -147,6 +151,9 @@ impl Driver {
     /// One iteration after the other, in whatever sets, until the user ends.
     async fn iterate(&mut self) -> Death {
         while self.life.orders.stopping().is_none() {
+            if let Some(death) = self.heed().await {
+                return death;
+            }
             let mut next = match self.user.draw(|random| self.place.next(random)) {
                 Body::Function(task) if self.takes_iteration() => self.iteration(task).await,
                 Body::Set(set) if !self.is_used_up() => self.enter(set).await,
@@ -300,21 +307,42 @@ impl Driver {
         if due <= ended {
             return Next::AtOnce;
         }
-        self.deadline.set(due);
-        poll_fn(|cx| {
+        while self.life.orders.called().is_some() || !self.waited_until(due).await {
+            // It is called between two iterations: what it runs then may end after `due`.
             if self.life.orders.ends_wait() {
-                return Poll::Ready(());
+                break;
             }
-            self.user.poll_idle(cx);
-            self.deadline.poll_expired(cx)
-        })
-        .await;
-        self.deadline.set(Micros::NEVER);
+            if let Some(death) = self.heed().await {
+                return Next::End(death);
+            }
+            if due <= clock::now() {
+                return Next::AtOnce;
+            }
+        }
         if !self.life.orders.ends_wait() {
             let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
             self.life.thread.record(|recorder| recorder.lag(lag_us));
         }
         Next::AtOnce
+    }
+
+    /// Waits until `due`, or until there is nothing left to wait for; false if the user is called
+    /// before.
+    async fn waited_until(&mut self, due: Micros) -> bool {
+        self.deadline.set(due);
+        let is_over = poll_fn(|cx| {
+            if self.life.orders.ends_wait() {
+                return Poll::Ready(true);
+            }
+            if self.life.orders.called().is_some() {
+                return Poll::Ready(false);
+            }
+            self.user.poll_idle(cx);
+            self.deadline.poll_expired(cx).map(|()| true)
+        })
+        .await;
+        self.deadline.set(Micros::NEVER);
+        is_over
     }
 
     /// What the closure of `wait_time` returns.

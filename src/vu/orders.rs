@@ -16,12 +16,23 @@ pub struct Stopping {
     pub on_stop_until: Micros,
 }
 
+/// What a user is called for between two iterations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// Its script was replaced: it goes on with the one in service.
+    Renew,
+    /// Its place is to be another's: it runs its `on_stop` and ends.
+    Retire,
+}
+
 /// The orders for one user: shared by its life and the thread's roster.
 #[derive(Default)]
 pub struct Orders {
     stopping: Cell<Option<Stopping>>,
     /// There is nothing left to wait for.
     woken: Cell<bool>,
+    /// Something to be heard between two iterations.
+    called: Cell<Option<Called>>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -41,6 +52,24 @@ impl Orders {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Calls the user: it hears it before its next iteration, or at once if it waits for that.
+    pub fn call(&self, called: Called) {
+        self.called.set(Some(called));
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// What it was called for last.
+    #[must_use]
+    pub fn called(&self) -> Option<Called> {
+        self.called.get()
+    }
+
+    pub(super) fn hear(&self) -> Option<Called> {
+        self.called.take()
     }
 
     pub(super) fn ends_wait(&self) -> bool {

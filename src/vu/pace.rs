@@ -41,6 +41,16 @@ impl Pace {
         }
     }
 
+    /// Goes on with another wait: a pace with another period from the slot that has begun, one
+    /// that was none from `now`.
+    pub(super) fn renew(&mut self, wait: &Wait, now: Micros) {
+        let before = self.period;
+        self.period = Pace::new(wait, now).period;
+        if before.is_none() && self.period.is_some() {
+            self.intended = now;
+        }
+    }
+
     /// Actual start − intended start of the coming iteration, in µs.
     pub(super) fn late_us(&self) -> u64 {
         self.late_us

@@ -80,6 +80,51 @@ impl Place {
         }
     }
 
+    /// Whether an edited class has all the sets that the user is in, by the names on the way.
+    pub(super) fn is_within(&self, class: &Class) -> bool {
+        self.ways(class).len() == self.frames.len()
+    }
+
+    /// The indices in `class` of the sets that the user is in, as far as it has them.
+    fn ways(&self, class: &Class) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        for frame in &self.frames {
+            let name = &self.class.sets[frame.set].name;
+            let tasks = match found.last() {
+                None => &class.tasks,
+                Some(set) => &class.sets[*set].tasks,
+            };
+            let set = tasks.iter().find_map(|task| match task.body {
+                Body::Set(set) if task.name == *name => Some(set),
+                _ => None,
+            });
+            match set {
+                Some(set) => found.push(set),
+                None => break,
+            }
+        }
+        found
+    }
+
+    /// Stays where it is in an edited class, which has all its sets: a sequence goes on after
+    /// the task of that name, and a pace with its slots.
+    pub(super) fn renew(&mut self, class: Rc<Class>, now: Micros) {
+        let ways = self.ways(&class);
+        for (frame, set) in self.frames.iter_mut().zip(ways) {
+            let (before, after) = (&self.class.sets[frame.set], &class.sets[set]);
+            frame.cursor.renew(before, after);
+            let pace = frame.pace.take();
+            frame.pace = after.wait.as_ref().map(|wait| {
+                let mut pace = pace.unwrap_or_else(|| Pace::new(wait, now));
+                pace.renew(wait, now);
+                pace
+            });
+            frame.set = set;
+        }
+        self.pace.renew(&class.wait, now);
+        self.class = class;
+    }
+
     /// Whether the user is in a set.
     pub(super) fn is_in_set(&self) -> bool {
         !self.frames.is_empty()

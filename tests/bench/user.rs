@@ -15,9 +15,9 @@ use katydid::clock::{self, Timers};
 use katydid::coroutine::{Coroutine, Stacks};
 use katydid::http::{self, Session};
 use katydid::load::Plan;
-use katydid::runner::{self, Options, Setup, State};
+use katydid::runner::{self, Edition, Options, Setup, State};
 use katydid::script::{
-    Bundle, Function, Inputs, Instance, Outbox, Program, Shared, Thread, ThreadParts,
+    Bundle, Function, Generation, Inputs, Instance, Outbox, Program, Shared, Thread, ThreadParts,
 };
 use katydid::stats::{Limits, Recorder};
 use katydid::target::{self, Target};
@@ -52,7 +52,9 @@ fn task(criterion: &mut Criterion) {
         let (full, _batches) = mpsc::channel(1);
         let (_spares, spare) = mpsc::channel(1);
         let (log, _lines) = mpsc::channel(1);
-        let client = http::Client::new(http::Options::default(), timers.clone());
+        let plans = program.scenario().classes.iter().cloned().map(Rc::new);
+        let plans = plans.collect();
+        let generation = Generation::new(1, program.clone(), plans, vec![None], &timers, None);
         let thread = Rc::new(Thread::new(ThreadParts {
             timers,
             epoch: clock::now(),
@@ -63,11 +65,11 @@ fn task(criterion: &mut Criterion) {
             shared: Arc::new(Shared::default()),
             log,
             environment: Arc::default(),
-            clients: vec![client.expect("nothing is read")],
-            bases: vec![None],
+            generation: generation.expect("nothing is read"),
+            onlooker: None,
         }));
         let stacks = Stacks::new(1);
-        let mut instance = Some(Instance::new(&program, &program.classes()[0], &thread, 0));
+        let mut instance = Some(Instance::new(&program.classes()[0], &thread, 0));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         criterion.bench_function("call a task", |bencher| {
             bencher.iter(|| {
@@ -128,13 +130,12 @@ fn started(users: u32) -> Duration {
     let bundle = Bundle::from_text("waiting.rhai", WAITING);
     let inputs = Inputs::default();
     let program = Program::compile(&bundle, &inputs).expect("the script is right");
-    let setup = Setup {
+    let edition = Edition {
         declared: program.scenario().clone(),
         scenario: program.scenario().clone(),
         bundle,
         inputs,
         bases: vec![None],
-        environment: Arc::new(BTreeMap::new()),
         options: Options {
             plan: Arc::new(Plan::closed(
                 users,
@@ -146,6 +147,10 @@ fn started(users: u32) -> Duration {
             on_stop_timeout: Duration::ZERO,
             threads: 1,
         },
+    };
+    let setup = Setup {
+        edition: Arc::new(edition),
+        environment: Arc::new(BTreeMap::new()),
         onlooker: None,
     };
     runtime().block_on(async {

@@ -21,6 +21,7 @@ mod peer;
 mod protocols;
 mod readme;
 mod reference;
+mod reload;
 mod requests;
 mod selection;
 mod sets;

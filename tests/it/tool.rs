@@ -180,6 +180,27 @@ impl Running {
         self.says(&end);
     }
 
+    /// Writes a file of its folder anew.
+    pub(crate) fn edit(&self, name: &str, content: &str) {
+        fs::write(self.folder.path().join(name), content).unwrap();
+    }
+
+    /// A file of its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Edits the script and says so.
+    pub(crate) fn reload(&self, script: &str) {
+        self.edit("script.rhai", script);
+        self.hang_up();
+    }
+
+    /// The signal to read the script again.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Ctrl-C.
     pub(crate) fn interrupt(&self) {
         self.signal(Signal::INT);

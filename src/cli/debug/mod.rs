@@ -12,18 +12,19 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use self::screen::{Screen, View};
-use super::check::Checked;
+use super::check::{Checked, Given};
 use super::run::{self, Started};
 use super::{Exit, arguments, check, limits, resolve, select, show};
 use crate::load::{Division, Plan, Stage};
-use crate::runner::{End, Handle, Notice, Options, Setup, State};
+use crate::runner::{Edition, End, Handle, Notice, Options, Setup, State};
 use crate::scenario::Scenario;
 use crate::script::diagnostic::Colours;
 use crate::script::{Event, Level, Onlooker};
 
 /// Carries out `katydid debug`.
 pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
-    match check::read(&arguments.script, &arguments.params, arguments.seed) {
+    let given = Given::new(&arguments.params, arguments.seed);
+    match check::read(&arguments.script, &given) {
         Ok(checked) => watched(arguments, checked),
         Err(message) => {
             show::error(&message, Some("name a script: `katydid debug FILE`"));
@@ -69,12 +70,14 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     }
     let environment = Arc::new(checked.inputs.environment.clone());
     let setup = Setup {
-        bundle: checked.bundle,
-        inputs: checked.inputs,
-        options: options(&scenario, class, arguments.iterations),
-        declared,
-        scenario,
-        bases,
+        edition: Arc::new(Edition {
+            bundle: checked.bundle,
+            inputs: checked.inputs,
+            options: options(&scenario, class, arguments.iterations),
+            declared,
+            scenario,
+            bases,
+        }),
         environment,
         onlooker: Some(onlooker),
     };

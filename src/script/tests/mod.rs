@@ -12,6 +12,7 @@ mod language;
 mod limits;
 mod places;
 mod randomness;
+mod renewal;
 mod secrets;
 mod shared;
 mod signatures;
@@ -26,7 +27,9 @@ use rhai::Dynamic;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::{Bundle, Ended, Failure, Function, Inputs, Instance, Line, Outbox, Program};
+use super::{
+    Bundle, Ended, Failure, Function, Generation, Inputs, Instance, Line, Outbox, Program,
+};
 use super::{Thread, ThreadParts};
 use crate::clock::{self, Timers};
 use crate::coroutine::{Coroutine, Stacks};
@@ -97,6 +100,21 @@ fn task(body: &str) -> String {
     format!("user(\"U\", #{{ t: task(|| {{ {body} }}) }});")
 }
 
+/// A generation whose classes all go to `host`.
+fn generation(
+    number: u16,
+    program: &Rc<Program>,
+    host: Option<&str>,
+    timers: &Timers,
+    before: Option<&Generation>,
+) -> Generation {
+    let classes = &program.scenario().classes;
+    let plans = classes.iter().cloned().map(Rc::new).collect();
+    let base = host.map(|host| http::Base::parse(host).unwrap());
+    let bases = vec![base; classes.len()];
+    Generation::new(number, program.clone(), plans, bases, timers, before).unwrap()
+}
+
 impl World {
     /// One file, no target.
     fn new(script: &str) -> World {
@@ -123,14 +141,7 @@ impl World {
         spawn_local(timers.clone().run());
         let (full_in, full) = mpsc::channel(64);
         let (log, lines) = mpsc::channel(1_000);
-        let clients = program.classes().iter();
-        let clients = clients
-            .map(|class| http::Client::new(class.http.clone(), timers.clone()).unwrap())
-            .collect();
-        let bases = program.classes().iter();
-        let bases = bases
-            .map(|_| host.map(|host| http::Base::parse(host).unwrap()))
-            .collect();
+        let generation = generation(1, &program, host, &timers, None);
         let thread = Rc::new(Thread::new(ThreadParts {
             timers,
             epoch: clock::now(),
@@ -144,8 +155,8 @@ impl World {
             shared: Arc::default(),
             log,
             environment: Arc::new(inputs.environment.clone()),
-            clients,
-            bases,
+            generation,
+            onlooker: None,
         }));
         World {
             program,
@@ -156,14 +167,26 @@ impl World {
         }
     }
 
+    /// Puts another script into service, whose requests go to `host`.
+    fn edit(&self, script: &str, host: Option<&str>) {
+        let program = match Program::compile(&bundle(&[("s.rhai", script)]), &Inputs::default()) {
+            Ok(program) => Rc::new(program),
+            Err(problems) => panic!("{}", problems[0]),
+        };
+        let before = self.thread.generation();
+        let (number, timers) = (before.number() + 1, self.thread.timers());
+        let generation = generation(number, &program, host, timers, Some(&before));
+        self.thread.adopt(generation);
+    }
+
     /// A user of the first class.
     fn user(&self, ordinal: u64) -> Instance {
         self.user_of(0, ordinal)
     }
 
     fn user_of(&self, class: usize, ordinal: u64) -> Instance {
-        let class = &self.program.classes()[class];
-        Instance::new(&self.program, class, &self.thread, ordinal)
+        let generation = self.thread.generation();
+        Instance::new(&generation.classes()[class], &self.thread, ordinal)
     }
 
     /// A call in a coroutine, not yet begun.

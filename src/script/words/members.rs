@@ -61,7 +61,7 @@ pub(super) const MEMBERS: &[Word] = &[
     attribute("state", "the user's own data: `this.name`").signs(&["map"]).default("#{}").example("state: #{ token: (), cart: [] },"),
     attribute("on_start", "runs when a user starts, before its first task").signs(&["closure"]).example("on_start: || { this.client.post(\"/login\"); },"),
     attribute("on_stop", "runs when a user stops").signs(&["closure"]),
-    attribute("on_reload", "runs when the script was changed").not_yet(),
+    attribute("on_reload", "runs when a user goes on with an edited script; `on_start` does not run again").signs(&["closure"]).example("on_reload: || { this.cart = []; },"),
     option(Kind::TaskOption, "weight", "how often it is picked, relative to the others").signs(&["int"]).default("1"),
     option(Kind::TaskOption, "name", "its name in the reports, in place of its key").signs(&["string"]),
     option(

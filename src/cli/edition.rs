@@ -1,0 +1,58 @@
+//! From a checked script to what a run is given, at its start and whenever the script is edited.
+//!
+//! Owns putting the command line and the script together and saying what is odd about it. What
+//! each option comes to is `resolve`'s and `select`'s.
+
+use super::check::Checked;
+use super::{arguments, limits, resolve, select, show};
+use crate::runner::Edition;
+use crate::script::Level;
+
+/// Open files that the process needs besides one per user.
+const OTHER_FILES: u64 = 50;
+
+/// What a checked script comes to with this command line; `None` if that cannot be run, which has
+/// been shown.
+pub(super) fn of(arguments: &arguments::Run, checked: Checked) -> Option<Edition> {
+    let declared = checked.scenario?;
+    let scenario = match select::select(&arguments.selection, &declared) {
+        Ok(scenario) => scenario,
+        Err(wrong) => {
+            show::error(&wrong.message, wrong.hint.as_deref());
+            return None;
+        }
+    };
+    let bases = match resolve::bases(arguments.host.as_deref(), &scenario) {
+        Ok(bases) => bases,
+        Err(message) => {
+            show::error(&message, None);
+            return None;
+        }
+    };
+    for (class, base) in scenario.classes.iter().zip(&bases) {
+        if base.is_none() && class.has_users() {
+            show::log(Level::Warn, &show::no_host(&class.name));
+        }
+    }
+    if let Some(ignored) = resolve::overridden(arguments, &scenario) {
+        show::log(Level::Warn, &ignored);
+    }
+    let options = resolve::options(arguments, &scenario, limits::cores());
+    let files = limits::raise_open_files();
+    let users = options.plan.peak_users();
+    if u64::from(users) + OTHER_FILES > files {
+        let text = format!(
+            "{users} users need more open files than the {files} that this process may have: \
+             raise `ulimit -n`"
+        );
+        show::log(Level::Warn, &text);
+    }
+    Some(Edition {
+        bundle: checked.bundle,
+        inputs: checked.inputs,
+        declared,
+        scenario,
+        bases,
+        options,
+    })
+}

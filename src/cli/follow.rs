@@ -1,0 +1,251 @@
+//! Following a script while it runs: what is saved is checked, and goes into service if it is
+//! right.
+//!
+//! Owns when it is looked, and what a person is told of what was found. Watching files is
+//! `script`'s, the way of an edition into service the runner's.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use super::check::{self, Checked, Given};
+use super::show;
+use crate::data::Sources;
+use crate::runner::Edition;
+use crate::script::diagnostic::Diagnostic;
+use crate::script::watch::{How, Watcher};
+use crate::script::{Level, Program};
+
+/// Stack of the thread that checks: as large as a load thread's.
+const STACK: usize = 16 << 20;
+
+/// A top level that computes for longer than this is timed once more, with its data at hand.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// The longest that a top level may hold the users of a load thread.
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// Which files are watched, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watching {
+    /// None: only a signal makes it look.
+    No,
+    /// Those of the scenario.
+    Files(How),
+}
+
+/// The script of a run, followed.
+pub(super) struct Follower {
+    path: PathBuf,
+    params: Vec<(String, String)>,
+    seed: u64,
+    watcher: Option<Watcher>,
+    /// Those of the script that was last right.
+    files: Vec<PathBuf>,
+    changed: mpsc::Receiver<()>,
+    hangup: Signal,
+    /// A check that goes on, on a thread of its own.
+    checking: Option<oneshot::Receiver<Result<Checked, String>>>,
+    /// A person asked by a signal, and wants an answer.
+    is_asked: bool,
+    /// Of the edition that was last handed over.
+    sources: Arc<Sources>,
+    hash: String,
+    is_broken: bool,
+}
+
+impl Follower {
+    /// Follows the script at `path`, of which `edition` was made. Must be called in a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// When the process may not listen for signals.
+    pub(super) fn new(
+        path: PathBuf,
+        params: Vec<(String, String)>,
+        edition: &Edition,
+        watching: Watching,
+    ) -> io::Result<Follower> {
+        let (changed_in, changed) = mpsc::channel(1);
+        let files = files(&path, edition.bundle.paths(), &edition.inputs.sources);
+        let watcher = match watching {
+            Watching::No => None,
+            Watching::Files(how) => {
+                match Watcher::start(files.clone(), how, changed_in.clone()) {
+                    Ok(watcher) => {
+                        // It may have been edited since it was read.
+                        let _ = changed_in.try_send(());
+                        for note in watcher.notes() {
+                            show::log(Level::Info, &note);
+                        }
+                        Some(watcher)
+                    }
+                    Err(message) => {
+                        let text = format!("the script is not watched: {message}");
+                        show::log(Level::Warn, &text);
+                        None
+                    }
+                }
+            }
+        };
+        Ok(Follower {
+            path,
+            params,
+            seed: edition.inputs.seed,
+            watcher,
+            files,
+            changed,
+            hangup: signal(SignalKind::hangup())?,
+            checking: None,
+            is_asked: false,
+            sources: edition.inputs.sources.clone(),
+            hash: edition.hash(),
+            is_broken: false,
+        })
+    }
+
+    /// The script after its next edit, checked and right; what is wrong with others has been
+    /// shown. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> Checked {
+        loop {
+            let result = self.looked().await;
+            let is_asked = std::mem::take(&mut self.is_asked);
+            match result {
+                Ok(checked) => {
+                    if let Some(checked) = self.judged(checked, is_asked) {
+                        return checked;
+                    }
+                }
+                Err(message) => {
+                    self.is_broken = true;
+                    show::error(&message, None);
+                    show::log(Level::Error, "the script that runs goes on");
+                }
+            }
+        }
+    }
+
+    /// An edition has been handed over: what comes next is compared with it.
+    pub(super) fn took(&mut self, edition: &Edition) {
+        self.hash = edition.hash();
+        self.sources = edition.inputs.sources.clone();
+        for file in self.sources.finish() {
+            let text = format!(
+                "`{}` has other rows: they are taken from the first",
+                file.display()
+            );
+            show::log(Level::Warn, &text);
+        }
+    }
+
+    /// The next check's result.
+    async fn looked(&mut self) -> Result<Checked, String> {
+        loop {
+            if let Some(checking) = &mut self.checking {
+                let result = checking.await;
+                self.checking = None;
+                return result
+                    .unwrap_or_else(|_| Err("the check of the script panicked".to_owned()));
+            }
+            tokio::select! {
+                Some(()) = self.changed.recv() => {}
+                Some(()) = self.hangup.recv() => self.is_asked = true,
+            }
+            let given = Given {
+                params: self.params.clone(),
+                seed: Some(self.seed),
+                before: Some(self.sources.clone()),
+            };
+            let path = self.path.clone();
+            let (answer, checking) = oneshot::channel();
+            let thread = std::thread::Builder::new()
+                .name("check".to_owned())
+                .stack_size(STACK)
+                .spawn(move || {
+                    let checked = check::read(&path, &given);
+                    let _ = answer.send(checked.map(timed));
+                })
+                .map_err(|error| format!("cannot check the script: {error}"))?;
+            drop(thread);
+            self.checking = Some(checking);
+        }
+    }
+
+    /// Says what there is to say of a check; gives what should go into service.
+    fn judged(&mut self, checked: Checked, is_asked: bool) -> Option<Checked> {
+        if let Some(watcher) = &self.watcher {
+            let sources = &checked.inputs.sources;
+            let mut now = files(&self.path, checked.bundle.paths(), sources);
+            if checked.scenario.is_none() {
+                // The mistake may be mended in a file that only the good script has.
+                now.extend(self.files.iter().cloned());
+            } else {
+                self.files.clone_from(&now);
+            }
+            watcher.follow(now);
+        }
+        let hash = checked.bundle.hash(&checked.inputs.sources);
+        let is_same = checked.scenario.is_some() && hash == self.hash;
+        if !checked.findings.is_empty() && !is_same {
+            show::findings(&checked.bundle, &checked.findings);
+        }
+        if checked.scenario.is_none() {
+            self.is_broken = true;
+            let text = "the edited script has mistakes: the one that runs goes on";
+            show::log(Level::Error, text);
+            return None;
+        }
+        let was_broken = std::mem::take(&mut self.is_broken);
+        if is_same {
+            if was_broken {
+                show::log(Level::Info, "the script is again as it runs");
+            } else if is_asked {
+                show::log(Level::Info, "the script has not changed");
+            }
+            return None;
+        }
+        if was_broken {
+            show::log(Level::Info, "the script is mended");
+        }
+        for line in &checked.said {
+            show::script_line(line);
+        }
+        Some(checked)
+    }
+}
+
+/// The files that a scenario is made of; the script itself, if it could not be read.
+fn files(script: &Path, mut bundle: Vec<PathBuf>, data: &Sources) -> Vec<PathBuf> {
+    if bundle.is_empty() {
+        bundle.push(script.to_owned());
+    }
+    bundle.extend(data.paths());
+    bundle
+}
+
+/// A top level that takes long would hold the users of each load thread for so long.
+fn timed(mut checked: Checked) -> Checked {
+    if checked.scenario.is_none() || checked.took <= SLOW {
+        return checked;
+    }
+    let begun = Instant::now();
+    let _ = Program::compile(&checked.bundle, &checked.inputs);
+    let took = begun.elapsed();
+    if took > LONGEST {
+        let path = &checked.bundle.files()[0].path;
+        let message = format!(
+            "the top level of the script computes for {:.1} s: going on with it would hold the \
+             users of each load thread for so long",
+            took.as_secs_f64()
+        );
+        let hint = "it only describes: move what takes time into `setup`, `on_start` or a task";
+        let finding = Diagnostic::error(path, message).hint(hint);
+        checked.findings.extend([finding]);
+        checked.scenario = None;
+    }
+    checked
+}

@@ -1,0 +1,160 @@
+//! How a load thread goes on with an edited script.
+//!
+//! Owns what becomes of the thread's users: who renews, and who makes place for a user of another
+//! class. When a generation goes into service is control's decision; how a user renews is `vu`'s.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::task::{spawn_local, yield_now};
+
+use super::Edition;
+use super::crew::Crew;
+use super::load_thread::{Adoption, News};
+use super::places::{Place, Places};
+use crate::load::Division;
+use crate::script::Generation;
+use crate::vu::Called;
+
+/// Users called in one go, before the thread's others run. Each that waits renews at once, which
+/// takes it some microseconds.
+const CALLED_AT_ONCE: usize = 32;
+
+impl Crew {
+    /// Makes a generation, and tells how that went. The thread does nothing else meanwhile.
+    pub(super) fn prepare(&self, edition: Arc<Edition>, number: u16) {
+        let before = self.thread.generation();
+        let made = edition.compile().and_then(|program| {
+            let timers = self.thread.timers();
+            edition.generation(number, program, timers, Some(&before))
+        });
+        let told = made.map(|generation| {
+            let remarks = generation.remarks_after(&before);
+            *self.prepared.borrow_mut() = Some((edition, generation));
+            remarks
+        });
+        // Control waits for it, so it may not be lost for want of room.
+        let news = self.news.clone();
+        spawn_local(async move { news.send(News::Prepared(told)).await });
+    }
+
+    /// Puts what was prepared into service.
+    pub(super) fn adopt(self: &Rc<Self>, adoption: Adoption) {
+        let Some((edition, generation)) = self.prepared.take() else {
+            return;
+        };
+        let before = self.thread.generation();
+        let now = moved(&before, &generation);
+        self.thread.adopt(generation);
+        let (old, new) = {
+            let mut plan = self.plan.borrow_mut();
+            let old = plan.division();
+            if let Some(other) = adoption.plan {
+                *plan = other;
+            }
+            (old, plan.division())
+        };
+        self.rebalance(adoption.mixed, &edition, &now);
+        *self.edition.borrow_mut() = edition;
+        self.rearrange(old, new, &now);
+        self.call_all(new, &now);
+    }
+
+    /// Mixes the classes as the edited script says.
+    fn rebalance(&self, mixed: u32, edition: &Edition, now: &[Option<usize>]) {
+        let shares = edition.shares();
+        let before = self.edition.borrow().shares();
+        let is_same = now.iter().copied().eq((0..before.len()).map(Some)) && before == shares;
+        // The same shares would come to nearly the same mix, and move users for nothing.
+        if !is_same {
+            let mut mix = self.mix.borrow_mut();
+            *mix = mix.rebalanced(mixed, &shares, now);
+        }
+    }
+
+    /// Brings the tracks into the order of the edited script's classes. Users whose track is gone
+    /// have no place any more.
+    fn rearrange(&self, old: Division, new: Division, now: &[Option<usize>]) {
+        let mut places = self.places.borrow_mut();
+        let before = std::mem::take(&mut *places);
+        match (old, new) {
+            (Division::Mixed, Division::Mixed) => *places = before,
+            (Division::PerClass(_), Division::PerClass(tracks)) => {
+                places.resize_with(tracks, Places::default);
+                for (track, kept) in before.into_iter().enumerate() {
+                    if let Some(Some(track)) = now.get(track) {
+                        places[*track] = kept;
+                    }
+                }
+            }
+            // The numbers count something else: all of them begin anew.
+            (Division::Mixed, Division::PerClass(_)) | (Division::PerClass(_), Division::Mixed) => {
+            }
+        }
+    }
+
+    /// Calls every user: those that keep their class and their place renew, the others make place.
+    fn call_all(self: &Rc<Self>, division: Division, now: &[Option<usize>]) {
+        let mut calls: Vec<(u64, Called)> = Vec::new();
+        let mut kept = HashMap::new();
+        for (track, places) in self.places.borrow().iter().enumerate() {
+            for (index, serial) in places.serials().iter().enumerate() {
+                kept.insert(*serial, Place { track, index });
+            }
+        }
+        for (serial, user) in &mut *self.alive.borrow_mut() {
+            let class = now.get(user.class).copied().flatten();
+            let due = kept
+                .get(serial)
+                .and_then(|place| self.user_of(division, *place));
+            let called = match class {
+                Some(class) if due.is_some_and(|(_, due)| due == class) => {
+                    user.class = class;
+                    Called::Renew
+                }
+                _ => Called::Retire,
+            };
+            calls.push((*serial, called));
+        }
+        let crew = self.clone();
+        spawn_local(async move {
+            for calls in calls.chunks(CALLED_AT_ONCE) {
+                for (serial, called) in calls {
+                    if let Some(user) = crew.alive.borrow().get(serial) {
+                        user.orders.call(*called);
+                    }
+                }
+                yield_now().await;
+            }
+        });
+    }
+
+    /// Starts another user in the place of one that has made room.
+    pub(super) fn replace(self: &Rc<Self>, serial: u64) {
+        if self.is_stopping.get() {
+            return;
+        }
+        let place = self
+            .places
+            .borrow()
+            .iter()
+            .enumerate()
+            .find_map(|(track, places)| {
+                let index = places.place_of(serial)?;
+                Some(Place { track, index })
+            });
+        if let Some(place) = place {
+            let division = self.plan.borrow().division();
+            self.start(division, place);
+        }
+    }
+}
+
+/// By class of one generation: its index in the next.
+fn moved(before: &Generation, after: &Generation) -> Vec<Option<usize>> {
+    let classes = before.classes().iter();
+    classes
+        .map(|class| after.class_named(&class.name))
+        .collect()
+}
