@@ -35,3 +35,4 @@ mod tidy;
 mod tool;
 mod verdicts;
 mod waits;
+mod watching;
