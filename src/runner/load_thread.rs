@@ -90,8 +90,9 @@ pub(super) struct Config {
 /// The body of the operating system's thread.
 pub(super) fn run(config: Config) {
     let news = config.news.clone();
+    // Without tokio's timers, which are looked at whenever the thread waits: `clock` has ours.
     let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
+        .enable_io()
         .build_local(runtime::LocalOptions::default());
     let result = match runtime {
         Ok(runtime) => runtime.block_on(Box::pin(serve(config))),
