@@ -89,9 +89,9 @@ pub struct Coroutine<R: 'static> {
 impl<R: 'static> Coroutine<R> {
     /// A coroutine that will run `body` on `stack` when first polled.
     pub fn new(stack: Stack, body: impl FnOnce() -> R + 'static) -> Self {
+        let limit = stack.limit();
         let Stack { memory, home } = stack;
         let base = memory.base().get();
-        let limit = memory.limit().get() + stacks::guard_size();
         let inner = Inner::with_stack(memory, move |yielder, _| {
             let frame = Frame {
                 yielder,

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 
-use corosensei::stack::DefaultStack;
+use corosensei::stack::{DefaultStack, Stack as _};
 
 /// Bytes reserved for one stack. A flat script task touches 13 KB of it (72 KB unoptimised); each
 /// script call inside another takes 6 to 18 KB (53 to 121 KB) more, an expression of the deepest
@@ -42,12 +42,21 @@ struct Shared {
     idle: RefCell<Vec<DefaultStack>>,
     /// The fewest stacks that were idle at once since the last [`Stacks::trim`].
     fewest_idle: Cell<usize>,
+    /// Bytes at the low end of each that may not be touched: one page.
+    guard: usize,
 }
 
 /// A stack that nothing runs on yet.
 pub struct Stack {
     pub(super) memory: DefaultStack,
     pub(super) home: Stacks,
+}
+
+impl Stack {
+    /// Its lowest usable address, above its guard page.
+    pub(super) fn limit(&self) -> usize {
+        self.memory.limit().get() + self.home.shared.guard
+    }
 }
 
 impl Stacks {
@@ -66,6 +75,7 @@ impl Stacks {
             made: Cell::new(0),
             idle: RefCell::default(),
             fewest_idle: Cell::new(0),
+            guard: rustix::param::page_size(),
         };
         Stacks {
             shared: Rc::new(shared),
@@ -128,11 +138,6 @@ impl Stacks {
     pub fn idle(&self) -> usize {
         self.shared.idle.borrow().len()
     }
-}
-
-/// Bytes at the low end of a stack that may not be touched: one page.
-pub(super) fn guard_size() -> usize {
-    rustix::param::page_size()
 }
 
 #[cfg(test)]
