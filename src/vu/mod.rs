@@ -187,18 +187,20 @@ impl Driver {
                 recorder.iteration_finished();
             }
         });
-        self.after(result).await
+        match result {
+            Ok(_) => Next::Wait,
+            Err(ended) => self.after(ended).await,
+        }
     }
 
     /// What follows a call that ended so.
-    async fn after(&mut self, result: Result<Dynamic, Ended>) -> Next {
-        let control = match result {
-            Ok(_) => return Next::Wait,
-            Err(Ended::Failure(failure)) => {
+    async fn after(&mut self, ended: Ended) -> Next {
+        let control = match ended {
+            Ended::Failure(failure) => {
                 self.user.exception(&failure);
                 return Next::Wait;
             }
-            Err(Ended::Control(control)) => control,
+            Ended::Control(control) => control,
         };
         match control {
             Control::Interrupt { waits } => self.leave(waits).await,
@@ -235,7 +237,7 @@ impl Driver {
             Ended::Control(Control::Interrupt { .. }) if next == AfterSet::AtOnce => Next::AtOnce,
             Ended::Control(Control::Interrupt { .. }) => Next::Wait,
             // In the set around it, or outside of all, this is a call that ended so.
-            ended => self.after(Err(ended)).await,
+            ended => self.after(ended).await,
         }
     }
 
@@ -297,7 +299,7 @@ impl Driver {
             None if self.has(function) && *wait == Wait::Script => {
                 match self.script_wait(function).await {
                     Ok(length) => Some(length),
-                    Err(control) => return self.after(Err(Ended::Control(control))).await,
+                    Err(control) => return self.after(Ended::Control(control)).await,
                 }
             }
             drawn => drawn,
