@@ -24,9 +24,14 @@ pub struct Base {
     credentials: Option<(Rc<str>, Rc<str>)>,
 }
 
-/// An absolute URL of a request. Cloning it copies no text.
+/// An absolute URL of a request. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
+    shared: Rc<Parts>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
     origin: Origin,
     path: PathAndQuery,
 }
@@ -121,7 +126,7 @@ impl Base {
 
     /// The URL of `path`, relative to this base or absolute, with `params` added to its query.
     ///
-    /// Costs one allocation for a relative path that needs no encoding.
+    /// Costs two allocations for a relative path that needs no encoding.
     ///
     /// # Errors
     /// When an absolute URL is not valid, or a relative path lacks its slash.
@@ -162,19 +167,21 @@ impl Url {
         let path = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|error| {
             UrlError::Invalid(origin.to_string().into(), error.to_string().into())
         })?;
-        Ok(Url { origin, path })
+        Ok(Url {
+            shared: Rc::new(Parts { origin, path }),
+        })
     }
 
     /// Scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        &self.shared.origin
     }
 
     /// Path and query as they stand in the request line.
     #[must_use]
     pub fn path(&self) -> &PathAndQuery {
-        &self.path
+        &self.shared.path
     }
 
     /// What a `Location` header of this URL's response points to (RFC 3986, section 5).
@@ -185,12 +192,13 @@ impl Url {
             .join(text.trim())
             .map_err(|error| UrlError::Invalid(text.as_ref().into(), error.to_string().into()))?;
         let origin = Origin::from_parsed(&joined, &text)?;
-        let stays = match self.origin.socket() {
-            None => origin == self.origin,
+        let own = self.origin();
+        let stays = match own.socket() {
+            None => origin == *own,
             // What a socket serves knows itself by that name only.
             Some(_) => !origin.is_tls() && origin.host() == "localhost" && origin.port() == 80,
         };
-        let origin = if stays { self.origin.clone() } else { origin };
+        let origin = if stays { own.clone() } else { origin };
         let mut target = Vec::new();
         push_encoded(
             &mut target,
@@ -202,9 +210,9 @@ impl Url {
     /// The form that the cookie jar and redirects calculate with; parses, so not for every
     /// request.
     pub(super) fn parsed(&self) -> url::Url {
-        let text = match self.origin.socket() {
+        let text = match self.origin().socket() {
             None => self.to_string(),
-            Some(_) => format!("http://localhost{}", self.path),
+            Some(_) => format!("http://localhost{}", self.path()),
         };
         url::Url::parse(&text).expect("an origin and a path are a URL")
     }
@@ -212,7 +220,7 @@ impl Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.path)
+        write!(f, "{}{}", self.origin(), self.path())
     }
 }
 
