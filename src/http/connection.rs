@@ -5,7 +5,7 @@
 //! what follows from a failure, is the session's business.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -53,6 +53,11 @@ pub(super) struct Bounds<'a> {
     /// A redirect is no answer.
     pub(super) follows: bool,
 }
+
+/// The head of a response, which hyper has ready once the connection was driven far enough.
+pub(super) trait Head: Future<Output = hyper::Result<hyper::Response<Incoming>>> {}
+
+impl<F: Future<Output = hyper::Result<hyper::Response<Incoming>>>> Head for F {}
 
 /// The body of a response: read, or still to be read.
 pub(super) enum Body {
@@ -144,24 +149,30 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Sends the request and reads the response, unless it is `streamed`: then its head. `received` counts body bytes even when it
-    /// fails. After a failure, or when cancelled, the connection is of no more use.
+    /// Takes a request, to be sent by [`exchange`](Connection::exchange). A request is large, and
+    /// an `async` function would copy it into its future.
+    pub(super) fn take(&mut self, request: hyper::Request<Full<Bytes>>) -> impl Head + use<> {
+        self.sender.send_request(request)
+    }
+
+    /// Sends the request that was taken and reads the response, unless it is to be streamed: then
+    /// its head. `received` counts body bytes even when it fails. After a failure, or when
+    /// cancelled, the connection is of no more use.
     pub(super) async fn exchange(
         &mut self,
-        request: hyper::Request<Full<Bytes>>,
+        mut head: Pin<&mut impl Head>,
         bounds: &Bounds<'_>,
         received: &mut u64,
     ) -> Result<(Parts, Body), Error> {
         let client = bounds.client;
         let network = client.options().network_timeout;
         let mut quiet = Context::from_waker(Waker::noop());
-        let mut answer = pin!(self.sender.try_send_request(request));
         let response = poll_fn(|cx| {
             self.notes.polled_by(cx.waker());
             loop {
                 self.drive(client);
-                if let Poll::Ready(result) = answer.as_mut().poll(&mut quiet) {
-                    return Poll::Ready(result.map_err(|error| Error::from_hyper(error.error())));
+                if let Poll::Ready(result) = head.as_mut().poll(&mut quiet) {
+                    return Poll::Ready(result.map_err(|error| Error::from_hyper(&error)));
                 }
                 if self.is_finished {
                     // It saw the end before it took the request, which waits for ever.

@@ -12,7 +12,8 @@ use crate::clock::Micros;
 #[derive(Debug)]
 pub struct Exchange {
     /// The last response of the chain of redirects, whatever its status, or why there is none.
-    pub result: Result<Response, Error>,
+    /// Boxed: it is handed up through half a dozen futures, each of which would copy it.
+    pub result: Result<Box<Response>, Error>,
     /// When `send` began.
     pub started: Micros,
     /// When the first byte of the last response arrived.

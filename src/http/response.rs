@@ -9,6 +9,7 @@ use std::mem;
 use bytes::Bytes;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{AsHeaderName, CONTENT_ENCODING, HeaderValue, SET_COOKIE};
+use hyper::http::Extensions;
 use hyper::{HeaderMap, StatusCode, Version};
 
 use super::client::Client;
@@ -22,7 +23,8 @@ use super::url::Url;
 pub struct Response {
     pub(super) client: Client,
     pub(super) status: StatusCode,
-    pub(super) reason: Option<ReasonPhrase>,
+    /// With the reason phrase, if the server has one of its own.
+    pub(super) extensions: Extensions,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -40,7 +42,7 @@ impl Response {
     /// The reason phrase as the server wrote it.
     #[must_use]
     pub fn reason(&self) -> Cow<'_, str> {
-        match &self.reason {
+        match self.extensions.get::<ReasonPhrase>() {
             Some(reason) => String::from_utf8_lossy(reason.as_bytes()),
             // hyper keeps only those that differ from the canonical one.
             None => Cow::Borrowed(self.status.canonical_reason().unwrap_or_default()),

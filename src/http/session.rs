@@ -7,12 +7,12 @@
 use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Context;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::ext::ReasonPhrase;
 use hyper::header::PROXY_AUTHORIZATION;
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Uri};
@@ -144,7 +144,7 @@ impl Session {
         asked: &Request,
         bounds: &Bounds<'_>,
         trip: &mut Trip,
-    ) -> Result<Response, Error> {
+    ) -> Result<Box<Response>, Error> {
         let max_redirects = self.client.options().max_redirects;
         // Where a redirect leads; few requests have one, and a copy of each would cost all.
         let mut redirected: Option<Box<Request>> = None;
@@ -188,7 +188,7 @@ impl Session {
         request: &Request,
         bounds: &Bounds<'_>,
         trip: &mut Trip,
-    ) -> Result<Response, Error> {
+    ) -> Result<Box<Response>, Error> {
         let mut retries_left = self.client.options().max_retries;
         let mut only_fresh = false;
         loop {
@@ -196,23 +196,24 @@ impl Session {
                 true => None,
                 false => self.take_idle(request.url.origin()),
             };
-            let outcome = match idle {
+            let obtained = match idle {
                 Some(connection) => {
                     trip.timeline.rename(Phase::Send);
-                    self.exchange(connection, request, bounds, trip).await
+                    Ok(Obtained::Single(connection))
                 }
                 // Rare, and much larger than the rest of this future.
-                None => match Box::pin(self.obtain(request, bounds, trip)).await {
-                    Ok(Obtained::Single(connection)) => {
-                        self.exchange(connection, request, bounds, trip).await
-                    }
-                    Ok(Obtained::Shared(connection)) => {
-                        let multiplexed =
-                            self.multiplex(connection, request, bounds, trip, !only_fresh);
-                        Box::pin(multiplexed).await
-                    }
-                    Err(error) => Outcome::Failed(error),
-                },
+                None => Box::pin(self.obtain(request, bounds, trip)).await,
+            };
+            let outcome = match obtained {
+                Ok(Obtained::Single(connection)) => {
+                    self.exchange(connection, request, bounds, trip).await
+                }
+                Ok(Obtained::Shared(connection)) => {
+                    let multiplexed =
+                        self.multiplex(connection, request, bounds, trip, !only_fresh);
+                    Box::pin(multiplexed).await
+                }
+                Err(error) => Outcome::Failed(error),
             };
             let error = match outcome {
                 Outcome::Answered(response) => return Ok(response),
@@ -239,21 +240,20 @@ impl Session {
         bounds: &Bounds<'_>,
         trip: &mut Trip,
     ) -> Outcome {
-        let mut headers = self.headers_of(request, trip);
         let (method, url) = (&request.method, &request.url);
-        let mut head_length = headers::head_length(request.body.len(), method, url, &headers);
         let mut message = hyper::Request::new(Full::new(request.body.clone()));
         *message.method_mut() = method.clone();
+        *message.headers_mut() = self.headers_of(request, trip);
+        let mut head_length =
+            headers::head_length(request.body.len(), method, url, message.headers());
         if connection.is_proxied {
-            head_length = head_length.saturating_add(self.address(&mut message, &mut headers, url));
+            head_length = head_length.saturating_add(self.address(&mut message, url));
         } else {
             *message.uri_mut() = Uri::from(url.path().clone());
         }
-        *message.headers_mut() = headers;
         connection.notes().begin(trip.timeline.mark());
-        let result = connection
-            .exchange(message, bounds, &mut trip.received)
-            .await;
+        let head = pin!(connection.take(message));
+        let result = connection.exchange(head, bounds, &mut trip.received).await;
         let notes = connection.notes();
         let (written, first_byte) = (notes.written(), notes.first_read());
         if let Err(error) = &result
@@ -285,19 +285,15 @@ impl Session {
 
     /// Makes it a request to a proxy; says by how many bytes its head grows.
     #[cold]
-    fn address(
-        &self,
-        message: &mut hyper::Request<Full<Bytes>>,
-        headers: &mut HeaderMap,
-        url: &Url,
-    ) -> u64 {
+    fn address(&self, message: &mut hyper::Request<Full<Bytes>>, url: &Url) -> u64 {
         let mut grown = url.origin().to_string().len();
         *message.uri_mut() = Uri::try_from(url.to_string()).expect("an origin and a path are one");
         let proxy = self.client.options().proxy.as_ref();
         if let Some(authorization) = proxy.and_then(Proxy::authorization)
-            && !headers.contains_key(PROXY_AUTHORIZATION)
+            && !message.headers().contains_key(PROXY_AUTHORIZATION)
         {
             grown += PROXY_AUTHORIZATION.as_str().len() + authorization.len() + ": \r\n".len();
+            let headers = message.headers_mut();
             headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
         grown as u64
@@ -398,7 +394,7 @@ impl Session {
         body: Bytes,
         coming: Option<StreamedBody>,
         request: &Request,
-    ) -> Response {
+    ) -> Box<Response> {
         if request.cookies && parts.headers.contains_key(hyper::header::SET_COOKIE) {
             self.keep(|kept| kept.jar.store(&parts.headers, &request.url));
         }
@@ -411,16 +407,16 @@ impl Session {
                 headers: &parts.headers,
             });
         }
-        Response {
+        Box::new(Response {
             client: self.client.clone(),
             status: parts.status,
-            reason: parts.extensions.get::<ReasonPhrase>().cloned(),
+            extensions: parts.extensions,
             version: parts.version,
             headers: parts.headers,
             body,
             coming: coming.map(Box::new),
             url: request.url.clone(),
-        }
+        })
     }
 
     fn take_idle(&self, origin: &Origin) -> Option<Box<Connection>> {
@@ -493,7 +489,7 @@ impl Trip {
 
 /// What became of one request on one connection.
 enum Outcome {
-    Answered(Response),
+    Answered(Box<Response>),
     /// The kept-alive connection was closed already, and the request may be repeated.
     Stale,
     Failed(Error),

@@ -28,7 +28,7 @@ const SHOWN_CHARS: usize = 250;
 
 /// What became of one request, and what its script thinks of it.
 pub(super) struct Answer {
-    pub(super) response: Option<http::Response>,
+    pub(super) response: Option<Box<http::Response>>,
     error: Option<String>,
     phases: Phases,
     /// What was sent, if scripts ask for it.
