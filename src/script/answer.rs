@@ -5,17 +5,19 @@
 //! script can read of it is in `response`.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::Method;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
 use scraper::Html;
 
+use super::client::Client;
 use super::failure::Control;
 use super::onlooker::{Event, Watch};
 use super::secret::Secrets;
 use super::sent::Sent;
-use super::stream::Streaming;
+use super::stream::{self, Streaming};
 use super::user::{Missed, User};
 use crate::coroutine;
 use crate::http::{self, Exchange, Phases};
@@ -44,7 +46,7 @@ pub(super) struct Answer {
     made_at: Position,
     closed_by: Cell<Option<Position>>,
     /// Its row in the reports, where somebody looks on.
-    row: Option<String>,
+    row: OnceCell<String>,
     text: OnceCell<ImmutableString>,
     json: OnceCell<Option<Dynamic>>,
     html: OnceCell<Box<Html>>,
@@ -77,14 +79,37 @@ impl Counting {
 }
 
 impl Answer {
-    pub(super) fn new(
-        user: &User,
+    /// What became of a request of that method and path. Whoever looks on is told.
+    pub(super) fn of(
+        client: &Client,
+        (method, path): (&Method, &str),
         counting: &Counting,
-        path: &str,
         made_at: Position,
+        sent: Option<Box<Sent>>,
         exchange: Exchange,
+    ) -> Rc<Answer> {
+        let user = &client.user;
+        let answer = Rc::new(Answer::new(client, path, counting, made_at, sent, exchange));
+        if let Some(watch) = &user.thread.watch {
+            answer.show(watch, counting.row(method, path));
+        }
+        if answer.streaming.is_some() {
+            user.keep_stream(&answer);
+        }
+        answer
+    }
+
+    fn new(
+        client: &Client,
+        path: &str,
+        counting: &Counting,
+        made_at: Position,
+        sent: Option<Box<Sent>>,
+        mut exchange: Exchange,
     ) -> Answer {
+        let user = &client.user;
         let thread = &user.thread;
+        let streaming = stream::begun(&mut exchange, client);
         let elapsed_us = exchange.ended.since(exchange.started);
         let measured = counting.series.map(|series| {
             let started_us = thread.run_us(exchange.started);
@@ -119,24 +144,23 @@ impl Answer {
             response,
             error,
             phases: exchange.phases,
-            sent: None,
+            sent,
             measured,
             stale_retries: exchange.stale_retries,
-            streaming: None,
+            streaming,
             failure: RefCell::new(failure),
             made_at,
             closed_by: Cell::new(None),
-            row: None,
+            row: OnceCell::new(),
             text: OnceCell::new(),
             json: OnceCell::new(),
             html: OnceCell::new(),
         }
     }
 
-    /// The same with its row, and told to whoever looks on.
-    pub(super) fn seen(mut self, watch: &Watch, row: String) -> Answer {
-        let row = watch.mask(row);
-        self.row = Some(row.clone());
+    /// Tells whoever looks on, and notes its row for them.
+    fn show(&self, watch: &Watch, row: String) {
+        let row = self.row.get_or_init(|| watch.mask(row)).clone();
         let body = match (&self.response, &self.error) {
             // It comes while the script reads it.
             (Some(_), _) if self.streaming.is_some() => Ok(bytes::Bytes::new()),
@@ -151,7 +175,6 @@ impl Answer {
             phases: self.phases,
             body,
         });
-        self
     }
 
     /// Tells whoever looks on what has been read of its body since the last time.
@@ -160,7 +183,7 @@ impl Answer {
         let Some((body, whole)) = seen else { return };
         let (body, whole) = watch.hide_beginning(body, whole);
         watch.tell(Event::Read {
-            row: self.row.clone().unwrap_or_default(),
+            row: self.row.get().cloned().unwrap_or_default(),
             phases: self.phases(),
             body,
             whole,
@@ -170,7 +193,7 @@ impl Answer {
     /// The verdict, for whoever looks on.
     pub(super) fn judged(&self) -> Event {
         Event::Judged {
-            row: self.row.clone().unwrap_or_default(),
+            row: self.row.get().cloned().unwrap_or_default(),
             failure: self.failure.borrow().clone(),
         }
     }

@@ -17,7 +17,6 @@ use super::client::{Client, parsed};
 use super::response::Response;
 use super::sending::{Prepared, not_awaited};
 use super::sent::Sent;
-use super::stream;
 use super::user::Open;
 use super::value;
 use crate::coroutine;
@@ -61,19 +60,11 @@ pub(super) fn send(context: &NativeCallContext, client: &Client, list: &Array) -
     let exchanges =
         coroutine::await_in(sending).map_err(|why| not_awaited(client, why, under_way.get()))?;
     let mut answers = Vec::with_capacity(exchanges.len());
-    for (mut exchange, (counting, method, path, sent)) in exchanges.into_iter().zip(counted) {
-        let streaming = stream::begun(&mut exchange, client);
-        let mut answer = Answer::new(user, &counting, &path, position, exchange);
-        answer.streaming = streaming;
-        answer.sent = sent;
-        if let Some(watch) = &user.thread.watch {
-            answer = answer.seen(watch, counting.row(&method, &path));
-        }
-        let answer = Rc::new(answer);
-        if answer.streaming.is_some() {
-            user.keep_stream(&answer);
-        }
-        answers.push(answer);
+    for (exchange, (counting, method, path, sent)) in exchanges.into_iter().zip(counted) {
+        let asked = (&method, path.as_str());
+        answers.push(Answer::of(
+            client, asked, &counting, position, sent, exchange,
+        ));
     }
     user.keep_open(Open::Many(answers.clone()));
     let responses = answers.into_iter().map(Response);
@@ -83,7 +74,7 @@ pub(super) fn send(context: &NativeCallContext, client: &Client, list: &Array) -
 /// Sends all, so many at once at most, and counts those that are under way.
 async fn all(
     session: &Session,
-    requests: Vec<Request>,
+    requests: Vec<Rc<Request>>,
     at_once: usize,
     under_way: &Cell<u64>,
 ) -> Vec<Exchange> {

@@ -5,11 +5,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use hyper::Method;
 use rustc_hash::FxBuildHasher;
 
-use crate::http::{self, Url, UrlError};
+use crate::http::{self, Request, Url, UrlError};
 use crate::stats::SeriesId;
 
 /// Paths that are kept; a script that puts ids into them would fill the memory.
@@ -21,13 +22,15 @@ const KEPT: usize = 1_024;
 pub(super) struct Destination {
     base: RefCell<Option<http::Base>>,
     /// By their paths as written.
-    routes: RefCell<HashMap<Box<str>, Route, FxBuildHasher>>,
+    routes: RefCell<HashMap<Box<str>, Vec<Route>, FxBuildHasher>>,
 }
 
-/// What is known of one path.
-struct Route {
-    url: Url,
-    series: Vec<(Method, SeriesId)>,
+/// A request of some method and path without options, and the series that it counts in under its
+/// own name.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) request: Rc<Request>,
+    pub(super) series: SeriesId,
 }
 
 impl Destination {
@@ -64,28 +67,22 @@ impl Destination {
         }
     }
 
-    /// The URL of `path` and the series of such a request under its own name.
-    pub(super) fn find(&self, method: &Method, path: &str) -> Option<(Url, SeriesId)> {
+    /// The request of that method and path.
+    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Route> {
         let routes = self.routes.borrow();
-        let route = routes.get(path)?;
-        let (_, series) = route.series.iter().find(|(known, _)| known == method)?;
-        Some((route.url.clone(), *series))
+        let mut methods = routes.get(path)?.iter();
+        methods
+            .find(|route| route.request.method == *method)
+            .cloned()
     }
 
     /// Keeps what was worked out, while there is room.
-    pub(super) fn learn(&self, method: &Method, path: &str, url: &Url, series: SeriesId) {
+    pub(super) fn learn(&self, path: &str, route: &Route) {
         let mut routes = self.routes.borrow_mut();
-        if let Some(route) = routes.get_mut(path) {
-            route.series.push((method.clone(), series));
+        if let Some(methods) = routes.get_mut(path) {
+            methods.push(route.clone());
         } else if routes.len() < KEPT {
-            let series = vec![(method.clone(), series)];
-            routes.insert(
-                path.into(),
-                Route {
-                    url: url.clone(),
-                    series,
-                },
-            );
+            routes.insert(path.into(), vec![route.clone()]);
         }
     }
 }

@@ -4,7 +4,6 @@
 //! given is `request`'s, what becomes of its verdict `user`'s.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -18,8 +17,8 @@ use super::failure::Control;
 use super::listeners::cannot_wait;
 use super::request::Asked;
 use super::response::Response;
+use super::routes::Route;
 use super::sent::Sent;
-use super::stream;
 use super::user::Open;
 use crate::coroutine::{self, NotAwaited};
 use crate::http;
@@ -67,28 +66,13 @@ pub(super) fn send(
 
     let sent = Sent::if_asked(client, &request);
     let begun = Cell::new(false);
-    let mut sending = pin!(client.channel.session.send(&request));
-    let noticed = pin!(poll_fn(|context| {
+    let sending = pin!(async {
         begun.set(true);
-        sending.as_mut().poll(context)
-    }));
-    let mut exchange = match coroutine::await_pinned(noticed) {
-        Ok(exchange) => exchange,
-        Err(why) => {
-            return Err(not_awaited(client, why, u64::from(begun.get())));
-        }
-    };
-    let streaming = stream::begun(&mut exchange, client);
-    let mut answer = Answer::new(user, &counting, path, position, exchange);
-    answer.streaming = streaming;
-    answer.sent = sent;
-    if let Some(watch) = &user.thread.watch {
-        answer = answer.seen(watch, counting.row(method, path));
-    }
-    let answer = Rc::new(answer);
-    if answer.streaming.is_some() {
-        user.keep_stream(&answer);
-    }
+        client.channel.session.send(request).await
+    });
+    let exchange = coroutine::await_pinned(sending)
+        .map_err(|why| not_awaited(client, why, u64::from(begun.get())))?;
+    let answer = Answer::of(client, (method, path), &counting, position, sent, exchange);
     user.keep_open(Open::One(answer.clone()));
     if is_json {
         answer.expect_json()?;
@@ -109,7 +93,8 @@ pub(super) fn not_awaited(client: &Client, why: NotAwaited, under_way: u64) -> B
 
 /// A request that is ready to be sent, and how it counts.
 pub(super) struct Prepared {
-    pub(super) request: http::Request,
+    /// Shared with others of its route, if it has no options.
+    pub(super) request: Rc<http::Request>,
     pub(super) counting: Counting,
 }
 
@@ -117,19 +102,23 @@ impl Prepared {
     /// A request without options.
     fn plain(client: &Client, method: &Method, path: &str) -> Result<Prepared> {
         let Client { user, channel } = client;
-        let (url, series) = match channel.destination.find(method, path) {
+        let Route { request, series } = match channel.destination.find(method, path) {
             Some(known) => known,
             None => {
                 let url = channel.url(user, path, &[])?;
+                let mut request = http::Request::new(method.clone(), url);
+                request.allow_redirects = *method != Method::HEAD;
                 let series = user
                     .thread
                     .record(|recorder| recorder.series(&Kind::Http, method.as_str(), path));
-                channel.destination.learn(method, path, &url, series);
-                (url, series)
+                let route = Route {
+                    request: Rc::new(request),
+                    series,
+                };
+                channel.destination.learn(path, &route);
+                route
             }
         };
-        let mut request = http::Request::new(method.clone(), url);
-        request.allow_redirects = *method != Method::HEAD;
         Ok(Prepared {
             request,
             counting: Counting {
@@ -178,7 +167,7 @@ impl Prepared {
             })
         });
         Ok(Prepared {
-            request,
+            request: Rc::new(request),
             counting: Counting {
                 series,
                 name: asked.name,
@@ -191,11 +180,12 @@ impl Prepared {
     /// something else.
     fn speak_json(&mut self, client: &Client) {
         let session = &client.channel.session;
-        let headers = &mut self.request.headers;
+        let request = Rc::make_mut(&mut self.request);
+        let headers = &mut request.headers;
         if !headers.contains_key(ACCEPT) && session.header(&ACCEPT).is_none() {
             headers.insert(ACCEPT, JSON);
         }
-        if !self.request.body.is_empty()
+        if !request.body.is_empty()
             && !headers.contains_key(CONTENT_TYPE)
             && session.header(&CONTENT_TYPE).is_none()
         {
