@@ -168,8 +168,9 @@ const SECTIONS: &[Section] = &[
                 its requests are not recorded. If `setup` fails no user starts (exit code 3); \
                 `teardown` has `--on-stop-timeout`, and if it fails that is an exception.\n\n\
                 Events of the run: `test_start`, `spawning_complete`, `test_stopping`, \
-                `test_stop`, `quitting` (the listener declared last is called first); `reload`, \
-                `worker_connect` and `worker_lost` do not happen yet. A listener is given a map \
+                `test_stop`, `quitting` (the listener declared last is called first); `reload` \
+                once an edited script is in service; `worker_connect` and `worker_lost` do not \
+                happen yet. A listener is given a map \
                 with `event` and `user_count`, if it takes one. Events of users: `request` (a \
                 map with `type`, `method`, `name`, `response_time` and `start` in seconds, \
                 `response_length`, `status`, `error`, `url`; also of what `record` is given, \
