@@ -169,10 +169,7 @@ impl Run {
             return;
         }
         if let Err(message) = self.renew_control(&edition, number, program) {
-            self.reload.preparing = None;
-            self.order(&Order::Discard);
-            self.notice(Notice::NotReloaded(message));
-            return;
+            return self.abandon(message);
         }
         if edition.scenario.hooks.setup && self.shared.setup_result().is_none() {
             remarks.push(

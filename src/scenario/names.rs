@@ -10,7 +10,13 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|candidate| *candidate != name)
         .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate))
         .filter(|(likeness, _)| *likeness > 0.6)
-        .max_by(|(a, a_name), (b, b_name)| a.total_cmp(b).then(b_name.cmp(a_name)))
+        .max_by(|(a, a_name), (b, b_name)| {
+            // Of two that are one step away the one with the same letters was meant.
+            let letters = |name: &str| strsim::jaro(&wanted, &name.to_lowercase());
+            a.total_cmp(b)
+                .then_with(|| letters(a_name).total_cmp(&letters(b_name)))
+                .then_with(|| b_name.cmp(a_name))
+        })
         .map(|(_, candidate)| candidate)
 }
 
@@ -41,6 +47,7 @@ mod tests {
         );
         assert_eq!(nearest("Host", known), Some("host"));
         assert_eq!(nearest("wieght", known), Some("weight"));
+        assert_eq!(nearest("taks", ["take", "task"]), Some("task"));
         assert_eq!(nearest("host", ["host"]), None);
         assert_eq!(nearest("zebra", known), None);
     }
