@@ -20,11 +20,12 @@ sys.dont_write_bytecode = True
 import load
 import machine
 import peers as peer_list
+import reload
 import report
 import server as servers
 import sizes
 
-PARTS = ["load", "instructions", "memory", "start"]
+PARTS = ["load", "instructions", "memory", "start", "reload"]
 # Requests under callgrind; the second run sends twice as many.
 INSTRUCTION_REQUESTS = 20_000
 
@@ -66,6 +67,10 @@ def arguments():
     parser.add_argument(
         "--waiting", type=numbers, default=[200_000], help="waiting users (default: 200000)"
     )
+    parser.add_argument(
+        "--reload-seconds", type=int, default=20, metavar="SECONDS",
+        help="seconds of each run that is edited once a second (default: 20)",
+    )  # fmt: skip
     parser.add_argument(
         "--output", type=Path, default=peer_list.ROOT / "target/bench/compare.json",
         help="everything measured, as JSON (default: target/bench/compare.json)",
@@ -117,6 +122,10 @@ def open_server(options, core, files):
 
 def measure(options, chosen, result, client, server_core, files):
     """All the parts asked for; each is printed when it is done and kept in `result`."""
+    if "reload" in options.parts and any(peer.name == "katydid" for peer in chosen):
+        attempt(result, "reload", lambda: reloads(options, result, client, server_core, files))
+    if options.parts == ["reload"]:
+        return
     with open_server(options, server_core, files) as server:
         result["server"] = type(server).__name__.lower()
         per_request = {}
@@ -176,6 +185,18 @@ def memory(options, result, client, server_core):
     print("\n" + report.sizes(result["memory"]), flush=True)
 
 
+def reloads(options, result, client, server_core, files):
+    if not servers.Nginx.found():
+        raise machine.Failed("it needs nginx, which logs each request's time")
+    with tempfile.TemporaryDirectory(prefix="katydid-bench-") as scratch:
+        with reload.Logging(server_core, files, scratch) as server:
+            result["reload"] = reload.measure(
+                options.katydid, client, server, scratch, max(1, options.rounds // 2),
+                options.reload_seconds, say,
+            )
+    print("\n" + report.reloads(result["reload"]), flush=True)
+
+
 def attempt(result, what, part):
     """One part's failure is told and kept, and does not lose the others."""
     try:
@@ -207,6 +228,7 @@ def main():
         "instructions": {},
         "start": {},
         "memory": None,
+        "reload": [],
         "left_out": [],
     }
     with tempfile.TemporaryDirectory(prefix="katydid-bench-") as scratch:

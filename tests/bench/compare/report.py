@@ -3,6 +3,8 @@
 Owns how they are printed; what the columns mean is in tests/bench/README.md.
 """
 
+import statistics
+
 
 def table(header, rows):
     """Columns as wide as they need to be, the first to the left, the others to the right."""
@@ -73,6 +75,33 @@ def sizes(result):
                 ]
             )
     return table(["katydid's users", "users", "KiB a user", "stopped in s"], rows)
+
+
+def reloads(result):
+    """What an edit a second costs; gaps as the median of the rounds."""
+    rows = []
+    for each in result:
+        ways = sorted(each["ways_ms"])
+        (without, edited), (p999, p999_edited) = each["largest_gap_ms"], each["p999_gap_ms"]
+        second, last = each["memory_bytes"]
+        rows.append(
+            [
+                f"{each['lines']:,} lines",
+                f"{each['edits']}",
+                f"{each['requests']:,}",
+                f"{statistics.median(p999):.0f} / {statistics.median(p999_edited):.0f}",
+                f"{statistics.median(without):.0f} / {statistics.median(edited):.0f}",
+                f"{statistics.median(each['grown_ms']):.0f} ({max(each['grown_ms']):.0f})",
+                f"{statistics.median(ways):.0f}",
+                f"{ways[int(len(ways) * 0.95)]:.0f} / {ways[-1]:.0f}",
+                f"{second / 1e6:.1f} / {last / 1e6:.1f}",
+            ]
+        )
+    header = [
+        "an edit a second", "edits", "requests", "p99.9 gap ms", "largest", "grown by (most)",
+        "save to request ms", "95% / most", "MB after 2 / 100",
+    ]  # fmt: skip
+    return table(header, rows)
 
 
 def starts(result):

@@ -94,12 +94,12 @@ class Server:
 class Nginx(Server):
     """nginx with one process and the same answer as the target's /hello."""
 
-    def __init__(self, core, files):
+    def __init__(self, core, files, text=NGINX):
         self.directory = tempfile.TemporaryDirectory(prefix="katydid-bench-")
         port = free_port()
         conf = Path(self.directory.name, "nginx.conf")
         conf.write_text(
-            NGINX.format(
+            text.format(
                 directory=self.directory.name,
                 port=port,
                 files=files,
