@@ -29,6 +29,7 @@ mod shapes;
 mod shared;
 mod source;
 mod spawning;
+mod steering;
 mod stopping;
 mod streams;
 mod tidy;
