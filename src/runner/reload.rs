@@ -225,6 +225,9 @@ impl Run {
         self.reload.adopting = self.members.len();
         if let Some(plan) = plan {
             self.course.begin_anew(plan);
+            if let Some(shape) = &mut self.shape {
+                shape.forget_last();
+            }
             self.enter_stage();
         }
         self.show();
