@@ -135,15 +135,27 @@ impl Mix {
         let due = |class: usize, user: u32| {
             f64::from(targets[class]) * f64::from(user + 1) / f64::from(all)
         };
-        for user in 0..all {
-            let before = self.class_of(user).and_then(|class| now[class]);
+        let before: Vec<_> = (0..all)
+            .map(|user| self.class_of(user).and_then(|class| now[class]))
+            .collect();
+        // By class: its users of before that are still to come. Nobody else takes their places.
+        let mut to_come = vec![0_u32; shares.len()];
+        for class in before.iter().flatten() {
+            to_come[*class] += 1;
+        }
+        for (user, before) in (0..all).zip(before) {
+            if let Some(class) = before {
+                to_come[class] -= 1;
+            }
             let keeps = before.filter(|class| {
-                let most = due(*class, user).ceil();
-                given[*class] < targets[*class] && f64::from(given[*class]) < most
+                let (given, to_come) = (given[*class], to_come[*class]);
+                let is_in_turn = f64::from(given) < due(*class, user).ceil();
+                given < targets[*class] && (is_in_turn || given + to_come < targets[*class])
             });
             let behind = |class: &usize| due(*class, user) - f64::from(given[*class]);
             let class = keeps.or_else(|| {
-                let open = (0..shares.len()).filter(|class| given[*class] < targets[*class]);
+                let is_open = |class: &usize| given[*class] + to_come[*class] < targets[*class];
+                let open = (0..shares.len()).filter(is_open);
                 open.max_by(|a, b| behind(a).total_cmp(&behind(b)))
             });
             let class = class.expect("the counts add up to the users");
@@ -331,6 +343,9 @@ mod tests {
             0,
             "{after}"
         );
+        // Who has a class that is still there keeps it, whatever its place.
+        let mut mix = Mix::new(&[one; 2]).rebalanced(2, &[one; 2], &[None, Some(1)]);
+        assert_eq!((mix.class_of(0), mix.class_of(1)), (Some(0), Some(1)));
         // With fixed counts there may be none for them.
         assert_eq!(rebalanced(&[one; 2], &[fixed(1)], 3), "A--------");
         assert_eq!(
@@ -356,8 +371,17 @@ mod tests {
                 .map(|class| Some(class).filter(|class| *class < after.len()))
                 .collect();
             let mut fresh = Mix::new(&after);
-            let mut mix = Mix::new(&before).rebalanced(users, &after, &now);
+            let mut old = Mix::new(&before);
+            let mut mix = old.rebalanced(users, &after, &now);
             let expected = fresh.counts(users, after.len());
+            let all: u32 = expected.iter().sum();
+            let counts = old.counts(all, before.len());
+            let may_keep: u32 = counts.iter().zip(&expected).map(|(was, is)| *was.min(is)).sum();
+            let kept = (0..all).filter(|user| {
+                let was = old.class_of(*user).and_then(|class| now[class]);
+                was.is_some() && was == mix.class_of(*user)
+            });
+            prop_assert_eq!(kept.count(), may_keep as usize, "as many as possible keep their class");
             prop_assert_eq!(mix.counts(users, after.len()), expected);
             for user in users..users + 20 {
                 prop_assert_eq!(mix.class_of(user), fresh.class_of(user));

@@ -41,14 +41,17 @@ pub(super) struct Crew {
     pub(super) prepared: RefCell<Option<(Arc<Edition>, Generation)>>,
     pub(super) mix: RefCell<Mix>,
     pub(super) part: Part,
-    pub(super) plan: RefCell<Arc<Plan>>,
+    plan: RefCell<Arc<Plan>>,
     budget: Option<Arc<AtomicU64>>,
-    pub(super) news: mpsc::Sender<News>,
+    news: mpsc::Sender<News>,
     /// By the order in which they were started.
     pub(super) alive: RefCell<BTreeMap<u64, Alive>>,
     started: Cell<u64>,
     /// By the plan's tracks.
     pub(super) places: RefCell<Vec<Places>>,
+    /// The last stage of the plan whose number of users this thread has told to have reached: once,
+    /// also if it begins to follow the same plan anew.
+    arrived: Cell<Option<u32>>,
     /// Whether all users that the plan asks for have been started, and no more will be.
     settled: Cell<bool>,
     /// All users have been told to stop.
@@ -85,6 +88,7 @@ impl Crew {
             alive: RefCell::default(),
             started: Cell::new(0),
             places: RefCell::default(),
+            arrived: Cell::new(None),
             settled: Cell::new(false),
             is_stopping: Cell::new(false),
             changed: Notify::new(),
@@ -100,7 +104,7 @@ impl Crew {
                 Some(Order::Start { .. }) => {}
                 Some(Order::Follow(plan)) => {
                     pacer.abort();
-                    *self.plan.borrow_mut() = plan;
+                    self.turn(plan);
                     pacer = self.follow_from_now(epoch);
                 }
                 Some(Order::Prepare(edition, number)) => self.prepare(edition, number),
@@ -108,6 +112,7 @@ impl Crew {
                 Some(Order::Adopt(adoption)) => {
                     pacer.abort();
                     self.adopt(adoption);
+                    self.tell_for_sure(News::Adopted);
                     pacer = self.follow_from_now(epoch);
                 }
                 Some(Order::Stop {
@@ -132,6 +137,17 @@ impl Crew {
             .await;
     }
 
+    /// Follows another plan, once it is [followed](Crew::follow_from_now).
+    pub(super) fn turn(&self, plan: Arc<Plan>) {
+        *self.plan.borrow_mut() = plan;
+        self.arrived.set(None);
+    }
+
+    /// What the numbers of users count.
+    pub(super) fn division(&self) -> Division {
+        self.plan.borrow().division()
+    }
+
     /// Starts and stops users from now on as the plan asks for.
     fn follow_from_now(self: &Rc<Self>, epoch: Micros) -> JoinHandle<()> {
         self.settled.set(false);
@@ -141,7 +157,6 @@ impl Crew {
 
     /// Starts and stops users as `plan` asks for, whose times count from `epoch`.
     async fn follow(self: Rc<Self>, plan: Arc<Plan>, epoch: Micros) {
-        let mut arrived = None;
         while !self.is_used_up() {
             let elapsed = Duration::from_micros(clock::now().since(epoch));
             if !self.adjust(&plan, elapsed) {
@@ -149,8 +164,8 @@ impl Crew {
                 continue;
             }
             let stage = plan.change_at(elapsed).stage;
-            if arrived != Some(stage) && self.part.has_arrived(&plan, elapsed) {
-                arrived = Some(stage);
+            if self.arrived.get() != Some(stage) && self.part.has_arrived(&plan, elapsed) {
+                self.arrived.set(Some(stage));
                 self.tell(News::Spawned(stage));
             }
             let Some(next) = self.part.next_change(&plan, elapsed) else {
@@ -317,6 +332,12 @@ impl Crew {
     /// There are only a few kinds of news, each told once or twice a stage.
     pub(super) fn tell(&self, news: News) {
         let _ = self.news.try_send(news);
+    }
+
+    /// What control waits for may not be lost for want of room.
+    pub(super) fn tell_for_sure(&self, news: News) {
+        let to = self.news.clone();
+        spawn_local(async move { to.send(news).await });
     }
 
     async fn hand_over_regularly(self: Rc<Self>) {

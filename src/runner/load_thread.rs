@@ -61,6 +61,8 @@ pub(super) enum News {
     /// It has made the generation it was asked for, and what its users should know of that; or
     /// why not.
     Prepared(Result<Vec<String>, String>),
+    /// What it had prepared is in service, and its users that are behind are counted.
+    Adopted,
     /// It cannot begin.
     Failed(String),
     /// It has as many users as this stage goes to.

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | waiting | no user is in the generation before the present one | |
 //! | preparing | each thread, one after the other, has made its generation | all drop it |
-//! | in service | at once on all threads | |
+//! | adopting | each thread has put it into service, and counted who is behind | |
 //!
 //! One thread after the other, for each is busy while it compiles; a later edition takes the
 //! place of one that waits.
@@ -14,6 +14,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::control::Control;
 use super::load_thread::{Adoption, Order};
@@ -27,7 +29,7 @@ use crate::script::Program;
 use crate::stats::Generation;
 
 /// How often it is looked whether an edition still has to wait.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How long an edition waits before that is told: most users are through in no time.
 const TELL_AFTER_US: u64 = 1_000_000;
@@ -40,7 +42,12 @@ pub(super) struct Reload {
     /// What is to come next, and since when.
     waiting: Option<(Arc<Edition>, Micros)>,
     was_told: bool,
+    /// When to look next whether it still has to.
+    look_at: Option<Instant>,
     preparing: Option<Preparing>,
+    /// Threads that have not yet said that they have put the last one into service: until then
+    /// nobody knows how many users are behind.
+    adopting: usize,
 }
 
 /// An edition of which the threads make their generations.
@@ -54,14 +61,21 @@ struct Preparing {
 }
 
 impl Reload {
+    /// When to look whether the edition that waits may be begun with; `None` if there is none. A
+    /// moment, not a time to wait: the loop may always have something else to do before.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.look_at.filter(|_| self.is_waiting())
+    }
+
     /// Whether an edition waits until users have left the generation before the present one.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.waiting.is_some() && self.preparing.is_none()
+    fn is_waiting(&self) -> bool {
+        self.waiting.is_some() && self.preparing.is_none() && self.adopting == 0
     }
 
     /// Takes an edition, in place of one that has not been begun.
     pub(super) fn take(&mut self, edition: Arc<Edition>) {
         self.waiting = Some((edition, clock::now()));
+        self.look_at = Some(Instant::now());
     }
 }
 
@@ -86,6 +100,7 @@ impl Run {
         }
         let behind = self.shared.behind();
         if behind > 0 {
+            self.reload.look_at = Some(Instant::now() + LOOK_EVERY);
             let since = self.reload.waiting.as_ref().map(|(_, since)| *since);
             let is_long = since.is_some_and(|since| clock::now().since(since) > TELL_AFTER_US);
             if is_long && !self.reload.was_told {
@@ -146,6 +161,12 @@ impl Run {
         }
     }
 
+    /// A thread has put what it prepared into service.
+    pub(super) fn adopted(&mut self) {
+        self.reload.adopting = self.reload.adopting.saturating_sub(1);
+        self.try_reload();
+    }
+
     /// Gives an edition up: the generation in service stays.
     fn abandon(&mut self, message: String) {
         self.reload.preparing = None;
@@ -198,8 +219,12 @@ impl Run {
         }));
         self.edition = edition;
         self.reload.replaced += 1;
+        self.reload.adopting = self.members.len();
         if let Some(plan) = plan {
             self.course.begin_anew(plan);
+            if let Some(shape) = &mut self.shape {
+                shape.forget_last();
+            }
             self.enter_stage();
         }
         self.show();
@@ -209,7 +234,6 @@ impl Run {
             remarks,
         });
         self.tell(Event::Reload);
-        self.try_reload();
     }
 
     /// Brings what runs on control to an edition: `teardown`, listeners, the shape's closure.
@@ -276,5 +300,49 @@ impl Run {
             true => Plan::staying(division, elapsed, &from, number).within(after.end()),
             false => after.joined(elapsed, &from, number),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::Options;
+    use crate::scenario::Scenario;
+    use crate::script::{Bundle, Inputs};
+
+    fn edition(script: &str) -> Arc<Edition> {
+        Arc::new(Edition {
+            bundle: Bundle::from_text("s.rhai", script),
+            inputs: Inputs::default(),
+            declared: Scenario::default(),
+            scenario: Scenario::default(),
+            bases: Vec::new(),
+            options: Options {
+                plan: Arc::new(Plan::idle(Division::Mixed)),
+                iterations: None,
+                stop_timeout: Duration::ZERO,
+                on_stop_timeout: Duration::ZERO,
+                threads: 1,
+            },
+        })
+    }
+
+    #[test]
+    fn the_latest_edition_waits_and_is_looked_at_at_a_fixed_moment() {
+        let mut reload = Reload::default();
+        assert_eq!(reload.look_at(), None);
+        reload.take(edition("one"));
+        reload.take(edition("two"));
+        let waiting = |reload: &Reload| reload.waiting.as_ref().map(|(edition, _)| edition.hash());
+        assert_eq!(waiting(&reload), Some(edition("two").hash()));
+        // However often the loop asks: it does not move away.
+        let at = reload.look_at();
+        assert!(at.is_some_and(|at| at <= Instant::now()));
+        assert_eq!(reload.look_at(), at);
+        // While threads still put the last one into service, nobody knows who is behind.
+        reload.adopting = 1;
+        assert_eq!(reload.look_at(), None);
+        reload.adopting = 0;
+        assert_eq!(reload.look_at(), at);
     }
 }

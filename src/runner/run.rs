@@ -232,7 +232,7 @@ impl Run {
             let next_stage = next_stage.and_then(|next| begun.checked_add(next));
             let grace = self.grace;
             let stopping = self.end.is_some();
-            let waits = !stopping && self.reload.is_waiting();
+            let look = self.reload.look_at();
             let event = tokio::select! {
                 biased;
                 Some(news) = self.news.recv() => Event::News(news),
@@ -242,7 +242,7 @@ impl Run {
                 Some(batch) = self.batches.recv() => Event::Batch(batch.thread(), batch),
                 Some(line) = self.lines.recv() => Event::Line(line),
                 _ = ticks.tick() => Event::Tick,
-                () = tokio::time::sleep(reload::LOOK_EVERY), if waits => Event::ReloadDue,
+                () = until(look), if !stopping => Event::ReloadDue,
                 () = until(over), if !stopping => Event::PlanIsOver,
                 () = until(next_stage), if !stopping => Event::StageBegins,
                 () = until(grace), if grace.is_some() => Event::GraceIsOver,
@@ -313,6 +313,7 @@ impl Run {
         match news {
             News::Ready => {}
             News::Prepared(result) => self.prepared(result),
+            News::Adopted => self.adopted(),
             News::Failed(message) => {
                 self.stop(End::Failed(message.clone()));
                 self.end = Some(End::Failed(message));

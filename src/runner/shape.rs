@@ -61,6 +61,11 @@ impl LiveShape {
         }
     }
 
+    /// What it says next is followed, also if it says the same: the plan is another.
+    pub(super) fn forget_last(&mut self) {
+        self.last = None;
+    }
+
     /// Asks the closure, when so many users are alive.
     pub(super) fn ask(&mut self, run_time: Duration, users: u32) -> Turn {
         let mut asked = match self.program.ask_shape(run_time, users, self.division) {

@@ -34,9 +34,7 @@ impl Crew {
             *self.prepared.borrow_mut() = Some((edition, generation));
             remarks
         });
-        // Control waits for it, so it may not be lost for want of room.
-        let news = self.news.clone();
-        spawn_local(async move { news.send(News::Prepared(told)).await });
+        self.tell_for_sure(News::Prepared(told));
     }
 
     /// Puts what was prepared into service.
@@ -47,14 +45,11 @@ impl Crew {
         let before = self.thread.generation();
         let now = moved(&before, &generation);
         self.thread.adopt(generation);
-        let (old, new) = {
-            let mut plan = self.plan.borrow_mut();
-            let old = plan.division();
-            if let Some(other) = adoption.plan {
-                *plan = other;
-            }
-            (old, plan.division())
-        };
+        let old = self.division();
+        if let Some(plan) = adoption.plan {
+            self.turn(plan);
+        }
+        let new = self.division();
         self.rebalance(adoption.mixed, &edition, &now);
         *self.edition.borrow_mut() = edition;
         self.rearrange(old, new, &now);
@@ -145,8 +140,7 @@ impl Crew {
                 Some(Place { track, index })
             });
         if let Some(place) = place {
-            let division = self.plan.borrow().division();
-            self.start(division, place);
+            self.start(self.division(), place);
         }
     }
 }

@@ -214,4 +214,75 @@ mod tests {
         // A quarter of 20,000; five standard deviations are 306.
         assert!(counts[2].abs_diff(5_000) < 320, "{counts:?}");
     }
+
+    /// A set whose tasks are these letters, each of the weight that follows it.
+    fn named(order: Order, tasks: &str) -> Set {
+        let tasks = tasks.split_whitespace().map(|task| {
+            let (name, weight) = task.split_at(1);
+            Task {
+                name: name.to_owned(),
+                ..self::task(weight.parse().unwrap_or(1))
+            }
+        });
+        Set {
+            tasks: tasks.collect(),
+            ..set(order, &[])
+        }
+    }
+
+    /// The tasks that a user runs in a set, so many in each of its versions.
+    fn renewed(versions: &[(&Set, usize)]) -> String {
+        let mut random = Random::of_user(1, "Shopper", 0);
+        let mut cursor = Cursor::default();
+        let mut ran = String::new();
+        for (index, (set, count)) in versions.iter().enumerate() {
+            if let Some(before) = index.checked_sub(1) {
+                cursor.renew(versions[before].0, set);
+            }
+            for _ in 0..*count {
+                ran += &set.tasks[cursor.next(set, &mut random)].name;
+            }
+        }
+        ran
+    }
+
+    #[test]
+    fn a_sequence_goes_on_after_the_task_it_was_at() {
+        let sequence = |tasks| named(Order::Sequence, tasks);
+        let ran =
+            |before, count, after| renewed(&[(&sequence(before), count), (&sequence(after), 4)]);
+        assert_eq!(ran("a b c", 0, "b a"), "baba");
+        // Moved, among more, and as the last.
+        assert_eq!(ran("a b c", 2, "c b a d"), "abadcb");
+        assert_eq!(ran("a b c", 2, "a c b"), "abacba");
+        // Gone: what stands in its place is next.
+        assert_eq!(ran("a b c", 2, "a c"), "abcaca");
+        assert_eq!(ran("a b c", 1, "b c"), "abcbc");
+        assert_eq!(ran("a b c", 3, "a"), "abcaaaa");
+        // What is due of one with a weight is no more than it has now, and the rest of one that
+        // is gone is not run by another.
+        assert_eq!(ran("a3 b", 1, "a3 b"), "aaaba");
+        assert_eq!(ran("a9 b", 1, "a2 b"), "aabaa");
+        assert_eq!(ran("a3 b", 1, "a1 b"), "ababa");
+        assert_eq!(ran("a3 b", 1, "a0 b"), "abbbb");
+        assert_eq!(ran("a3 b", 1, "c b"), "acbcb");
+    }
+
+    #[test]
+    fn a_chain_goes_on_from_its_state_or_begins_again() {
+        let chain = |tasks, first, next: &[usize]| {
+            let next = next.iter().map(|next| vec![(*next, 1)]).collect();
+            named(Order::Markov { first, next }, tasks)
+        };
+        let circle = chain("a b c", 0, &[1, 2, 0]);
+        // `b` is followed by `a` now, and stands elsewhere.
+        let back = chain("b a c", 2, &[1, 0, 0]);
+        assert_eq!(renewed(&[(&circle, 2), (&back, 3)]), "ababa");
+        let without = chain("a c", 1, &[1, 0]);
+        assert_eq!(renewed(&[(&circle, 2), (&without, 3)]), "abcac");
+        // Another order of the same set: the sequence goes on after the state it was in.
+        let sequence = named(Order::Sequence, "a c b d");
+        assert_eq!(renewed(&[(&circle, 2), (&sequence, 2)]), "abda");
+        assert_eq!(renewed(&[(&sequence, 2), (&circle, 2)]), "acab");
+    }
 }

@@ -74,7 +74,7 @@ impl Further {
 impl Made {
     fn read(user: &User, options: &Map, source: &str) -> Result<Made, String> {
         let mut http = http::Options::default();
-        let mut base = user.channel.destination.base();
+        let mut destination = user.channel.destination.clone();
         let (mut headers, mut auth) = (Vec::new(), None);
         for (key, value) in options {
             let wrong = |what: &str| {
@@ -85,7 +85,8 @@ impl Made {
                 "host" => {
                     let text = value::text(value).ok_or_else(|| wrong("text"))?;
                     let parsed = http::Base::parse(&text);
-                    base = Some(parsed.map_err(|wrong| format!("`host`: {wrong}"))?);
+                    let base = parsed.map_err(|wrong| format!("`host`: {wrong}"))?;
+                    destination = Rc::new(Destination::new(Some(base)));
                 }
                 "headers" => {
                     headers = pairs(value).ok_or_else(|| wrong("a map"))?;
@@ -114,7 +115,7 @@ impl Made {
         }
         Ok(Made {
             client,
-            destination: Rc::new(Destination::new(base)),
+            destination,
             headers,
             auth,
         })

@@ -12,7 +12,7 @@
 //! | numbers, random stream | go on |
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use rhai::{Dynamic, FnPtr, Map};
 
@@ -36,6 +36,8 @@ impl Instance {
             return false;
         };
         let class = generation.classes()[index].clone();
+        // It may have learned some since the generation went into service.
+        class.secrets.add_all(&self.user.class.secrets);
         let channel = channel(&self.user, &generation, &class);
         let user = Rc::new(self.user.renewed(&generation, &class, channel));
         if let Some(mut this) = self.this.write_lock::<Map>() {
@@ -96,6 +98,11 @@ fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
     if before.base != way.base {
         // What is kept for the old host would only wait for its server to close it.
         channel.session.close_idle();
+        for further in user.channels.borrow().iter().filter_map(Weak::upgrade) {
+            if Rc::ptr_eq(&further.destination, &way.destination) {
+                further.session.close_idle();
+            }
+        }
     }
     let (old, new) = (
         client::headers_of(

@@ -250,13 +250,17 @@ impl Thread {
         self.generation.borrow().clone()
     }
 
-    /// Puts a generation into service. Users of the one before are behind until they renew.
+    /// Puts a generation into service. Users of the one before are behind until they renew. What
+    /// was secret stays so.
     pub fn adopt(&self, generation: Generation) {
+        let before = self.generation();
+        let secrets = generation.program().secrets();
+        secrets.add_all(before.program().secrets());
         if let Some(watch) = &self.watch {
-            watch.learn(generation.program().secrets());
+            watch.learn(secrets);
         }
         generation.enter_service(self.watch.as_ref());
-        let before = self.generation.replace(Rc::new(generation));
+        self.generation.replace(Rc::new(generation));
         self.shared.more_behind(before.leave_service());
     }
 

@@ -42,12 +42,12 @@ impl Pace {
     }
 
     /// Goes on with another wait: a pace with another period from the slot that has begun, one
-    /// that was none from `now`.
-    pub(super) fn renew(&mut self, wait: &Wait, now: Micros) {
+    /// that was none from `start`, when the coming iteration starts.
+    pub(super) fn renew(&mut self, wait: &Wait, start: Micros) {
         let before = self.period;
-        self.period = Pace::new(wait, now).period;
+        self.period = Pace::new(wait, start).period;
         if before.is_none() && self.period.is_some() {
-            self.intended = now;
+            self.intended = start;
         }
     }
 
@@ -156,6 +156,24 @@ mod tests {
         };
         assert_eq!(pace.missed(), Some(missed));
         assert_eq!(pace.next(start + S.mul_f64(4.6), None), start + 5 * S);
+        assert_eq!((pace.late_us(), pace.missed()), (0, None));
+    }
+
+    #[test]
+    fn another_wait_is_gone_on_with_from_the_iteration_that_comes() {
+        let start = clock::now();
+        let mut pace = Pace::new(&Wait::Constant(9 * S), start);
+        // It waits until 10 s; the pace that it gets meanwhile has its first slot there.
+        let due = pace.next(start + S, Some(9 * S));
+        pace.renew(&Wait::Pacing(S), due);
+        assert_eq!(pace.next(start + S.mul_f64(10.5), None), start + 11 * S);
+        assert_eq!((pace.late_us(), pace.missed()), (0, None));
+        // Another period counts from the slot that was planned.
+        pace.renew(&Wait::Pacing(4 * S), start + 11 * S);
+        assert_eq!(pace.next(start + S.mul_f64(11.5), None), start + 15 * S);
+        // And none waits for itself alone again.
+        pace.renew(&Wait::Constant(2 * S), start + 15 * S);
+        assert_eq!(pace.next(start + 30 * S, Some(2 * S)), start + 32 * S);
         assert_eq!((pace.late_us(), pace.missed()), (0, None));
     }
 }

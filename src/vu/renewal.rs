@@ -6,7 +6,6 @@
 use super::{Called, Death, Driver, Limit, Next};
 use crate::clock;
 use crate::script::{Control, Ended, Function};
-use crate::vu::pace::AfterSet;
 
 impl Driver {
     /// Does what the user was called for; gives how it ends, if it does.
@@ -48,6 +47,7 @@ impl Driver {
         self.user.set_in_set(false);
         let result = self.run(Function::OnReload, Limit::Task).await;
         self.user.set_in_set(self.place.is_in_set());
+        self.place.go_on(clock::now());
         match result {
             Err(Ended::Failure(failure)) => {
                 self.user.exception(&failure);
@@ -67,7 +67,7 @@ impl Driver {
             }
             None => Ok(rhai::Dynamic::UNIT),
         };
-        self.place.leave(clock::now(), AfterSet::Wait);
+        self.place.leave_gone(clock::now());
         self.user.set_in_set(self.place.is_in_set());
         match result {
             Err(Ended::Failure(failure)) => self.user.exception(&failure),

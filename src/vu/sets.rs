@@ -19,6 +19,8 @@ pub(super) struct Place {
     frames: Vec<Frame>,
     /// How late the next iteration is, and the slots missed before it.
     late: (u64, Option<Missed>),
+    /// When that is due.
+    due: Micros,
 }
 
 struct Frame {
@@ -36,6 +38,7 @@ impl Place {
             class,
             frames: Vec::new(),
             late: (0, None),
+            due: now,
         }
     }
 
@@ -106,23 +109,38 @@ impl Place {
         found
     }
 
+    /// Leaves the innermost set before the iteration that comes, wait or not: an edited class has
+    /// it no more.
+    pub(super) fn leave_gone(&mut self, now: Micros) {
+        self.leave(self.due.max(now), AfterSet::AtOnce);
+    }
+
     /// Stays where it is in an edited class, which has all its sets: a sequence goes on after
     /// the task of that name, and a pace with its slots.
     pub(super) fn renew(&mut self, class: Rc<Class>, now: Micros) {
+        let start = self.due.max(now);
         let ways = self.ways(&class);
         for (frame, set) in self.frames.iter_mut().zip(ways) {
             let (before, after) = (&self.class.sets[frame.set], &class.sets[set]);
             frame.cursor.renew(before, after);
             let pace = frame.pace.take();
             frame.pace = after.wait.as_ref().map(|wait| {
-                let mut pace = pace.unwrap_or_else(|| Pace::new(wait, now));
-                pace.renew(wait, now);
+                let mut pace = pace.unwrap_or_else(|| Pace::new(wait, start));
+                pace.renew(wait, start);
                 pace
             });
             frame.set = set;
         }
-        self.pace.renew(&class.wait, now);
+        self.pace.renew(&class.wait, start);
         self.class = class;
+        self.go_on(now);
+    }
+
+    /// The iteration that comes starts when it is due, or now if that has passed: what went by
+    /// under another wait or in `on_reload` are no slots that the user missed.
+    pub(super) fn go_on(&mut self, now: Micros) {
+        let start = self.due.max(now);
+        self.governing().pass(start, AfterSet::AtOnce);
     }
 
     /// Whether the user is in a set.
@@ -149,6 +167,7 @@ impl Place {
         let pace = self.governing();
         let due = pace.next(ended, wait);
         self.late = (pace.late_us(), pace.missed());
+        self.due = due;
         due
     }
 
@@ -266,6 +285,129 @@ mod tests {
         // Left without waiting at 20 s: what starts then is in a slot that begins then.
         place.leave(start + 20 * S, AfterSet::AtOnce);
         assert_eq!(place.plan(start + S.mul_f64(20.3), None), start + 21 * S);
+        assert_eq!(place.take_late(), (0, None));
+    }
+
+    /// A class with this wait whose only set, perhaps with a wait of its own, has another one: a
+    /// sequence of these functions.
+    fn nested(wait: Wait, own: Option<Wait>, names: [&str; 2], functions: &[&str]) -> Rc<Class> {
+        let named = |name: &str, body| Task {
+            name: name.to_owned(),
+            ..task(body)
+        };
+        let [outer, inner] = names;
+        let indices = 0..functions.len();
+        let steps = functions.iter().zip(indices);
+        let steps = steps.map(|(name, index)| named(name, Body::Function(index)));
+        let sets = vec![
+            Set {
+                name: outer.to_owned(),
+                tasks: vec![named(inner, Body::Set(1))],
+                ..set(own, Body::Set(1))
+            },
+            Set {
+                name: inner.to_owned(),
+                tasks: steps.collect(),
+                ..set(None, Body::Set(1))
+            },
+        ];
+        Rc::new(Class {
+            name: "U".to_owned(),
+            share: Default::default(),
+            host: None,
+            wait,
+            tasks: vec![named(outer, Body::Set(0))],
+            sets,
+        })
+    }
+
+    /// A user in both sets of such a class.
+    fn within(class: &Rc<Class>, now: Micros) -> Place {
+        let mut place = Place::new(class.clone(), now);
+        place.enter(0, now);
+        place.enter(1, now);
+        place
+    }
+
+    #[test]
+    fn a_place_is_kept_by_the_names_on_the_way_and_sets_that_are_gone_are_left() {
+        let now = clock::now();
+        let mut random = Random::of_user(1, "U", 0);
+        let wait = || Wait::Constant(S);
+        let old = nested(wait(), None, ["o", "i"], &["a", "b", "c"]);
+        let mut place = within(&old, now);
+        assert_eq!(place.next(&mut random), Body::Function(0));
+        assert_eq!(place.next(&mut random), Body::Function(1));
+        // The sequence goes on after `b`, wherever that stands now.
+        let moved = nested(wait(), None, ["o", "i"], &["b", "a", "c"]);
+        assert!(place.is_within(&moved));
+        place.renew(moved.clone(), now);
+        assert_eq!(place.next(&mut random), Body::Function(1));
+        // Without the set within, and without the one around it: the innermost is left first.
+        let other = nested(wait(), None, ["o", "j"], &["a"]);
+        assert!(!place.is_within(&other));
+        place.leave_gone(now);
+        assert!(place.is_within(&other) && place.is_in_set());
+        let outer = nested(wait(), None, ["p", "i"], &["a"]);
+        let mut place = within(&moved, now);
+        place.leave_gone(now);
+        assert!(!place.is_within(&outer));
+        place.leave_gone(now);
+        assert!(place.is_within(&outer) && !place.is_in_set());
+        // A task of that name that is no set is another thing.
+        let mut plain = (*old).clone();
+        plain.tasks[0].body = Body::Function(5);
+        assert!(!within(&old, now).is_within(&plain));
+    }
+
+    #[test]
+    fn what_passed_under_another_wait_is_not_missed_after_an_edit() {
+        let start = clock::now();
+        let (names, steps) = (["o", "i"], ["a"]);
+        let class = |wait, own| nested(wait, own, names, &steps);
+        let (constant, pacing) = (Wait::Constant(9 * S), Wait::Pacing(S));
+        // The coming iteration is planned for 9.5 s and the edit comes at 1 s: wherever the pace
+        // is that the user gets, its first slot begins with that iteration.
+        let not_in_time = |before: &Rc<Class>, after: &Rc<Class>, is_in_set: bool| {
+            let mut place = Place::new(before.clone(), start);
+            if is_in_set {
+                place.enter(0, start);
+            }
+            let wait = matches!(place.wait().0, Wait::Constant(_)).then_some(9 * S);
+            let due = place.plan(start + S.mul_f64(0.5), wait);
+            if !place.is_within(after) {
+                place.leave_gone(start + S);
+            }
+            place.renew(after.clone(), start + S);
+            assert_eq!(place.plan(due + S.mul_f64(0.2), None), due + S);
+            assert_eq!(place.take_late(), (0, None));
+        };
+        let paced = class(pacing.clone(), None);
+        let waits = class(constant.clone(), None);
+        not_in_time(&waits, &paced, false);
+        not_in_time(&waits, &paced, true);
+        // The set's wait becomes a pace, or goes, or the set goes.
+        not_in_time(&waits, &class(constant.clone(), Some(pacing.clone())), true);
+        let own = class(pacing.clone(), Some(Wait::Pacing(9 * S)));
+        not_in_time(&own, &paced, true);
+        not_in_time(&own, &nested(pacing, None, ["gone", "i"], &steps), true);
+    }
+
+    #[test]
+    fn a_shorter_pace_and_a_long_on_reload_miss_nothing() {
+        let start = clock::now();
+        let class = |period| nested(Wait::Pacing(period), None, ["o", "i"], &["a"]);
+        let mut place = Place::new(class(20 * S), start);
+        // It overran the long pace by 5 s: with the short one that would be five slots.
+        let ended = start + 25 * S;
+        assert_eq!(place.plan(ended, None), ended);
+        place.renew(class(S), ended);
+        place.take_late();
+        assert_eq!(place.plan(ended + S.mul_f64(0.1), None), ended + S);
+        assert_eq!(place.take_late(), (0, None));
+        // `on_reload` took 7 s; the iteration after it is in a slot of its own.
+        place.go_on(ended + 8 * S);
+        assert_eq!(place.plan(ended + S.mul_f64(8.4), None), ended + 9 * S);
         assert_eq!(place.take_late(), (0, None));
     }
 }

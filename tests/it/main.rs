@@ -22,6 +22,7 @@ mod protocols;
 mod readme;
 mod reference;
 mod reload;
+mod reload_races;
 mod requests;
 mod selection;
 mod sets;

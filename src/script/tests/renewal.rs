@@ -3,6 +3,8 @@
 //! When a user renews, and what becomes of its place in the tasks, is tested in `vu` and through
 //! the built binary.
 
+use std::rc::Weak;
+
 use super::*;
 
 /// A script with one class of this state, and a task that returns this.
@@ -237,5 +239,34 @@ fn a_host_holds_from_the_next_request_on_for_everybody() {
         assert_eq!(user.user().channel.session.idle_connections(), 0);
         let (_, answer) = world.call(user, Function::Task(0)).await;
         assert_eq!(answer.unwrap().to_string(), format!("{host}/hello"));
+    });
+}
+
+#[test]
+fn a_kept_client_without_a_host_goes_where_its_user_goes() {
+    on_load_thread(async || {
+        let (one, other) = (target(), target());
+        let hosts = [&one, &other].map(|target| format!("http://{}", target.address()));
+        let script = format!(
+            "user(\"U\", #{{ state: #{{ own: (), set: () }}, t: task(|| {{
+                if this.own == () {{
+                    this.own = http_client(#{{}});
+                    this.set = http_client(#{{ host: \"{}\" }});
+                }}
+                [this.own.get(\"/hello\").url, this.set.get(\"/hello\").url]
+            }}) }});",
+            hosts[0]
+        );
+        let world = World::at(&one, &script);
+        let (mut user, _) = world.call(world.user(0), Function::Task(0)).await;
+        world.edit(&script, Some(&hosts[1]));
+        assert!(user.renew());
+        let channels = user.user().channels.borrow().clone();
+        let channels = channels.iter().filter_map(Weak::upgrade);
+        let idle = channels.map(|channel| channel.session.idle_connections());
+        assert_eq!(idle.collect::<Vec<_>>(), [0, 1]);
+        let (_, answer) = world.call(user, Function::Task(0)).await;
+        let expected = format!("[\"{}/hello\", \"{}/hello\"]", hosts[1], hosts[0]);
+        assert_eq!(answer.unwrap().to_string(), expected);
     });
 }

@@ -109,3 +109,35 @@ fn a_reason_to_stop_is_masked() {
         );
     });
 }
+
+#[test]
+fn what_was_secret_stays_so_after_an_edit() {
+    on_load_thread(async || {
+        let script = "user(\"U\", #{ state: #{ keys: [] },
+            on_start: || this.keys.push(env(\"TOKEN\")),
+            on_stop: || this.keys.push(env(\"OTHER\")),
+            t: task(|| 0) });";
+        let environment = [("TOKEN", "tok-env-1"), ("OTHER", "tok-env-2")];
+        let owned = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let inputs = Inputs {
+            environment: owned.into(),
+            ..Inputs::default()
+        };
+        let world = World::of(&[("s.rhai", script)], &inputs, None);
+        let (user, _) = world.call(world.user(0), Function::OnStart).await;
+        // The edited script does not read the environment; this user has, and still does after the
+        // edit is in service.
+        world.edit(
+            "user(\"U\", #{ t: task(|| { print(this.keys); throw this.keys[1]; }) });",
+            None,
+        );
+        let (mut user, _) = world.call(user, Function::OnStop).await;
+        assert!(user.renew());
+        let (_, answer) = world.call(user, Function::Task(0)).await;
+        assert_eq!(world.printed(), ["[\"***\", \"***\"]"]);
+        match answer {
+            Err(Ended::Failure(failure)) => assert_eq!(failure.message, "***"),
+            other => panic!("{other:?}"),
+        }
+    });
+}

@@ -1,0 +1,108 @@
+//! Edits that meet something else under way: another edit, a ramp, a shape, the end of a user.
+//!
+//! What an edit does by itself is tested in `reload`.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::peer::Raw;
+use crate::tool::{Running, Tool};
+
+fn in_service(run: &mut Running, generation: u16) {
+    run.says(&format!("in service: generation {generation} "));
+}
+
+/// A class `U` with these attributes; nobody listens where requests would go.
+fn class(attributes: &str) -> String {
+    format!("user(\"U\", #{{ wait_time: 0.05, {attributes} }});")
+}
+
+fn started(script: &str, args: &str) -> Running {
+    Tool::running(script)
+        .args("-H http://127.0.0.1:1")
+        .args(args)
+        .start()
+}
+
+/// A server that answers each request when it is told to.
+fn holding() -> (Raw, Sender<()>) {
+    let (release, held): (_, Receiver<()>) = channel();
+    let held = Mutex::new(held);
+    let server = Raw::serving(move |stream, _| {
+        let _ = held.lock().unwrap().recv();
+        let _ = std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    });
+    (server, release)
+}
+
+#[test]
+fn an_edit_during_another_waits_for_who_is_behind_that() {
+    let (server, release) = holding();
+    // The others compute without a pause, so that a thread takes its time to hear of an edit.
+    let script = |word: &str, request: &str, more: &str| {
+        let compute = "let n = 0; while n < 4_000 { n += 1; }";
+        let task =
+            format!("if vu_id() == 0 {{ print(\"{word}\"); {request} }} else {{ {compute} }}");
+        format!("{more} user(\"U\", #{{ t: task(|| {{ {task} }}) }});")
+    };
+    let get = "this.client.get(\"/hold\"); print(\"let go\");";
+    let mut run = Tool::running(&script("first", get, ""))
+        .on(&server)
+        .args("--threads 2 -u 60 -r 1000")
+        .start();
+    run.prints("first");
+    run.says("all users spawned");
+    // Each thread computes for a while, one after the other: meanwhile comes the next edit.
+    let slow = "print(\"read\"); let n = 0; while n < 100_000 { n += 1; }";
+    run.reload(&script("second", "sleep(0.01)", slow));
+    run.prints("read");
+    run.reload(&script("third", "sleep(0.01)", ""));
+    in_service(&mut run, 2);
+    run.says("the edited script waits: 1 user still in an iteration");
+    release.send(()).unwrap();
+    run.prints("let go");
+    in_service(&mut run, 3);
+    run.prints("third");
+    run.interrupt();
+    run.finish().code(0);
+}
+
+#[test]
+fn a_thread_that_has_its_users_does_not_count_twice() {
+    // Four users at two a second on four threads: the first has its own, and says so once, not
+    // after each edit again.
+    let script = |word: &str| {
+        class(&format!(
+            "on_start: || print(\"start\", vu_id()), t: task(|| print(\"{word}\"))"
+        ))
+    };
+    let mut run = started(&script("one"), "--threads 4 -u 4 -r 2");
+    run.prints("start 0");
+    run.reload(&script("two"));
+    in_service(&mut run, 2);
+    run.reload(&script("three"));
+    in_service(&mut run, 3);
+    run.says("all users spawned: 4");
+    run.interrupt();
+    let run = run.finish().code(0);
+    let of = |text: &str| run.stderr.find(text);
+    let (third, told) = (of(": start 2\n"), of("all users spawned"));
+    assert!(third.is_some() && third < told, "{}", run.stderr);
+}
+
+#[test]
+fn a_closure_s_shape_goes_on_to_where_it_was_going() {
+    let script = |time: u32| {
+        format!(
+            "options(#{{ run_time: {time} }}); shape(|t| [12, 8]); {}",
+            class("on_start: || print(\"start\", vu_id()), t: task(|| 0)")
+        )
+    };
+    let mut run = started(&script(500), "");
+    run.prints("start 0");
+    run.reload(&script(600));
+    in_service(&mut run, 2);
+    run.prints("start 11");
+    run.interrupt();
+    run.finish().code(0);
+}
