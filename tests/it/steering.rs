@@ -1,4 +1,6 @@
 //! A run steered by its handle, as a web page or a master would: what is sent is plain data.
+//!
+//! What becomes of its users is tested through the built binary.
 
 use std::sync::Arc;
 use std::time::Duration;
