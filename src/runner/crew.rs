@@ -20,7 +20,7 @@ use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
 use crate::load::{Division, Mix, Part, Plan};
 use crate::script::{Generation, Instance, Thread};
-use crate::vu::{self, Death, Life, Orders, Stopping};
+use crate::vu::{self, Called, Death, Life, Orders, Stopping};
 
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
@@ -209,7 +209,7 @@ impl Crew {
     }
 
     /// Whether the run's iterations are used up: users that start now would find nothing to do.
-    fn is_used_up(&self) -> bool {
+    pub(super) fn is_used_up(&self) -> bool {
         self.budget
             .as_ref()
             .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
@@ -221,12 +221,20 @@ impl Crew {
         self.start(division, Place { track, index });
     }
 
-    /// Starts a user in a place that is free, or whose user has ended.
-    pub(super) fn start(self: &Rc<Self>, division: Division, place: Place) {
+    /// Starts a user in a place that is free.
+    fn start(self: &Rc<Self>, division: Division, place: Place) {
+        if self.begin(division, place) {
+            self.thread.shared().user_started();
+        }
+    }
+
+    /// The same where it has been counted, or is a place whose user has ended; false if there is
+    /// to be nobody.
+    pub(super) fn begin(self: &Rc<Self>, division: Division, place: Place) -> bool {
         let serial = self.started.replace(self.started.get() + 1);
         let life = self.places.borrow_mut()[place.track].take(place.index, serial);
         let Some((ordinal, class)) = self.user_of(division, place) else {
-            return;
+            return false;
         };
         let generation = self.thread.generation();
         let orders = Rc::new(Orders::default());
@@ -241,25 +249,32 @@ impl Crew {
             budget: self.budget.clone(),
             on_stop_timeout: self.edition.borrow().options.on_stop_timeout,
         };
-        self.alive
-            .borrow_mut()
-            .insert(serial, Alive { orders, class });
-        self.thread.shared().user_started();
+        self.alive.borrow_mut().insert(
+            serial,
+            Alive {
+                orders: orders.clone(),
+                class,
+            },
+        );
         let guard = Guard {
             crew: self.clone(),
             serial,
         };
         spawn_local(async move {
-            match vu::live(instance, life).await {
+            let death = vu::live(instance, life).await;
+            // It may have ended by itself before it heard of it.
+            let is_retired = orders.called() == Some(Called::Retire);
+            match death {
                 Death::StopTest(why) => guard.crew.tell(News::StopTest(why)),
-                Death::Retired => {
-                    guard.is_over();
-                    guard.crew.replace(serial);
+                Death::Retired => guard.makes_room(),
+                Death::Stopped | Death::OwnWish | Death::FailedToStart if is_retired => {
+                    guard.makes_room();
                 }
                 Death::Stopped | Death::OwnWish | Death::FailedToStart => {}
             }
             drop(guard);
         });
+        true
     }
 
     /// The ordinal in its track and the class of the user in a place; `None` if there is to be
@@ -382,19 +397,28 @@ struct Guard {
 }
 
 impl Guard {
+    /// The user is not there any more, and another may take its place. The number of users goes
+    /// over to that one: at no time does a run look as if nobody was left.
+    fn makes_room(&self) {
+        let crew = &self.crew;
+        let was_alive = crew.alive.borrow_mut().remove(&self.serial).is_some();
+        if was_alive && !crew.replace(self.serial) {
+            self.is_over();
+        }
+    }
+
     /// The user does not count any more.
     fn is_over(&self) {
-        let crew = &self.crew;
-        if crew.alive.borrow_mut().remove(&self.serial).is_some() {
-            crew.thread.shared().user_ended();
-            crew.changed.notify_one();
-        }
+        self.crew.thread.shared().user_ended();
+        self.crew.changed.notify_one();
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.is_over();
+        if self.crew.alive.borrow_mut().remove(&self.serial).is_some() {
+            self.is_over();
+        }
         if std::thread::panicking() {
             self.crew.tell(News::Failed(
                 "a load thread panicked: this is a bug of Katydid".to_owned(),

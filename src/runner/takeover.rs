@@ -125,23 +125,18 @@ impl Crew {
         });
     }
 
-    /// Starts another user in the place of one that has made room.
-    pub(super) fn replace(self: &Rc<Self>, serial: u64) {
-        if self.is_stopping.get() {
-            return;
+    /// Starts another user in the place of one that has made room; false if nobody is to have it.
+    pub(super) fn replace(self: &Rc<Self>, serial: u64) -> bool {
+        if self.is_stopping.get() || self.is_used_up() {
+            return false;
         }
-        let place = self
-            .places
-            .borrow()
-            .iter()
-            .enumerate()
-            .find_map(|(track, places)| {
-                let index = places.place_of(serial)?;
-                Some(Place { track, index })
-            });
-        if let Some(place) = place {
-            self.start(self.division(), place);
-        }
+        let places = self.places.borrow();
+        let place = places.iter().enumerate().find_map(|(track, places)| {
+            let index = places.place_of(serial)?;
+            Some(Place { track, index })
+        });
+        drop(places);
+        place.is_some_and(|place| self.begin(self.division(), place))
     }
 }
 

@@ -106,3 +106,54 @@ fn a_closure_s_shape_goes_on_to_where_it_was_going() {
     run.interrupt();
     run.finish().code(0);
 }
+
+/// A user of the class `Old` that asks once and then does this, and one of `New` in its place;
+/// beside it one of a class that is kept, who says when the thread has called its users.
+fn replaced(then: &str) -> [String; 2] {
+    let kept =
+        "user(\"Kept\", #{ on_reload: || print(\"called\"), wait_time: 50, t: task(|| 0) });";
+    let new = "on_start: || print(\"start New\"), wait_time: 50, t: task(|| 0)";
+    [
+        format!(
+            "user(\"Old\", #{{ t: task(|| {{
+                print(\"asks\"); this.client.get(\"/hold\"); {then} }}) }}); {kept}"
+        ),
+        format!("user(\"New\", #{{ {new} }}); {kept}"),
+    ]
+}
+
+#[test]
+fn who_ends_by_itself_before_it_makes_room_leaves_its_place_too() {
+    let (server, release) = holding();
+    let [old, new] = replaced("print(\"let go\"); stop_user()");
+    let mut run = Tool::running(&old)
+        .on(&server)
+        .args("--threads 1 -u 2 -r 1000")
+        .start();
+    run.says("all users spawned");
+    run.reload(&new);
+    run.prints("called");
+    release.send(()).unwrap();
+    run.prints("let go");
+    run.prints("start New");
+    run.interrupt();
+    run.finish().code(0);
+}
+
+#[test]
+fn nobody_takes_a_place_when_the_iterations_are_used_up() {
+    let (server, release) = holding();
+    let [old, new] = replaced("print(\"let go\")");
+    let mut run = Tool::running(&old)
+        .on(&server)
+        .args("--threads 1 -u 2 -r 1000 -i 2")
+        .start();
+    run.prints("asks");
+    run.says("all users spawned");
+    run.reload(&new);
+    run.prints("called");
+    release.send(()).unwrap();
+    run.prints("let go");
+    let run = run.finish().code(0);
+    assert!(!run.stderr.contains("start New"), "{}", run.stderr);
+}
