@@ -234,7 +234,7 @@ impl Crew {
             crew: self.clone(),
             serial,
         };
-        spawn_local(async move {
+        let life = async move {
             match vu::live(instance, life).await {
                 Death::StopTest(why) => guard.crew.tell(News::StopTest(why)),
                 Death::Retired => {
@@ -244,7 +244,11 @@ impl Crew {
                 Death::Stopped | Death::OwnWish | Death::FailedToStart => {}
             }
             drop(guard);
-        });
+        };
+        match self.thread.watched(serial, life) {
+            Ok(watched) => spawn_local(watched),
+            Err(life) => spawn_local(life),
+        };
     }
 
     /// The ordinal in its track and the class of the user in a place; `None` if there is to be
