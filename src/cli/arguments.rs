@@ -39,6 +39,8 @@ pub(super) enum Command {
     Check(Check),
     /// Run one user of a script and show each of its requests.
     Debug(Debug),
+    /// Run a user of a script while you write it: each request shown, each save taken up.
+    Dev(Dev),
     /// Write a commented starter script.
     New(New),
     /// Start the embedded demo server and run the coupon shop on it for 20 s.
@@ -208,6 +210,52 @@ pub(super) struct Debug {
     /// Seed of all random choices, to repeat a run [default: a new one each time].
     #[arg(long, value_name = "N", env = "KATYDID_SEED")]
     pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "On a terminal the screen shows the last iteration: its requests, responses, \
+                  verdicts and mistakes, and how often earlier ones went wrong. A save with \
+                  mistakes is shown and the script before it goes on. When all users have ended, \
+                  the next save starts anew. Ctrl-C ends."
+)]
+pub(super) struct Dev {
+    /// The script to run, and to follow while it is edited.
+    pub(super) script: PathBuf,
+    /// The user class to run [default: the first that has users].
+    pub(super) class: Option<String>,
+    #[command(flatten)]
+    pub(super) changes: Changes,
+    /// How many users of it.
+    #[arg(short, long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) users: u32,
+    /// How many bytes of each body are shown.
+    #[arg(long, value_name = "BYTES", default_value_t = 400)]
+    pub(super) body: usize,
+    /// Base URL of the target; wins over `host` in the script.
+    #[arg(short = 'H', long, value_name = "URL", env = "KATYDID_HOST")]
+    pub(super) host: Option<String>,
+    /// A value for `param(name, …)` in the script; repeatable.
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(super) params: Vec<(String, String)>,
+    /// Seed of all random choices, to repeat a run [default: a new one each time].
+    #[arg(long, value_name = "N", env = "KATYDID_SEED")]
+    pub(super) seed: Option<u64>,
+    /// Look for edits twice a second, for file systems that do not tell of them.
+    #[arg(long, env = "KATYDID_WATCH_POLL", value_parser = FalseyValueParser::new())]
+    pub(super) watch_poll: bool,
+}
+
+impl Dev {
+    /// Whoever starts this edits.
+    pub(super) fn watching(&self) -> Watching {
+        Watching::Files(if self.watch_poll {
+            How::Poll
+        } else {
+            How::Auto
+        })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! Following a script while it runs: what is saved is checked, and goes into service if it is
 //! right.
 //!
-//! Owns when it is looked, and what a person is told of what was found. Watching files is
+//! Owns when it is looked, what was found, and what a person is told of it. Watching files is
 //! `script`'s, the way of an edition into service the runner's.
 
 use std::io;
@@ -18,7 +18,7 @@ use crate::data::Sources;
 use crate::runner::Edition;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::watch::{How, Watcher};
-use crate::script::{Level, Program};
+use crate::script::{Bundle, Inputs, Level, Program};
 
 /// Stack of the thread that checks: as large as a load thread's.
 const STACK: usize = 16 << 20;
@@ -38,6 +38,26 @@ pub(super) enum Watching {
     Files(How),
 }
 
+/// What a save of the script came to.
+pub(super) enum Found {
+    /// A right script, another than the one in service.
+    Edited {
+        checked: Box<Checked>,
+        /// Whether what was saved before could not be run.
+        was_broken: bool,
+    },
+    /// The script in service.
+    Same {
+        was_broken: bool,
+        /// Whether a person asked by a signal, and wants an answer.
+        is_asked: bool,
+    },
+    /// A script with mistakes.
+    Broken(Box<Checked>),
+    /// Nothing that could be read.
+    Unreadable(String),
+}
+
 /// The script of a run, followed.
 pub(super) struct Follower {
     path: PathBuf,
@@ -46,6 +66,7 @@ pub(super) struct Follower {
     watcher: Option<Watcher>,
     /// Those of the script that was last right.
     files: Vec<PathBuf>,
+    notes: Vec<(Level, String)>,
     changed: mpsc::Receiver<()>,
     hangup: Signal,
     /// A check that goes on, on a thread of its own.
@@ -59,19 +80,20 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Follows the script at `path`, of which `edition` was made. Must be called in a tokio
-    /// runtime.
+    /// Follows the script at `path`, which was this bundle when it was read. Must be called in a
+    /// tokio runtime.
     ///
     /// # Errors
     /// When the process may not listen for signals.
     pub(super) fn new(
         path: PathBuf,
         params: Vec<(String, String)>,
-        edition: &Edition,
+        (bundle, inputs): (&Bundle, &Inputs),
         watching: Watching,
     ) -> io::Result<Follower> {
         let (changed_in, changed) = mpsc::channel(1);
-        let files = files(&path, edition.bundle.paths(), &edition.inputs.sources);
+        let files = files(&path, bundle.paths(), &inputs.sources);
+        let mut notes = Vec::new();
         let watcher = match watching {
             Watching::No => None,
             Watching::Files(how) => {
@@ -79,14 +101,12 @@ impl Follower {
                     Ok(watcher) => {
                         // It may have been edited since it was read.
                         let _ = changed_in.try_send(());
-                        for note in watcher.notes() {
-                            show::log(Level::Info, &note);
-                        }
+                        notes.extend(watcher.notes().into_iter().map(|note| (Level::Info, note)));
                         Some(watcher)
                     }
                     Err(message) => {
                         let text = format!("the script is not watched: {message}");
-                        show::log(Level::Warn, &text);
+                        notes.push((Level::Warn, text));
                         None
                     }
                 }
@@ -95,51 +115,60 @@ impl Follower {
         Ok(Follower {
             path,
             params,
-            seed: edition.inputs.seed,
+            seed: inputs.seed,
             watcher,
             files,
+            notes,
             changed,
             hangup: signal(SignalKind::hangup())?,
             checking: None,
             is_asked: false,
-            sources: edition.inputs.sources.clone(),
-            hash: edition.hash(),
+            sources: inputs.sources.clone(),
+            hash: bundle.hash(&inputs.sources),
             is_broken: false,
         })
     }
 
-    /// The script after its next edit, checked and right; what is wrong with others has been
-    /// shown. Cancelling loses nothing.
-    pub(super) async fn next(&mut self) -> Checked {
-        loop {
-            let result = self.looked().await;
-            let is_asked = std::mem::take(&mut self.is_asked);
-            match result {
-                Ok(checked) => {
-                    if let Some(checked) = self.judged(checked, is_asked) {
-                        return checked;
-                    }
-                }
-                Err(message) => {
-                    self.is_broken = true;
-                    show::error(&message, None);
-                    show::log(Level::Error, "the script that runs goes on");
-                }
+    /// The same when what was read could not be run.
+    pub(super) fn broken(self) -> Follower {
+        Follower {
+            is_broken: true,
+            ..self
+        }
+    }
+
+    /// What a person should know of how files are watched; each thing once.
+    pub(super) fn notes(&mut self) -> Vec<(Level, String)> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// What the next save comes to. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> Found {
+        let result = self.looked().await;
+        let is_asked = std::mem::take(&mut self.is_asked);
+        match result {
+            Ok(checked) => self.judged(checked, is_asked),
+            Err(message) => {
+                self.is_broken = true;
+                Found::Unreadable(message)
             }
         }
     }
 
-    /// An edition has been handed over: what comes next is compared with it.
-    pub(super) fn took(&mut self, edition: &Edition) {
+    /// An edition has been handed over: what comes next is compared with it. Gives what a person
+    /// should know of its data.
+    pub(super) fn took(&mut self, edition: &Edition) -> Vec<String> {
         self.hash = edition.hash();
+        self.seed = edition.inputs.seed;
         self.sources = edition.inputs.sources.clone();
-        for file in self.sources.finish() {
-            let text = format!(
+        let restarted = self.sources.finish();
+        let remark = |file: &PathBuf| {
+            format!(
                 "`{}` has other rows: they are taken from the first",
                 file.display()
-            );
-            show::log(Level::Warn, &text);
-        }
+            )
+        };
+        restarted.iter().map(remark).collect()
     }
 
     /// The next check's result.
@@ -175,10 +204,9 @@ impl Follower {
         }
     }
 
-    /// Says what there is to say of a check; gives what should go into service.
-    fn judged(&mut self, checked: Checked, is_asked: bool) -> Option<Checked> {
+    fn judged(&mut self, checked: Checked, is_asked: bool) -> Found {
+        let sources = &checked.inputs.sources;
         if let Some(watcher) = &self.watcher {
-            let sources = &checked.inputs.sources;
             let mut now = files(&self.path, checked.bundle.paths(), sources);
             if checked.scenario.is_none() {
                 // The mistake may be mended in a file that only the good script has.
@@ -188,33 +216,57 @@ impl Follower {
             }
             watcher.follow(now);
         }
-        let hash = checked.bundle.hash(&checked.inputs.sources);
-        let is_same = checked.scenario.is_some() && hash == self.hash;
-        if !checked.findings.is_empty() && !is_same {
-            show::findings(&checked.bundle, &checked.findings);
-        }
         if checked.scenario.is_none() {
             self.is_broken = true;
-            let text = "the edited script has mistakes: the one that runs goes on";
-            show::log(Level::Error, text);
-            return None;
+            return Found::Broken(Box::new(checked));
         }
         let was_broken = std::mem::take(&mut self.is_broken);
-        if is_same {
-            if was_broken {
-                show::log(Level::Info, "the script is again as it runs");
-            } else if is_asked {
-                show::log(Level::Info, "the script has not changed");
+        if checked.bundle.hash(sources) == self.hash {
+            return Found::Same {
+                was_broken,
+                is_asked,
+            };
+        }
+        Found::Edited {
+            checked: Box::new(checked),
+            was_broken,
+        }
+    }
+}
+
+/// Says in the log what there is to say of a save.
+pub(super) fn show(found: &Found) {
+    match found {
+        Found::Edited {
+            checked,
+            was_broken,
+        } => {
+            if !checked.findings.is_empty() {
+                show::findings(&checked.bundle, &checked.findings);
             }
-            return None;
+            if *was_broken {
+                show::log(Level::Info, "the script is mended");
+            }
+            for line in &checked.said {
+                show::script_line(line);
+            }
         }
-        if was_broken {
-            show::log(Level::Info, "the script is mended");
+        Found::Same {
+            was_broken: true, ..
+        } => show::log(Level::Info, "the script is again as it runs"),
+        Found::Same { is_asked: true, .. } => {
+            show::log(Level::Info, "the script has not changed");
         }
-        for line in &checked.said {
-            show::script_line(line);
+        Found::Same { .. } => {}
+        Found::Broken(checked) => {
+            show::findings(&checked.bundle, &checked.findings);
+            let text = "the edited script has mistakes: the one that runs goes on";
+            show::log(Level::Error, text);
         }
-        Some(checked)
+        Found::Unreadable(message) => {
+            show::error(message, None);
+            show::log(Level::Error, "the script that runs goes on");
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod arguments;
 mod check;
 mod debug;
+mod dev;
 mod edition;
 mod follow;
 mod limits;
@@ -82,6 +83,7 @@ fn command(arguments: Arguments) -> Exit {
         None => run::run(&arguments.run),
         Some(Command::Check(check)) => check::check(&check),
         Some(Command::Debug(debug)) => debug::debug(&debug),
+        Some(Command::Dev(dev)) => dev::dev(&dev),
         Some(Command::New(new)) => starter::write(&new.script),
         Some(Command::Demo) => run::demo(),
         Some(Command::Target(target)) => serve::serve(&target),

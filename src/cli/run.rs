@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::check::{Checked, Given};
-use super::follow::Follower;
-use super::{Exit, arguments, check, edition, limits, ratio, select, show};
+use super::follow::{Follower, Found};
+use super::{Exit, arguments, check, edition, follow, limits, ratio, select, show};
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
 use crate::runner::{self, Edition, End, Handle, Notice, Setup, State};
 use crate::script::{Bundle, Level, Shared};
@@ -208,10 +208,16 @@ async fn attend(
     outputs.start(&described);
     let follower = script.map(|script| {
         let (path, params) = (script.to_owned(), arguments.params.clone());
-        Follower::new(path, params, &edition, arguments.following.watching())
+        let known = (&edition.bundle, &edition.inputs);
+        Follower::new(path, params, known, arguments.following.watching())
     });
     let follower = match follower.transpose() {
-        Ok(follower) => follower,
+        Ok(mut follower) => {
+            for (level, note) in follower.iter_mut().flat_map(Follower::notes) {
+                show::log(level, &note);
+            }
+            follower
+        }
         Err(error) => {
             show::log(Level::Warn, &format!("the script is not followed: {error}"));
             None
@@ -318,10 +324,16 @@ impl Following<'_> {
             return std::future::pending().await;
         };
         loop {
-            let checked = follower.next().await;
-            match edition::of(self.arguments, checked) {
+            let found = follower.next().await;
+            follow::show(&found);
+            let Found::Edited { checked, .. } = found else {
+                continue;
+            };
+            match edition::of(self.arguments, *checked) {
                 Some(edition) => {
-                    follower.took(&edition);
+                    for remark in follower.took(&edition) {
+                        show::log(Level::Warn, &remark);
+                    }
                     return Arc::new(edition);
                 }
                 None => show::log(Level::Error, "the script that runs goes on"),

@@ -76,43 +76,57 @@ pub(super) fn stopping(why: &End) {
         End::Done => "all users have ended",
         // What failed is said at the end.
         End::Stopped | End::Failed(_) => "stopping users",
-        End::StopTest(why) if why.is_empty() => "a script stopped the test: stopping users",
         End::StopTest(why) => {
-            return log(
-                Level::Info,
-                &format!("a script stopped the test: {why}: stopping users"),
-            );
+            return log(Level::Info, &format!("{}: stopping users", stopped(why)));
         }
     };
     log(Level::Info, text);
 }
 
+/// That a script called `stop_test`, and why.
+pub(super) fn stopped(why: &str) -> String {
+    match why {
+        "" => "a script stopped the test".to_owned(),
+        why => format!("a script stopped the test: {why}"),
+    }
+}
+
 /// What a run has to say.
 pub(super) fn notice(notice: &Notice) {
+    each(&words(notice));
+}
+
+fn each(said: &[(Level, String)]) {
+    for (level, text) in said {
+        log(*level, text);
+    }
+}
+
+/// The same as lines.
+pub(super) fn words(notice: &Notice) -> Vec<(Level, String)> {
+    let one = |level, text: String| vec![(level, text)];
     match notice {
-        Notice::Script(line) => script_line(line),
-        Notice::Ramping(change) => log(Level::Info, &ramping(*change)),
+        Notice::Script(line) => script_words(line),
+        Notice::Ramping(change) => one(Level::Info, ramping(*change)),
         Notice::Arrived(change) if change.to < change.from => {
-            log(Level::Info, &format!("down to {}", users(change.to)));
+            one(Level::Info, format!("down to {}", users(change.to)))
         }
-        Notice::Arrived(change) => {
-            log(Level::Info, &format!("all users spawned: {}", change.to));
-        }
-        Notice::NothingMeasured { iterations } => log(
+        Notice::Arrived(change) => one(Level::Info, format!("all users spawned: {}", change.to)),
+        Notice::NothingMeasured { iterations } => one(
             Level::Warn,
-            &format!(
+            format!(
                 "the first {iterations} iterations made no request that counts: tasks make them \
                  by `this.client.get(\"/\")`, or measure other protocols by `record(#{{…}})`"
             ),
         ),
-        Notice::SettingUp { seconds: 0 } => log(Level::Info, "setting up"),
+        Notice::SettingUp { seconds: 0 } => one(Level::Info, "setting up".to_owned()),
         Notice::SettingUp { seconds } => {
-            log(Level::Info, &format!("still setting up, for {seconds} s"));
+            one(Level::Info, format!("still setting up, for {seconds} s"))
         }
         Notice::Late { what, limit } => {
             let limit = limit.as_secs_f64();
             let text = format!("`{what}` was ended: it took longer than {limit} s");
-            log(Level::Error, &text);
+            one(Level::Error, text)
         }
         Notice::Reloaded {
             generation,
@@ -120,26 +134,24 @@ pub(super) fn notice(notice: &Notice) {
             remarks,
         } => {
             let text = format!("the edited script is in service: generation {generation} ({hash})");
-            log(Level::Info, &text);
-            remarks.iter().for_each(|remark| log(Level::Warn, remark));
+            let remarks = remarks.iter().map(|remark| (Level::Warn, remark.clone()));
+            one(Level::Info, text).into_iter().chain(remarks).collect()
         }
         Notice::NotReloaded(why) => {
-            log(
-                Level::Error,
-                &format!("{why}: the script that runs goes on"),
-            );
+            one(Level::Error, format!("{why}: the script that runs goes on"))
         }
         Notice::ReloadWaits { users } => {
             let text = format!(
                 "the edited script waits: {} still in an iteration of the one before the present",
                 self::users(*users)
             );
-            log(Level::Info, &text);
+            one(Level::Info, text)
         }
-        Notice::TooManyNames => log(
+        Notice::TooManyNames => one(
             Level::Warn,
             "more than 1,000 different names of requests: the others share a row; give requests \
-             whose URLs carry ids a common `name: \"/products/[id]\"`",
+             whose URLs carry ids a common `name: \"/products/[id]\"`"
+                .to_owned(),
         ),
     }
 }
@@ -155,26 +167,33 @@ fn ramping(change: Change) -> String {
     }
 }
 
-fn users(count: u32) -> String {
+pub(super) fn users(count: u32) -> String {
     let users = if count == 1 { "user" } else { "users" };
     format!("{count} {users}")
 }
 
 /// A line that a script printed.
 pub(super) fn script_line(line: &Line) {
+    each(&script_words(line));
+}
+
+/// The same as lines, with what was dropped before it.
+pub(super) fn script_words(line: &Line) -> Vec<(Level, String)> {
+    let mut said = Vec::new();
     if line.dropped > 0 {
         let text = format!(
             "{} lines of scripts were dropped: more than 100 a second",
             line.dropped
         );
-        log(Level::Warn, &text);
+        said.push((Level::Warn, text));
     }
     let who = if line.who.is_empty() {
         String::new()
     } else {
         format!("{} ", line.who)
     };
-    log(line.level, &format!("{who}{}: {}", line.place, line.text));
+    said.push((line.level, format!("{who}{}: {}", line.place, line.text)));
+    said
 }
 
 /// The width of the terminal that stderr is.

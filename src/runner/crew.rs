@@ -260,7 +260,7 @@ impl Crew {
             crew: self.clone(),
             serial,
         };
-        spawn_local(async move {
+        let life = async move {
             let death = vu::live(instance, life).await;
             // It may have ended by itself before it heard of it.
             let is_retired = orders.called() == Some(Called::Retire);
@@ -273,7 +273,11 @@ impl Crew {
                 Death::Stopped | Death::OwnWish | Death::FailedToStart => {}
             }
             drop(guard);
-        });
+        };
+        match self.thread.watched(serial, life) {
+            Ok(watched) => spawn_local(watched),
+            Err(life) => spawn_local(life),
+        };
         true
     }
 

@@ -3,6 +3,7 @@
 //! Owns what can be seen, with everything secret already hidden. Showing it is somebody else's
 //! business; in a load test nobody looks on, and that costs a comparison a request.
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +20,26 @@ use crate::http::{AnsweredHop, Phases, SentHop, Tap};
 /// Something that happened to a user.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// What follows is about this user, by a number that no other of the run has, until the next
+    /// such event.
+    Turns {
+        /// The number.
+        user: u64,
+    },
+    /// The user begins an iteration.
+    IterationBegins {
+        /// From 1.
+        number: u64,
+        /// The generation of the script that it is in.
+        generation: u16,
+    },
+    /// The iteration is over, its verdicts are closed and its mistake has been told.
+    IterationEnds {
+        /// Whether it came to its own end: false if it was interrupted.
+        is_whole: bool,
+    },
+    /// The user has ended, its `on_stop` included.
+    UserEnds,
     /// A function of its class begins, such as ``the task `browse` ``.
     Begins {
         /// `Shopper 0`
@@ -112,11 +133,24 @@ impl fmt::Debug for Onlooker {
 pub(super) struct Watch {
     onlooker: Onlooker,
     secrets: Secrets,
+    /// Whose turn it is.
+    turn: Cell<Option<u64>>,
 }
 
 impl Watch {
     pub(super) fn new(onlooker: Onlooker, secrets: Secrets) -> Rc<Watch> {
-        Rc::new(Watch { onlooker, secrets })
+        Rc::new(Watch {
+            onlooker,
+            secrets,
+            turn: Cell::new(None),
+        })
+    }
+
+    /// Whatever is told from now on is about this user.
+    pub(super) fn turn_to(&self, user: u64) {
+        if self.turn.replace(Some(user)) != Some(user) {
+            self.tell(Event::Turns { user });
+        }
     }
 
     /// Hides the secrets of another program too.

@@ -4,6 +4,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -335,6 +337,28 @@ impl Thread {
         } else {
             batch.without_samples()
         }
+    }
+
+    /// The life of a user, told to whoever looks on as that of this number.
+    ///
+    /// # Errors
+    /// The life as it is, when nobody looks on.
+    pub fn watched<F>(&self, user: u64, life: F) -> Result<impl Future<Output = ()> + use<F>, F>
+    where
+        F: Future<Output = ()>,
+    {
+        let Some(watch) = self.watch.clone() else {
+            return Err(life);
+        };
+        Ok(async move {
+            let mut life = pin!(life);
+            poll_fn(|cx| {
+                watch.turn_to(user);
+                life.as_mut().poll(cx)
+            })
+            .await;
+            watch.tell(Event::UserEnds);
+        })
     }
 
     /// A line that a script prints.

@@ -385,6 +385,19 @@ impl User {
         self.iteration.set(self.iteration.get() + 1);
         self.late_us.set(late_us);
         self.missed.set(missed);
+        if let Some(watch) = &self.thread.watch {
+            watch.tell(Event::IterationBegins {
+                number: self.iteration.get(),
+                generation: self.generation.number(),
+            });
+        }
+    }
+
+    /// Ends an iteration, which came to its own end or was interrupted.
+    pub fn end_iteration(&self, is_whole: bool) {
+        if let Some(watch) = &self.thread.watch {
+            watch.tell(Event::IterationEnds { is_whole });
+        }
     }
 
     /// Says whether `interrupt` has a set to leave from now on.

@@ -187,10 +187,12 @@ impl Driver {
                 recorder.iteration_finished();
             }
         });
-        match result {
+        let next = match result {
             Ok(_) => Next::Wait,
             Err(ended) => self.after(ended).await,
-        }
+        };
+        self.user.end_iteration(!interrupted);
+        next
     }
 
     /// What follows a call that ended so.

@@ -12,13 +12,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::peer::Peer;
 
 /// The longest that a run in these tests may take on a slow and busy machine.
-const BOUND: Duration = Duration::from_secs(60);
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// A command line that is being put together.
 pub(crate) struct Tool {
@@ -124,6 +126,51 @@ impl Tool {
             stderr: String::new(),
             started: Instant::now(),
         }
+    }
+}
+
+/// What a tool writes to a terminal, with all the sequences that move its cursor.
+pub(crate) type Written = Receiver<Vec<u8>>;
+
+impl Tool {
+    /// Starts it on a terminal of so many columns and rows, which has its stdout and stderr.
+    pub(crate) fn start_on(mut self, columns: u16, rows: u16) -> (Running, Written) {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let ours = openpt(flags).unwrap();
+        unlockpt(&ours).unwrap();
+        let size = Winsize {
+            ws_col: columns,
+            ws_row: rows,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&ours, size).unwrap();
+        let its = ioctl_tiocgptpeer(&ours, flags).unwrap();
+        self.command.stdin(Stdio::null());
+        self.command.stdout(its.try_clone().unwrap()).stderr(its);
+        let child = self.command.spawn().unwrap();
+        // What the command holds of the terminal would keep it open.
+        drop(self.command);
+        let (written_in, written) = channel();
+        let mut ours = fs::File::from(ours);
+        std::thread::spawn(move || {
+            let mut part = [0; 4_096];
+            // At its end a terminal gives an error.
+            while let Ok(read @ 1..) = ours.read(&mut part) {
+                if written_in.send(part[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let running = Running {
+            child,
+            lines: channel().1,
+            folder: self.folder,
+            stdout: String::new(),
+            stderr: String::new(),
+            started: Instant::now(),
+        };
+        (running, written)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use self::screen::{Screen, View};
+pub(super) use self::screen::{Paint, Screen, View};
 use super::check::{Checked, Given};
 use super::run::{self, Started};
 use super::{Exit, arguments, check, limits, resolve, select, show};
@@ -20,6 +20,7 @@ use crate::runner::{Edition, End, Handle, Notice, Options, Setup, State};
 use crate::scenario::Scenario;
 use crate::script::diagnostic::Colours;
 use crate::script::{Event, Level, Onlooker};
+use crate::units::Rate;
 
 /// Carries out `katydid debug`.
 pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
@@ -73,7 +74,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
         edition: Arc::new(Edition {
             bundle: checked.bundle,
             inputs: checked.inputs,
-            options: options(&scenario, class, arguments.iterations),
+            options: options(&scenario, class, 1, Some(arguments.iterations)),
             declared,
             scenario,
             bases,
@@ -98,20 +99,26 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     }
 }
 
-/// One user of one class, at once, until its iterations are used up.
-fn options(scenario: &Scenario, class: usize, iterations: u64) -> Options {
+/// So many users of one class, at once, until the iterations are used up, if there is a limit.
+pub(super) fn options(
+    scenario: &Scenario,
+    class: usize,
+    users: u32,
+    iterations: Option<u64>,
+) -> Options {
     let division = Division::PerClass(scenario.classes.len());
-    let mut users = vec![0; scenario.classes.len()];
-    users[class] = 1;
+    let mut of_class = vec![0; scenario.classes.len()];
+    of_class[class] = users;
     let stage = Stage {
         length: Duration::MAX,
-        users,
-        rate: None,
+        users: of_class,
+        // The first at once, and as many others as anybody looks at within a moment.
+        rate: Rate::from_per_sec(1_000.0).ok(),
     };
     let script = &scenario.options;
     Options {
         plan: Arc::new(Plan::idle(division).turned(Duration::ZERO, division, &stage)),
-        iterations: Some(iterations),
+        iterations,
         stop_timeout: script.stop_timeout.unwrap_or_default(),
         on_stop_timeout: script.on_stop_timeout.unwrap_or(Duration::from_secs(5)),
         threads: 1,
@@ -119,7 +126,7 @@ fn options(scenario: &Scenario, class: usize, iterations: u64) -> Options {
 }
 
 /// How it is shown: a terminal has a width and colours, a pipe neither.
-fn view(body: usize) -> View {
+pub(super) fn view(body: usize) -> View {
     let stdout = std::io::stdout();
     let width = if stdout.is_terminal() {
         let size = rustix::termios::tcgetwinsize(&stdout);

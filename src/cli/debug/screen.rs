@@ -14,16 +14,16 @@ const INDENT: &str = "  ";
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View {
+pub(in crate::cli) struct View {
     /// Columns, if lines are to be folded.
-    pub(super) width: Option<usize>,
-    pub(super) colours: Colours,
+    pub(in crate::cli) width: Option<usize>,
+    pub(in crate::cli) colours: Colours,
     /// How many bytes of a body are shown.
-    pub(super) body: usize,
+    pub(in crate::cli) body: usize,
 }
 
 /// Turns events into text.
-pub(super) struct Screen {
+pub(in crate::cli) struct Screen {
     view: View,
     /// For the line of a mistake.
     files: Vec<File>,
@@ -39,7 +39,7 @@ pub(super) struct Screen {
 
 /// ANSI sequences.
 #[derive(Clone, Copy)]
-enum Paint {
+pub(in crate::cli) enum Paint {
     Bold = 1,
     Dim = 2,
     Red = 31,
@@ -47,8 +47,17 @@ enum Paint {
     Yellow = 33,
 }
 
+impl View {
+    pub(in crate::cli) fn paint(self, paint: Paint, text: &str) -> String {
+        match self.colours {
+            Colours::Plain => text.to_owned(),
+            Colours::Ansi => format!("\u{1b}[{}m{text}\u{1b}[0m", paint as u8),
+        }
+    }
+}
+
 impl Screen {
-    pub(super) fn new(view: View, files: Vec<File>) -> Screen {
+    pub(in crate::cli) fn new(view: View, files: Vec<File>) -> Screen {
         Screen {
             view,
             files,
@@ -60,7 +69,7 @@ impl Screen {
     }
 
     /// What to print for an event, with its last newline.
-    pub(super) fn text(&mut self, event: &Event) -> String {
+    pub(in crate::cli) fn text(&mut self, event: &Event) -> String {
         match event {
             Event::Begins { who, what } => {
                 let title = format!("{who}: {what}");
@@ -139,6 +148,10 @@ impl Screen {
                 format!("{INDENT}{}\n", self.paint(paint, &verdict))
             }
             Event::Failed(failure) => self.failed(failure),
+            Event::Turns { .. }
+            | Event::IterationBegins { .. }
+            | Event::IterationEnds { .. }
+            | Event::UserEnds => String::new(),
         }
     }
 
@@ -225,15 +238,12 @@ impl Screen {
     }
 
     fn paint(&self, paint: Paint, text: &str) -> String {
-        match self.view.colours {
-            Colours::Plain => text.to_owned(),
-            Colours::Ansi => format!("\u{1b}[{}m{text}\u{1b}[0m", paint as u8),
-        }
+        self.view.paint(paint, text)
     }
 }
 
 /// Where to fold what is longer than `room`: after the last space, if that leaves most of it.
-fn fold(letters: &[char], room: usize) -> usize {
+pub(in crate::cli) fn fold(letters: &[char], room: usize) -> usize {
     if letters.len() <= room {
         return letters.len();
     }

@@ -1,0 +1,378 @@
+//! What there is to see while a script is written: the last iteration, earlier mistakes, what is
+//! wrong with the last save.
+//!
+//! Owns what is kept of all that happens, and for how long. How it looks is `frame`'s.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::script::diagnostic::Diagnostics;
+use crate::script::{Event, File, Level};
+
+/// Events kept of one iteration: more than anybody reads.
+const EVENTS: usize = 2_000;
+
+/// Bytes of bodies kept of one iteration.
+const BYTES: usize = 4 << 20;
+
+/// Different mistakes that are counted.
+const MISTAKES: usize = 12;
+
+/// The last notes are kept, so many.
+const NOTES: usize = 6;
+
+/// Scripts whose lines can be shown: an iteration may be of one that has been replaced.
+const SOURCES: usize = 4;
+
+/// An iteration that goes on for so long is shown before its end.
+const LONG: Duration = Duration::from_secs(1);
+
+/// What one user did in an iteration, and before it since the last one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Piece {
+    user: u64,
+    /// From 1; `None` outside of any.
+    pub(super) number: Option<u64>,
+    /// Of the script; 0 if no iteration has begun.
+    pub(super) generation: u16,
+    pub(super) events: Vec<Event>,
+    /// Events for which there was no room.
+    pub(super) left_out: usize,
+    bytes: usize,
+    begun: Option<Instant>,
+}
+
+impl Piece {
+    fn of(user: u64, generation: u16) -> Piece {
+        Piece {
+            user,
+            generation,
+            ..Piece::default()
+        }
+    }
+
+    fn push(&mut self, event: Event, now: Instant) {
+        let bytes = match &event {
+            Event::Sends { body, .. }
+            | Event::Over { body: Ok(body), .. }
+            | Event::Read { body, .. } => body.len(),
+            _ => 0,
+        };
+        self.begun.get_or_insert(now);
+        // A mistake is what one wants to see.
+        let is_kept = matches!(event, Event::Failed(_)) && self.left_out < EVENTS
+            || self.events.len() < EVENTS && self.bytes + bytes <= BYTES;
+        if is_kept {
+            self.bytes += bytes;
+            self.events.push(event);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn is_long(&self, now: Instant) -> bool {
+        self.begun
+            .is_some_and(|begun| now.duration_since(begun) >= LONG)
+    }
+
+    /// What went wrong in it.
+    fn mistakes(&self) -> impl Iterator<Item = String> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Judged {
+                row,
+                failure: Some(why),
+            } => Some(format!("{row}: {why}")),
+            Event::Failed(failure) => Some(format!("{}: {}", failure.location(), failure.message)),
+            _ => None,
+        })
+    }
+}
+
+/// Something that is wrong with a save.
+#[derive(Clone, Debug)]
+pub(super) enum Finding {
+    /// In these files.
+    Script(Vec<File>, Diagnostics),
+    /// With what was asked for.
+    Wrong(String, Option<String>),
+}
+
+/// Mistakes and how often each was made, in the order in which they came up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) mistakes: Vec<(String, u64)>,
+    /// Those for which there was no room.
+    pub(super) others: u64,
+}
+
+impl Ledger {
+    /// How many mistakes there were.
+    pub(super) fn count(&self) -> u64 {
+        let counts = self.mistakes.iter().map(|(_, count)| count);
+        counts.sum::<u64>() + self.others
+    }
+
+    fn add(&mut self, piece: &Piece) {
+        for mistake in piece.mistakes() {
+            let mut known = self.mistakes.iter_mut();
+            if let Some((_, count)) = known.find(|(known, _)| *known == mistake) {
+                *count += 1;
+            } else if self.mistakes.len() < MISTAKES {
+                self.mistakes.push((mistake, 1));
+            } else {
+                self.others += 1;
+            }
+        }
+    }
+}
+
+/// Whether users run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing that could be run has been saved yet.
+    Waits,
+    /// They do.
+    Runs,
+    /// A person has asked for the end.
+    Stops,
+    /// They do not any more, as was asked for.
+    Stopped,
+    /// They do not any more, and this is why.
+    Over(Level, String),
+}
+
+/// A script that was handed over.
+#[derive(Debug)]
+struct Source {
+    hash: String,
+    /// Whose users run.
+    class: String,
+    files: Arc<[File]>,
+    /// The generation of this run that it is, once it is in service.
+    generation: Option<u16>,
+}
+
+/// Everything that there is to see.
+pub(super) struct Board {
+    /// The path, as the person wrote it.
+    pub(super) script: String,
+    pub(super) class: String,
+    pub(super) hash: String,
+    pub(super) standing: Standing,
+    /// What is wrong with the last save, or odd about it.
+    pub(super) findings: Vec<Finding>,
+    pub(super) is_broken: bool,
+    /// What became of the last save, if it was a good one.
+    pub(super) news: Option<String>,
+    pub(super) notes: Vec<(Level, String)>,
+    /// Of this run, the number in service.
+    generation: u16,
+    /// Generations of earlier runs.
+    before: u16,
+    users: HashMap<u64, Piece>,
+    /// Whom events are about.
+    turn: Option<u64>,
+    last: Option<(Arc<Piece>, Instant)>,
+    ledger: Ledger,
+    sources: Vec<Source>,
+}
+
+impl Board {
+    pub(super) fn new(script: String) -> Board {
+        Board {
+            script,
+            class: String::new(),
+            hash: String::new(),
+            standing: Standing::Waits,
+            findings: Vec::new(),
+            is_broken: false,
+            news: None,
+            notes: Vec::new(),
+            generation: 0,
+            before: 0,
+            users: HashMap::new(),
+            turn: None,
+            last: None,
+            ledger: Ledger::default(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// Another run begins, with the script that was handed over last.
+    pub(super) fn begin(&mut self, hash: String) {
+        self.before += self.generation;
+        self.standing = Standing::Runs;
+        self.users.clear();
+        self.turn = None;
+        self.last = None;
+        // Those of the run before have the same numbers.
+        let latest = self.sources.pop();
+        self.sources.clear();
+        self.sources.extend(latest);
+        self.serve(1, hash);
+    }
+
+    /// A script has been handed over, which will be in service at some time.
+    pub(super) fn source(&mut self, hash: String, class: String, files: Vec<File>) {
+        if self.sources.len() == SOURCES {
+            self.sources.remove(0);
+        }
+        self.sources.push(Source {
+            hash,
+            class,
+            files: files.into(),
+            generation: None,
+        });
+    }
+
+    /// A generation goes into service.
+    pub(super) fn serve(&mut self, generation: u16, hash: String) {
+        self.generation = generation;
+        let mut waiting = self.sources.iter_mut();
+        let source = waiting.find(|source| source.hash == hash && source.generation.is_none());
+        if let Some(source) = source {
+            source.generation = Some(generation);
+            self.class.clone_from(&source.class);
+        }
+        self.hash = hash;
+        self.ledger = Ledger::default();
+    }
+
+    /// A save has mistakes.
+    pub(super) fn broken(&mut self, findings: Vec<Finding>) {
+        self.findings = findings;
+        self.is_broken = true;
+        self.news = None;
+    }
+
+    /// A save has none, or only oddities.
+    pub(super) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+        self.findings = findings;
+        self.is_broken = false;
+        self.news = news.map(str::to_owned);
+        self.notes.clear();
+    }
+
+    /// Something that a person should read until the next good save.
+    pub(super) fn note(&mut self, level: Level, text: String) {
+        if self.notes.last() == Some(&(level, text.clone())) {
+            return;
+        }
+        if self.notes.len() == NOTES {
+            self.notes.remove(0);
+        }
+        self.notes.push((level, text));
+    }
+
+    /// The number in service, over all runs.
+    pub(super) fn generation(&self) -> u16 {
+        self.before + self.generation
+    }
+
+    /// Users that are alive.
+    pub(super) fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Takes what happened to a user; gives what is complete by that.
+    pub(super) fn hear(&mut self, event: Event, now: Instant) -> Option<Arc<Piece>> {
+        if let Event::Turns { user } = event {
+            self.turn = Some(user);
+            self.users.entry(user).or_insert_with(|| Piece::of(user, 0));
+            return None;
+        }
+        let turn = self.turn?;
+        let piece = self.users.get_mut(&turn)?;
+        match event {
+            Event::IterationBegins { number, generation } => {
+                piece.number = Some(number);
+                piece.generation = generation;
+                piece.begun = Some(now);
+                None
+            }
+            Event::IterationEnds { is_whole } => {
+                let next = Piece::of(turn, piece.generation);
+                let piece = std::mem::replace(piece, next);
+                if is_whole || piece.is_long(now) {
+                    Some(self.finish(piece, now))
+                } else {
+                    None
+                }
+            }
+            Event::UserEnds => {
+                let piece = self.users.remove(&turn)?;
+                (!piece.events.is_empty()).then(|| self.end(piece, now))
+            }
+            event => {
+                piece.push(event, now);
+                None
+            }
+        }
+    }
+
+    /// An iteration is over.
+    fn finish(&mut self, piece: Piece, now: Instant) -> Arc<Piece> {
+        let piece = Arc::new(piece);
+        if piece.generation < self.newest() {
+            return piece;
+        }
+        if let Some((last, _)) = self.last.replace((piece.clone(), now))
+            && last.generation == self.generation
+        {
+            self.ledger.add(&last);
+        }
+        piece
+    }
+
+    fn newest(&self) -> u16 {
+        self.last.as_ref().map_or(0, |(last, _)| last.generation)
+    }
+
+    /// A user has ended, and this is what it did since its last iteration.
+    fn end(&mut self, piece: Piece, now: Instant) -> Arc<Piece> {
+        match &mut self.last {
+            Some((last, _)) if last.user == piece.user => {
+                Arc::make_mut(last).events.extend(piece.events.clone());
+                Arc::new(piece)
+            }
+            // It never came to an iteration: that is the news.
+            None => self.finish(piece, now),
+            Some(_) if piece.mistakes().next().is_some() => self.finish(piece, now),
+            Some(_) => Arc::new(piece),
+        }
+    }
+
+    /// What to show of users: the iteration that was over last, or one that takes long.
+    pub(super) fn shown(&self, now: Instant) -> Option<(&Piece, Ledger)> {
+        let last = self.last.as_ref();
+        let is_stale = last.is_none_or(|(_, at)| now.duration_since(*at) >= LONG);
+        let going = self.users.values().filter(|piece| {
+            let is_seen = piece.number.is_some() || last.is_none();
+            is_stale && is_seen && !piece.events.is_empty() && piece.is_long(now)
+        });
+        let mut ledger = self.ledger.clone();
+        if let Some(going) = going.min_by_key(|piece| piece.user) {
+            if let Some((last, _)) = last
+                && last.generation == self.generation
+            {
+                ledger.add(last);
+            }
+            return Some((going, ledger));
+        }
+        last.map(|(last, _)| (&**last, ledger))
+    }
+
+    /// The lines of the scripts that a piece is of.
+    pub(super) fn files_of(&self, piece: &Piece) -> Arc<[File]> {
+        let exact = |source: &&Source| source.generation == Some(piece.generation);
+        let source = self.sources.iter().find(exact).or(self.sources.last());
+        source.map_or_else(Arc::default, |source| source.files.clone())
+    }
+
+    /// Whether a piece is of another generation than the one in service; gives its number.
+    pub(super) fn is_of_another(&self, piece: &Piece) -> Option<u16> {
+        let is_known = piece.generation != 0 && piece.generation != self.generation;
+        is_known.then(|| self.before + piece.generation)
+    }
+}

@@ -1,0 +1,252 @@
+//! A board as text: what stands where on the screen, and in what words.
+//!
+//! Owns the form. It writes nothing, and knows a terminal by its width only.
+
+use std::hash::{Hash, Hasher};
+use std::time::Instant;
+
+use rustc_hash::FxHasher;
+
+use super::board::{Board, Finding, Ledger, Piece, Standing};
+use super::fold;
+use crate::cli::debug::{Paint, Screen, View};
+use crate::cli::show;
+use crate::script::{Event, Level};
+
+/// Digits of a hash that tell one generation from the next.
+const SHORT: usize = 7;
+
+/// What follows when a run is over.
+pub(super) const NEXT_SAVE: &str = "waiting for the next save, which starts anew";
+
+/// What follows the first Ctrl-C.
+pub(super) const STOPPING: &str = "interrupted: stopping (again to end at once)";
+
+/// A board's rows, each one row of the screen.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// What is shown, which iteration and of how many users.
+    pub(super) header: Vec<String>,
+    /// What is to be said of the script.
+    pub(super) said: Vec<String>,
+    /// The iteration, and the mistakes of earlier ones.
+    pub(super) rest: Vec<String>,
+    /// One row below, if the top of the screen has scrolled away.
+    pub(super) footer: String,
+    /// The same for two frames in which the same happened, at whatever time.
+    pub(super) essence: u64,
+}
+
+impl Frame {
+    /// All rows, from the top.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &String> {
+        self.header.iter().chain(&self.said).chain(&self.rest)
+    }
+}
+
+/// The frame of a board at that moment.
+pub(super) fn of(board: &Board, view: View, now: Instant) -> Frame {
+    let width = view.width.unwrap_or(usize::MAX);
+    let shown = board.shown(now);
+    let said = said(board, view);
+    let mut hasher = FxHasher::default();
+    (board.generation(), &said).hash(&mut hasher);
+    let mut rest = String::new();
+    if let Some((piece, ledger)) = &shown {
+        hash(piece, &mut hasher);
+        rest.push('\n');
+        rest.push_str(&text(board, piece, view));
+        rest.push_str(&earlier(ledger, view));
+    }
+    let footer = footer(board, shown.as_ref(), view);
+    let piece = shown.as_ref().map(|(piece, _)| *piece);
+    let users = (board.standing == Standing::Runs).then(|| board.users());
+    let title = title(board, piece, users);
+    Frame {
+        header: fold::rows(&view.paint(Paint::Bold, &title), width),
+        said: rows(&said, width),
+        rest: rows(&rest, width),
+        footer: fold::rows(&footer, width.saturating_sub(1)).swap_remove(0),
+        essence: hasher.finish(),
+    }
+}
+
+/// The rows of text whose lines all have an end.
+fn rows(text: &str, width: usize) -> Vec<String> {
+    match text.strip_suffix('\n') {
+        Some(text) => fold::rows(text, width),
+        None => Vec::new(),
+    }
+}
+
+/// `shop.rhai · generation 2 (8c1f0de) · Shopper · iteration 17 · 1 user`
+pub(super) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) -> String {
+    let mut parts = vec![board.script.clone()];
+    if board.generation() > 0 {
+        let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
+        parts.push(format!("generation {} ({hash})", board.generation()));
+        parts.push(board.class.clone());
+    }
+    if let Some(piece) = piece
+        && let Some(number) = piece.number
+    {
+        parts.push(match board.is_of_another(piece) {
+            Some(generation) => format!("iteration {number} of generation {generation}"),
+            None => format!("iteration {number}"),
+        });
+    }
+    if board.generation() > 0
+        && let Some(users) = users
+    {
+        parts.push(show::users(u32::try_from(users).unwrap_or(u32::MAX)));
+    }
+    parts.join(" · ")
+}
+
+/// What goes on while nothing else is written.
+fn footer(board: &Board, shown: Option<&(&Piece, Ledger)>, view: View) -> String {
+    let mut parts = Vec::new();
+    match &board.standing {
+        Standing::Stops => parts.push(STOPPING.to_owned()),
+        Standing::Over(_, why) => parts.push(format!("{why}: {NEXT_SAVE}")),
+        Standing::Waits | Standing::Runs | Standing::Stopped => {}
+    }
+    if let Some((piece, ledger)) = shown {
+        parts.extend(piece.number.map(|number| format!("iteration {number}")));
+        let earlier = ledger.count();
+        if earlier > 0 {
+            let mistakes = if earlier == 1 { "mistake" } else { "mistakes" };
+            parts.push(format!("{earlier} earlier {mistakes}"));
+        }
+    }
+    parts.push(format!("generation {}", board.generation()));
+    view.paint(Paint::Bold, &parts.join(" · "))
+}
+
+/// A piece as `katydid debug` shows it.
+pub(super) fn text(board: &Board, piece: &Piece, view: View) -> String {
+    let mut screen = Screen::new(view, board.files_of(piece).to_vec());
+    let mut text = String::new();
+    for event in &piece.events {
+        text.push_str(&screen.text(event));
+    }
+    if piece.left_out > 0 {
+        let what = format!("  ({} more events are not shown)", piece.left_out);
+        text.push_str(&view.paint(Paint::Dim, &what));
+        text.push('\n');
+    }
+    text
+}
+
+/// What the findings are, each with its lines.
+pub(super) fn finding(finding: &Finding, view: View) -> String {
+    match finding {
+        Finding::Script(files, findings) => {
+            let text_of = |path: &str| {
+                let file = files.iter().find(|file| file.path == path)?;
+                Some(file.text.as_str())
+            };
+            findings.render(text_of, view.colours)
+        }
+        Finding::Wrong(message, hint) => {
+            let mut text = view.paint(Paint::Red, &format!("error: {message}"));
+            if let Some(hint) = hint {
+                text.push_str(&format!("\nhint: {hint}"));
+            }
+            text
+        }
+    }
+}
+
+/// What there is to say of a script that is broken, and of what runs meanwhile.
+pub(super) fn broken(board: &Board) -> String {
+    match &board.standing {
+        Standing::Runs => {
+            let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
+            format!(
+                "the saved script has mistakes: the last good one goes on, generation {} ({hash})",
+                board.generation()
+            )
+        }
+        Standing::Stops | Standing::Stopped => "the saved script has mistakes".to_owned(),
+        Standing::Waits | Standing::Over(..) => {
+            "the saved script has mistakes: waiting until it is mended and saved".to_owned()
+        }
+    }
+}
+
+/// All that is to be said of the script and of the run.
+fn said(board: &Board, view: View) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    // First: the findings may be more than fit.
+    if board.is_broken {
+        lines.push(view.paint(Paint::Red, &broken(board)));
+    }
+    for found in &board.findings {
+        lines.push(format!("\n{}\n", finding(found, view)));
+    }
+    if let Some(news) = &board.news {
+        lines.push(view.paint(Paint::Green, news));
+    }
+    let noted = |level: Level, text: &str| match level {
+        Level::Info => text.to_owned(),
+        Level::Warn => view.paint(Paint::Yellow, &format!("warning: {text}")),
+        Level::Error => view.paint(Paint::Red, &format!("error: {text}")),
+    };
+    for (level, text) in &board.notes {
+        lines.push(noted(*level, text));
+    }
+    match &board.standing {
+        Standing::Over(level, why) => {
+            lines.push(noted(*level, why));
+            if !board.is_broken {
+                lines.push(view.paint(Paint::Yellow, NEXT_SAVE));
+            }
+        }
+        Standing::Stops => lines.push(view.paint(Paint::Yellow, STOPPING)),
+        Standing::Waits | Standing::Runs | Standing::Stopped => {}
+    }
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!("{}\n", lines.join("\n")),
+    }
+}
+
+/// The mistakes of earlier iterations.
+fn earlier(ledger: &Ledger, view: View) -> String {
+    if ledger.mistakes.is_empty() {
+        return String::new();
+    }
+    let title = "earlier iterations of this generation:";
+    let mut text = format!("\n{}\n", view.paint(Paint::Bold, title));
+    for (mistake, count) in &ledger.mistakes {
+        // A message may have several lines; here it is one of a list.
+        let mistake = mistake.lines().next().unwrap_or_default();
+        let mistake = view.paint(Paint::Red, mistake);
+        text.push_str(&format!("  {count} × {mistake}\n"));
+    }
+    if ledger.others > 0 {
+        text.push_str(&format!("  {} × others\n", ledger.others));
+    }
+    text
+}
+
+/// What happened, without when and how long.
+fn hash(piece: &Piece, hasher: &mut FxHasher) {
+    for event in &piece.events {
+        match event {
+            Event::Begins { who, what } => (who, what).hash(hasher),
+            Event::Said(line) => (&line.place, &line.text).hash(hasher),
+            Event::Sends { method, url, .. } => (method, url).hash(hasher),
+            Event::Answers { status, .. } => status.hash(hasher),
+            Event::Over { row, body, .. } => (row, body.as_ref().err()).hash(hasher),
+            Event::Read { row, whole, .. } => (row, whole).hash(hasher),
+            Event::Judged { row, failure } => (row, failure).hash(hasher),
+            Event::Failed(failure) => (&failure.message, failure.position).hash(hasher),
+            Event::Turns { .. }
+            | Event::IterationBegins { .. }
+            | Event::IterationEnds { .. }
+            | Event::UserEnds => {}
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Where a board is shown: drawn in place on a terminal, or appended where there is none.
+//!
+//! Owns writing: when, and that a terminal's scrollback is neither lost nor flooded. What is
+//! written is `frame`'s.
+//!
+//! | the frame | is written |
+//! |---|---|
+//! | fits | in place, whenever it is another |
+//! | does not fit, and the script has mistakes | in place, cut at the bottom |
+//! | does not fit | whole, when something else happened than in the one shown |
+//!
+//! Of a frame that is written whole, the upper part is in the scrollback; its last row says again
+//! what stands at its top, and goes on.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::board::{Board, Finding, Piece, Standing};
+use super::frame::{self, Frame};
+use crate::cli::debug::{self, Paint, View};
+use crate::cli::show;
+use crate::script::{Event, Level};
+
+/// A frame that does not fit scrolls: that is done no more often than this.
+const SCROLL_EVERY: Duration = Duration::from_secs(2);
+
+/// A board and where it is shown.
+pub(super) struct Stage {
+    pub(super) board: Board,
+    face: Face,
+}
+
+/// How it is shown; decided once.
+enum Face {
+    Terminal(Terminal),
+    /// Iterations on stdout, one after the other; the talk on stderr.
+    Appended(View),
+}
+
+pub(super) struct Terminal {
+    /// Bytes of bodies to show.
+    body: usize,
+    /// Columns and rows when it was last written.
+    size: (usize, usize),
+    written: Written,
+}
+
+/// What the screen shows.
+enum Written {
+    /// What was there before.
+    Other,
+    InPlace(Vec<String>),
+    Whole {
+        essence: u64,
+        /// Whatever is told of the script.
+        said: Vec<String>,
+        at: Instant,
+        footer: String,
+    },
+}
+
+impl Stage {
+    /// A stage of this board; of each body it shows so many bytes.
+    pub(super) fn new(board: Board, body: usize) -> Stage {
+        let view = debug::view(body);
+        let face = match view.width {
+            Some(_) => Face::Terminal(Terminal::new(body)),
+            None => Face::Appended(view),
+        };
+        Stage { board, face }
+    }
+
+    /// Takes what happened to a user.
+    pub(super) fn hear(&mut self, event: Event) {
+        let complete = self.board.hear(event, Instant::now());
+        if let (Some(piece), Face::Appended(view)) = (complete, &self.face) {
+            append(&self.board, &piece, *view);
+        }
+    }
+
+    /// A save has mistakes.
+    pub(super) fn broken(&mut self, findings: Vec<Finding>) {
+        self.board.broken(findings);
+        if let Face::Appended(view) = &self.face {
+            tell(&self.board.findings, *view);
+            show::log(Level::Error, &frame::broken(&self.board));
+        }
+    }
+
+    /// A save has none, or only oddities.
+    pub(super) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+        self.board.good(findings, news);
+        if let Face::Appended(view) = &self.face {
+            tell(&self.board.findings, *view);
+            if let Some(news) = news {
+                show::log(Level::Info, news);
+            }
+        }
+    }
+
+    /// An edited script is in service.
+    pub(super) fn serve(&mut self, generation: u16, hash: String) {
+        self.board.serve(generation, hash);
+        if let Face::Appended(_) = &self.face {
+            let text = format!("{}: in service", frame::title(&self.board, None, None));
+            show::log(Level::Info, &text);
+        }
+    }
+
+    /// Users do not run any more.
+    pub(super) fn over(&mut self, level: Level, why: String) {
+        if let Face::Appended(_) = &self.face {
+            show::log(level, &format!("{why}: {}", frame::NEXT_SAVE));
+        }
+        self.board.standing = Standing::Over(level, why);
+    }
+
+    /// A person has asked for the end.
+    pub(super) fn stop(&mut self) {
+        if let Face::Appended(_) = &self.face {
+            show::log(Level::Info, frame::STOPPING);
+        }
+        self.board.standing = Standing::Stops;
+    }
+
+    /// Something that a person should read.
+    pub(super) fn note(&mut self, level: Level, text: String) {
+        if let Face::Appended(_) = &self.face {
+            show::log(level, &text);
+        }
+        self.board.note(level, text);
+    }
+
+    /// Shows what is new, if it is time.
+    pub(super) fn draw(&mut self) {
+        if let Face::Terminal(terminal) = &mut self.face {
+            terminal.draw(&self.board, Instant::now());
+        }
+    }
+
+    /// Shows the last state, to stay, and a line below it.
+    pub(super) fn close(&mut self, line: &str) {
+        self.board.standing = Standing::Stopped;
+        match &mut self.face {
+            Face::Terminal(terminal) => terminal.close(&self.board, line),
+            Face::Appended(_) => show::log(Level::Info, line),
+        }
+    }
+}
+
+/// Prints a piece under a line that says which it is.
+fn append(board: &Board, piece: &Arc<Piece>, view: View) {
+    let title = format!("── {} ──", frame::title(board, Some(piece), None));
+    let title = view.paint(Paint::Bold, &title);
+    let text = format!("{title}\n{}", frame::text(board, piece, view));
+    print(&text);
+}
+
+/// Prints findings to stderr.
+fn tell(findings: &[Finding], view: View) {
+    for found in findings {
+        let text = frame::finding(found, view);
+        // There is nowhere to tell that stderr is gone.
+        let _ = writeln!(anstream::stderr().lock(), "{text}\n");
+    }
+}
+
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // There is nowhere to tell that stdout is gone.
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+impl Terminal {
+    /// One on which nothing has been written; of each body it shows so many bytes.
+    pub(super) fn new(body: usize) -> Terminal {
+        Terminal {
+            body,
+            size: (0, 0),
+            written: Written::Other,
+        }
+    }
+
+    fn view(&mut self) -> (View, usize) {
+        let view = debug::view(self.body);
+        let size = rustix::termios::tcgetwinsize(std::io::stdout());
+        let rows = size.map_or(0, |size| usize::from(size.ws_row));
+        // Whoever does not tell its size shows something at least.
+        let width = view.width.filter(|width| *width > 0).unwrap_or(80);
+        let rows = if rows == 0 { 24 } else { rows };
+        let view = View {
+            width: Some(width),
+            ..view
+        };
+        (view, rows)
+    }
+
+    fn draw(&mut self, board: &Board, now: Instant) {
+        let (view, height) = self.view();
+        let frame = frame::of(board, view, now);
+        let size = (view.width.unwrap_or_default(), height);
+        let text = self.update(board, &frame, size, now);
+        if !text.is_empty() {
+            print(&text);
+        }
+    }
+
+    /// What to write so that the screen, of so many columns and rows, shows a frame.
+    pub(super) fn update(
+        &mut self,
+        board: &Board,
+        frame: &Frame,
+        size: (usize, usize),
+        now: Instant,
+    ) -> String {
+        let (_, height) = size;
+        let mut text = String::new();
+        if std::mem::replace(&mut self.size, size) != size {
+            match self.written {
+                // What a shell showed goes to the scrollback instead of being overwritten.
+                Written::Other => text.push_str(&"\n".repeat(height)),
+                // The terminal has folded what it showed in its own way.
+                _ => text.push_str("\u{1b}[H\u{1b}[2J"),
+            }
+            self.written = Written::Other;
+        }
+        let mut rows: Vec<String> = frame.rows().cloned().collect();
+        // The last row stays free for the cursor.
+        let room = height.saturating_sub(1).max(1);
+        if rows.len() <= room || board.is_broken {
+            if rows.len() > room {
+                let left = rows.len() - (room - 1);
+                rows.truncate(room - 1);
+                rows.push(format!("… {left} more rows"));
+            }
+            if matches!(&self.written, Written::InPlace(shown) if *shown == rows) {
+                return text;
+            }
+            in_place(&mut text, &rows);
+            self.written = Written::InPlace(rows);
+            return text;
+        }
+        let footer = frame.footer.clone();
+        match &mut self.written {
+            Written::Whole {
+                essence,
+                said,
+                at,
+                footer: shown,
+            } if *essence == frame.essence
+                || *said == frame.said && now.duration_since(*at) < SCROLL_EVERY =>
+            {
+                if *shown != footer {
+                    let _ = write!(text, "\r\u{1b}[K{footer}\u{1b}[0m");
+                    *shown = footer;
+                }
+            }
+            _ => {
+                whole(&mut text, &rows);
+                let _ = write!(text, "{footer}\u{1b}[0m");
+                self.written = Written::Whole {
+                    essence: frame.essence,
+                    said: frame.said.clone(),
+                    at: now,
+                    footer,
+                };
+            }
+        }
+        text
+    }
+
+    fn close(&mut self, board: &Board, line: &str) {
+        let (view, height) = self.view();
+        let frame = frame::of(board, view, Instant::now());
+        let rows: Vec<String> = frame.rows().cloned().collect();
+        let mut text = String::new();
+        if rows.len() < height {
+            in_place(&mut text, &rows);
+        } else {
+            whole(&mut text, &rows);
+        }
+        let _ = write!(text, "\r\n{line}\r\n");
+        print(&text);
+    }
+}
+
+/// Rows from the top of the screen, and nothing below them.
+fn in_place(text: &mut String, rows: &[String]) {
+    text.push_str("\u{1b}[H");
+    for row in rows {
+        // Erased before: behind a row of full width the cursor still stands on its last letter.
+        let _ = write!(text, "\u{1b}[K{row}\u{1b}[0m\r\n");
+    }
+    text.push_str("\u{1b}[J");
+}
+
+/// Rows from the top of the screen and beyond its bottom.
+fn whole(text: &mut String, rows: &[String]) {
+    text.push_str("\u{1b}[H\u{1b}[J");
+    for row in rows {
+        let _ = write!(text, "{row}\u{1b}[0m\r\n");
+    }
+}
