@@ -422,8 +422,7 @@ fn an_edit_waits_for_users_in_the_script_before_the_last() {
     .on(&holding)
     .args("-u 2 -r 100")
     .start();
-    run.prints("first 0");
-    run.prints("first 1");
+    run.says_each(&["first 0\n", "first 1\n"]);
     run.reload(&script("second", ""));
     in_service(&mut run, 2);
     run.prints("second 1");

@@ -50,8 +50,7 @@ fn an_edit_during_another_waits_for_who_is_behind_that() {
         .on(&server)
         .args("--threads 2 -u 60 -r 1000")
         .start();
-    run.prints("first");
-    run.says("all users spawned");
+    run.says_each(&[": first\n", "all users spawned"]);
     // Each thread computes for a while, one after the other: meanwhile comes the next edit.
     let slow = "print(\"read\"); let n = 0; while n < 100_000 { n += 1; }";
     run.reload(&script("second", "sleep(0.01)", slow));
@@ -148,8 +147,7 @@ fn nobody_takes_a_place_when_the_iterations_are_used_up() {
         .on(&server)
         .args("--threads 1 -u 2 -r 1000 -i 2")
         .start();
-    run.prints("asks");
-    run.says("all users spawned");
+    run.says_each(&[": asks\n", "all users spawned"]);
     run.reload(&new);
     run.prints("called");
     release.send(()).unwrap();

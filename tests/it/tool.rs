@@ -221,6 +221,17 @@ impl Running {
         }
     }
 
+    /// Waits until all these texts were said, in any order: what two threads say has none.
+    pub(crate) fn says_each(&mut self, texts: &[&str]) {
+        let mut missing: Vec<_> = texts.to_vec();
+        while !missing.is_empty() {
+            match self.hear() {
+                Some(line) => missing.retain(|text| !line.contains(text)),
+                None => panic!("it ended without saying {missing:?}:\n{}", self.stderr),
+            }
+        }
+    }
+
     /// Waits until the script has printed this, and nothing else on the line.
     pub(crate) fn prints(&mut self, text: &str) {
         let end = format!(": {text}\n");
