@@ -162,4 +162,27 @@ mod tests {
         down.arrive(2, 1);
         assert!(!down.is_settled(second, 1));
     }
+
+    #[test]
+    fn a_plan_that_is_begun_anew_is_told_and_must_be_arrived_at_again() {
+        let mut course = course(&[(100, 5)]);
+        assert_eq!(told(&mut course, 0), Some((5, Some(5))));
+        assert!(matches!(course.arrive(1, 1), Some(Some(_))));
+        // An edit goes on upwards so soon after: a shape's turn would not be told.
+        let at = Duration::from_secs(1);
+        let edited = Stage {
+            length: Duration::from_secs(100),
+            users: vec![9],
+            rate: None,
+        };
+        let plan = Plan::staged(Division::Mixed, &[edited]);
+        let number = course.plan().change_at(at).stage;
+        course.begin_anew(Arc::new(plan.joined(at, &[5], number)));
+        assert_eq!(told(&mut course, 1), Some((9, Some(9))));
+        assert_eq!(course.arrive(number, 1), None, "that was the plan before");
+        assert!(!course.is_settled(at, 1));
+        let arrived = course.arrive(number + 1, 1);
+        assert!(matches!(arrived, Some(Some(Notice::Arrived(change))) if change.to == 9));
+        assert!(course.is_settled(at, 1));
+    }
 }
