@@ -19,10 +19,14 @@ pub(super) fn rows(text: &str, width: usize) -> Vec<String> {
     rows
 }
 
-/// Folds one line: after the last space, if that leaves most of a row.
+/// Folds one line: after the last space, if that leaves most of a row. What follows is indented
+/// as the line is, if that takes not too much of a row.
 fn fold(line: &str, width: usize, rows: &mut Vec<String>) {
     let mut row = String::new();
     let mut used = 0;
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let indent = if indent > width / 4 { 0 } else { indent };
+    let margin = " ".repeat(indent);
     // The colours that hold, which each row sets for itself.
     let mut colours = String::new();
     // Where the row could end: bytes, columns, and the colours there.
@@ -45,17 +49,17 @@ fn fold(line: &str, width: usize, rows: &mut Vec<String>) {
             letter if letter.is_control() => ('\u{fffd}', 1),
             letter => (letter, letter.width().unwrap_or(0)),
         };
-        if used + columns > width && used > 0 {
+        if used + columns > width && used > indent {
             let next = match space.take() {
                 Some((bytes, columns, colours)) if columns > width / 2 => {
-                    used -= columns;
-                    let next = colours + &row.split_off(bytes);
+                    used = used - columns + indent;
+                    let next = margin.clone() + &colours + &row.split_off(bytes);
                     row.truncate(row.trim_end_matches(' ').len());
                     next
                 }
                 _ => {
-                    used = 0;
-                    colours.clone()
+                    used = indent;
+                    margin.clone() + &colours
                 }
             };
             rows.push(std::mem::replace(&mut row, next));
@@ -98,6 +102,8 @@ mod tests {
             ("쿠폰쿠폰", 5, vec!["쿠폰", "쿠폰"]),
             ("a\tb", 20, vec!["a       b"]),
             ("쿠", 1, vec!["쿠"]),
+            ("  ab cdefghij", 8, vec!["  ab", "  cdefgh", "  ij"]),
+            ("   abcdef", 8, vec!["   abcde", "f"]),
         ] {
             assert_eq!(rows(text, width), expected, "{text:?} at {width}");
         }

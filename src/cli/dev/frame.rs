@@ -208,7 +208,7 @@ fn said(board: &Board, view: View) -> String {
     }
     match lines.is_empty() {
         true => String::new(),
-        false => format!("{}\n", lines.join("\n")),
+        false => format!("{}\n", lines.join("\n").trim_end_matches('\n')),
     }
 }
 

@@ -262,7 +262,6 @@ fn a_save_with_mistakes_stands_at_the_top_until_it_is_mended() {
     2 |     t: task(|| { boom(); }),
       |                  ^^^^
 
-
       ✓ GET /a: success
     ");
     board.good(Vec::new(), Some("mended"));
