@@ -197,7 +197,7 @@ fn several_users_of_a_class_run_and_what_cannot_be_is_said() {
     }
     // The class is gone: as with any other mistake, the script before goes on.
     run.edit("script.rhai", "user(\"Other\", #{ t: task(|| 1) });");
-    run.says("the script has no user class `U`");
+    run.says("there is no user class `U`");
     run.says("the last good one goes on");
     run.prints("here");
     run.terminate();

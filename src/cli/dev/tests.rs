@@ -1,4 +1,6 @@
 //! What the screen shows of a row of events, and what is written so that it does.
+//!
+//! Saves and runs are not tested here: `tests/it/dev.rs` has them, with the tool itself.
 
 use std::time::{Duration, Instant};
 
