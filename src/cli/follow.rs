@@ -16,7 +16,7 @@ use super::check::{self, Checked, Given};
 use super::show;
 use crate::data::Sources;
 use crate::runner::Edition;
-use crate::script::diagnostic::Diagnostic;
+use crate::script::diagnostic::{Diagnostic, Diagnostics};
 use crate::script::watch::{How, Watcher};
 use crate::script::{Bundle, Inputs, Level, Program};
 
@@ -48,9 +48,8 @@ pub(super) enum Found {
     },
     /// The script in service.
     Same {
+        /// Whether what was saved before could not be run; else a person has asked by a signal.
         was_broken: bool,
-        /// Whether a person asked by a signal, and wants an answer.
-        is_asked: bool,
     },
     /// A script with mistakes.
     Broken(Box<Checked>),
@@ -76,7 +75,8 @@ pub(super) struct Follower {
     /// Of the edition that was last handed over.
     sources: Arc<Sources>,
     hash: String,
-    is_broken: bool,
+    /// Its hash and its findings, when what was saved last is broken.
+    broken: Option<(String, Diagnostics)>,
 }
 
 impl Follower {
@@ -92,8 +92,8 @@ impl Follower {
         watching: Watching,
     ) -> io::Result<Follower> {
         let (changed_in, changed) = mpsc::channel(1);
-        let files = files(&path, bundle.paths(), &inputs.sources);
         let mut notes = Vec::new();
+        let files = files(&path, bundle.paths(), &inputs.sources);
         let watcher = match watching {
             Watching::No => None,
             Watching::Files(how) => {
@@ -125,14 +125,14 @@ impl Follower {
             is_asked: false,
             sources: inputs.sources.clone(),
             hash: bundle.hash(&inputs.sources),
-            is_broken: false,
+            broken: None,
         })
     }
 
-    /// The same when what was read could not be run.
-    pub(super) fn broken(self) -> Follower {
+    /// The same when what was read could not be run, with these findings.
+    pub(super) fn broken(self, findings: &Diagnostics) -> Follower {
         Follower {
-            is_broken: true,
+            broken: Some((self.hash.clone(), findings.clone())),
             ..self
         }
     }
@@ -144,13 +144,19 @@ impl Follower {
 
     /// What the next save comes to. Cancelling loses nothing.
     pub(super) async fn next(&mut self) -> Found {
-        let result = self.looked().await;
-        let is_asked = std::mem::take(&mut self.is_asked);
-        match result {
-            Ok(checked) => self.judged(checked, is_asked),
-            Err(message) => {
-                self.is_broken = true;
-                Found::Unreadable(message)
+        loop {
+            let result = self.looked().await;
+            let is_asked = std::mem::take(&mut self.is_asked);
+            match result {
+                Ok(checked) => {
+                    if let Some(found) = self.judged(checked, is_asked) {
+                        return found;
+                    }
+                }
+                Err(message) => {
+                    self.refuse();
+                    return Found::Unreadable(message);
+                }
             }
         }
     }
@@ -169,6 +175,17 @@ impl Follower {
             )
         };
         restarted.iter().map(remark).collect()
+    }
+
+    /// What was given last cannot be run after all, or not with this command line.
+    pub(super) fn refuse(&mut self) {
+        self.broken = Some((String::new(), Diagnostics::default()));
+    }
+
+    /// The edition that was handed over last did not go into service: saved again, or asked for by
+    /// a signal, it is tried again.
+    pub(super) fn lost(&mut self) {
+        self.hash = String::new();
     }
 
     /// The next check's result.
@@ -204,7 +221,8 @@ impl Follower {
         }
     }
 
-    fn judged(&mut self, checked: Checked, is_asked: bool) -> Found {
+    /// What a check comes to; `None` if there is nothing new.
+    fn judged(&mut self, checked: Checked, is_asked: bool) -> Option<Found> {
         let sources = &checked.inputs.sources;
         if let Some(watcher) = &self.watcher {
             let mut now = files(&self.path, checked.bundle.paths(), sources);
@@ -216,21 +234,21 @@ impl Follower {
             }
             watcher.follow(now);
         }
+        let hash = checked.bundle.hash(&checked.inputs.sources);
         if checked.scenario.is_none() {
-            self.is_broken = true;
-            return Found::Broken(Box::new(checked));
+            let now = Some((hash, checked.findings.clone()));
+            let is_known = self.broken == now;
+            self.broken = now;
+            return (!is_known || is_asked).then(|| Found::Broken(Box::new(checked)));
         }
-        let was_broken = std::mem::take(&mut self.is_broken);
-        if checked.bundle.hash(sources) == self.hash {
-            return Found::Same {
+        let was_broken = self.broken.take().is_some();
+        if hash != self.hash {
+            return Some(Found::Edited {
+                checked: Box::new(checked),
                 was_broken,
-                is_asked,
-            };
+            });
         }
-        Found::Edited {
-            checked: Box::new(checked),
-            was_broken,
-        }
+        (was_broken || is_asked).then_some(Found::Same { was_broken })
     }
 }
 
@@ -251,13 +269,10 @@ pub(super) fn show(found: &Found) {
                 show::script_line(line);
             }
         }
-        Found::Same {
-            was_broken: true, ..
-        } => show::log(Level::Info, "the script is again as it runs"),
-        Found::Same { is_asked: true, .. } => {
-            show::log(Level::Info, "the script has not changed");
+        Found::Same { was_broken: true } => {
+            show::log(Level::Info, "the script is again as it runs")
         }
-        Found::Same { .. } => {}
+        Found::Same { was_broken: false } => show::log(Level::Info, "the script has not changed"),
         Found::Broken(checked) => {
             show::findings(&checked.bundle, &checked.findings);
             let text = "the edited script has mistakes: the one that runs goes on";

@@ -296,7 +296,12 @@ async fn watch(
                 let now = summary.borrow_and_update().clone();
                 outputs.tick(&now);
             }
-            Some(notice) = notices.recv() => show::notice(&notice),
+            Some(notice) = notices.recv() => {
+                if let Notice::NotReloaded(_) = notice {
+                    following.was_lost();
+                }
+                show::notice(&notice);
+            }
             edition = following.next(), if !is_stopping => handle.reload(edition),
             () = interrupts.next() => {
                 interrupted += 1;
@@ -336,8 +341,18 @@ impl Following<'_> {
                     }
                     return Arc::new(edition);
                 }
-                None => show::log(Level::Error, "the script that runs goes on"),
+                None => {
+                    follower.refuse();
+                    show::log(Level::Error, "the script that runs goes on");
+                }
             }
+        }
+    }
+
+    /// An edition that was handed over did not go into service.
+    fn was_lost(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower.lost();
         }
     }
 }

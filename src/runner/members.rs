@@ -11,8 +11,9 @@ use crate::stats::Batch;
 /// Stack of a load thread: a script's top level is parsed and evaluated on it.
 const THREAD_STACK: usize = 16 << 20;
 
-/// Orders under way to a thread. A run gives one or two a second.
-const ORDERS: usize = 16;
+/// Orders under way to a thread. A run gives a few a second, so with a full queue a script has held
+/// the thread for long, and the run ends by that.
+const ORDERS: usize = 256;
 
 /// A load thread.
 pub(super) struct Member {

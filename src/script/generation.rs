@@ -66,9 +66,16 @@ impl Generation {
                 _ => http::Client::new(class.http.clone(), timers.clone())
                     .map_err(|error| format!("the user class `{}`: {error}", class.name))?,
             };
+            let credentials = |base: &Option<http::Base>| {
+                let found = base.as_ref().and_then(http::Base::credentials);
+                found.map(|(user, password)| (user.to_owned(), password.to_owned()))
+            };
             let destination = match known {
-                Some(way) => way.destination.clone(),
-                None => Rc::new(Destination::new(base.clone())),
+                // Else a user's session would take the old host's credentials to the new one.
+                Some(way) if credentials(&way.base) == credentials(&base) => {
+                    way.destination.clone()
+                }
+                _ => Rc::new(Destination::new(base.clone())),
             };
             Ok(Way {
                 client,

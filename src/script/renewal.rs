@@ -88,7 +88,8 @@ impl User {
 fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
     let before = &user.generation.ways[user.class.index];
     let way = &generation.ways[class.index];
-    let channel = if before.client.is(&way.client) {
+    let is_same = Rc::ptr_eq(&before.destination, &way.destination);
+    let channel = if is_same && before.client.is(&way.client) {
         user.channel.clone()
     } else {
         let session = Session::new(&way.client);

@@ -21,20 +21,18 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// One on which a shell has shown a line before.
     pub(crate) fn new(written: Written, columns: u16, rows: u16) -> Screen {
-        let mut screen = Screen {
+        Screen {
             written,
             since: Instant::now(),
             columns: columns.into(),
             rows: vec![Vec::new(); rows.into()],
             above: Vec::new(),
-            row: 0,
+            // Where a shell leaves the cursor.
+            row: usize::from(rows) - 1,
             column: 0,
             left: Vec::new(),
-        };
-        screen.write(b"$ katydid dev\r\n");
-        screen
+        }
     }
 
     /// Waits until the screen shows something; gives all that it shows then.

@@ -87,7 +87,7 @@ async fn attend(arguments: &arguments::Dev, checked: Checked) -> Exit {
     };
     let follower = match &checked.scenario {
         Some(_) => follower,
-        None => follower.broken(),
+        None => follower.broken(&checked.findings),
     };
     let board = Board::new(arguments.script.display().to_string());
     let mut ticks = interval(DRAW_EVERY);
@@ -197,8 +197,8 @@ impl Session<'_> {
 
     /// What a checked script comes to with this command line; shows what is wrong with it, else
     /// the `news`.
-    fn taken(&self, checked: Checked, news: Option<&str>) -> Option<Ready> {
-        let mut stage = self.stage();
+    fn taken(&mut self, checked: Checked, news: Option<&str>) -> Option<Ready> {
+        let mut stage = locked(&self.stage);
         let mut findings = Vec::new();
         if !checked.findings.is_empty() {
             let files = checked.bundle.files().to_vec();
@@ -213,6 +213,7 @@ impl Session<'_> {
             }
             Err(wrong) => {
                 findings.push(Finding::Wrong(wrong.message, wrong.hint));
+                self.follower.refuse();
                 stage.broken(findings);
                 return None;
             }
@@ -349,16 +350,14 @@ impl Session<'_> {
                 }
                 Some(edition)
             }
-            Found::Same {
-                was_broken,
-                is_asked,
-            } => {
-                let mut stage = self.stage();
-                if was_broken {
-                    stage.good(Vec::new(), Some("mended: the script is again as it runs"));
-                } else if is_asked {
-                    stage.note(Level::Info, "the script has not changed".to_owned());
-                }
+            Found::Same { was_broken: true } => {
+                let news = "mended: the script is again as it runs";
+                self.stage().good(Vec::new(), Some(news));
+                None
+            }
+            Found::Same { was_broken: false } => {
+                let text = "the script has not changed".to_owned();
+                self.stage().note(Level::Info, text);
                 None
             }
             Found::Broken(checked) => {

@@ -224,6 +224,33 @@ fn sessions_go_on_with_what_the_class_says_now() {
 }
 
 #[test]
+fn a_host_s_credentials_are_never_sent_to_another() {
+    on_load_thread(async || {
+        let (one, other) = (target(), target());
+        let at = |name: &str, target: &Target| format!("http://{name}:pw@{}", target.address());
+        let script = "user(\"U\", #{ t: task(|| \
+            [this.client.get(\"/headers\").json(\"/headers/authorization\"), \
+             this.client.get(\"/hello\").url]) });";
+        let world = World::of(
+            &[("s.rhai", script)],
+            &Inputs::default(),
+            Some(&at("a", &one)),
+        );
+        let (user, first) = world.call(world.user(0), Function::Task(0)).await;
+        let first = first.unwrap().to_string();
+        world.edit(script, Some(&at("b", &other)));
+        // It goes on where it was until it renews.
+        let (mut user, second) = world.call(user, Function::Task(0)).await;
+        assert_eq!(second.unwrap().to_string(), first);
+        assert!(user.renew());
+        let (_, third) = world.call(user, Function::Task(0)).await;
+        let third = third.unwrap().to_string();
+        assert!(third.contains(&other.address().to_string()), "{third}");
+        assert_ne!(third.split(',').next(), first.split(',').next());
+    });
+}
+
+#[test]
 fn a_host_holds_from_the_next_request_on_for_everybody() {
     on_load_thread(async || {
         let (one, other) = (target(), target());
