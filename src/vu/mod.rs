@@ -151,8 +151,12 @@ impl Driver {
     /// One iteration after the other, in whatever sets, until the user ends.
     async fn iterate(&mut self) -> Death {
         while self.life.orders.stopping().is_none() {
-            if let Some(death) = self.heed().await {
-                return death;
+            if self.life.orders.called().is_some() {
+                if let Some(death) = self.heed().await {
+                    return death;
+                }
+                // Meanwhile it may have been told to stop, or been called once more.
+                continue;
             }
             let mut next = match self.user.draw(|random| self.place.next(random)) {
                 Body::Function(task) if self.takes_iteration() => self.iteration(task).await,

@@ -24,6 +24,7 @@ mod readme;
 mod reference;
 mod reload;
 mod reload_races;
+mod reload_ends;
 mod requests;
 mod screen;
 mod selection;
