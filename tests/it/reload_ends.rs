@@ -1,4 +1,4 @@
-//! Edits that meet ends: of the run, of users, of places that nobody could take.
+//! Edits that meet the end of a run, places that nobody could take, and a shape with memory.
 //!
 //! What an edit does by itself is tested in `reload`.
 
@@ -27,24 +27,30 @@ fn who_is_told_to_stop_in_its_on_reload_begins_no_iteration() {
         let _ = held.lock().unwrap().recv();
         let _ = std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     });
-    let script = |more: &str, word: &str| {
-        format!("user(\"U\", #{{ {more} t: task(|| {{ print(\"{word}\"); sleep(0.01); }}) }});")
+    // The other one waits, and says when their thread has told both to stop.
+    let script = |hook: &str, word: &str| {
+        format!(
+            "user(\"U\", #{{ wait_time: || if vu_id() == 0 {{ 0.01 }} else {{ 50 }}, {hook}
+                on_stop: || print(`stop ${{vu_id()}}`),
+                t: task(|| print(`{word} ${{vu_id()}}`)) }});"
+        )
     };
     let mut run = Tool::running(&script("", "old"))
         .on(&holding)
-        .args("-u 1 --stop-timeout 60")
+        .args("--threads 1 -u 2 -r 1000 --stop-timeout 60")
         .start();
-    run.prints("old");
-    let hook =
-        "on_reload: || { print(\"called\"); this.client.get(\"/hold\"); print(\"let go\"); },";
+    run.prints("old 1");
+    let hook = "on_reload: || if vu_id() == 0 {
+        print(\"called\"); this.client.get(\"/hold\"); print(\"let go\");
+    },";
     run.reload(&script(hook, "new"));
     run.prints("called");
     run.interrupt();
-    run.says("interrupted: stopping");
+    run.prints("stop 1");
     release.send(()).unwrap();
     let run = run.finish().code(0);
     let printed = run.printed();
-    assert_eq!(printed.last(), Some(&"let go"), "{printed:?}");
+    assert!(printed.ends_with(&["let go", "stop 0"]), "{printed:?}");
 }
 
 #[test]
@@ -75,4 +81,26 @@ fn places_that_nobody_could_take_are_taken_when_an_edit_has_users_for_them() {
     run.interrupt();
     let run = run.finish().code(0);
     assert_eq!(run.document().count("/users/peak"), 4);
+}
+
+#[test]
+fn a_shape_s_closure_keeps_its_memory_when_a_class_is_added() {
+    let script = |word: &str, more: &str| {
+        format!(
+            "shape(#{{ state: #{{ asked: 0 }}, tick: |t| {{
+                this.asked += 1; print(`{word} ${{this.asked}}`); [2, 100]
+            }} }});
+            let base = #{{ wait_time: 50, on_start: || print(\"start\", vu_class()), t: task(|| 0) }};
+            user(\"U\", base); {more}"
+        )
+    };
+    let mut run = started(&script("old", ""), "");
+    run.says(": old 2\n");
+    run.reload(&script("new", "user(\"A\", base);"));
+    in_service(&mut run, 2);
+    run.says(": start A\n");
+    let asked = run.says(": new ");
+    assert!(!asked.ends_with(": new 1\n"), "{asked}");
+    run.interrupt();
+    run.finish().code(0);
 }
