@@ -27,12 +27,13 @@ fn who_is_told_to_stop_in_its_on_reload_begins_no_iteration() {
         let _ = held.lock().unwrap().recv();
         let _ = std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     });
-    // The other one waits, and says when their thread has told both to stop.
+    // One goes from iteration to iteration; the other one waits, and says when their thread has
+    // told both to stop.
     let script = |hook: &str, word: &str| {
         format!(
-            "user(\"U\", #{{ wait_time: || if vu_id() == 0 {{ 0.01 }} else {{ 50 }}, {hook}
+            "user(\"U\", #{{ wait_time: || if vu_id() == 0 {{ 0 }} else {{ 50 }}, {hook}
                 on_stop: || print(`stop ${{vu_id()}}`),
-                t: task(|| print(`{word} ${{vu_id()}}`)) }});"
+                t: task(|| {{ print(`{word} ${{vu_id()}}`); sleep(0.01); }}) }});"
         )
     };
     let mut run = Tool::running(&script("", "old"))
