@@ -221,8 +221,8 @@ impl Crew {
         self.start(division, Place { track, index });
     }
 
-    /// Starts a user in a place that is free.
-    fn start(self: &Rc<Self>, division: Division, place: Place) {
+    /// Starts a user in a place that is free, or that nobody could take.
+    pub(super) fn start(self: &Rc<Self>, division: Division, place: Place) {
         if self.begin(division, place) {
             self.thread.shared().user_started();
         }
@@ -231,11 +231,12 @@ impl Crew {
     /// The same where it has been counted, or is a place whose user has ended; false if there is
     /// to be nobody.
     pub(super) fn begin(self: &Rc<Self>, division: Division, place: Place) -> bool {
-        let serial = self.started.replace(self.started.get() + 1);
-        let life = self.places.borrow_mut()[place.track].take(place.index, serial);
         let Some((ordinal, class)) = self.user_of(division, place) else {
+            self.places.borrow_mut()[place.track].leave_vacant(place.index);
             return false;
         };
+        let serial = self.started.replace(self.started.get() + 1);
+        let life = self.places.borrow_mut()[place.track].take(place.index, serial);
         let generation = self.thread.generation();
         let orders = Rc::new(Orders::default());
         // One number for each user of the run, whatever its track.

@@ -255,8 +255,7 @@ impl Run {
             control.begin(self.epoch, self.epoch_unix_us);
             self.control = Some(control);
         }
-        let are_classes_the_same = edition.names().eq(self.edition.names());
-        let shape = self.shape.take().filter(|_| are_classes_the_same);
+        let shape = self.shape.take();
         self.shape = LiveShape::is_in(edition).then(|| match shape {
             Some(shape) => shape.renewed(edition, program),
             None => LiveShape::new(edition, program),

@@ -51,13 +51,20 @@ impl LiveShape {
         }
     }
 
-    /// The one of an edited script, which goes on from what this one said last, with its memory.
+    /// The one of an edited script, which goes on with this one's memory, and from what this one
+    /// said last: with other classes its numbers may mean others.
     pub(super) fn renewed(self, edition: &Arc<Edition>, program: Rc<Program>) -> LiveShape {
         program.remember_shape(&self.program);
+        let are_classes_the_same = edition.names().eq(self.edition.names());
+        let division = self.division.map(|division| match division {
+            Division::Mixed => Division::Mixed,
+            Division::PerClass(_) => Division::PerClass(edition.scenario.classes.len()),
+        });
         LiveShape {
             program,
             edition: edition.clone(),
-            ..self
+            last: self.last.filter(|_| are_classes_the_same),
+            division,
         }
     }
 

@@ -90,12 +90,18 @@ impl Crew {
     }
 
     /// Calls every user: those that keep their class and their place renew, the others make place.
+    /// Then places that nobody could take are offered again.
     fn call_all(self: &Rc<Self>, division: Division, now: &[Option<usize>]) {
         let mut calls: Vec<(u64, Called)> = Vec::new();
         let mut kept = HashMap::new();
+        let mut vacant = Vec::new();
         for (track, places) in self.places.borrow().iter().enumerate() {
             for (index, serial) in places.serials().iter().enumerate() {
-                kept.insert(*serial, Place { track, index });
+                let place = Place { track, index };
+                match serial {
+                    Some(serial) => drop(kept.insert(*serial, place)),
+                    None => vacant.push(place),
+                }
             }
         }
         for (serial, user) in &mut *self.alive.borrow_mut() {
@@ -122,12 +128,36 @@ impl Crew {
                 }
                 yield_now().await;
             }
+            for vacant in vacant.chunks(CALLED_AT_ONCE) {
+                vacant.iter().for_each(|place| crew.fill(*place));
+                yield_now().await;
+            }
         });
+    }
+
+    /// Starts a user in a place that nobody could take, if the edited script has one for it.
+    fn fill(self: &Rc<Self>, place: Place) {
+        if self.starts_nobody() {
+            return;
+        }
+        let places = self.places.borrow();
+        // Meanwhile the plan may have gone down, or asked for something else.
+        let track = places.get(place.track);
+        let is_vacant = track.is_some_and(|places| places.is_vacant(place.index));
+        drop(places);
+        if is_vacant {
+            self.start(self.division(), place);
+        }
+    }
+
+    /// Whether a user that started now would find nothing to do.
+    fn starts_nobody(&self) -> bool {
+        self.is_stopping.get() || self.is_used_up()
     }
 
     /// Starts another user in the place of one that has made room; false if nobody is to have it.
     pub(super) fn replace(self: &Rc<Self>, serial: u64) -> bool {
-        if self.is_stopping.get() || self.is_used_up() {
+        if self.starts_nobody() {
             return false;
         }
         let places = self.places.borrow();

@@ -71,7 +71,11 @@ impl Move<'_> {
         if let Some(first) = closure.iter_curry_mut().next()
             && let Some(mut former) = first.write_lock::<Former>()
         {
-            former.kept = None;
+            // What several closures captured is met by way of each: it was wrapped just now.
+            let of = former.kept.as_ref().map(|kept| &kept.generation);
+            if !of.is_some_and(|of| Rc::ptr_eq(of, &self.from.generation)) {
+                former.kept = None;
+            }
             return;
         }
         for captured in closure.iter_curry_mut() {

@@ -151,8 +151,12 @@ impl Driver {
     /// One iteration after the other, in whatever sets, until the user ends.
     async fn iterate(&mut self) -> Death {
         while self.life.orders.stopping().is_none() {
-            if let Some(death) = self.heed().await {
-                return death;
+            if self.life.orders.called().is_some() {
+                if let Some(death) = self.heed().await {
+                    return death;
+                }
+                // Meanwhile it may have been told to stop, or been called once more.
+                continue;
             }
             let mut next = match self.user.draw(|random| self.place.next(random)) {
                 Body::Function(task) if self.takes_iteration() => self.iteration(task).await,
@@ -245,30 +249,36 @@ impl Driver {
 
     /// Leaves the innermost set, at its own wish.
     async fn leave(&mut self, waits: bool) -> Next {
-        let result = match self.place.on_stop() {
-            Some(on_stop) => {
-                // There it is too late to leave.
-                self.user.set_in_set(false);
-                self.run(on_stop, Limit::Task).await
-            }
-            None => Ok(Dynamic::UNIT),
+        let (after, next) = match waits {
+            true => (AfterSet::Wait, Next::Wait),
+            false => (AfterSet::AtOnce, Next::AtOnce),
         };
-        let next = if waits {
-            AfterSet::Wait
-        } else {
-            AfterSet::AtOnce
+        let result = self.stop_set().await;
+        self.go_outside(after);
+        self.after_hook(result).map_or(next, Next::End)
+    }
+
+    /// Runs the `on_stop` of the innermost set, before the user leaves it.
+    async fn stop_set(&mut self) -> Result<Dynamic, Ended> {
+        let Some(on_stop) = self.place.on_stop() else {
+            return Ok(Dynamic::UNIT);
         };
-        self.go_outside(next);
+        // There it is too late to leave.
+        self.user.set_in_set(false);
+        self.run(on_stop, Limit::Task).await
+    }
+
+    /// What follows a hook that ended so: a mistake is counted, and the user goes on unless it was
+    /// told to end.
+    fn after_hook(&self, result: Result<Dynamic, Ended>) -> Option<Death> {
         match result {
             Err(Ended::Failure(failure)) => self.user.exception(&failure),
-            Err(Ended::Control(Control::Cancelled)) => return Next::End(Death::Stopped),
-            Err(Ended::Control(Control::StopUser)) => return Next::End(Death::OwnWish),
-            Err(Ended::Control(Control::StopTest(why))) => {
-                return Next::End(Death::StopTest(why));
-            }
+            Err(Ended::Control(Control::Cancelled)) => return Some(Death::Stopped),
+            Err(Ended::Control(Control::StopUser)) => return Some(Death::OwnWish),
+            Err(Ended::Control(Control::StopTest(why))) => return Some(Death::StopTest(why)),
             Ok(_) | Err(Ended::Control(_)) => {}
         }
-        if waits { Next::Wait } else { Next::AtOnce }
+        None
     }
 
     /// The innermost set is no longer the user's place.

@@ -3,9 +3,9 @@
 //! Owns what happens to its place in the tasks: sets that are gone are left, by their own
 //! `on_stop`, before the user changes its script. What it keeps is `script`'s business.
 
-use super::{Called, Death, Driver, Limit, Next};
+use super::{Called, Death, Driver, Limit};
 use crate::clock;
-use crate::script::{Control, Ended, Function};
+use crate::script::Function;
 
 impl Driver {
     /// Does what the user was called for; gives how it ends, if it does.
@@ -24,7 +24,10 @@ impl Driver {
         };
         let class = generation.plan(class).clone();
         while !self.place.is_within(&class) {
-            if let Next::End(death) = self.leave_what_is_gone().await {
+            let result = self.stop_set().await;
+            self.place.leave_gone(clock::now());
+            self.user.set_in_set(self.place.is_in_set());
+            if let Some(death) = self.after_hook(result) {
                 return Some(death);
             }
         }
@@ -48,46 +51,6 @@ impl Driver {
         let result = self.run(Function::OnReload, Limit::Task).await;
         self.user.set_in_set(self.place.is_in_set());
         self.place.go_on(clock::now());
-        match result {
-            Err(Ended::Failure(failure)) => {
-                self.user.exception(&failure);
-                None
-            }
-            Err(Ended::Control(control)) => end_by(control),
-            Ok(_) => None,
-        }
-    }
-
-    /// Leaves the innermost set, which the edited script does not have, by its own `on_stop`.
-    async fn leave_what_is_gone(&mut self) -> Next {
-        let result = match self.place.on_stop() {
-            Some(on_stop) => {
-                self.user.set_in_set(false);
-                self.run(on_stop, Limit::Task).await
-            }
-            None => Ok(rhai::Dynamic::UNIT),
-        };
-        self.place.leave_gone(clock::now());
-        self.user.set_in_set(self.place.is_in_set());
-        match result {
-            Err(Ended::Failure(failure)) => self.user.exception(&failure),
-            Err(Ended::Control(control)) => {
-                if let Some(death) = end_by(control) {
-                    return Next::End(death);
-                }
-            }
-            Ok(_) => {}
-        }
-        Next::Wait
-    }
-}
-
-/// How a user ends by a control call of a hook, if it does.
-fn end_by(control: Control) -> Option<Death> {
-    match control {
-        Control::Cancelled => Some(Death::Stopped),
-        Control::StopUser => Some(Death::OwnWish),
-        Control::StopTest(why) => Some(Death::StopTest(why)),
-        _ => None,
+        self.after_hook(result)
     }
 }

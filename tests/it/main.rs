@@ -23,6 +23,7 @@ mod protocols;
 mod readme;
 mod reference;
 mod reload;
+mod reload_ends;
 mod reload_races;
 mod requests;
 mod screen;

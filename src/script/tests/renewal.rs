@@ -114,6 +114,22 @@ fn closures_are_found_at_any_depth_and_may_change_this() {
 }
 
 #[test]
+fn a_closure_that_two_kept_ones_captured_is_met_twice_in_one_renewal() {
+    let keep = (
+        "a: (), b: ()",
+        "let f = |x| x * 2; this.a = |x| f.call(x) + 1; this.b = |x| f.call(x) + 2;",
+    );
+    let call = ("a: (), b: ()", "[this.a.call(4), this.b.call(4)]");
+    assert_eq!(last(&[keep, call]).unwrap(), "[9, 10]");
+    let failure = last(&[keep, ("a: (), b: ()", "1"), call]).unwrap_err();
+    assert!(
+        failure.message.starts_with("`this.a` holds"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
 fn what_a_class_declares_in_its_state_is_replaced_with_it() {
     let declared = [
         ("f: |x| x + 1", "this.f(1)"),

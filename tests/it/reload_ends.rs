@@ -1,0 +1,107 @@
+//! Edits that meet the end of a run, places that nobody could take, and a shape with memory.
+//!
+//! What an edit does by itself is tested in `reload`.
+
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use crate::peer::Raw;
+use crate::tool::{Running, Tool};
+
+fn in_service(run: &mut Running, generation: u16) {
+    run.says(&format!("in service: generation {generation} "));
+}
+
+fn started(script: &str, args: &str) -> Running {
+    Tool::running(script)
+        .args("-H http://127.0.0.1:1")
+        .args(args)
+        .start()
+}
+
+#[test]
+fn who_is_told_to_stop_in_its_on_reload_begins_no_iteration() {
+    let (release, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let holding = Raw::serving(move |stream, _| {
+        let _ = held.lock().unwrap().recv();
+        let _ = std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    });
+    // One goes from iteration to iteration; the other one waits, and says when their thread has
+    // told both to stop.
+    let script = |hook: &str, word: &str| {
+        format!(
+            "user(\"U\", #{{ wait_time: || if vu_id() == 0 {{ 0 }} else {{ 50 }}, {hook}
+                on_stop: || print(`stop ${{vu_id()}}`),
+                t: task(|| {{ print(`{word} ${{vu_id()}}`); sleep(0.01); }}) }});"
+        )
+    };
+    let mut run = Tool::running(&script("", "old"))
+        .on(&holding)
+        .args("--threads 1 -u 2 -r 1000 --stop-timeout 60")
+        .start();
+    run.prints("old 1");
+    let hook = "on_reload: || if vu_id() == 0 {
+        print(\"called\"); this.client.get(\"/hold\"); print(\"let go\");
+    },";
+    run.reload(&script(hook, "new"));
+    run.prints("called");
+    run.interrupt();
+    run.prints("stop 1");
+    release.send(()).unwrap();
+    let run = run.finish().code(0);
+    let printed = run.printed();
+    assert!(printed.ends_with(&["let go", "stop 0"]), "{printed:?}");
+}
+
+#[test]
+fn places_that_nobody_could_take_are_taken_when_an_edit_has_users_for_them() {
+    let script = |count: u32| {
+        format!(
+            "user(\"U\", #{{ fixed_count: {count}, wait_time: 50,
+                on_start: || print(\"start\", vu_id()), on_stop: || print(\"stop\", vu_id()),
+                t: task(|| 0) }});"
+        )
+    };
+    let mut run = started(&script(1), "--threads 2 -u 4 -r 1000");
+    run.says("all users spawned");
+    run.reload(&script(3));
+    in_service(&mut run, 2);
+    run.says(": start ");
+    run.says(": start ");
+    // And those of users that made place for nobody.
+    run.reload(&script(1));
+    in_service(&mut run, 3);
+    run.says(": stop ");
+    run.says(": stop ");
+    run.reload(&script(4));
+    in_service(&mut run, 4);
+    for _ in 0..3 {
+        run.says(": start ");
+    }
+    run.interrupt();
+    let run = run.finish().code(0);
+    assert_eq!(run.document().count("/users/peak"), 4);
+}
+
+#[test]
+fn a_shape_s_closure_keeps_its_memory_when_a_class_is_added() {
+    let script = |word: &str, more: &str| {
+        format!(
+            "shape(#{{ state: #{{ asked: 0 }}, tick: |t| {{
+                this.asked += 1; print(`{word} ${{this.asked}}`); [2, 100]
+            }} }});
+            let base = #{{ wait_time: 50, on_start: || print(\"start\", vu_class()), t: task(|| 0) }};
+            user(\"U\", base); {more}"
+        )
+    };
+    let mut run = started(&script("old", ""), "");
+    run.says(": old 2\n");
+    run.reload(&script("new", "user(\"A\", base);"));
+    in_service(&mut run, 2);
+    run.says(": start A\n");
+    let asked = run.says(": new ");
+    assert!(!asked.ends_with(": new 1\n"), "{asked}");
+    run.interrupt();
+    run.finish().code(0);
+}
