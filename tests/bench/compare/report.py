@@ -79,11 +79,12 @@ def sizes(result):
 
 def reloads(result):
     """What an edit a second costs; gaps as the median of the rounds."""
-    rows = []
+    rows, costs = [], []
     for each in result:
-        ways = sorted(each["ways_ms"])
+        ways, polled = sorted(each["ways_ms"]), sorted(each["polled_ms"])
         (without, edited), (p999, p999_edited) = each["largest_gap_ms"], each["p999_gap_ms"]
-        second, last = each["memory_bytes"]
+        soon, later = zip(*each["beside_ms"])
+        more = [one - other for one, other in each["beside_ms"]]
         rows.append(
             [
                 f"{each['lines']:,} lines",
@@ -92,16 +93,29 @@ def reloads(result):
                 f"{statistics.median(p999):.0f} / {statistics.median(p999_edited):.0f}",
                 f"{statistics.median(without):.0f} / {statistics.median(edited):.0f}",
                 f"{statistics.median(each['grown_ms']):.0f} ({max(each['grown_ms']):.0f})",
+                f"{statistics.median(later):.0f} / {statistics.median(soon):.0f}",
+                f"{statistics.median(more):.0f} ({max(more):.0f})",
                 f"{statistics.median(ways):.0f}",
                 f"{ways[int(len(ways) * 0.95)]:.0f} / {ways[-1]:.0f}",
-                f"{second / 1e6:.1f} / {last / 1e6:.1f}",
+            ]
+        )
+        sizes = each["memory_bytes"]
+        costs.append(
+            [
+                f"{each['lines']:,} lines",
+                " / ".join(f"{size / 1e6:.1f}" for size in sizes.values()),
+                f"{statistics.median(each['busy_ms']):.2f}",
+                f"{max(each['busy_ms']):.2f}",
+                f"{statistics.median(polled):.0f} / {polled[-1]:.0f}",
             ]
         )
     header = [
         "an edit a second", "edits", "requests", "p99.9 gap ms", "largest", "grown by (most)",
-        "save to request ms", "95% / most", "MB after 2 / 100",
+        "in a second", "grown by (most)", "save to request ms", "95% / most",
     ]  # fmt: skip
-    return table(header, rows)
+    looks = " / ".join(str(number) for number in result[0]["memory_bytes"])
+    second = ["an edit", f"MB after {looks}", "busy ms", "most", "polled ms, most"]
+    return table(header, rows) + "\n\n" + table(second, costs)
 
 
 def starts(result):
