@@ -1,8 +1,8 @@
 //! One timerfd per thread and a heap of due times.
 //!
 //! Owns when a waiting future is woken; what is waited for belongs to the caller. Entries are
-//! never searched for: one that was cancelled or moved stays in the heap until it is due, then
-//! its slot's ticket no longer matches and it is dropped.
+//! never searched for: one that was cancelled or moved stays in the heap until it is due, or most
+//! of the heap is such; its slot's ticket no longer matches and it is dropped.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -22,6 +22,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Micros, now};
+
+/// Entries beyond those that count which are never worth a search.
+const SPARE_ENTRIES: usize = 256;
 
 /// The timers of one thread. Clones share them.
 #[derive(Clone)]
@@ -108,6 +111,18 @@ impl Timers {
 }
 
 impl Shared {
+    /// Adds an entry. Each slot has one that counts: with twice as many most of the heap is of
+    /// deadlines that are gone, and those are taken out, which costs each of them once more what
+    /// it cost to add it.
+    fn push(&self, entry: Entry) {
+        let mut heap = self.heap.borrow_mut();
+        heap.push(Reverse(entry));
+        let slots = self.slots.borrow();
+        if heap.len() > 2 * slots.all.len() + SPARE_ENTRIES {
+            heap.retain(|Reverse(entry)| slots.all[entry.slot as usize].ticket == entry.ticket);
+        }
+    }
+
     fn fire(&self) {
         let now = now();
         loop {
@@ -239,11 +254,11 @@ impl Deadline {
         set_waker(&mut slot.waker, cx);
         drop(slots);
         self.entry.set(Some((due, ticket)));
-        shared.heap.borrow_mut().push(Reverse(Entry {
+        shared.push(Entry {
             due,
             slot: self.slot,
             ticket,
-        }));
+        });
         shared.arm(due, now);
         Poll::Pending
     }
@@ -278,5 +293,43 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.deadline.poll_expired(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn deadlines_that_are_gone_do_not_pile_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build_local(tokio::runtime::LocalOptions::default())
+            .unwrap();
+        runtime.block_on(async {
+            let timers = Timers::new().unwrap();
+            let mut cx = Context::from_waker(Waker::noop());
+            let hour = now() + Duration::from_secs(3_600);
+            let kept: Vec<_> = (0..10).map(|_| timers.sleep_until(hour)).collect();
+            let mut kept: Vec<_> = kept.into_iter().map(Box::pin).collect();
+            assert!(
+                kept.iter_mut()
+                    .all(|sleep| sleep.as_mut().poll(&mut cx).is_pending())
+            );
+            // Each request of a batch has one for a minute, and needs it for a moment.
+            for _ in 0..10_000 {
+                let deadline = Deadline::new(&timers);
+                deadline.set(hour);
+                assert!(deadline.poll_expired(&mut cx).is_pending());
+            }
+            let heap = timers.shared.heap.borrow();
+            assert!(heap.len() <= 2 * 11 + SPARE_ENTRIES, "{}", heap.len());
+            let slots = timers.shared.slots.borrow();
+            let counts =
+                |entry: &&Reverse<Entry>| slots.all[entry.0.slot as usize].ticket == entry.0.ticket;
+            assert_eq!(heap.iter().filter(counts).count(), 10);
+        });
     }
 }
