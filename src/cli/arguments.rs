@@ -186,18 +186,9 @@ pub(super) struct Check {
     pub(super) params: Vec<(String, String)>,
 }
 
+/// Of a few users at whom a person looks.
 #[derive(Debug, Args)]
-pub(super) struct Debug {
-    /// The script to run.
-    pub(super) script: PathBuf,
-    /// The user class to run one user of [default: the first that has users].
-    pub(super) class: Option<String>,
-    #[command(flatten)]
-    pub(super) changes: Changes,
-    /// How many iterations it runs.
-    #[arg(short = 'i', long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) iterations: u64,
+pub(super) struct Shown {
     /// How many bytes of each body are shown.
     #[arg(long, value_name = "BYTES", default_value_t = 400)]
     pub(super) body: usize,
@@ -210,6 +201,22 @@ pub(super) struct Debug {
     /// Seed of all random choices, to repeat a run [default: a new one each time].
     #[arg(long, value_name = "N", env = "KATYDID_SEED")]
     pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Debug {
+    /// The script to run.
+    pub(super) script: PathBuf,
+    /// The user class to run one user of [default: the first that has users].
+    pub(super) class: Option<String>,
+    #[command(flatten)]
+    pub(super) changes: Changes,
+    /// How many iterations it runs.
+    #[arg(short = 'i', long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) iterations: u64,
+    #[command(flatten)]
+    pub(super) shown: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -230,18 +237,8 @@ pub(super) struct Dev {
     #[arg(short, long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) users: u32,
-    /// How many bytes of each body are shown.
-    #[arg(long, value_name = "BYTES", default_value_t = 400)]
-    pub(super) body: usize,
-    /// Base URL of the target; wins over `host` in the script.
-    #[arg(short = 'H', long, value_name = "URL", env = "KATYDID_HOST")]
-    pub(super) host: Option<String>,
-    /// A value for `param(name, …)` in the script; repeatable.
-    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
-    pub(super) params: Vec<(String, String)>,
-    /// Seed of all random choices, to repeat a run [default: a new one each time].
-    #[arg(long, value_name = "N", env = "KATYDID_SEED")]
-    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) shown: Shown,
     /// Look for edits twice a second, for file systems that do not tell of them.
     #[arg(long, env = "KATYDID_WATCH_POLL", value_parser = FalseyValueParser::new())]
     pub(super) watch_poll: bool,

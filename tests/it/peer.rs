@@ -4,8 +4,9 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use katydid::target::{Counts, Options, Target};
 
@@ -63,6 +64,17 @@ impl Raw {
         Raw::serving(move |stream, _| {
             let _ = stream.write_all(&answer);
         })
+    }
+
+    /// Answers each request when it is told to, one for each word.
+    pub(crate) fn holding() -> (Raw, Sender<()>) {
+        let (release, held) = channel();
+        let held = Mutex::new(held);
+        let server = Raw::serving(move |stream, _| {
+            let _ = held.lock().unwrap().recv();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        });
+        (server, release)
     }
 
     /// Lets `serve` write to each request, whose head is given to it as lines, and closes the

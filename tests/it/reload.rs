@@ -3,23 +3,16 @@
 //! Each edit is told by a signal, so that a test knows which one it sees; that saves are noticed
 //! by themselves is tested with the files. What a user keeps is tested in `script`.
 
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
-
 use crate::peer::{Peer, Raw, Shop};
 use crate::tool::{Running, Tool};
 
-/// Waits until an edit is in service.
-fn in_service(run: &mut Running, generation: u16) {
-    run.says(&format!("in service: generation {generation} "));
-}
-
 /// A class `U` with these attributes; nobody listens where requests would go.
-fn class(attributes: &str) -> String {
+pub(crate) fn class(attributes: &str) -> String {
     format!("user(\"U\", #{{ wait_time: 0.05, {attributes} }});")
 }
 
-fn started(script: &str, args: &str) -> Running {
+/// A run of that script, whose requests nobody answers.
+pub(crate) fn started(script: &str, args: &str) -> Running {
     Tool::running(script)
         .args("-H http://127.0.0.1:1")
         .args(args)
@@ -32,23 +25,23 @@ fn tasks_methods_weights_and_waits_hold_from_the_next_iteration() {
     let mut run = started(&old, "--threads 2 -u 2 -r 100");
     run.prints("old");
     run.reload(&class("said: || \"new\", t: task(|| print(this.said()))"));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints("new");
     run.reload(&class(
         "t: task(0, || print(\"first\")), u: task(|| print(\"second\"))",
     ));
-    in_service(&mut run, 3);
+    run.in_service(3);
     run.prints("second");
     // From the end of the iteration that is in its wait, of 0.05 s, this one waits.
     run.reload("user(\"U\", #{ wait_time: || { print(\"waits\"); 100 }, t: task(|| 0) });");
-    in_service(&mut run, 4);
+    run.in_service(4);
     run.prints("waits");
     // Who waits renews too: nobody keeps the edit from the next one.
     run.reload(&class("on_reload: || print(\"woken\"), t: task(|| 0)"));
-    in_service(&mut run, 5);
+    run.in_service(5);
     run.prints("woken");
     run.reload(&class("on_reload: || print(\"once more\"), t: task(|| 0)"));
-    in_service(&mut run, 6);
+    run.in_service(6);
     run.prints("once more");
     run.interrupt();
     let document = run.finish().code(0).document();
@@ -68,7 +61,7 @@ fn on_start_does_not_run_again_and_on_reload_may_fail() {
     run.reload(&hooks(
         "on_reload: || { print(`reload ${this.n > 0}`); throw \"no\"; },",
     ));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints("reload true");
     run.reload(&hooks("on_reload: || { print(\"again\"); stop_user(); },"));
     run.prints("again");
@@ -128,7 +121,7 @@ fn a_script_with_mistakes_changes_nothing_and_the_next_good_one_is_taken() {
     run.says("goes on");
     run.reload(&good("two"));
     run.says("the script is mended");
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints("two");
     run.interrupt();
     run.finish().code(0);
@@ -148,7 +141,7 @@ fn a_top_level_that_computes_for_long_is_not_taken() {
     run.says("the top level of the script computed for more than 10 s");
     run.prints("one");
     run.reload(&class("t: task(|| print(\"two\"))"));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints("two");
     run.interrupt();
     run.finish().code(0);
@@ -168,7 +161,7 @@ fn a_class_that_is_gone_runs_its_on_stop_and_its_places_are_taken() {
     let mut run = started(&script("Old", ""), "--threads 2 -u 4 -r 100");
     run.says("all users spawned: 4");
     run.reload(&script("New", ""));
-    in_service(&mut run, 2);
+    run.in_service(2);
     for _ in 0..2 {
         run.says("start New");
     }
@@ -213,12 +206,12 @@ fn a_new_class_gets_its_share_of_the_users_by_as_few_changes_as_possible() {
     let mut run = started(&script(""), "--threads 2 -u 12 -r 1000");
     run.says("all users spawned: 12");
     run.reload(&script("user(\"C\", base);"));
-    in_service(&mut run, 2);
+    run.in_service(2);
     for _ in 0..4 {
         run.says("start C");
     }
     run.reload(&script("user(\"C\", base + #{ fixed_count: 1 });"));
-    in_service(&mut run, 3);
+    run.in_service(3);
     for _ in 0..3 {
         run.says(": start ");
     }
@@ -250,7 +243,7 @@ fn the_host_holds_from_the_next_request_on_even_in_an_iteration() {
     let mut run = Tool::running(&script(&one.url())).args("-u 1").start();
     run.prints(&format!("{}/hello", one.url()));
     run.reload(&script(&other.url()));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints(&format!("{}/hello", other.url()));
     run.interrupt();
     let document = run.finish().code(0).document();
@@ -279,7 +272,7 @@ fn a_person_s_own_words_hold_and_the_script_s_change() {
     let mut run = started(&script(2), "-u 3");
     run.says("all users spawned: 3");
     run.reload(&script(9));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.interrupt();
     let document = run.finish().code(0).document();
     assert_eq!(document.count("/users/peak"), 3);
@@ -304,7 +297,7 @@ fn a_shape_changes_from_where_it_is() {
         "shape(|t| [#{{ U: 4 }}, 100]); {}",
         class("t: task(|| 0)")
     ));
-    in_service(&mut run, 4);
+    run.in_service(4);
     run.reload(&stages(1, 0.001));
     run.says("the shape is over");
     run.finish().code(0);
@@ -330,10 +323,10 @@ fn sets_are_left_by_their_own_on_stop_where_they_are_gone() {
     run.prints("old a");
     // The sequence goes on after the task that it was at, in the set of the same names.
     run.reload(&named("inner", "new"));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.says(": new ");
     run.reload(&named("other", "last"));
-    in_service(&mut run, 3);
+    run.in_service(3);
     run.prints("out of inner new");
     run.prints("last a");
     run.interrupt();
@@ -395,7 +388,7 @@ fn setup_s_result_is_kept_and_control_s_functions_are_the_new_ones() {
     run.says("this run began without a `setup`");
     run.prints("reload late");
     run.reload(&class("t: task(|| print(\"none\"))"));
-    in_service(&mut run, 3);
+    run.in_service(3);
     run.prints("none");
     run.interrupt();
     let run = run.finish();
@@ -404,12 +397,7 @@ fn setup_s_result_is_kept_and_control_s_functions_are_the_new_ones() {
 
 #[test]
 fn an_edit_waits_for_users_in_the_script_before_the_last() {
-    let (release, held) = channel::<()>();
-    let held = Mutex::new(held);
-    let holding = Raw::serving(move |stream, _| {
-        let _ = held.lock().unwrap().recv();
-        let _ = std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    });
+    let (holding, release) = Raw::holding();
     let script = |word: &str, request: &str| {
         class(&format!(
             "t: task(|| {{ print(`{word} ${{vu_id()}}`); if vu_id() == 0 {{ {request} }} }})"
@@ -424,7 +412,7 @@ fn an_edit_waits_for_users_in_the_script_before_the_last() {
     .start();
     run.says_each(&["first 0\n", "first 1\n"]);
     run.reload(&script("second", ""));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints("second 1");
     run.reload(&script("third", ""));
     run.says("the edited script waits: 1 user still in an iteration");

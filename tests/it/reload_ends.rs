@@ -2,31 +2,13 @@
 //!
 //! What an edit does by itself is tested in `reload`.
 
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
-
 use crate::peer::Raw;
-use crate::tool::{Running, Tool};
-
-fn in_service(run: &mut Running, generation: u16) {
-    run.says(&format!("in service: generation {generation} "));
-}
-
-fn started(script: &str, args: &str) -> Running {
-    Tool::running(script)
-        .args("-H http://127.0.0.1:1")
-        .args(args)
-        .start()
-}
+use crate::reload::started;
+use crate::tool::Tool;
 
 #[test]
 fn who_is_told_to_stop_in_its_on_reload_begins_no_iteration() {
-    let (release, held) = channel::<()>();
-    let held = Mutex::new(held);
-    let holding = Raw::serving(move |stream, _| {
-        let _ = held.lock().unwrap().recv();
-        let _ = std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    });
+    let (holding, release) = Raw::holding();
     // One goes from iteration to iteration; the other one waits, and says when their thread has
     // told both to stop.
     let script = |hook: &str, word: &str| {
@@ -66,16 +48,16 @@ fn places_that_nobody_could_take_are_taken_when_an_edit_has_users_for_them() {
     let mut run = started(&script(1), "--threads 2 -u 4 -r 1000");
     run.says("all users spawned");
     run.reload(&script(3));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.says(": start ");
     run.says(": start ");
     // And those of users that made place for nobody.
     run.reload(&script(1));
-    in_service(&mut run, 3);
+    run.in_service(3);
     run.says(": stop ");
     run.says(": stop ");
     run.reload(&script(4));
-    in_service(&mut run, 4);
+    run.in_service(4);
     for _ in 0..3 {
         run.says(": start ");
     }
@@ -98,7 +80,7 @@ fn a_shape_s_closure_keeps_its_memory_when_a_class_is_added() {
     let mut run = started(&script("old", ""), "");
     run.says(": old 2\n");
     run.reload(&script("new", "user(\"A\", base);"));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.says(": start A\n");
     let asked = run.says(": new ");
     assert!(!asked.ends_with(": new 1\n"), "{asked}");

@@ -2,42 +2,13 @@
 //!
 //! What an edit does by itself is tested in `reload`.
 
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
-
 use crate::peer::Raw;
-use crate::tool::{Running, Tool};
-
-fn in_service(run: &mut Running, generation: u16) {
-    run.says(&format!("in service: generation {generation} "));
-}
-
-/// A class `U` with these attributes; nobody listens where requests would go.
-fn class(attributes: &str) -> String {
-    format!("user(\"U\", #{{ wait_time: 0.05, {attributes} }});")
-}
-
-fn started(script: &str, args: &str) -> Running {
-    Tool::running(script)
-        .args("-H http://127.0.0.1:1")
-        .args(args)
-        .start()
-}
-
-/// A server that answers each request when it is told to.
-fn holding() -> (Raw, Sender<()>) {
-    let (release, held): (_, Receiver<()>) = channel();
-    let held = Mutex::new(held);
-    let server = Raw::serving(move |stream, _| {
-        let _ = held.lock().unwrap().recv();
-        let _ = std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    });
-    (server, release)
-}
+use crate::reload::{class, started};
+use crate::tool::Tool;
 
 #[test]
 fn an_edit_during_another_waits_for_who_is_behind_that() {
-    let (server, release) = holding();
+    let (server, release) = Raw::holding();
     // The others compute without a pause, so that a thread takes its time to hear of an edit.
     let script = |word: &str, request: &str, more: &str| {
         let compute = "let n = 0; while n < 4_000 { n += 1; }";
@@ -56,11 +27,11 @@ fn an_edit_during_another_waits_for_who_is_behind_that() {
     run.reload(&script("second", "sleep(0.01)", slow));
     run.prints("read");
     run.reload(&script("third", "sleep(0.01)", ""));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.says("the edited script waits: 1 user still in an iteration");
     release.send(()).unwrap();
     run.prints("let go");
-    in_service(&mut run, 3);
+    run.in_service(3);
     run.prints("third");
     run.interrupt();
     run.finish().code(0);
@@ -78,9 +49,9 @@ fn a_thread_that_has_its_users_does_not_count_twice() {
     let mut run = started(&script("one"), "--threads 4 -u 4 -r 2");
     run.prints("start 0");
     run.reload(&script("two"));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.reload(&script("three"));
-    in_service(&mut run, 3);
+    run.in_service(3);
     run.says("all users spawned: 4");
     run.interrupt();
     let run = run.finish().code(0);
@@ -100,7 +71,7 @@ fn a_closure_s_shape_goes_on_to_where_it_was_going() {
     let mut run = started(&script(500), "");
     run.prints("start 0");
     run.reload(&script(600));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints("start 11");
     run.interrupt();
     run.finish().code(0);
@@ -123,7 +94,7 @@ fn replaced(then: &str) -> [String; 2] {
 
 #[test]
 fn who_ends_by_itself_before_it_makes_room_leaves_its_place_too() {
-    let (server, release) = holding();
+    let (server, release) = Raw::holding();
     let [old, new] = replaced("print(\"let go\"); stop_user()");
     let mut run = Tool::running(&old)
         .on(&server)
@@ -141,7 +112,7 @@ fn who_ends_by_itself_before_it_makes_room_leaves_its_place_too() {
 
 #[test]
 fn nobody_takes_a_place_when_the_iterations_are_used_up() {
-    let (server, release) = holding();
+    let (server, release) = Raw::holding();
     let [old, new] = replaced("print(\"let go\")");
     let mut run = Tool::running(&old)
         .on(&server)

@@ -254,6 +254,11 @@ impl Running {
         self.hang_up();
     }
 
+    /// Waits until an edit is in service.
+    pub(crate) fn in_service(&mut self, generation: u16) {
+        self.says(&format!("in service: generation {generation} "));
+    }
+
     /// The signal to read the script again.
     pub(crate) fn hang_up(&self) {
         self.signal(Signal::HUP);

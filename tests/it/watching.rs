@@ -22,10 +22,6 @@ fn replace(run: &Running, name: &str, content: &str) {
     fs::rename(run.path("new"), run.path(name)).unwrap();
 }
 
-fn in_service(run: &mut Running, generation: u16) {
-    run.says(&format!("in service: generation {generation} "));
-}
-
 #[test]
 fn saves_are_noticed_in_place_by_rename_and_by_looking() {
     for how in ["--watch", "--watch-poll"] {
@@ -33,15 +29,15 @@ fn saves_are_noticed_in_place_by_rename_and_by_looking() {
         let mut run = tool.arg(how).start();
         run.prints("one");
         run.edit("script.rhai", &script("two"));
-        in_service(&mut run, 2);
+        run.in_service(2);
         run.prints("two");
         replace(&run, "script.rhai", &script("three"));
-        in_service(&mut run, 3);
+        run.in_service(3);
         run.prints("three");
         fs::remove_file(run.path("script.rhai")).unwrap();
         run.says("there is no such file");
         run.edit("script.rhai", &script("four"));
-        in_service(&mut run, 4);
+        run.in_service(4);
         run.prints("four");
         run.interrupt();
         run.finish().code(0);
@@ -56,7 +52,7 @@ fn imports_are_watched_even_while_they_are_missing() {
     let mut run = watched(Tool::running(main).file("lib.rhai", lib("one")));
     run.prints("one");
     replace(&run, "lib.rhai", &lib("two"));
-    in_service(&mut run, 2);
+    run.in_service(2);
     run.prints("two");
     fs::remove_file(run.path("lib.rhai")).unwrap();
     run.says("cannot import `lib.rhai`");
@@ -64,15 +60,15 @@ fn imports_are_watched_even_while_they_are_missing() {
     run.prints("two");
     run.edit("lib.rhai", &lib("three"));
     run.says("the script is mended");
-    in_service(&mut run, 3);
+    run.in_service(3);
     run.prints("three");
     // One that the script did not have before.
     run.edit("other.rhai", &lib("four"));
     run.edit("script.rhai", &main.replace("\"lib\"", "\"other\""));
-    in_service(&mut run, 4);
+    run.in_service(4);
     run.prints("four");
     run.edit("other.rhai", &lib("five"));
-    in_service(&mut run, 5);
+    run.in_service(5);
     run.prints("five");
     run.interrupt();
     run.finish().code(0);
@@ -92,12 +88,12 @@ fn rows_that_are_appended_come_next_and_others_from_the_first() {
         run.prints("a");
         run.prints("b");
         run.edit("data.csv", "id\na\nb\nc\nd\n");
-        in_service(&mut run, 2);
+        run.in_service(2);
         run.prints("c");
         run.prints("d");
         replace(&run, "data.csv", "id\nx\nd\n");
         run.says("`data.csv` has other rows: they are taken from the first");
-        in_service(&mut run, 3);
+        run.in_service(3);
         run.prints("x");
         run.prints("d");
         replace(&run, "data.csv", "id\nx,1\n");
@@ -148,7 +144,7 @@ fn no_request_is_lost_or_sent_twice() {
     run.prints("edit 0");
     for n in 1..=8 {
         run.edit("script.rhai", &script(n));
-        in_service(&mut run, u16::try_from(n).unwrap() + 1);
+        run.in_service(u16::try_from(n).unwrap() + 1);
         run.prints(&format!("edit {n}"));
     }
     run.interrupt();

@@ -24,7 +24,7 @@ use crate::units::Rate;
 
 /// Carries out `katydid debug`.
 pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
-    let given = Given::new(&arguments.params, arguments.seed);
+    let given = Given::new(&arguments.shown.params, arguments.shown.seed);
     match check::read(&arguments.script, &given) {
         Ok(checked) => watched(arguments, checked),
         Err(message) => {
@@ -50,7 +50,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
             return Exit::Usage;
         }
     };
-    let bases = match resolve::bases(arguments.host.as_deref(), &scenario) {
+    let bases = match resolve::bases(arguments.shown.host.as_deref(), &scenario) {
         Ok(bases) => bases,
         Err(message) => {
             show::error(&message, None);
@@ -60,11 +60,11 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     if bases[class].is_none() {
         show::log(Level::Warn, &show::no_host(&scenario.classes[class].name));
     }
-    let screen = Screen::new(view(arguments.body), checked.bundle.files().to_vec());
+    let screen = Screen::new(view(arguments.shown.body), checked.bundle.files().to_vec());
     let told = Arc::new(Mutex::new(screen));
     let onlooker = {
         let told = told.clone();
-        Onlooker::new(arguments.body, move |event| tell(&told, &event))
+        Onlooker::new(arguments.shown.body, move |event| tell(&told, &event))
     };
     for line in checked.said {
         tell(&told, &Event::Said(line));

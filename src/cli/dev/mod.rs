@@ -60,7 +60,7 @@ pub(super) fn dev(arguments: &arguments::Dev) -> Exit {
 
 /// For a script of which no run goes on.
 fn given(arguments: &arguments::Dev) -> Given {
-    Given::new(&arguments.params, arguments.seed)
+    Given::new(&arguments.shown.params, arguments.shown.seed)
 }
 
 /// What the person asked for by Ctrl-C.
@@ -73,7 +73,7 @@ enum Asked {
 /// One run after the other, until the person has enough.
 async fn attend(arguments: &arguments::Dev, checked: Checked) -> Exit {
     let prepared = limits::Interrupts::listen().and_then(|interrupts| {
-        let (path, params) = (arguments.script.clone(), arguments.params.clone());
+        let (path, params) = (arguments.script.clone(), arguments.shown.params.clone());
         let known = (&checked.bundle, &checked.inputs);
         let follower = Follower::new(path, params, known, arguments.watching())?;
         Ok((interrupts, follower))
@@ -97,7 +97,7 @@ async fn attend(arguments: &arguments::Dev, checked: Checked) -> Exit {
         follower,
         interrupts,
         ticks,
-        stage: Arc::new(Mutex::new(Stage::new(board, arguments.body))),
+        stage: Arc::new(Mutex::new(Stage::new(board, arguments.shown.body))),
         totals: Totals::default(),
     };
     let asked = session.go(checked).await;
@@ -259,7 +259,7 @@ impl Session<'_> {
         let setup = Setup {
             environment: Arc::new(edition.inputs.environment.clone()),
             edition: Arc::new(edition),
-            onlooker: Some(Onlooker::new(self.arguments.body, move |event| {
+            onlooker: Some(Onlooker::new(self.arguments.shown.body, move |event| {
                 locked(&told).hear(event)
             })),
         };
@@ -446,10 +446,11 @@ fn ready(arguments: &arguments::Dev, checked: Checked) -> Result<Option<Ready>, 
     let (mut scenario, class) = select::select_one(&arguments.changes, name, &declared)?;
     // The person says how many users there are.
     scenario.shape = None;
-    let bases = resolve::bases(arguments.host.as_deref(), &scenario).map_err(|message| Wrong {
-        message,
-        hint: None,
-    })?;
+    let bases =
+        resolve::bases(arguments.shown.host.as_deref(), &scenario).map_err(|message| Wrong {
+            message,
+            hint: None,
+        })?;
     let edition = Edition {
         options: debug::options(&scenario, class, arguments.users, None),
         bundle: checked.bundle,
