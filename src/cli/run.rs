@@ -129,15 +129,18 @@ fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Pat
         edition: Arc::new(edition),
         onlooker: None,
     };
+    let outputs = Outputs::new(arguments);
+    on_control_thread(attend(arguments, setup, described, outputs, script))
+}
+
+/// Does `work` on a runtime of this thread.
+pub(super) fn on_control_thread(work: impl Future<Output = Exit>) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default());
     match runtime {
         Ok(runtime) => {
-            let outputs = Outputs::new(arguments);
-            let exit = runtime.block_on(Box::pin(attend(
-                arguments, setup, described, outputs, script,
-            )));
+            let exit = runtime.block_on(Box::pin(work));
             // Whatever a thread still does after a second Ctrl-C is not waited for.
             runtime.shutdown_background();
             exit

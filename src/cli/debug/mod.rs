@@ -82,21 +82,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
         environment,
         onlooker: Some(onlooker),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build_local(tokio::runtime::LocalOptions::default());
-    match runtime {
-        Ok(runtime) => {
-            let exit = runtime.block_on(Box::pin(attend(setup, &told)));
-            // Whatever a thread still does after a second Ctrl-C is not waited for.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(error) => {
-            show::error(&format!("cannot start the control thread: {error}"), None);
-            Exit::Incomplete
-        }
-    }
+    run::on_control_thread(attend(setup, &told))
 }
 
 /// So many users of one class, at once, until the iterations are used up, if there is a limit.

@@ -21,7 +21,7 @@ use self::stage::Stage;
 use super::check::{Checked, Given};
 use super::follow::{Follower, Found};
 use super::select::{self, Wrong};
-use super::{Exit, arguments, check, debug, limits, resolve, show};
+use super::{Exit, arguments, check, debug, limits, resolve, run, show};
 use crate::runner::{self, Edition, End, Handle, Notice, Setup, State};
 use crate::script::{Level, Onlooker, Shared};
 use crate::stats::Summary;
@@ -41,21 +41,7 @@ pub(super) fn dev(arguments: &arguments::Dev) -> Exit {
             return Exit::Usage;
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build_local(tokio::runtime::LocalOptions::default());
-    match runtime {
-        Ok(runtime) => {
-            let exit = runtime.block_on(Box::pin(attend(arguments, checked)));
-            // Whatever a thread still does after a second Ctrl-C is not waited for.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(error) => {
-            show::error(&format!("cannot start the control thread: {error}"), None);
-            Exit::Incomplete
-        }
-    }
+    run::on_control_thread(attend(arguments, checked))
 }
 
 /// For a script of which no run goes on.
