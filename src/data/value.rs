@@ -28,6 +28,24 @@ pub enum Value {
     Map(Arc<BTreeMap<Arc<str>, Value>>),
 }
 
+impl Value {
+    /// Bytes of memory it holds, about; what it shares with others counts in full.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let within = match self {
+            Value::Unit | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Array(values) => values.iter().map(Value::held_bytes).sum(),
+            Value::Map(values) => values
+                .iter()
+                .map(|(key, value)| key.len() + value.held_bytes())
+                .sum(),
+        };
+        size_of::<Value>() + within
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Value {
         Value::Text(text.into())

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use once::Cell;
 pub use once::{Maker, Turn};
-pub use queue::{CAPACITY, Queue};
+pub use queue::{CAPACITY, CAPACITY_BYTES, Queue};
 
 /// Names of each kind that are kept apart; a script that puts ids into them would fill the memory.
 pub const NAMES: usize = 10_000;

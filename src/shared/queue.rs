@@ -1,7 +1,8 @@
 //! A queue of plain values that any user may put into and take from.
 //!
-//! First in, first out, for elements and for those who wait. It holds [`CAPACITY`] elements; whoever
-//! puts one into a full queue waits until somebody takes one.
+//! First in, first out, for elements and for those who wait. It holds [`CAPACITY`] elements, or
+//! [`CAPACITY_BYTES`] if they are large; whoever puts one into a full queue waits until somebody
+//! takes one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -14,17 +15,24 @@ use crate::data::Value;
 /// Elements that a queue holds before `put` waits.
 pub const CAPACITY: usize = 100_000;
 
+/// Bytes that a queue's elements hold, about, before `put` waits. An empty queue takes an element
+/// of any size.
+pub const CAPACITY_BYTES: usize = 256 << 20;
+
 /// A queue; see the module.
 #[derive(Debug)]
 pub struct Queue {
     state: Mutex<State>,
     capacity: usize,
+    capacity_bytes: usize,
 }
 
 /// There are elements or takers, never both; putters wait only while it is full.
 #[derive(Debug, Default)]
 struct State {
     elements: VecDeque<Value>,
+    /// What they hold in all.
+    bytes: usize,
     /// Those who wait for an element, by the ticket they drew.
     takers: BTreeMap<u64, oneshot::Sender<Value>>,
     /// Those who wait for room, with what they want to put.
@@ -38,33 +46,63 @@ impl State {
         self.tickets
     }
 
-    /// Lets the first of those who wait for room in.
-    fn admit(&mut self) -> Option<oneshot::Sender<()>> {
-        let (_, (value, told)) = self.putters.pop_first()?;
+    fn push(&mut self, value: Value) {
+        self.bytes += value.held_bytes();
         self.elements.push_back(value);
-        Some(told)
+    }
+
+    /// An element that nobody has taken after all: it is older than all that are there.
+    fn push_front(&mut self, value: Value) {
+        self.bytes += value.held_bytes();
+        self.elements.push_front(value);
+    }
+
+    fn pop(&mut self) -> Option<Value> {
+        let value = self.elements.pop_front()?;
+        self.bytes -= value.held_bytes();
+        Some(value)
     }
 }
 
 impl Default for Queue {
     fn default() -> Queue {
-        Queue::with_capacity(CAPACITY)
+        Queue::with_capacity(CAPACITY, CAPACITY_BYTES)
     }
 }
 
 impl Queue {
-    pub(super) fn with_capacity(capacity: usize) -> Queue {
+    pub(super) fn with_capacity(capacity: usize, capacity_bytes: usize) -> Queue {
         Queue {
             state: Mutex::default(),
             capacity,
+            capacity_bytes,
         }
+    }
+
+    fn has_room(&self, state: &State, value: &Value) -> bool {
+        let fits = || state.bytes.saturating_add(value.held_bytes()) <= self.capacity_bytes;
+        state.elements.is_empty() || state.elements.len() < self.capacity && fits()
+    }
+
+    /// Lets those in who wait for room, as far as there is some.
+    fn admit(&self, state: &mut State) -> Vec<oneshot::Sender<()>> {
+        let mut admitted = Vec::new();
+        while let Some((ticket, (value, told))) = state.putters.pop_first() {
+            if !self.has_room(state, &value) {
+                state.putters.insert(ticket, (value, told));
+                break;
+            }
+            state.push(value);
+            admitted.push(told);
+        }
+        admitted
     }
 
     /// Appends a value; waits while the queue is full.
     ///
     /// Dropped while it waits it has put nothing.
     pub async fn put(&self, value: Value) {
-        let (told, mut tell) = oneshot::channel();
+        let (told, mut entered) = oneshot::channel();
         let ticket = {
             let mut state = locked(&self.state);
             if let Some((_, taker)) = state.takers.pop_first() {
@@ -72,8 +110,8 @@ impl Queue {
                 self.hand(taker, value);
                 return;
             }
-            if state.elements.len() < self.capacity {
-                state.elements.push_back(value);
+            if state.putters.is_empty() && self.has_room(&state, &value) {
+                state.push(value);
                 return;
             }
             let ticket = state.ticket();
@@ -83,11 +121,17 @@ impl Queue {
         let _waiting = Waiting {
             queue: self,
             leave: |queue: &Queue| {
-                locked(&queue.state).putters.remove(&ticket);
+                let mut state = locked(&queue.state);
+                // Whoever comes next may be smaller.
+                if state.putters.remove(&ticket).is_some() {
+                    let admitted = queue.admit(&mut state);
+                    drop(state);
+                    tell(admitted);
+                }
             },
         };
         // An error would mean that the sender is gone without having told: it never is.
-        let _ = (&mut tell).await;
+        let _ = (&mut entered).await;
     }
 
     /// Takes the first element; waits while there is none.
@@ -97,8 +141,8 @@ impl Queue {
     pub async fn take(&self) -> Value {
         let (ticket, mut waiter) = {
             let mut state = locked(&self.state);
-            if let Some(value) = state.elements.pop_front() {
-                let admitted = state.admit();
+            if let Some(value) = state.pop() {
+                let admitted = self.admit(&mut state);
                 drop(state);
                 tell(admitted);
                 return value;
@@ -134,8 +178,8 @@ impl Queue {
     )]
     pub async fn try_take(&self) -> Option<Value> {
         let mut state = locked(&self.state);
-        let value = state.elements.pop_front()?;
-        let admitted = state.admit();
+        let value = state.pop()?;
+        let admitted = self.admit(&mut state);
         drop(state);
         tell(admitted);
         Some(value)
@@ -161,8 +205,7 @@ impl Queue {
             match state.takers.pop_first() {
                 Some((_, next)) => taker = next,
                 None => {
-                    // It is older than all that are there.
-                    state.elements.push_front(value);
+                    state.push_front(value);
                     return;
                 }
             }
@@ -170,8 +213,8 @@ impl Queue {
     }
 }
 
-fn tell(admitted: Option<oneshot::Sender<()>>) {
-    if let Some(admitted) = admitted {
+fn tell(admitted: Vec<oneshot::Sender<()>>) {
+    for admitted in admitted {
         // If it has gone away meanwhile, its value has been put all the same.
         let _ = admitted.send(());
     }
@@ -205,7 +248,7 @@ impl Drop for Taker<'_> {
                 match state.takers.pop_first() {
                     Some((_, next)) => next,
                     None => {
-                        state.elements.push_front(value);
+                        state.push_front(value);
                         return;
                     }
                 }

@@ -39,7 +39,7 @@ fn int(number: i64) -> Value {
 fn sixteen_threads_lose_nothing_and_get_nothing_twice() {
     const EACH: i64 = 2_000;
     // Room for few: putters wait as well as takers.
-    let queue = Queue::with_capacity(7);
+    let queue = Queue::with_capacity(7, usize::MAX);
     let taken = thread::scope(|scope| {
         for thread in 0..8 {
             let queue = &queue;
@@ -171,7 +171,7 @@ fn takers_that_come_and_go_on_many_threads_lose_nothing() {
 
 #[test]
 fn a_full_queue_makes_putters_wait_in_their_order() {
-    let queue = Queue::with_capacity(2);
+    let queue = Queue::with_capacity(2, usize::MAX);
     at_once(queue.put(int(1)));
     at_once(queue.put(int(2)));
     let mut third = pin!(queue.put(int(3)));
@@ -190,6 +190,32 @@ fn a_full_queue_makes_putters_wait_in_their_order() {
     assert_eq!(at_once(queue.take()), int(3));
     assert_eq!(at_once(queue.take()), int(5), "4 was never put");
     assert_eq!(at_once(queue.try_take()), None);
+}
+
+#[test]
+fn a_queue_is_full_of_few_large_elements_too() {
+    let text = |length: usize| Value::from("x".repeat(length).as_str());
+    let queue = Queue::with_capacity(100, 10_000);
+    at_once(queue.put(text(50_000)));
+    let mut small = pin!(queue.put(text(1)));
+    assert!(
+        polled(small.as_mut()).is_none(),
+        "an empty one takes any size"
+    );
+    at_once(queue.take());
+    assert_eq!(polled(small.as_mut()), Some(()));
+    at_once(queue.put(text(6_000)));
+    let mut large = Box::pin(queue.put(text(6_000)));
+    let mut behind = pin!(queue.put(text(1)));
+    assert!(polled(large.as_mut()).is_none());
+    assert!(polled(behind.as_mut()).is_none(), "nobody overtakes");
+    drop(large);
+    assert_eq!(
+        polled(behind.as_mut()),
+        Some(()),
+        "and fits when the large one is gone"
+    );
+    assert_eq!(at_once(queue.length()), 3);
 }
 
 #[test]

@@ -88,7 +88,7 @@ pub(super) const SHARING: &[Word] = &[
         Kind::QueueMethod,
         "put",
         &["(value: any)"],
-        "appends a value; waits while 100,000 are there",
+        "appends a value; waits while 100,000 are there, or 256 MiB of them",
     ),
     of(
         Kind::QueueMethod,
