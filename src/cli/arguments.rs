@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use super::follow::Watching;
 use super::select::{Changes, Selection};
 use crate::script::watch::How;
-use crate::units::{self, Rate};
+use crate::units::{self, Bytes, Rate};
 
 /// Load test with user scenarios written in Rhai.
 #[derive(Debug, Parser)]
@@ -116,6 +116,9 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", env = "KATYDID_THREADS",
           value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub(super) threads: Option<u32>,
+    /// What the variables of one user may hold, such as `64MB` [default: 256MiB].
+    #[arg(long, value_name = "SIZE", env = "KATYDID_USER_MEMORY")]
+    pub(super) user_memory: Option<Bytes>,
     /// Start at once, without the web UI.
     #[arg(long, env = "KATYDID_HEADLESS", value_parser = FalseyValueParser::new())]
     pub(super) headless: bool,

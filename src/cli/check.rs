@@ -16,6 +16,7 @@ use crate::data::Sources;
 use crate::scenario::{Class, Scenario};
 use crate::script::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::script::{Bundle, Inputs, Line, Program};
+use crate::units::Bytes;
 
 /// A script that has been read and evaluated once.
 pub(super) struct Checked {
@@ -39,6 +40,8 @@ pub(super) struct Given {
     pub(super) seed: Option<u64>,
     /// The data of the script before it was edited.
     pub(super) before: Option<Arc<Sources>>,
+    /// What a user's variables may hold.
+    pub(super) user_memory: Option<Bytes>,
 }
 
 impl Given {
@@ -47,7 +50,7 @@ impl Given {
         Given {
             params: params.to_vec(),
             seed,
-            before: None,
+            ..Given::default()
         }
     }
 }
@@ -67,6 +70,7 @@ pub(super) fn evaluate(bundle: Bundle, given: &Given) -> Checked {
         params,
         seed,
         before,
+        user_memory,
     } = given;
     let begun = Instant::now();
     let environment = environment();
@@ -82,6 +86,7 @@ pub(super) fn evaluate(bundle: Bundle, given: &Given) -> Checked {
             Some(before) => Arc::new(Sources::after(before)),
             None => Arc::default(),
         },
+        user_memory: *user_memory,
     };
     let mut findings = bundle.check();
     let mut said = Vec::new();

@@ -19,6 +19,7 @@ use crate::runner::Edition;
 use crate::script::diagnostic::{Diagnostic, Diagnostics};
 use crate::script::watch::{How, Watcher};
 use crate::script::{Bundle, Inputs, Level, Program};
+use crate::units::Bytes;
 
 /// Stack of the thread that checks: as large as a load thread's.
 const STACK: usize = 16 << 20;
@@ -62,6 +63,7 @@ pub(super) struct Follower {
     path: PathBuf,
     params: Vec<(String, String)>,
     seed: u64,
+    user_memory: Option<Bytes>,
     watcher: Option<Watcher>,
     /// Those of the script that was last right.
     files: Vec<PathBuf>,
@@ -116,6 +118,7 @@ impl Follower {
             path,
             params,
             seed: inputs.seed,
+            user_memory: inputs.user_memory,
             watcher,
             files,
             notes,
@@ -205,6 +208,7 @@ impl Follower {
                 params: self.params.clone(),
                 seed: Some(self.seed),
                 before: Some(self.sources.clone()),
+                user_memory: self.user_memory,
             };
             let path = self.path.clone();
             let (answer, checking) = oneshot::channel();

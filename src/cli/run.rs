@@ -34,7 +34,10 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
         );
         return Exit::Usage;
     }
-    let given = Given::new(&arguments.params, arguments.seed);
+    let given = Given {
+        user_memory: arguments.user_memory,
+        ..Given::new(&arguments.params, arguments.seed)
+    };
     match check::read(&arguments.script, &given) {
         Ok(checked) => run_checked(arguments, checked, Some(&arguments.script)),
         Err(message) => {

@@ -10,6 +10,8 @@
 //!
 //! Nothing borrowed from a thread-wide cell may live across [`await_in`]: other users run then.
 
+mod faults;
+mod memory;
 mod stacks;
 
 use std::cell::Cell;
@@ -18,9 +20,11 @@ use std::pin::{Pin, pin};
 use std::ptr;
 use std::task::{Context, Poll};
 
-use corosensei::stack::{DefaultStack, Stack as _};
+use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
+pub use faults::{Cause, Crash, Label, crash, survive};
+use memory::{Bounds, Memory};
 pub use stacks::{Stack, Stacks};
 
 /// What a suspended coroutine leaves its driver: the future to poll, still on its own stack.
@@ -33,12 +37,12 @@ enum Resumed {
     Cancelled,
 }
 
-type Inner<R> = corosensei::Coroutine<Resumed, Pending, R, DefaultStack>;
+type Inner<R> = corosensei::Coroutine<Resumed, Pending, R, Memory>;
 
 /// What a running coroutine knows of itself; it lives at the bottom of the coroutine's stack.
 struct Frame {
     yielder: *const Yielder<Resumed, Pending>,
-    /// The lowest usable address of the stack, above its guard page.
+    /// The lowest address of the stack that a script may use. Below it is room for what it calls.
     limit: usize,
     cancelled: Cell<bool>,
     /// Whether [`leave`] was called.
@@ -50,16 +54,26 @@ struct Frame {
 thread_local! {
     /// The frame of the coroutine that runs now; null on the thread's own stack.
     static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+    /// The stack that this thread runs on, for the signal handler; null for the thread's own.
+    static STACK: Cell<*const Bounds> = const { Cell::new(ptr::null()) };
     /// How often this thread has begun to poll a coroutine.
     static TURNS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Notes that the thread is back on its own stack, also when a panic brought it there.
-struct OutsideOnDrop;
+/// While it lives the thread is on a coroutine's stack; also a panic ends that.
+struct Inside;
 
-impl Drop for OutsideOnDrop {
+impl Inside {
+    fn of(bounds: *const Bounds) -> Inside {
+        STACK.set(bounds);
+        Inside
+    }
+}
+
+impl Drop for Inside {
     fn drop(&mut self) {
         CURRENT.set(ptr::null());
+        STACK.set(ptr::null());
     }
 }
 
@@ -82,15 +96,19 @@ pub struct Coroutine<R: 'static> {
     cancelled: bool,
     /// The highest address of its stack.
     base: usize,
+    /// Where its stack lies.
+    bounds: *const Bounds,
     /// Where its stack goes when it is done.
     home: Stacks,
 }
 
 impl<R: 'static> Coroutine<R> {
-    /// A coroutine that will run `body` on `stack` when first polled.
-    pub fn new(stack: Stack, body: impl FnOnce() -> R + 'static) -> Self {
-        let limit = stack.limit();
+    /// A coroutine that will run `body` on `stack` when first polled. If it crashes the thread, it
+    /// is told of by its label.
+    pub fn new(stack: Stack, label: Label, body: impl FnOnce() -> R + 'static) -> Self {
         let Stack { memory, home } = stack;
+        let limit = memory.limit_of_scripts();
+        let bounds = memory.labelled(label);
         let base = memory.base().get();
         let inner = Inner::with_stack(memory, move |yielder, _| {
             let frame = Frame {
@@ -108,6 +126,7 @@ impl<R: 'static> Coroutine<R> {
             pending: None,
             cancelled: false,
             base,
+            bounds,
             home,
         }
     }
@@ -147,7 +166,7 @@ impl<R: 'static> Future for Coroutine<R> {
             }
             let inner = this.inner.as_mut().expect("not polled after it was ready");
             let result = {
-                let _outside = OutsideOnDrop;
+                let _inside = Inside::of(this.bounds);
                 inner.resume(answer)
             };
             match result {
@@ -167,7 +186,9 @@ impl<R: 'static> Drop for Coroutine<R> {
     fn drop(&mut self) {
         self.pending = None;
         if let Some(mut inner) = self.inner.take() {
+            let inside = Inside::of(self.bounds);
             inner.force_unwind();
+            drop(inside);
             self.home.put(inner.into_stack());
         }
     }
@@ -303,7 +324,7 @@ pub fn on_thread_stack<R>(body: impl FnOnce() -> R) -> Result<R, NotAwaited> {
 /// What there is to know of the running coroutine.
 #[derive(Clone, Copy, Debug)]
 pub struct Running {
-    /// Bytes of stack left to it.
+    /// Bytes of stack left to it. What it calls may use more, where it cannot be asked.
     pub remaining_stack: usize,
     /// Whether it should return: it was cancelled while it waited, or [`leave`] was called.
     pub leaving: bool,

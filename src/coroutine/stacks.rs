@@ -6,16 +6,8 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 
-use corosensei::stack::{DefaultStack, Stack as _};
-
-/// Bytes reserved for one stack. A flat script task touches 13 KB of it (72 KB unoptimised); each
-/// script call inside another takes 6 to 18 KB (53 to 121 KB) more, an expression of the deepest
-/// nesting more than 208 KB. Below 2 MiB the kernel never backs it with a huge page.
-const STACK_SIZE: usize = if cfg!(debug_assertions) {
-    1 << 20
-} else {
-    512 << 10
-};
+use super::faults;
+use super::memory::Memory;
 
 /// Idle stacks that are never given back.
 const KEPT: usize = 64;
@@ -39,24 +31,15 @@ struct Shared {
     /// How many there may be, and are, in use or idle.
     most: usize,
     made: Cell<usize>,
-    idle: RefCell<Vec<DefaultStack>>,
+    idle: RefCell<Vec<Memory>>,
     /// The fewest stacks that were idle at once since the last [`Stacks::trim`].
     fewest_idle: Cell<usize>,
-    /// Bytes at the low end of each that may not be touched: one page.
-    guard: usize,
 }
 
 /// A stack that nothing runs on yet.
 pub struct Stack {
-    pub(super) memory: DefaultStack,
+    pub(super) memory: Memory,
     pub(super) home: Stacks,
-}
-
-impl Stack {
-    /// Its lowest usable address, above its guard page.
-    pub(super) fn limit(&self) -> usize {
-        self.memory.limit().get() + self.home.shared.guard
-    }
 }
 
 impl Stacks {
@@ -70,12 +53,12 @@ impl Stacks {
     }
 
     fn of_at_most(most: usize) -> Stacks {
+        faults::install();
         let shared = Shared {
             most,
             made: Cell::new(0),
             idle: RefCell::default(),
             fewest_idle: Cell::new(0),
-            guard: rustix::param::page_size(),
         };
         Stacks {
             shared: Rc::new(shared),
@@ -100,7 +83,7 @@ impl Stacks {
                 if made >= self.shared.most {
                     return Err(rustix::io::Errno::NOMEM.into());
                 }
-                let memory = DefaultStack::new(STACK_SIZE)?;
+                let memory = Memory::new()?;
                 self.shared.made.set(made + 1);
                 memory
             }
@@ -117,7 +100,12 @@ impl Stacks {
         self.shared.made.get() > CACHED
     }
 
-    pub(super) fn put(&self, stack: DefaultStack) {
+    /// Takes a stack back. One that has grown is given to the kernel: it may hold megabytes.
+    pub(super) fn put(&self, stack: Memory) {
+        if stack.has_grown() {
+            self.shared.made.set(self.shared.made.get() - 1);
+            return;
+        }
         self.shared.idle.borrow_mut().push(stack);
     }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 
 fn coroutine<R>(stacks: &Stacks, body: impl FnOnce() -> R + 'static) -> Coroutine<R> {
-    Coroutine::new(stacks.take().unwrap(), body)
+    Coroutine::new(stacks.take().unwrap(), Label::default(), body)
 }
 
 /// A gate that opens when told; `await_in(gate.wait())` blocks on it.
@@ -180,4 +180,38 @@ fn unused_stacks_are_given_back_step_by_step() {
         stacks.trim();
     }
     assert_eq!(stacks.idle(), 64);
+}
+
+#[test]
+fn a_thread_that_overruns_a_stack_stands_still_and_is_told_of() {
+    #[expect(unconditional_recursion, reason = "it is to use up the stack")]
+    fn deeper(level: u64) -> u64 {
+        std::hint::black_box(deeper(std::hint::black_box(level) + 1)) + 1
+    }
+    let label = Label {
+        owner: 17,
+        kind: 1,
+        work: 5,
+    };
+    // It never ends: nobody may wait for it.
+    std::thread::spawn(move || {
+        survive(3);
+        let stack = Stacks::new(1).take().unwrap();
+        let mut overrun = Coroutine::new(stack, label, || deeper(0));
+        poll(&mut overrun)
+    });
+    let begun = std::time::Instant::now();
+    let told = loop {
+        if let Some(crash) = crash() {
+            break crash;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "it was not told of");
+        std::thread::yield_now();
+    };
+    let expected = Crash {
+        thread: 3,
+        cause: Cause::Overflow,
+        label: Some(label),
+    };
+    assert_eq!(told, expected);
 }

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::load_thread::News;
 use super::{Edition, Setup};
 use crate::clock::{self, Micros, Timers};
-use crate::coroutine::{Coroutine, Stacks};
+use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::data::Value;
 use crate::script::{
     Call, ControlUser, Generation, Line, Outbox, Outcome, Program, Shared, Thread, ThreadParts,
@@ -164,7 +164,7 @@ async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, news: mpsc::Sen
             }
         };
         let users = thread.shared().users();
-        let mut running = Coroutine::new(stack, move || {
+        let mut running = Coroutine::new(stack, Label::default(), move || {
             let outcome = user.call(call, users);
             (user, outcome)
         });

@@ -16,6 +16,7 @@ use tokio::task::spawn_local;
 use super::crew::Crew;
 use super::{Edition, Setup};
 use crate::clock::{Micros, Timers};
+use crate::coroutine;
 use crate::load::Plan;
 use crate::script::{Line, Outbox, Shared, Thread, ThreadParts};
 use crate::stats::{Limits, Recorder};
@@ -91,6 +92,7 @@ pub(super) struct Config {
 
 /// The body of the operating system's thread.
 pub(super) fn run(config: Config) {
+    coroutine::survive(config.index);
     let news = config.news.clone();
     // Without tokio's timers, which are looked at whenever the thread waits: `clock` has ours.
     let runtime = runtime::Builder::new_current_thread()

@@ -12,6 +12,7 @@ mod control;
 mod course;
 mod crew;
 mod edition;
+mod emergency;
 mod load_thread;
 mod members;
 mod once;

@@ -12,9 +12,9 @@
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::run::{Run, until};
+use super::run::Run;
 use super::{Command, End, Notice, State};
 use crate::scenario::Event;
 use crate::script::{Call, Outcome};
@@ -170,5 +170,13 @@ impl Run {
                 () = until(limit), if limit.is_some() => return Err(Unanswered::Late),
             }
         }
+    }
+}
+
+/// Waits until a moment, or for ever without one.
+pub(super) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

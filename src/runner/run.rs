@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use super::control::{Connections, Control};
 use super::course::Course;
+use super::emergency::{Emergency, LOOK_EVERY};
 use super::load_thread::{Config, News, Order};
 use super::members::{self, Member};
+use super::once::until;
 use super::reload::{self, Reload};
 use super::shape::{LiveShape, Turn};
 use super::{Command, Edition, End, Handle, Notice, Setup, State, usage};
@@ -23,6 +25,8 @@ use crate::scenario;
 use crate::script::{Line, Outbox, Outcome, Shared};
 use crate::shared::Milestone;
 use crate::stats::{Batch, Collector, Generation, Limits, Summary};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Full batches under way to the collector, per load thread.
 const BATCHES: usize = 64;
@@ -43,6 +47,7 @@ enum Event {
     Line(Line),
     Command(Option<Command>),
     Tick,
+    Look,
     StageBegins,
     PlanIsOver,
     ReloadDue,
@@ -61,7 +66,7 @@ pub async fn start(
     let shared = Arc::new(Shared::default());
     let edition = setup.edition.clone();
     let threads = edition.options.threads as usize;
-    let (news_in, news) = mpsc::channel(64 + 4 * threads);
+    let (news_in, mut news) = mpsc::channel(64 + 4 * threads);
     let (lines_in, lines) = mpsc::channel(1_024);
     let (batches_in, batches) = mpsc::channel(BATCHES * threads);
     let to_control = Connections {
@@ -103,7 +108,6 @@ pub async fn start(
             budget: budget.clone(),
         })?);
     }
-    let mut news = news;
     members::all_ready(&mut news, members.len()).await?;
     let (commands_in, commands) = mpsc::channel(16);
     let (state_in, state) = watch::channel(State::Spawning);
@@ -135,6 +139,7 @@ pub async fn start(
         told: Vec::new(),
         killed: false,
         early: None,
+        emergency: Emergency::new(),
         ended: 0,
         end: None,
         grace: None,
@@ -184,12 +189,13 @@ pub(super) struct Run {
     pub(super) killed: bool,
     /// What was asked of the run before it began.
     pub(super) early: Option<Command>,
+    pub(super) emergency: Emergency,
     /// Threads that have ended.
     ended: usize,
     /// Why the run is stopping.
     pub(super) end: Option<End>,
     /// Until when threads may take to end.
-    grace: Option<Instant>,
+    pub(super) grace: Option<Instant>,
 }
 
 impl Run {
@@ -222,9 +228,10 @@ impl Run {
         if let Some(command) = self.early.take() {
             self.handle(Event::Command(Some(command)));
         }
-        let second = Duration::from_secs(1);
-        let mut ticks = interval_at(begun + second, second);
+        let mut ticks = interval_at(begun + SECOND, SECOND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let plan = self.course.plan();
             let over = plan.end().and_then(|end| begun.checked_add(end));
@@ -242,6 +249,7 @@ impl Run {
                 Some(batch) = self.batches.recv() => Event::Batch(batch.thread(), batch),
                 Some(line) = self.lines.recv() => Event::Line(line),
                 _ = ticks.tick() => Event::Tick,
+                _ = looks.tick() => Event::Look,
                 () = until(look), if !stopping => Event::ReloadDue,
                 () = until(over), if !stopping => Event::PlanIsOver,
                 () = until(next_stage), if !stopping => Event::StageBegins,
@@ -296,12 +304,12 @@ impl Run {
                 self.tick();
                 self.ask_shape();
             }
+            Event::Look => self.look_for_trouble(),
             Event::StageBegins => self.enter_stage(),
             Event::PlanIsOver if self.course.plan().is_complete() => self.stop(End::Shape),
             Event::PlanIsOver => self.stop(End::RunTime),
             Event::GraceIsOver => {
-                let message = "a load thread did not end in time: a script holds it in one call";
-                self.end = Some(End::Failed(message.to_owned()));
+                self.give_up();
                 return false;
             }
         }
@@ -469,8 +477,7 @@ impl Run {
         while let Ok(line) = self.lines.try_recv() {
             self.notice(Notice::Script(line));
         }
-        let all_ended = self.ended == self.members.len();
-        if all_ended {
+        if self.ended == self.members.len() {
             // They have said so: what is left is dropping their runtimes.
             self.members.iter_mut().for_each(Member::join);
         }
@@ -489,12 +496,5 @@ impl Run {
 
     pub(super) fn elapsed(&self) -> Duration {
         Duration::from_micros(self.now_us())
-    }
-}
-
-pub(super) async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

@@ -368,6 +368,13 @@ impl Answer {
         Ok(self.text.get_or_init(|| text).clone())
     }
 
+    /// Bytes of its body, as transferred and as read, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        let body = self.response.as_ref().map_or(0, |body| body.body().len());
+        let text = self.text.get().map_or(0, |text| text.len());
+        body + text
+    }
+
     /// The body as JSON, parsed once; `None` if it is none. Nested deeper than 128 it is refused.
     pub(super) fn json(&self) -> Result<Option<Dynamic>> {
         if let Some(json) = self.json.get() {

@@ -8,6 +8,7 @@ use std::sync::Once;
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, OptimizationLevel};
 
+use super::extent::Gauge;
 use super::failure::Control;
 use crate::clock::{self, Micros};
 use crate::coroutine;
@@ -22,8 +23,8 @@ const EXPRESSION_DEPTH: usize = 256;
 const STRINGS_INTERNED: usize = 256;
 
 /// Stack that must remain: Rhai may need this much before it asks again, and a native function
-/// called just before the end is no exception. The hungriest writes a value as text, 0.8 KB for
-/// each level that it is nested; JSON may have 128.
+/// called just before the end is no exception. What needs more, for values that are nested very
+/// deep, makes the stack grow.
 const STACK_RESERVE: usize = if cfg!(debug_assertions) {
     192 << 10
 } else {
@@ -69,13 +70,23 @@ pub(super) fn parser() -> Engine {
     engine
 }
 
-/// An engine that runs: a user is stopped, checked for its stack and made to yield in time.
-pub(super) fn runner() -> Engine {
+/// An engine that runs: a user is stopped, checked for its stack and what its variables hold, of
+/// which there may be so many bytes, and made to yield in time.
+pub(super) fn runner(most_bytes: u64) -> Engine {
     let mut engine = parser();
     // Else each method call on a user looks for the name of its type in twenty places.
     engine.register_type_with_name_raw("map", "map");
     let watch = Watch::new();
     engine.on_progress(move |operations| watch.progress(operations));
+    let gauge = Gauge::new(most_bytes);
+    #[expect(
+        deprecated,
+        reason = "Rhai's mark for a volatile function; the version is pinned"
+    )]
+    engine.on_var(move |_, _, context| {
+        gauge.read(&context)?;
+        Ok(None)
+    });
     engine
 }
 

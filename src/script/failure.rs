@@ -7,8 +7,10 @@ use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::call::Callable;
 use super::diagnostic::Diagnostic;
+use super::extent::DEEPEST;
 use super::former;
 use super::words::{self, Kind};
+use crate::units::Bytes;
 
 /// A control call of a script, or an order to stop it. It travels as `ErrorTerminated`, which
 /// a script's `try` cannot catch; see `User::end` for where it could.
@@ -34,10 +36,30 @@ pub enum Control {
     Unexpected,
     /// The calls are nested deeper than the user's stack allows.
     TooDeep,
+    /// A value is nested deeper than Rhai can handle safely.
+    NestedTooDeep,
+    /// The user's variables hold more than it may have.
+    TooMuchMemory(Bytes),
     /// The top level of the script computes for too long.
     TopLevelTooLong,
     /// The top level of the script reads a file that could not be loaded, which was noted.
     NotLoaded,
+}
+
+impl Control {
+    /// What it says, if it is a mistake of the script and no control call: one that a script
+    /// cannot catch, for it would go on with what is too much.
+    fn mistake(&self) -> Option<String> {
+        match self {
+            Control::TooDeep => Some("calls nested too deep for the stack of a user".to_owned()),
+            Control::NestedTooDeep => Some(format!("values nested more than {DEEPEST} deep")),
+            Control::TooMuchMemory(most) => Some(format!(
+                "the variables of this user hold more than {most} (`--user-memory` says how much \
+                 they may)"
+            )),
+            _ => None,
+        }
+    }
 }
 
 impl From<Control> for Dynamic {
@@ -101,6 +123,16 @@ impl Failure {
         }
     }
 
+    /// What a user keeps has become too much, and was let go.
+    pub(super) fn of_kept(key: Option<&str>, control: &Control, callable: &Callable) -> Failure {
+        let what = control.mistake().unwrap_or_default();
+        let message = match key {
+            Some(key) => format!("{what}: `this.{key}` is `()` from now on"),
+            None => what,
+        };
+        Failure::at_callable(&message, callable)
+    }
+
     /// A mistake that shows only when a whole call is over.
     pub(super) fn at_callable(message: &str, callable: &Callable) -> Failure {
         Failure {
@@ -144,7 +176,9 @@ pub(super) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> E
                 error = *inner;
             }
             EvalAltResult::ErrorTerminated(token, _)
-                if token.read_lock::<Control>().as_deref() != Some(&Control::TooDeep) =>
+                if token
+                    .read_lock::<Control>()
+                    .is_none_or(|control| control.mistake().is_none()) =>
             {
                 let control = token.try_cast::<Control>();
                 return Ended::Control(control.unwrap_or(Control::Cancelled));
@@ -164,9 +198,10 @@ fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>)
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "thrown".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-        EvalAltResult::ErrorTerminated(..) => {
-            "calls nested too deep for the stack of a user".to_owned()
-        }
+        EvalAltResult::ErrorTerminated(token, _) => token
+            .read_lock::<Control>()
+            .and_then(|control| control.mistake())
+            .unwrap_or_else(|| "terminated".to_owned()),
         EvalAltResult::ErrorStackOverflow(_) => {
             "calls nested too deep: more than 64 functions inside one another".to_owned()
         }

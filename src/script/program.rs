@@ -38,6 +38,8 @@ pub struct Program {
     scenario: Scenario,
     shape: Option<ShapeFunction>,
     secrets: Secrets,
+    /// What a user's variables may hold.
+    pub(super) user_bytes: u64,
     said: Vec<Line>,
     warnings: Vec<Diagnostic>,
 }
@@ -50,7 +52,8 @@ impl Program {
     /// # Errors
     /// Everything found wrong; the load-time check has usually told it before, and better.
     pub fn compile(bundle: &Bundle, inputs: &Inputs) -> Result<Program, Vec<Diagnostic>> {
-        let mut engine = engine::runner();
+        let user_bytes = inputs.user_bytes();
+        let mut engine = engine::runner(user_bytes);
         api::register(&mut engine);
         let of_maps = MapFunctions::of(&engine);
         methods::register(&mut engine);
@@ -150,6 +153,7 @@ impl Program {
             scenario,
             shape,
             secrets: declarations.secrets.clone(),
+            user_bytes,
             warnings,
         })
     }

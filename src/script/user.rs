@@ -13,13 +13,14 @@ use super::answer::Answer;
 use super::assembly::Class;
 use super::call::Callable;
 use super::client::{Channel, Client};
+use super::extent::{Extent, KeptGauge};
 use super::failure::{self, Control, Ended, Failure};
 use super::generation::{Generation, Membership};
 use super::listeners;
 use super::onlooker::Event;
 use super::thread::Thread;
 use crate::clock::Micros;
-use crate::coroutine;
+use crate::coroutine::{self, Label};
 use crate::http::Session;
 use crate::scenario::Random;
 use crate::stats::Outcome;
@@ -206,6 +207,7 @@ pub struct Instance {
     pub(super) this: Dynamic,
     pub(super) tag: Dynamic,
     pub(super) membership: Membership,
+    pub(super) kept: KeptGauge,
 }
 
 impl Instance {
@@ -256,6 +258,17 @@ impl Instance {
             user,
             this: Dynamic::from_map(this),
             membership,
+            kept: KeptGauge::default(),
+        }
+    }
+
+    /// What a call of that function is known by, should it crash the thread.
+    #[must_use]
+    pub fn label(&self, function: Function) -> Label {
+        Label {
+            owner: self.user.ordinal,
+            kind: u32::try_from(self.user.class.index).unwrap_or(u32::MAX),
+            work: function.code(),
         }
     }
 
@@ -314,6 +327,7 @@ impl Instance {
         let states = &user.class.states;
         let result = states.call(engine, callable, arguments, &mut self.tag, &mut self.this);
         let result = self.concluded(callable, result);
+        let result = self.measured(callable, result);
         if let Err(Ended::Failure(failure)) = &result {
             user.fail_open(&failure.message);
         }
@@ -350,6 +364,31 @@ impl Instance {
             failure.message = secrets.mask(std::mem::take(&mut failure.message));
         }
         result
+    }
+
+    /// Holds what the call left behind against what a user may have: here, where the stack is that
+    /// may grow. Elsewhere it is only dropped, and must not be deep.
+    fn measured(
+        &mut self,
+        callable: &Callable,
+        result: Result<Dynamic, Ended>,
+    ) -> Result<Dynamic, Ended> {
+        let most = self.user.generation.program.user_bytes;
+        let failed = |key: Option<&str>, control: &Control| {
+            let failure = Failure::of_kept(key, control, callable);
+            Ended::Failure(Box::new(failure))
+        };
+        if let Err((key, control)) = self.kept.look(&mut self.this, most)
+            && !matches!(result, Err(Ended::Control(_)))
+        {
+            return Err(failed(key.as_deref(), &control));
+        }
+        match result {
+            Ok(value) if Extent::of(&value).is_too_deep => {
+                Err(failed(None, &Control::NestedTooDeep))
+            }
+            result => result,
+        }
     }
 
     fn has_client(&self) -> bool {

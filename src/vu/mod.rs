@@ -217,6 +217,8 @@ impl Driver {
             Control::Reschedule { waits: true }
             | Control::Unexpected
             | Control::TooDeep
+            | Control::NestedTooDeep
+            | Control::TooMuchMemory(_)
             | Control::TopLevelTooLong
             | Control::NotLoaded => Next::Wait,
         }
@@ -441,7 +443,8 @@ impl Driver {
             .instance
             .take()
             .expect("no other function of it is running");
-        Coroutine::new(stack, move || {
+        let label = instance.label(function);
+        Coroutine::new(stack, label, move || {
             let result = instance.call(function);
             (instance, result)
         })

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use katydid::clock::{self, Timers};
-use katydid::coroutine::{Coroutine, Stacks};
+use katydid::coroutine::{Coroutine, Label, Stacks};
 use katydid::http::{self, Session};
 use katydid::load::Plan;
 use katydid::runner::{self, Edition, Options, Setup, State};
@@ -75,7 +75,7 @@ fn task(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut user = instance.take().expect("the last call gave it back");
                 let stack = stacks.take().expect("a stack can be had");
-                let mut call = Coroutine::new(stack, move || {
+                let mut call = Coroutine::new(stack, Label::default(), move || {
                     let result = user.call(Function::Task(0));
                     (user, result.is_ok())
                 });

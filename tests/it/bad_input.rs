@@ -339,7 +339,7 @@ fn an_environment_that_is_not_utf_8_is_no_reason_not_to_run() {
 #[test]
 fn more_users_than_open_files_are_warned_of_and_counted() {
     let shop = Shop::open();
-    let run = Tool::with_open_files(60)
+    let run = Tool::limited("-n 60")
         .file(
             "script.rhai",
             HELLO.replace("#{ t:", "#{ wait_time: 0.2, t:"),

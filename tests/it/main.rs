@@ -10,6 +10,7 @@ mod bad_input;
 mod batches;
 mod clients;
 mod commands;
+mod crashes;
 mod data;
 mod debug;
 mod dev;

@@ -34,10 +34,10 @@ impl Tool {
         Tool::started_by(Command::new(env!("CARGO_BIN_EXE_katydid")))
     }
 
-    /// The same, but with so many open files at most.
-    pub(crate) fn with_open_files(limit: u32) -> Tool {
+    /// The same within a limit of the shell, such as `-n 64` for open files.
+    pub(crate) fn limited(limit: &str) -> Tool {
         let mut shell = Command::new("sh");
-        let line = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        let line = format!("ulimit {limit} && exec \"$0\" \"$@\"");
         shell.args(["-c", &line, env!("CARGO_BIN_EXE_katydid")]);
         Tool::started_by(shell)
     }

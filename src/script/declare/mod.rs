@@ -25,11 +25,13 @@ use rhai::{Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
 use super::class::{self, ClassDeclaration};
 use super::diagnostic::{Diagnostic, Severity};
+use super::extent;
 use super::failure::found;
 use super::log::Level;
 use super::secret::Secrets;
 use crate::data::{Mode, Origin, Sources};
 use crate::scenario::{Event, Hooks, Options, Param, Random};
+use crate::units::Bytes;
 
 pub(super) use options::set_option;
 pub(super) use sets::{Reading, SetDeclaration};
@@ -49,6 +51,16 @@ pub struct Inputs {
     pub now_us: i64,
     /// The data files that were read, and whose turn it is: one for all evaluations of a run.
     pub sources: Arc<Sources>,
+    /// What a user's variables may hold; `None` for 256 MiB.
+    pub user_memory: Option<Bytes>,
+}
+
+impl Inputs {
+    /// What a user's variables may hold, in bytes.
+    pub(super) fn user_bytes(&self) -> u64 {
+        self.user_memory
+            .map_or(extent::MOST_BYTES, |Bytes(most)| most)
+    }
 }
 
 /// The declarations of one evaluation so far. Clones share them: natives find them as the tag.

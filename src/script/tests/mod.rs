@@ -5,6 +5,7 @@
 
 mod captures;
 mod control;
+mod deep_values;
 mod depth;
 mod further;
 mod imports;
@@ -32,7 +33,7 @@ use super::{
 };
 use super::{Thread, ThreadParts};
 use crate::clock::{self, Timers};
-use crate::coroutine::{Coroutine, Stacks};
+use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::http;
 use crate::script::diagnostic::Diagnostic;
 use crate::stats::{Batch, Limits, Recorder};
@@ -191,7 +192,7 @@ impl World {
 
     /// A call in a coroutine, not yet begun.
     fn coroutine(&self, mut user: Instance, function: Function) -> Coroutine<(Instance, Answer)> {
-        Coroutine::new(self.stacks.take().unwrap(), move || {
+        Coroutine::new(self.stacks.take().unwrap(), Label::default(), move || {
             let answer = user.call(function);
             (user, answer)
         })
