@@ -81,23 +81,38 @@ impl Extent {
     fn add_within(&mut self, value: &Dynamic, depth: u32) {
         self.values += 1;
         self.bytes = self.bytes.saturating_add(PLACE);
-        if value.is_unit() || value.is_int() || value.is_bool() || value.is_float() {
-            return;
-        }
-        if let Some(text) = value.read_lock::<ImmutableString>() {
-            self.hold(text.len());
-        } else if let Some(array) = value.read_lock::<Array>() {
-            self.add_all(array.iter(), depth);
-        } else if let Some(map) = value.read_lock::<Map>() {
-            self.hold(map.keys().map(|key| key.len()).sum());
-            self.add_all(map.values(), depth);
-        } else if let Some(closure) = value.read_lock::<FnPtr>() {
-            let before = self.values;
-            self.add_all(closure.curry().iter(), depth);
-            self.in_closures += self.values - before;
-        } else if let Some(bytes) = value.read_lock::<Blob>() {
-            self.hold(bytes.len());
-        } else if let Some(response) = value.read_lock::<Response>() {
+        // Handles such as `client` first, and the cheap questions before the dear ones: this is
+        // asked of every user after every call.
+        if value.is_variant() {
+            if let Some(response) = value.read_lock::<Response>() {
+                self.hold(response.0.held_bytes());
+            }
+        } else if value.is_map() {
+            if let Some(map) = value.read_lock::<Map>() {
+                self.hold(map.keys().map(|key| key.len()).sum());
+                self.add_all(map.values(), depth);
+            }
+        } else if value.is_string() {
+            self.hold(
+                value
+                    .read_lock::<ImmutableString>()
+                    .map_or(0, |text| text.len()),
+            );
+        } else if value.is_array() {
+            if let Some(array) = value.read_lock::<Array>() {
+                self.add_all(array.iter(), depth);
+            }
+        } else if value.is_fnptr() {
+            if let Some(closure) = value.read_lock::<FnPtr>() {
+                let before = self.values;
+                self.add_all(closure.curry().iter(), depth);
+                self.in_closures += self.values - before;
+            }
+        } else if value.is_blob() {
+            self.hold(value.read_lock::<Blob>().map_or(0, |bytes| bytes.len()));
+        } else if value.is_shared()
+            && let Some(response) = value.read_lock::<Response>()
+        {
             self.hold(response.0.held_bytes());
         }
     }

@@ -384,7 +384,7 @@ impl Instance {
             return Err(failed(key.as_deref(), &control));
         }
         match result {
-            Ok(value) if Extent::of(&value).is_too_deep => {
+            Ok(value) if !value.is_unit() && Extent::of(&value).is_too_deep => {
                 Err(failed(None, &Control::NestedTooDeep))
             }
             result => result,
