@@ -92,10 +92,7 @@ impl DataSource {
         if self.0.mode == Mode::Random {
             return self.any(context).map(Some);
         }
-        let rows = source.rows.count() as u64;
-        let mode = self.0.mode;
-        let taken = source.turns.take(mode, rows);
-        let row = taken.and_then(|taken| mode.row(taken, rows, self.0.seed));
+        let row = source.turns.take(self.0.seed);
         Ok(row.and_then(|row| usize::try_from(row).ok()))
     }
 
