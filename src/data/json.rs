@@ -3,19 +3,18 @@
 //! Rows stay JSON text until a script reads them: that is one copy of memory, whatever shape they
 //! have. That the text is JSON is made sure of here.
 
-use serde::de::IgnoredAny;
-
 use super::fault::Fault;
 use super::packed::Packed;
+use super::parse::{NotJson, Nothing, parse};
 
 /// How deep a row may be nested: whoever reads it takes no more.
 const DEEPEST: usize = 120;
 
 /// The rows of a document: the elements of an array, or one object.
 pub(super) fn document(text: &str) -> Result<Packed, Fault> {
-    serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
+    parse(text, &mut Nothing).map_err(|error| {
         let fault = fault(&error, 0);
-        let second = text.trim_start().starts_with('{') && error.to_string().contains("trailing");
+        let second = text.trim_start().starts_with('{') && error.what.contains("trailing");
         if second {
             fault.hint("a file with a value on each line is named `.jsonl` or `.ndjson`")
         } else {
@@ -50,9 +49,9 @@ pub(super) fn lines(text: &str) -> Result<Packed, Fault> {
         if line.is_empty() {
             continue;
         }
-        serde_json::from_str::<IgnoredAny>(line).map_err(|error| {
+        parse(line, &mut Nothing).map_err(|error| {
             let fault = fault(&error, index);
-            if index == 0 && error.is_eof() {
+            if index == 0 && error.what.starts_with("EOF") {
                 fault.hint("in `.jsonl` and `.ndjson` each line is a whole value")
             } else {
                 fault
@@ -67,16 +66,10 @@ pub(super) fn lines(text: &str) -> Result<Packed, Fault> {
     Ok(rows.shrink())
 }
 
-fn fault(error: &serde_json::Error, lines_before: usize) -> Fault {
-    let mut what = error.to_string();
-    if let Some(end) = what.rfind(" at line ") {
-        what.truncate(end);
-    }
-    let line = lines_before + error.line();
-    Fault::new(format!(
-        "line {line}, column {} is not JSON: {what}",
-        error.column()
-    ))
+fn fault(error: &NotJson, lines_before: usize) -> Fault {
+    let NotJson { what, line, column } = error;
+    let line = lines_before + line;
+    Fault::new(format!("line {line}, column {column} is not JSON: {what}"))
 }
 
 /// The elements of an array; `json` is known to be one.

@@ -16,6 +16,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Int(i64),
+    /// A whole number of more than 64 bits.
+    Wide(i128),
     /// Any other number.
     Float(f64),
     /// Text.

@@ -8,6 +8,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use super::call::Callable;
 use super::diagnostic::Diagnostic;
 use super::former;
+use super::value;
 use super::words::{self, Kind};
 
 /// A control call of a script, or an order to stop it. It travels as `ErrorTerminated`, which
@@ -163,7 +164,7 @@ pub(super) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> E
 fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>) -> Failure {
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "thrown".to_owned(),
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorRuntime(value, _) => value::shown(value),
         EvalAltResult::ErrorTerminated(..) => {
             "calls nested too deep for the stack of a user".to_owned()
         }

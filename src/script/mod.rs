@@ -35,6 +35,7 @@ mod generation;
 mod group;
 mod http_options;
 mod imports;
+mod json;
 mod listeners;
 mod log;
 mod methods;

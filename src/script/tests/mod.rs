@@ -8,6 +8,7 @@ mod control;
 mod depth;
 mod further;
 mod imports;
+mod json;
 mod language;
 mod limits;
 mod places;
