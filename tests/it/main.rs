@@ -18,6 +18,7 @@ mod gates;
 mod groups;
 mod iterations;
 mod main_path;
+mod mutants;
 mod peer;
 mod protocols;
 mod readme;

@@ -1,4 +1,5 @@
-//! Held against `serde_json`, which reads the same texts but for what it rounds or refuses.
+//! Held against `serde_json`, which reads the same texts but for what it rounds or refuses: values,
+//! mistakes and where they are.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! JSON in a script's hands: numbers and texts that its values have no room for.
+//! JSON in a script's hands: numbers and texts that its values have no room for. The grammar is
+//! tested where it is read, in `data`.
 
 use super::*;
 
