@@ -52,6 +52,6 @@ pub(super) fn alone(test: &str) -> Place {
         said.contains("1 passed"),
         "there is no test {test}:\n{said}"
     );
-    print!("{said}");
+    eprint!("{said}");
     Place::Elsewhere
 }

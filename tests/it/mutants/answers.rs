@@ -207,7 +207,7 @@ fn damaged_answers_over_http1_end_and_count_once() {
     let counts = answer_with_mutants(Protocol::Http1, count(2_000), max_redirects);
     let (reported, counted) = (counts.reported.get(), counts.counted.get());
     let (begun, seed) = (counts.begun.get(), seed());
-    println!("{counted} counted, {reported} reported, {begun} begun");
+    eprintln!("{counted} counted, {reported} reported, {begun} begun");
     assert!(
         reported <= counted,
         "seed {seed}: {reported} reported, {counted} counted"
@@ -226,6 +226,6 @@ fn damaged_frames_over_http2_end() {
         return;
     };
     let counts = answer_with_mutants(Protocol::Http2, count(1_000), max_redirects);
-    println!("{} reported", counts.reported.get());
+    eprintln!("{} reported", counts.reported.get());
     assert!(counts.reported.get() > 0, "none is an answer");
 }

@@ -21,7 +21,7 @@ fn damaged_examples_end_with_a_code_of_the_manual() {
         Place::Alone => {}
         Place::Elsewhere => return,
         Place::InTheWorld => {
-            println!("not run: a damaged host could be anybody's, and there is no namespace");
+            eprintln!("not run: a damaged host could be anybody's, and there is no namespace");
             return;
         }
     }
