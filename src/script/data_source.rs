@@ -71,6 +71,7 @@ impl DataSource {
             }
             Some(Row::Text(text)) => Ok(ImmutableString::from(text).into()),
             Some(Row::Json(text)) => {
+                // What could not be had as it is was refused when the file was read.
                 let read = json::read(text.as_bytes())?;
                 let read = read.map_err(|error| format!("row {index}: {error}"))?;
                 Ok(read.value)

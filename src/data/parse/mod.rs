@@ -424,8 +424,12 @@ enum Name<'a> {
     Unescaped(String),
 }
 
-/// Makes sure that a text is JSON, and keeps nothing.
-pub(super) struct Nothing;
+/// Makes sure that a text is JSON, and keeps nothing but whether a script could have all of it.
+#[derive(Default)]
+pub(super) struct Nothing {
+    pub(super) half_a_pair: bool,
+    pub(super) rounded: bool,
+}
 
 impl Build for Nothing {
     type Value = ();
@@ -434,9 +438,13 @@ impl Build for Nothing {
 
     fn null(&mut self) {}
     fn truth(&mut self, _: bool) {}
-    fn number(&mut self, _: Number) {}
+    fn number(&mut self, number: Number) {
+        self.rounded |= matches!(number, Number::Rounded(_));
+    }
     fn text(&mut self, _: &str) {}
-    fn half_a_pair(&mut self) {}
+    fn half_a_pair(&mut self) {
+        self.half_a_pair = true;
+    }
     fn push(&mut self, (): &mut (), (): ()) {}
     fn insert(&mut self, (): &mut (), _: &str, (): ()) {}
     fn array(&mut self, (): ()) {}

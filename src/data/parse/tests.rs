@@ -225,7 +225,7 @@ fn nesting_has_an_end() {
 
 #[test]
 fn bytes_that_are_no_text_are_told() {
-    let error = parse_bytes(b"[\"\xff\"]", &mut Nothing).unwrap_err();
+    let error = parse_bytes(b"[\"\xff\"]", &mut Nothing::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the text is not UTF-8 at line 1 column 3"
