@@ -70,7 +70,7 @@ impl Before {
         match old {
             Some((old, source)) => {
                 self.continued.insert(old.clone());
-                Some(source.turns.clone())
+                Some(source.turns.among(rows.count() as u64))
             }
             None => {
                 if let (Origin::File(path, _), true) = (&declared.origin, counts(declared.mode)) {
@@ -129,15 +129,13 @@ mod tests {
     }
 
     /// The number, from 1, of the row whose turn it is.
-    fn next(source: &Source, mode: Mode) -> Option<u64> {
-        let rows = source.rows.count() as u64;
-        let taken = source.turns.take(mode, rows)?;
-        mode.row(taken, rows, 7).map(|row| row + 1)
+    fn next(source: &Source) -> Option<u64> {
+        source.turns.take(7).map(|row| row + 1)
     }
 
     #[test]
     fn rows_go_on_if_they_begin_with_the_old_ones() {
-        use Mode::{Circular, Unique};
+        use Mode::{Circular, Shuffle, Unique};
         const AB: &str = "id,name\n1,a\n2,b\n";
         // file, before, how many are taken, after, the next rows; whether it is told as restarted
         type Case<'a> = (
@@ -149,12 +147,18 @@ mod tests {
             bool,
         );
         #[rustfmt::skip]
-        let table: [Case; 18] = [
+        let table: [Case; 22] = [
             ("a.csv", (Unique, AB), 1, (Unique, AB), [Some(2), None], false),
             ("a.csv", (Unique, AB), 2, (Unique, "id,name\n1,a\n2,b\n3,c\n"), [Some(3), None], false),
             // Who came too late has taken nothing.
             ("a.csv", (Unique, AB), 5, (Unique, "id,name\n1,a\n2,b\n3,c\n"), [Some(3), None], false),
             ("a.csv", (Circular, AB), 1, (Circular, "id,name\n1,a\n2,b\n3,c\n"), [Some(2), Some(3)], false),
+            // The one after the last taken, however often it has gone round.
+            ("a.csv", (Circular, AB), 3, (Circular, "id,name\n1,a\n2,b\n3,c\n4,d\n5,e\n"), [Some(2), Some(3)], false),
+            ("a.csv", (Circular, AB), 4, (Circular, "id,name\n1,a\n2,b\n3,c\n"), [Some(3), Some(1)], false),
+            ("a.csv", (Circular, AB), 3, (Circular, "id,name\n1,a\n2,b\n\n"), [Some(2), Some(1)], false),
+            // Of a shuffle the round under way is ended first: 2, 1; 2 and now 1.
+            ("a.csv", (Shuffle, AB), 3, (Shuffle, "id,name\n1,a\n2,b\n3,c\n"), [Some(1), Some(3)], false),
             // Written otherwise, the rows are the same.
             ("a.csv", (Unique, AB), 1, (Unique, "id,name\r\n\"1\",a\r\n\r\n2,b"), [Some(2), None], false),
             // A row that makes numbers text, or fractions.
@@ -180,14 +184,14 @@ mod tests {
             let old = Sources::default();
             let source = file(&old, &path, mode).unwrap();
             for _ in 0..taken {
-                next(&source, mode);
+                next(&source);
             }
             fs::write(&path, after).unwrap();
             let new = Sources::after(&old);
             let source = file(&new, &path, new_mode).unwrap();
             let told = if restarts { vec![path] } else { Vec::new() };
             assert_eq!(new.finish(), told, "{what}");
-            assert_eq!([0, 1].map(|_| next(&source, new_mode)), expected, "{what}");
+            assert_eq!([0, 1].map(|_| next(&source)), expected, "{what}");
         }
     }
 
@@ -201,14 +205,13 @@ mod tests {
         let second = Sources::after(&first);
         let new = file(&second, &path, Mode::Unique).unwrap();
         assert!(Arc::ptr_eq(&old.rows, &new.rows), "parsed again");
-        let turns = [&old, &new, &old, &new].map(|source| next(source, Mode::Unique));
+        let turns = [&old, &new, &old, &new].map(|source| next(source));
         assert_eq!(turns, [Some(1), Some(2), Some(3), None]);
 
         fs::write(&path, "id\n1\n2\n3\n4\n").unwrap();
         let third = Sources::after(&second);
         let newest = file(&third, &path, Mode::Unique).unwrap();
-        assert!(Arc::ptr_eq(&old.turns, &newest.turns));
-        let turns = [&old, &newest, &newest].map(|source| next(source, Mode::Unique));
+        let turns = [&old, &newest, &newest].map(|source| next(source));
         assert_eq!(turns, [None, Some(4), None]);
         // The third generation holds the second until it is finished, and never the first.
         let rows = Arc::downgrade(&old.rows);
@@ -225,12 +228,12 @@ mod tests {
         let path = folder.path().join("a.csv");
         fs::write(&path, "id\n1\n2\n").unwrap();
         let old = Sources::default();
-        next(&file(&old, &path, Mode::Unique).unwrap(), Mode::Unique);
+        next(&file(&old, &path, Mode::Unique).unwrap());
         let new = Sources::after(&old);
         let more = file(&new, &path, Mode::Circular).unwrap();
         let same = file(&new, &path, Mode::Unique).unwrap();
-        assert_eq!(next(&more, Mode::Circular), Some(1));
-        assert_eq!(next(&same, Mode::Unique), Some(2));
+        assert_eq!(next(&more), Some(1));
+        assert_eq!(next(&same), Some(2));
         assert!(new.finish().is_empty());
     }
 
@@ -241,15 +244,15 @@ mod tests {
         for (values, taken) in [(&[1, 2][..], 1), (&[1, 2, 3], 3), (&[9], 1)] {
             let source = array(&old, values, mode);
             for _ in 0..taken {
-                next(&source, mode);
+                next(&source);
             }
         }
         let new = Sources::after(&old);
-        assert_eq!(next(&array(&new, &[1, 2, 3, 4], mode), mode), Some(4));
-        assert_eq!(next(&array(&new, &[1, 2], mode), mode), Some(2));
-        assert_eq!(next(&array(&new, &[8], mode), mode), Some(1));
+        assert_eq!(next(&array(&new, &[1, 2, 3, 4], mode)), Some(4));
+        assert_eq!(next(&array(&new, &[1, 2], mode)), Some(2));
+        assert_eq!(next(&array(&new, &[8], mode)), Some(1));
         let other = Mode::Circular;
-        assert_eq!(next(&array(&new, &[9], other), other), Some(1));
+        assert_eq!(next(&array(&new, &[9], other)), Some(1));
         assert!(new.finish().is_empty());
     }
 
@@ -261,7 +264,7 @@ mod tests {
         fs::write(&bad, "id\n1\n").unwrap();
         let old = Sources::default();
         for path in [&good, &bad] {
-            next(&file(&old, path, Mode::Unique).unwrap(), Mode::Unique);
+            next(&file(&old, path, Mode::Unique).unwrap());
         }
         fs::write(&bad, "id\n1,2\n").unwrap();
         let refused = Sources::after(&old);
@@ -278,7 +281,7 @@ mod tests {
         fs::write(&bad, "id\n1\n2\n").unwrap();
         let new = Sources::after(&old);
         let source = file(&new, &bad, Mode::Unique).unwrap();
-        assert_eq!(next(&source, Mode::Unique), Some(2));
+        assert_eq!(next(&source), Some(2));
         assert_eq!(new.paths(), [bad]);
     }
 }

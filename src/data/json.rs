@@ -3,19 +3,19 @@
 //! Rows stay JSON text until a script reads them: that is one copy of memory, whatever shape they
 //! have. That the text is JSON is made sure of here.
 
-use serde::de::IgnoredAny;
-
 use super::fault::Fault;
 use super::packed::Packed;
+use super::parse::{NotJson, Nothing, parse};
 
 /// How deep a row may be nested: whoever reads it takes no more.
 const DEEPEST: usize = 120;
 
 /// The rows of a document: the elements of an array, or one object.
 pub(super) fn document(text: &str) -> Result<Packed, Fault> {
-    serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
+    let mut seen = Nothing::default();
+    parse(text, &mut seen).map_err(|error| {
         let fault = fault(&error, 0);
-        let second = text.trim_start().starts_with('{') && error.to_string().contains("trailing");
+        let second = text.trim_start().starts_with('{') && error.what.contains("trailing");
         if second {
             fault.hint("a file with a value on each line is named `.jsonl` or `.ndjson`")
         } else {
@@ -39,20 +39,22 @@ pub(super) fn document(text: &str) -> Result<Packed, Fault> {
         return Err(Fault::new("the array is empty"));
     }
     check_depth(&rows)?;
+    check_whole(&rows, &seen)?;
     Ok(rows.shrink())
 }
 
 /// The rows of a file with a value on each line; blank lines are passed over.
 pub(super) fn lines(text: &str) -> Result<Packed, Fault> {
     let mut rows = Packed::default();
+    let mut seen = Nothing::default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() {
             continue;
         }
-        serde_json::from_str::<IgnoredAny>(line).map_err(|error| {
+        parse(line, &mut seen).map_err(|error| {
             let fault = fault(&error, index);
-            if index == 0 && error.is_eof() {
+            if index == 0 && error.what.starts_with("EOF") {
                 fault.hint("in `.jsonl` and `.ndjson` each line is a whole value")
             } else {
                 fault
@@ -64,19 +66,14 @@ pub(super) fn lines(text: &str) -> Result<Packed, Fault> {
         return Err(Fault::new("there is nothing but blank lines"));
     }
     check_depth(&rows)?;
+    check_whole(&rows, &seen)?;
     Ok(rows.shrink())
 }
 
-fn fault(error: &serde_json::Error, lines_before: usize) -> Fault {
-    let mut what = error.to_string();
-    if let Some(end) = what.rfind(" at line ") {
-        what.truncate(end);
-    }
-    let line = lines_before + error.line();
-    Fault::new(format!(
-        "line {line}, column {} is not JSON: {what}",
-        error.column()
-    ))
+fn fault(error: &NotJson, lines_before: usize) -> Fault {
+    let NotJson { what, line, column } = error;
+    let line = lines_before + line;
+    Fault::new(format!("line {line}, column {column} is not JSON: {what}"))
 }
 
 /// The elements of an array; `json` is known to be one.
@@ -107,6 +104,23 @@ fn check_depth(rows: &Packed) -> Result<(), Fault> {
         ))),
         None => Ok(()),
     }
+}
+
+/// What a script could not have as it is written is a mistake: `seen` has looked at all rows.
+fn check_whole(rows: &Packed, seen: &Nothing) -> Result<(), Fault> {
+    if !seen.half_a_pair && !seen.rounded {
+        return Ok(());
+    }
+    for (row, text) in rows.iter().enumerate() {
+        let mut seen = Nothing::default();
+        let what = match parse(text, &mut seen) {
+            Ok(()) if seen.half_a_pair => "half of a surrogate pair, which is no letter",
+            Ok(()) if seen.rounded => "a whole number of more than 38 digits: write it as text",
+            _ => continue,
+        };
+        return Err(Fault::new(format!("row {} has {what}", row + 1)));
+    }
+    Ok(())
 }
 
 /// How deep arrays and objects are nested in a JSON text.
@@ -193,5 +207,16 @@ mod tests {
             "row 2 is nested more than 120 deep"
         );
         assert_eq!(depth(r#"{"a": "[[\"[[", "b": [1]}"#), 2);
+        let wrong = |read: Result<Packed, Fault>| read.unwrap_err().message;
+        assert_eq!(
+            wrong(document(r#"["a", {"b": "\ud83d"}]"#)),
+            "row 2 has half of a surrogate pair, which is no letter"
+        );
+        assert_eq!(
+            wrong(lines(&format!("1\n{}\n", "9".repeat(40)))),
+            "row 2 has a whole number of more than 38 digits: write it as text"
+        );
+        assert!(document("[18446744073709551615, -0, 1e300]").is_ok());
+        assert!(document("[1, NaN]").is_err() && document("[1e400]").is_err());
     }
 }

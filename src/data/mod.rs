@@ -9,6 +9,7 @@ mod csv;
 mod fault;
 mod json;
 mod packed;
+mod parse;
 mod rows;
 mod sources;
 mod table;
@@ -18,6 +19,7 @@ mod value;
 
 pub use csv::{CsvFormat, TextColumns};
 pub use fault::Fault;
+pub use parse::{Build, NotJson, Number, parse, parse_bytes};
 pub use rows::{Row, Rows};
 pub use sources::{Declared, Format, Origin, Source, Sources};
 pub use table::{Cell, Table};

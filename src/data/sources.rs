@@ -46,7 +46,7 @@ pub(super) struct Loaded {
 pub struct Source {
     /// The rows.
     pub rows: Arc<Rows>,
-    /// How many were taken; the same for the generation before, if they go on from it.
+    /// Whose turn it is; of one count with the generation before, if they go on from it.
     pub turns: Arc<Turns>,
 }
 
@@ -88,11 +88,6 @@ impl Sources {
     /// from the one of the same file, format and mode before it, with one count for the users of
     /// both generations, if its rows begin with all the old ones; so does an array. Else it begins
     /// with its first row.
-    ///
-    /// With rows appended, `unique` goes on with the first row not taken, and `circular` does while
-    /// it is in its first round; later its place is that of so many turns over the new number of
-    /// rows. `shuffle` has another order for each number of rows: of the round under way some rows
-    /// come again and some do not come, from the next on each comes once.
     ///
     /// Holds what `old` has read until [`finish`](Sources::finish).
     #[must_use]
@@ -175,7 +170,8 @@ impl Sources {
         let turns = before
             .as_mut()
             .and_then(|before| before.turns(&declared, &rows));
-        let turns = turns.unwrap_or_default();
+        let begun = || Arc::new(Turns::new(declared.mode, rows.count() as u64));
+        let turns = turns.unwrap_or_else(begun);
         let source = Arc::new(Source { rows, turns });
         all.insert(declared, source.clone());
         source

@@ -1,9 +1,10 @@
 //! Who gets which row: the modes of a data source, as arithmetic on how many were taken.
 //!
-//! Owns the count and the order. Where the count is kept for several processes is decided
-//! elsewhere: within one it is an atomic number.
+//! Owns the count, the order, and how both go on when rows are appended. Where the count is kept
+//! for several processes is decided elsewhere: within one it is an atomic number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// In which order rows are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,8 +15,7 @@ pub enum Mode {
     Unique,
     /// Any row at any time; nothing is counted.
     Random,
-    /// Round by round in a random order, each row once a round. Another number of rows has another
-    /// order.
+    /// Round by round in a random order, each row once a round.
     Shuffle,
 }
 
@@ -30,8 +30,7 @@ impl Mode {
 
     /// The row, of `rows`, that goes to who comes after so many others; `None` when they are used
     /// up. `seed` orders a shuffle. For [`Mode::Random`] nobody counts: it is as circular.
-    #[must_use]
-    pub fn row(self, taken: u64, rows: u64, seed: u64) -> Option<u64> {
+    fn row(self, taken: u64, rows: u64, seed: u64) -> Option<u64> {
         let round = taken.checked_div(rows)?;
         let place = taken % rows;
         match self {
@@ -42,30 +41,121 @@ impl Mode {
     }
 }
 
-/// How many rows were taken, over all threads.
-#[derive(Debug, Default)]
-pub struct Turns(AtomicU64);
+/// Rows handed out round by round, the first one at the turn `start`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rounds {
+    start: u64,
+    rows: u64,
+}
+
+/// Which row belongs to a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Course {
+    rounds: Rounds,
+    /// Those of the turns before.
+    earlier: Option<Rounds>,
+}
+
+/// Whose turn it is among rows, over all threads.
+///
+/// When rows are appended, those that know them and those that do not yet take turns of one count,
+/// each for its own rows. Whoever first takes one of the longer rows settles at which turn they
+/// begin; until then the others may still go round.
+#[derive(Debug)]
+pub struct Turns {
+    mode: Mode,
+    rows: u64,
+    taken: Arc<AtomicU64>,
+    before: Option<Course>,
+    course: OnceLock<Course>,
+}
 
 impl Turns {
-    /// How many came before the caller, who is counted; `None`, and nobody is, if all of `rows` are
-    /// used up: so those that come later, appended to a file, go to the next callers. Costs one
-    /// atomic addition.
-    pub fn take(&self, mode: Mode, rows: u64) -> Option<u64> {
-        match mode {
-            Mode::Unique => {
-                let next = |taken| (taken < rows).then_some(taken + 1);
-                let order = Ordering::Relaxed;
-                self.0.fetch_update(order, order, next).ok()
-            }
-            Mode::Circular | Mode::Random | Mode::Shuffle => {
-                Some(self.0.fetch_add(1, Ordering::Relaxed))
-            }
+    pub(super) fn new(mode: Mode, rows: u64) -> Turns {
+        Turns {
+            mode,
+            rows,
+            taken: Arc::default(),
+            before: None,
+            course: OnceLock::new(),
         }
     }
 
-    /// How many were taken so far.
+    /// The same turns among so many rows, the first of which are those that there were.
+    ///
+    /// `unique` goes on with the first row not taken, `circular` with the one after the last that
+    /// was taken, however often it has gone round. `shuffle` ends the round under way, and the
+    /// new rows are in all that follow: so no row comes twice in a round.
+    pub(super) fn among(self: &Arc<Turns>, rows: u64) -> Arc<Turns> {
+        if rows == self.rows {
+            return self.clone();
+        }
+        Arc::new(Turns {
+            mode: self.mode,
+            rows,
+            taken: self.taken.clone(),
+            before: Some(self.course()),
+            course: OnceLock::new(),
+        })
+    }
+
+    /// The caller's row, from 0; `None`, and nobody is counted, if all are used up: so those that
+    /// come later, appended to a file, go to the next callers. `seed` orders a shuffle. Costs one
+    /// atomic addition.
+    pub fn take(&self, seed: u64) -> Option<u64> {
+        // Before the turn is taken: it is then none before those that the course knows.
+        let Course { rounds, earlier } = self.course();
+        let turn = match self.mode {
+            Mode::Unique => {
+                let next = |taken| (taken < rounds.rows).then_some(taken + 1);
+                let order = Ordering::Relaxed;
+                self.taken.fetch_update(order, order, next).ok()?
+            }
+            Mode::Circular | Mode::Random | Mode::Shuffle => {
+                self.taken.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+        match (turn.checked_sub(rounds.start), earlier) {
+            (None, Some(Rounds { start, rows })) => {
+                self.mode.row(turn.saturating_sub(start), rows, seed)
+            }
+            (after, _) => self.mode.row(after.unwrap_or(0), rounds.rows, seed),
+        }
+    }
+
+    /// How many were taken so far, also by those that do not know all rows.
     pub(super) fn taken(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn course(&self) -> Course {
+        *self.course.get_or_init(|| self.settled())
+    }
+
+    fn settled(&self) -> Course {
+        let rows = self.rows;
+        let begun = |start, earlier| Course {
+            rounds: Rounds { start, rows },
+            earlier,
+        };
+        let Some(before) = self.before else {
+            return begun(0, None);
+        };
+        let taken = self.taken();
+        let Rounds { start, rows: fewer } = before.rounds;
+        match self.mode {
+            Mode::Unique | Mode::Random => begun(0, None),
+            Mode::Circular => {
+                let last = taken.checked_sub(start + 1).map(|place| place % fewer);
+                begun(last.map_or(start, |last| taken - last - 1), None)
+            }
+            // Not even those rounds have begun.
+            Mode::Shuffle if taken <= start => begun(start, before.earlier),
+            Mode::Shuffle => {
+                let rounds = (taken - start).div_ceil(fewer);
+                begun(start + rounds * fewer, Some(before.rounds))
+            }
+        }
     }
 }
 
@@ -164,8 +254,8 @@ mod tests {
         );
     }
 
-    fn all_threads_take(turns: &Turns, mode: Mode) -> Vec<u64> {
-        let one = || (0..1_000).filter_map(|_| turns.take(mode, 5_000));
+    fn all_threads_take(turns: &Turns) -> Vec<u64> {
+        let one = || (0..1_000).filter_map(|_| turns.take(7));
         let mut taken: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
                 .map(|_| scope.spawn(|| one().collect::<Vec<_>>()))
@@ -181,24 +271,89 @@ mod tests {
 
     #[test]
     fn every_turn_is_taken_once_by_all_threads_together() {
-        let turns = Turns::default();
-        assert!(
-            all_threads_take(&turns, Mode::Circular)
-                .into_iter()
-                .eq(0..8_000)
-        );
+        let turns = Turns::new(Mode::Circular, 8_000);
+        assert!(all_threads_take(&turns).into_iter().eq(0..8_000));
     }
 
     #[test]
     fn who_comes_too_late_for_a_unique_row_is_not_counted() {
-        let turns = Turns::default();
-        assert!(
-            all_threads_take(&turns, Mode::Unique)
-                .into_iter()
-                .eq(0..5_000)
-        );
+        let turns = Arc::new(Turns::new(Mode::Unique, 5_000));
+        assert!(all_threads_take(&turns).into_iter().eq(0..5_000));
         assert_eq!(turns.taken(), 5_000);
-        assert_eq!(turns.take(Mode::Unique, 5_001), Some(5_000));
-        assert_eq!(turns.take(Mode::Unique, 5_001), None);
+        let more = turns.among(5_001);
+        assert_eq!(more.take(7), Some(5_000));
+        assert_eq!(more.take(7), None);
+    }
+
+    fn take(turns: &Turns, count: usize) -> Vec<u64> {
+        (0..count).filter_map(|_| turns.take(7)).collect()
+    }
+
+    #[test]
+    fn with_rows_appended_circular_goes_on_after_the_last_row_taken() {
+        for taken in 0..12 {
+            let turns = Arc::new(Turns::new(Mode::Circular, 3));
+            let last = take(&turns, taken).last().copied();
+            let first = last.map_or(0, |last| last + 1);
+            let expected: Vec<_> = (first..first + 8).map(|row| row % 5).collect();
+            assert_eq!(take(&turns.among(5), 8), expected, "after {taken} turns");
+            // Another time over, from wherever that was.
+            let turns = turns.among(5);
+            let last = *take(&turns, taken + 1).last().unwrap();
+            let expected: Vec<_> = (last + 1..last + 10).map(|row| row % 9).collect();
+            assert_eq!(
+                take(&turns.among(9), 9),
+                expected,
+                "after {taken} turns more"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_appended_while_others_go_round_begin_where_those_are_then() {
+        let old = Arc::new(Turns::new(Mode::Circular, 2));
+        take(&old, 1);
+        let new = old.among(5);
+        // The new generation is ready, but its users have not come yet.
+        assert_eq!(take(&old, 6), [1, 0, 1, 0, 1, 0]);
+        assert_eq!(take(&new, 2), [1, 2]);
+        // One that is still about takes a turn of its own rows.
+        assert!(take(&old, 1)[0] < 2);
+        assert_eq!(take(&new, 2), [4, 0]);
+        // Nobody took of these: they count as those before.
+        assert_eq!(take(&new.among(6).among(7), 2), [1, 2]);
+    }
+
+    #[test]
+    fn a_shuffle_ends_its_round_before_rows_appended_come() {
+        for taken in 0..8 {
+            let turns = Arc::new(Turns::new(Mode::Shuffle, 4));
+            let mut rows = take(&turns, taken);
+            // Twice within the round: the first was never begun.
+            let turns = turns.among(6).among(7);
+            rows.extend(take(&turns, 22));
+            let under_way = taken.next_multiple_of(4);
+            let rounds = rows[..under_way].chunks(4);
+            let later = rows[under_way..].chunks_exact(7);
+            assert!(later.len() >= 2);
+            for round in rounds.chain(later) {
+                let mut sorted = round.to_vec();
+                sorted.sort_unstable();
+                assert!(
+                    sorted.into_iter().eq(0..round.len() as u64),
+                    "{taken}: {rows:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn threads_that_know_all_rows_and_those_that_do_not_share_one_count() {
+        let old = Arc::new(Turns::new(Mode::Circular, 7));
+        all_threads_take(&old);
+        let new = old.among(10_000);
+        let first = usize::try_from(all_threads_take(&new)[0]).unwrap();
+        assert_eq!(first, 8_000 % 7);
+        assert_eq!(new.taken(), 16_000);
     }
 }

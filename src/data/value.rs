@@ -16,6 +16,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Int(i64),
+    /// A whole number of more than 64 bits.
+    Wide(i128),
     /// Any other number.
     Float(f64),
     /// Text.
@@ -33,7 +35,7 @@ impl Value {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         let within = match self {
-            Value::Unit | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+            Value::Unit | Value::Bool(_) | Value::Int(_) | Value::Wide(_) | Value::Float(_) => 0,
             Value::Text(text) => text.len(),
             Value::Bytes(bytes) => bytes.len(),
             Value::Array(values) => values.iter().map(Value::held_bytes).sum(),

@@ -14,12 +14,14 @@ use scraper::Html;
 
 use super::client::Client;
 use super::failure::Control;
+use super::json;
 use super::onlooker::{Event, Watch};
 use super::secret::Secrets;
 use super::sent::Sent;
 use super::stream::{self, Streaming};
 use super::user::{Missed, User};
 use crate::coroutine;
+use crate::data::NotJson;
 use crate::http::{self, Exchange, Phases};
 use crate::stats::{Outcome, Recorder, Sample, SeriesId, Slots};
 
@@ -48,7 +50,7 @@ pub(super) struct Answer {
     /// Its row in the reports, where somebody looks on.
     row: OnceCell<String>,
     text: OnceCell<ImmutableString>,
-    json: OnceCell<Option<Dynamic>>,
+    json: OnceCell<Result<json::Read, NotJson>>,
     html: OnceCell<Box<Html>>,
 }
 
@@ -375,14 +377,13 @@ impl Answer {
         body + text
     }
 
-    /// The body as JSON, parsed once; `None` if it is none. Nested deeper than 128 it is refused.
-    pub(super) fn json(&self) -> Result<Option<Dynamic>> {
+    /// The body as JSON, parsed once, or why it is none. Nested deeper than 128 it is refused.
+    pub(super) fn json(&self) -> Result<Result<json::Read, NotJson>> {
         if let Some(json) = self.json.get() {
             return Ok(json.clone());
         }
         let body = self.decoded()?;
-        let json = coroutine::on_thread_stack(|| serde_json::from_slice(&body).ok())
-            .map_err(|_| Control::Cancelled)?;
+        let json = json::read(&body)?;
         Ok(self.json.get_or_init(|| json).clone())
     }
 
@@ -406,14 +407,12 @@ impl Answer {
             Err(error) => return self.refuse_json(&error.to_string(), ""),
         };
         if body.is_empty() {
-            let _ = self.json.set(Some(Dynamic::UNIT));
+            let _ = self.json.set(Ok(json::Read::default()));
             return Ok(());
         }
-        let parsed = coroutine::on_thread_stack(|| serde_json::from_slice::<Dynamic>(&body))
-            .map_err(|_| Control::Cancelled)?;
-        match parsed {
-            Ok(json) => {
-                let _ = self.json.set(Some(json));
+        match json::read(&body)? {
+            Ok(read) => {
+                let _ = self.json.set(Ok(read));
                 Ok(())
             }
             Err(error) => self.refuse_json(&error.to_string(), &String::from_utf8_lossy(&body)),
@@ -421,7 +420,7 @@ impl Answer {
     }
 
     fn refuse_json(&self, error: &str, body: &str) -> Result<()> {
-        let _ = self.json.set(Some(Dynamic::UNIT));
+        let _ = self.json.set(Ok(json::Read::default()));
         if self.outcome() == Outcome::Success {
             let shown: String = body.chars().take(SHOWN_CHARS).collect();
             self.fail(format!(

@@ -7,8 +7,8 @@ use rhai::Engine;
 
 use super::patterns::Patterns;
 use super::{
-    client, clients, data_source, declare, extract, figures, functions, group, record, response,
-    shared, stream,
+    client, clients, data_source, declare, extract, figures, functions, group, json, record,
+    response, shared, stream,
 };
 
 /// Registers the whole script API.
@@ -22,6 +22,7 @@ pub(super) fn register(engine: &mut Engine) {
     extract::register(engine, &patterns);
     stream::register(engine);
     group::register(engine);
+    json::register(engine);
     record::register(engine);
     figures::register(engine);
     functions::register(engine, &patterns);

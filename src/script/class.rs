@@ -120,7 +120,7 @@ pub(super) fn read(name: &str, map: Map) -> (ClassDeclaration, Vec<Problem>) {
 fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), Problem> {
     let wrong = |what: &str| {
         let found = match value::number(value) {
-            Some(_) => value.to_string(),
+            Some(_) => value::shown(value),
             None => value::kind(value).to_owned(),
         };
         Err((format!("`{key}` is {what}, not {found}"), None))
@@ -217,7 +217,7 @@ pub(super) fn pairs(value: &Dynamic) -> Option<Vec<(String, String)>> {
         return Some(
             map.iter()
                 .filter(|(_, value)| !value.is_unit())
-                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .map(|(name, value)| (name.to_string(), value::shown(value)))
                 .collect(),
         );
     }
@@ -227,7 +227,7 @@ pub(super) fn pairs(value: &Dynamic) -> Option<Vec<(String, String)>> {
         .map(|pair| {
             let pair = pair.read_lock::<Array>()?;
             match pair.as_slice() {
-                [name, value] => Some((name.to_string(), value.to_string())),
+                [name, value] => Some((value::shown(name), value::shown(value))),
                 _ => None,
             }
         })

@@ -13,6 +13,7 @@ use super::batch;
 use super::routes::Destination;
 use super::sending::{self, Asks};
 use super::user::User;
+use super::value;
 use crate::http::{self, Session, Url};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -233,7 +234,7 @@ impl Headers {
             let (name, _) = header(name, "")?;
             self.0.session.remove_header(&name);
         } else {
-            let (name, value) = header(name, &value.to_string())?;
+            let (name, value) = header(name, &value::shown(value))?;
             self.0.session.set_header(name, value);
         }
         Ok(())
@@ -247,7 +248,7 @@ impl Cookies {
             channel.session.remove_cookie(name);
         } else {
             let url = channel.url(user, "/", &[])?;
-            channel.session.set_cookie(name, &value.to_string(), &url);
+            channel.session.set_cookie(name, &value::shown(value), &url);
         }
         Ok(())
     }

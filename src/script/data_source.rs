@@ -14,8 +14,7 @@ use super::declare::Declarations;
 use super::failure::Control;
 use super::functions::draw;
 use super::user::User;
-use super::{diagnostic::Diagnostic, failure::found, plain};
-use crate::coroutine;
+use super::{diagnostic::Diagnostic, failure::found, json, plain};
 use crate::data::{Cell, Mode, Row, Source, Table};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -72,10 +71,10 @@ impl DataSource {
             }
             Some(Row::Text(text)) => Ok(ImmutableString::from(text).into()),
             Some(Row::Json(text)) => {
-                // It may be nested deeper than a user's stack is.
-                coroutine::on_thread_stack(|| serde_json::from_str::<Dynamic>(text))
-                    .map_err(|_| Control::Cancelled)?
-                    .map_err(|error| format!("row {index}: {error}").into())
+                // What could not be had as it is was refused when the file was read.
+                let read = json::read(text.as_bytes())?;
+                let read = read.map_err(|error| format!("row {index}: {error}"))?;
+                Ok(read.value)
             }
             Some(Row::Value(value)) => Ok(plain::dynamic(value)),
             None => Err(format!("there is no row {index}").into()),
@@ -92,10 +91,7 @@ impl DataSource {
         if self.0.mode == Mode::Random {
             return self.any(context).map(Some);
         }
-        let rows = source.rows.count() as u64;
-        let mode = self.0.mode;
-        let taken = source.turns.take(mode, rows);
-        let row = taken.and_then(|taken| mode.row(taken, rows, self.0.seed));
+        let row = source.turns.take(self.0.seed);
         Ok(row.and_then(|row| usize::try_from(row).ok()))
     }
 

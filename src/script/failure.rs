@@ -9,6 +9,7 @@ use super::call::Callable;
 use super::diagnostic::Diagnostic;
 use super::extent::DEEPEST;
 use super::former;
+use super::value;
 use super::words::{self, Kind};
 use crate::units::Bytes;
 
@@ -197,7 +198,7 @@ pub(super) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> E
 fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>) -> Failure {
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "thrown".to_owned(),
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorRuntime(value, _) => value::shown(value),
         EvalAltResult::ErrorTerminated(token, _) => token
             .read_lock::<Control>()
             .and_then(|control| control.mistake())

@@ -11,6 +11,10 @@ use crate::clock::{self, Micros};
 /// Lines that one thread may print in a second.
 const LINES_A_SECOND: u32 = 100;
 
+/// The most bytes of a line: a text may have 16 MB, and a hundred of those a second would fill any
+/// disk.
+const LINE_BYTES: usize = 64 << 10;
+
 /// How important a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -43,10 +47,20 @@ impl Line {
             level,
             who: String::new(),
             place,
-            text,
+            text: shortened(text),
             dropped: 0,
         }
     }
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > LINE_BYTES {
+        let end = text.floor_char_boundary(LINE_BYTES);
+        let rest = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("… and {rest} bytes more"));
+    }
+    text
 }
 
 /// A thread's way to the log.
@@ -79,7 +93,7 @@ impl Log {
             level,
             who,
             place,
-            text,
+            text: shortened(text),
             dropped,
         };
         if self.printed.get() <= LINES_A_SECOND && self.lines.try_send(line).is_ok() {
@@ -87,5 +101,19 @@ impl Log {
         } else {
             self.dropped.set(dropped.saturating_add(1));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_an_end() {
+        assert_eq!(shortened("x".repeat(LINE_BYTES)).len(), LINE_BYTES);
+        let long = shortened("é".repeat(LINE_BYTES));
+        assert!(long.ends_with("é… and 65536 bytes more"));
+        let line = Line::of_top_level(Level::Info, String::new(), "x".repeat(16 << 20));
+        assert!(line.text.len() < LINE_BYTES + 100);
     }
 }

@@ -36,6 +36,7 @@ mod generation;
 mod group;
 mod http_options;
 mod imports;
+mod json;
 mod label;
 mod listeners;
 mod log;

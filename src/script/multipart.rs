@@ -195,8 +195,9 @@ fn content(value: &Dynamic) -> Option<Bytes> {
         || value.is_int()
         || value.is_float()
         || value.is_bool()
-        || value.is_char();
-    is_plain.then(|| value.to_string().into())
+        || value.is_char()
+        || value.is::<i128>();
+    is_plain.then(|| value::shown(value).into())
 }
 
 /// The parts between boundaries, and the header's value that names the boundary.

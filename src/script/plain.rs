@@ -41,6 +41,9 @@ fn plain_within(value: &Dynamic, depth: usize) -> Result<Value, Wrong> {
     if let Ok(number) = value.as_int() {
         return Ok(Value::Int(number));
     }
+    if let Some(number) = value.read_lock::<i128>() {
+        return Ok(Value::Wide(*number));
+    }
     if let Ok(number) = value.as_float() {
         return Ok(Value::Float(number));
     }
@@ -86,6 +89,7 @@ pub(super) fn dynamic(value: &Value) -> Dynamic {
         Value::Unit => Dynamic::UNIT,
         Value::Bool(truth) => (*truth).into(),
         Value::Int(number) => (*number).into(),
+        Value::Wide(number) => Dynamic::from(*number),
         Value::Float(number) => (*number).into(),
         Value::Text(text) => ImmutableString::from(&**text).into(),
         Value::Bytes(bytes) => Dynamic::from_blob(bytes.to_vec()),
@@ -107,8 +111,8 @@ mod tests {
 
     #[test]
     fn data_survives_the_way_there_and_back() {
-        let json = r#"{"a": [1, 2.5, "x", null, true, {"b": []}]}"#;
-        let value: Dynamic = serde_json::from_str(json).unwrap();
+        let json = br#"{"a": [1, 18446744073709551615, 2.5, "x", null, true, {"b": []}]}"#;
+        let value = crate::script::json::read(json).unwrap().unwrap().value;
         let plain = plain(&value).unwrap();
         assert_eq!(dynamic(&plain).to_string(), value.to_string());
         let bytes = Dynamic::from_blob(vec![1, 2]);

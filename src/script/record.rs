@@ -60,7 +60,7 @@ impl Measured {
                 }
                 // Nothing and empty text are no error, as in Locust.
                 "error" if value.is_unit() => {}
-                "error" => error = Some(value.to_string()).filter(|error| !error.is_empty()),
+                "error" => error = Some(value::shown(value)).filter(|error| !error.is_empty()),
                 other => return Err(unknown(other).into()),
             }
         }

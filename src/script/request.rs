@@ -12,11 +12,11 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 
 use super::class::{credentials, pairs};
 use super::client::header;
-use super::failure::Control;
+use super::json;
 use super::multipart::{self, Uploads};
 use super::record::protocol;
 use super::{value, words};
-use crate::{coroutine, http};
+use crate::http;
 
 /// The options of one request.
 pub(super) struct Asked {
@@ -97,11 +97,8 @@ impl Asked {
             }
             "params" => self.params = pairs(value).ok_or_else(|| wrong("a map"))?,
             "json" => {
-                let text = coroutine::on_thread_stack(|| serde_json::to_vec(value))
-                    .map_err(|_| Control::Cancelled)?
-                    .map_err(|error| format!("this cannot be written as JSON: {error}"))?;
                 self.set_body(
-                    text.into(),
+                    json::written(value)?.into(),
                     Some(HeaderValue::from_static("application/json")),
                 )?;
             }

@@ -10,6 +10,7 @@ use super::answer::Answer;
 use super::failure::Control;
 use super::sent;
 use super::user::User;
+use super::value;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
@@ -57,21 +58,28 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("length", |r: &mut Response| {
             i64::try_from(r.0.length()).unwrap_or(i64::MAX)
         })
-        .register_fn("json", |r: &mut Response| -> Result<Dynamic> {
-            r.0.json()?
-                .ok_or_else(|| "the body of the response is not JSON".into())
-        })
         .register_fn(
             "json",
-            |r: &mut Response, pointer: &str| -> Result<Dynamic> {
-                let json = r.0.json()?;
-                Ok(json
-                    .and_then(|json| pointed(&json, pointer))
-                    .unwrap_or(Dynamic::UNIT))
+            |context: NativeCallContext, r: &mut Response| -> Result<Dynamic> {
+                let read = r.0.json()?;
+                let read =
+                    read.map_err(|error| format!("the body of the response is not JSON: {error}"))?;
+                read.changed.tell(&context);
+                Ok(read.value)
+            },
+        )
+        .register_fn(
+            "json",
+            |context: NativeCallContext, r: &mut Response, pointer: &str| -> Result<Dynamic> {
+                let Ok(read) = r.0.json()? else {
+                    return Ok(Dynamic::UNIT);
+                };
+                read.changed.tell(&context);
+                Ok(pointed(&read.value, pointer).unwrap_or(Dynamic::UNIT))
             },
         )
         .register_fn("failure", |r: &mut Response, why: Dynamic| {
-            r.0.judge(Some(why.to_string()))
+            r.0.judge(Some(value::shown(&why)))
         })
         .register_fn("success", |r: &mut Response| r.0.judge(None))
         .register_fn(
@@ -176,8 +184,8 @@ mod tests {
 
     #[test]
     fn json_pointers_follow_rfc_6901() {
-        let json: Dynamic =
-            serde_json::from_str(r#"{"a": [1, {"b/c": "x", "m~n": 2}], "": 3}"#).unwrap();
+        let json = br#"{"a": [1, {"b/c": "x", "m~n": 2}], "": 3}"#;
+        let json = super::super::json::read(json).unwrap().unwrap().value;
         let at = |pointer| pointed(&json, pointer).map(|value| value.to_string());
         assert_eq!(at("/a/0").as_deref(), Some("1"));
         assert_eq!(at("/a/1/b~1c").as_deref(), Some("x"));

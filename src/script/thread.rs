@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rhai::ImmutableString;
@@ -43,9 +43,16 @@ pub struct Shared {
     summary: OnceLock<watch::Receiver<Arc<Summary>>>,
     /// The files that scripts append to.
     appends: Appends,
+    /// What has been said that is said once.
+    said: AtomicU8,
 }
 
 impl Shared {
+    /// Whether nobody has said what this bit stands for.
+    pub(super) fn is_first(&self, bit: u8) -> bool {
+        self.said.fetch_or(bit, Ordering::Relaxed) & bit == 0
+    }
+
     /// Users alive now, over all load threads.
     #[must_use]
     pub fn users(&self) -> u32 {

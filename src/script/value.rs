@@ -3,9 +3,10 @@
 //! One rule for time: seconds as a number, or text such as `"1m30s"`. What a value is used for is
 //! the caller's business.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use rhai::Dynamic;
+use rhai::{Array, Dynamic, Map};
 
 use crate::units;
 
@@ -33,6 +34,7 @@ pub(super) fn number(value: &Dynamic) -> Option<f64> {
         .as_float()
         .ok()
         .or_else(|| value.as_int().ok().map(|whole| whole as f64))
+        .or_else(|| value.read_lock::<i128>().map(|wide| *wide as f64))
 }
 
 /// A whole number.
@@ -47,11 +49,56 @@ pub(super) fn text(value: &Dynamic) -> Option<String> {
         .map(|text| text.to_string())
 }
 
+/// A value as text, as `print` has it. Rhai's own way knows no whole numbers of more than 64 bits.
+pub(super) fn shown(value: &Dynamic) -> String {
+    if !has_wide(value) {
+        return value.to_string();
+    }
+    let mut text = String::new();
+    show(value, &mut text);
+    text
+}
+
+fn has_wide(value: &Dynamic) -> bool {
+    if let Some(array) = value.read_lock::<Array>() {
+        return array.iter().any(has_wide);
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.values().any(has_wide);
+    }
+    value.is::<i128>()
+}
+
+fn show(value: &Dynamic, text: &mut String) {
+    // Writing to a text cannot fail.
+    if let Some(wide) = value.read_lock::<i128>() {
+        let _ = write!(text, "{}", *wide);
+    } else if let Some(array) = value.read_lock::<Array>() {
+        text.push('[');
+        for (index, value) in array.iter().enumerate() {
+            text.push_str(if index == 0 { "" } else { ", " });
+            show(value, text);
+        }
+        text.push(']');
+    } else if let Some(map) = value.read_lock::<Map>() {
+        text.push_str("#{");
+        for (index, (name, value)) in map.iter().enumerate() {
+            let before = if index == 0 { "" } else { ", " };
+            let _ = write!(text, "{before}{name:?}: ");
+            show(value, text);
+        }
+        text.push('}');
+    } else {
+        let _ = write!(text, "{value:?}");
+    }
+}
+
 /// What a person calls the type of a value.
 pub(super) fn kind(value: &Dynamic) -> &'static str {
     match value.type_name() {
         "()" => "nothing `()`",
         "i64" => "a whole number",
+        "i128" => "a whole number of more than 64 bits",
         "f64" => "a number",
         "bool" => "true or false",
         "string" => "text",

@@ -19,6 +19,7 @@ mod gates;
 mod groups;
 mod iterations;
 mod main_path;
+mod mutants;
 mod peer;
 mod protocols;
 mod readme;

@@ -87,3 +87,29 @@ fn a_shape_s_closure_keeps_its_memory_when_a_class_is_added() {
     run.interrupt();
     run.finish().code(0);
 }
+
+#[test]
+fn rows_appended_come_after_the_last_one_taken_also_in_a_later_round() {
+    let (server, release) = Raw::holding();
+    let task = "print(names.next()); this.client.get(\"/hold\");";
+    let script =
+        format!("let names = lines(\"names.txt\"); user(\"U\", #{{ t: task(|| {{ {task} }}) }});");
+    let mut run = Tool::running(&script)
+        .file("names.txt", "ann\nbob\n")
+        .on(&server)
+        .start();
+    run.prints("ann");
+    for name in ["bob", "ann"] {
+        release.send(()).unwrap();
+        run.prints(name);
+    }
+    run.edit("names.txt", "ann\nbob\ncleo\ndora\nemil\n");
+    run.hang_up();
+    run.in_service(2);
+    for name in ["bob", "cleo", "dora", "emil", "ann"] {
+        release.send(()).unwrap();
+        run.prints(name);
+    }
+    run.interrupt();
+    run.finish().code(0);
+}

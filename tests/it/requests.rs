@@ -2,6 +2,7 @@
 //!
 //! The client itself is tested where it is; here each row is a script against the target's echo.
 
+use std::io::Write;
 use std::time::Duration;
 
 use crate::peer::{Peer, Raw, Shop};
@@ -326,4 +327,38 @@ fn a_server_that_closes_each_connection_costs_no_failure() {
     assert_eq!(document.count("/total/requests"), 50);
     assert_eq!(document.count("/total/failures"), 0);
     assert_eq!(peer.received(), 50);
+}
+
+#[test]
+fn json_goes_back_with_the_digits_it_came_with() {
+    let document = r#"{"cut":"\ud83d","id":18446744073709551615,"ids":[-9223372036854775809,0.1]}"#;
+    let body = document.to_owned();
+    let peer = Raw::serving(move |stream, head| {
+        let answer = if head[0].starts_with("GET") {
+            body.as_str()
+        } else {
+            "NaN"
+        };
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\n\r\n{answer}");
+    });
+    let run = once(
+        r#"let r = this.client.get("/");
+        print(to_json(r.json()));
+        print(`/users/${r.json("/id")}`);
+        try { this.client.post("/", #{ json: r.json() }).json() } catch (e) { print(e) }
+        print(this.client.post("/").json("/id") == ());"#,
+        &peer,
+    );
+    assert_eq!(
+        run.printed(),
+        [
+            "half of a surrogate pair in a JSON text (`\"\\ud83d\"` alone) is no letter: scripts see `\u{fffd}`",
+            &document.replace(r"\ud83d", "\u{fffd}"),
+            "/users/18446744073709551615",
+            "the body of the response is not JSON: JSON has no `NaN`, which is here at line 1 column 1",
+            "true"
+        ],
+        "{}",
+        run.stderr
+    );
 }

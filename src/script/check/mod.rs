@@ -13,6 +13,7 @@ mod chains;
 mod functions;
 mod habits;
 mod natives;
+mod numbers;
 mod sets;
 mod shapes;
 mod sharing;

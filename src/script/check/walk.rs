@@ -11,7 +11,7 @@ use super::bundle::{Bundle, Class};
 use super::captures::Holder;
 use super::natives::NativeFunctions;
 use super::tree::{self, Chain, Closure, Node, Step};
-use super::{attributes, error_at};
+use super::{attributes, error_at, numbers};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::words::{self, Kind, Place};
 
@@ -369,6 +369,11 @@ impl<'a> Walker<'a, '_> {
             Expr::FnCall(call, position) => self.function_call(call, *position),
             Expr::Dot(..) | Expr::Index(..) => self.chain(expr),
             Expr::Stmt(block) => self.statements(block.iter()),
+            Expr::FloatConstant(value, position) => {
+                let text = self.bundle.scripts[self.file].text;
+                let finding = numbers::rounded(self.path, text, **value, *position);
+                self.findings.extend(finding);
+            }
             _ => {
                 for child in tree::children(Node::Expr(expr)) {
                     self.node(child);

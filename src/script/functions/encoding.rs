@@ -6,24 +6,24 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
-use crate::coroutine;
 use crate::script::declare::Declarations;
-use crate::script::failure::Control;
+use crate::script::json;
 use crate::script::user::User;
+use crate::script::value;
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 pub(super) fn register(engine: &mut Engine) {
     engine
-        .register_fn("parse_json", |text: &str| -> Result<Dynamic> {
-            // A text may be nested deeper than a user's stack is.
-            coroutine::on_thread_stack(|| serde_json::from_str::<Dynamic>(text))
-                .map_err(|_| Control::Cancelled)?
-                .map_err(|error| format!("this is not JSON: {error}").into())
+        .register_fn("parse_json", |context: NativeCallContext, text: &str| -> Result<Dynamic> {
+            let read = json::read(text.as_bytes())?;
+            let read = read.map_err(|error| format!("this is not JSON: {error}"))?;
+            read.changed.tell(&context);
+            Ok(read.value)
         })
-        .register_fn("to_json", |value: Dynamic| to_json(&value))
+        .register_fn("to_json", |value: Dynamic| json::text(&value))
         // A method of maps in Rhai, which would write what has no JSON form in its own way.
-        .register_fn("to_json", |map: &mut Map| to_json(&Dynamic::from_map(map.clone())))
+        .register_fn("to_json", |map: &mut Map| json::text(&Dynamic::from_map(map.clone())))
         .register_fn("base64_encode", |text: &str| STANDARD.encode(text))
         .register_fn("base64_encode", |bytes: Blob| STANDARD.encode(bytes))
         .register_fn("base64_decode", |text: &str| -> Result<Dynamic> {
@@ -41,7 +41,7 @@ pub(super) fn register(engine: &mut Engine) {
                 .replace('+', "%20")
         })
         .register_fn("join", |array: Array, separator: &str| {
-            let texts: Vec<_> = array.iter().map(Dynamic::to_string).collect();
+            let texts: Vec<_> = array.iter().map(value::shown).collect();
             texts.join(separator)
         })
         .register_fn("get", |map: &mut Map, key: &str, default: Dynamic| {
@@ -56,12 +56,6 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("env", |context: NativeCallContext, name: &str, default: Dynamic| -> Result<Dynamic> {
             Ok(env(&context, name)?.map_or(default, Dynamic::from))
         });
-}
-
-fn to_json(value: &Dynamic) -> Result<String> {
-    coroutine::on_thread_stack(|| serde_json::to_string(value))
-        .map_err(|_| Control::Cancelled)?
-        .map_err(|error| format!("this cannot be written as JSON: {error}").into())
 }
 
 fn env(context: &NativeCallContext, name: &str) -> Result<Option<String>> {

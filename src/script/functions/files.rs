@@ -8,7 +8,9 @@ use crate::clock;
 use crate::coroutine::{self, NotAwaited};
 use crate::script::appends::{Appender, NotTaken};
 use crate::script::failure::Control;
+use crate::script::json;
 use crate::script::user::User;
+use crate::script::value;
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -35,11 +37,9 @@ pub(super) fn register(engine: &mut Engine) {
             "append",
             |context: NativeCallContext, file: ImmutableString, line: Dynamic| {
                 let line = if line.is_map() || line.is_array() {
-                    let json = coroutine::on_thread_stack(|| serde_json::to_string(&line));
-                    json.map_err(|_| Control::Cancelled)?
-                        .map_err(|error| format!("this cannot be written as JSON: {error}"))?
+                    json::text(&line)?
                 } else {
-                    line.to_string()
+                    value::shown(&line)
                 };
                 append(&context, &file, line)
             },

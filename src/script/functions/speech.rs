@@ -12,6 +12,7 @@ use rhai::{
 use crate::script::declare::Declarations;
 use crate::script::log::Level;
 use crate::script::user::User;
+use crate::script::value;
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
@@ -70,7 +71,7 @@ fn set(module: &mut Module, name: &'static str, level: Level, types: &[TypeId]) 
 }
 
 fn speak(context: &NativeCallContext, level: Level, values: &[&mut Dynamic]) -> Result<()> {
-    let texts: Vec<_> = values.iter().map(ToString::to_string).collect();
+    let texts: Vec<_> = values.iter().map(|value| value::shown(value)).collect();
     let text = texts.join(" ");
     let place = place(context.call_source(), context.call_position());
     if let Some(declarations) = Declarations::of(context) {

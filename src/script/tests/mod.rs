@@ -9,6 +9,7 @@ mod deep_values;
 mod depth;
 mod further;
 mod imports;
+mod json;
 mod language;
 mod limits;
 mod places;

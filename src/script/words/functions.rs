@@ -74,8 +74,8 @@ pub(super) const FUNCTIONS: &[Word] = &[
     word("stats", &["() -> map", "(name: string) -> map | ()"], "the figures of the run so far, at most a second old: `requests`, `failures`, `fail_ratio`, `rps`, `current_rps`, `average_ms`, `min_ms`, `max_ms`, `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`; or those of one row, by its name or `GET name`, `()` if there is none").in_task().example("if stats().fail_ratio > 0.1 { stop_test(\"too many failures\"); }"),
     // Helpers.
     word("env", &["(name: string) -> string", "(name: string, otherwise: any) -> any"], "an environment variable; unset, it is an error or the given value"),
-    word("parse_json", &["(text: string) -> any"], "the value of a JSON text"),
-    word("to_json", &["(value: any) -> string"], "a value as JSON text"),
+    word("parse_json", &["(text: string) -> any"], "the value of a JSON text; an error says where it is none"),
+    word("to_json", &["(value: any) -> string"], "a value as JSON text; an error for what JSON has no word for: `NaN`, infinity, closures, handles"),
     word("base64_encode", &["(value: string | bytes) -> string"], "text or bytes as Base64"),
     word("base64_decode", &["(text: string) -> string | bytes"], "what Base64 stands for: text, or bytes where it is no text"),
     word("url_encode", &["(text: string) -> string"], "text as part of a URL"),

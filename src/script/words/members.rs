@@ -88,7 +88,7 @@ pub(super) const MEMBERS: &[Word] = &[
     request("name", "its row in the reports, in place of its path").signs(&["string"]).example("this.client.get(`/items/${id}`, #{ name: \"/items/[id]\" });"),
     request("headers", "further headers").signs(&["map | pairs"]),
     request("params", "the query of the URL").signs(&["map | pairs"]).example("params: #{ page: 2 }"),
-    request("json", "a body, sent as JSON").signs(&["any"]).example("json: #{ name: \"Ann\" }"),
+    request("json", "a body, sent as JSON; an error for what JSON has no word for, such as `NaN`").signs(&["any"]).example("json: #{ name: \"Ann\" }"),
     request("form", "a body, sent as a form").signs(&["map | pairs"]),
     request("body", "a body, sent as it is").signs(&["string | bytes"]),
     request("multipart", "a body of several parts: text, numbers, bytes, or `#{ file, name, type, body }`, files beside the script").signs(&["map | pairs"]).example("multipart: #{ title: \"A\", photo: #{ file: \"a.png\" } }"),

@@ -5,6 +5,7 @@
 
 mod classes;
 mod members;
+mod numbers;
 mod parsing;
 mod sets;
 mod shapes;
