@@ -10,6 +10,7 @@ mod further;
 mod imports;
 mod language;
 mod limits;
+mod natives;
 mod places;
 mod randomness;
 mod renewal;
