@@ -13,7 +13,8 @@ use crate::coroutine;
 const MOST_CALLS: usize = 3_000;
 
 /// What waits, ends the user, or writes files: tests of their own have these.
-const LEFT_OUT: [&str; 9] = [
+const LEFT_OUT: [&str; 10] = [
+    "panics_as_a_test",
     "sleep",
     "append",
     "pop",
@@ -232,6 +233,32 @@ fn an_array_is_sorted_whatever_its_closure_says() {
         ),
         "[1.0, 200]"
     );
+}
+
+#[test]
+fn a_panic_is_a_mistake_of_the_call_and_its_user_goes_on() {
+    on_load_thread(async || {
+        let script = "user(\"U\", #{ state: #{ n: 0 }, t: task(|| {
+            this.n += 1;
+            if this.n < 3 { try { panics_as_a_test(this.n == 1) } catch { } }
+            `${vu_class()} ${this.n}`
+        }) });";
+        let world = World::new(script);
+        let mut user = world.user(0);
+        for _ in 0..2 {
+            let (back, answer) = world.call(user, Function::Task(0)).await;
+            user = back;
+            match answer {
+                Err(Ended::Failure(failure)) => assert_eq!(
+                    failure.message,
+                    "a bug of Katydid, please report it: as the test asked for"
+                ),
+                other => panic!("{other:?}"),
+            }
+        }
+        let (_, answer) = world.call(user, Function::Task(0)).await;
+        assert_eq!(answer.unwrap().to_string(), "U 3");
+    });
 }
 
 #[test]
