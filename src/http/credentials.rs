@@ -1,4 +1,6 @@
 //! URLs in texts for people: without the user and password that they may carry.
+//!
+//! Owns finding them in any text. What a request is sent with they are read from in `url`.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,6 @@
 //! Changing the texts of a batch before it leaves its thread, to hide what must not be shown.
+//!
+//! Owns which texts there are. What is a secret, and what stands for it, the caller says.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
