@@ -49,8 +49,8 @@ impl Secrets {
         }
     }
 
-    /// A value of the environment: perhaps a secret, so it is treated as one.
-    pub(super) fn add_from_environment(&self, value: &str) {
+    /// A value of the environment, or a secret's default: perhaps a secret, so it is treated as one.
+    pub(super) fn add_if_long(&self, value: &str) {
         if value.len() >= SHORTEST {
             self.add(value);
         }
@@ -108,10 +108,20 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_hidden_as_it_stands_in_a_url() {
+        let secrets = Secrets::default();
+        secrets.add("p w/1");
+        let masked = secrets.mask("/x?a=p+w%2F1 /p%20w%2F1 http://u:p@h".to_owned());
+        assert_eq!(masked, "/x?a=*** /*** http://***@h");
+        assert_eq!(secrets.hidden("nothing @ here"), None);
+        assert_eq!(secrets.cover("p w/1!".to_owned()), "*****!");
+    }
+
+    #[test]
     fn short_words_of_the_environment_stay() {
         let secrets = Secrets::default();
-        secrets.add_from_environment("dev");
-        secrets.add_from_environment("s3cr3t");
+        secrets.add_if_long("dev");
+        secrets.add_if_long("s3cr3t");
         secrets.add("");
         assert_eq!(secrets.mask("dev s3cr3t".to_owned()), "dev ***");
     }

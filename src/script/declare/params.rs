@@ -64,8 +64,9 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         .or_else(|| params.get(&name.to_lowercase()));
     if param.secret {
         given.iter().for_each(|text| declarations.secrets.add(text));
-        // It stands in the script, whose lines are shown with what is wrong in them.
-        keep_secret(&declarations, &default);
+        // It stands in the script, whose lines are shown with what is wrong in them. Short ones,
+        // such as `x`, would be hidden everywhere.
+        declarations.secrets.add_if_long(&default.to_string());
     }
     let value = match given {
         Some(text) => typed(text, &default),
@@ -91,7 +92,9 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         default
     });
     if param.secret {
-        keep_secret(&declarations, &value);
+        if given.is_some() {
+            keep_secret(&declarations, &value);
+        }
         param.default = String::new();
     }
     let mut params = declarations.params.borrow_mut();
