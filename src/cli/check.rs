@@ -15,12 +15,14 @@ use super::{Exit, arguments, resolve, show};
 use crate::data::Sources;
 use crate::scenario::{Class, Scenario};
 use crate::script::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::script::{Bundle, Inputs, Line, Program};
+use crate::script::{Bundle, File, Inputs, Line, Program};
 use crate::units::Bytes;
 
 /// A script that has been read and evaluated once.
 pub(super) struct Checked {
     pub(super) bundle: Bundle,
+    /// Its files, as they may be shown.
+    pub(super) shown: Vec<File>,
     pub(super) inputs: Inputs,
     /// What it declares, if nothing is wrong with it.
     pub(super) scenario: Option<Scenario>,
@@ -91,10 +93,13 @@ pub(super) fn evaluate(bundle: Bundle, given: &Given) -> Checked {
     let mut findings = bundle.check();
     let mut said = Vec::new();
     let mut scenario = None;
+    let mut shown = bundle.files().to_vec();
     if !findings.has_errors() {
         match Program::compile(&bundle, &inputs) {
             Ok(program) => {
                 said = program.said().to_vec();
+                shown = program.shown_files(&bundle);
+                show::hide(program.hidden());
                 findings.extend(program.warnings().iter().cloned());
                 findings.extend(unknown_params(&bundle, program.scenario(), &inputs, params));
                 if seed.is_none()
@@ -112,6 +117,7 @@ pub(super) fn evaluate(bundle: Bundle, given: &Given) -> Checked {
     Checked {
         took: begun.elapsed(),
         bundle,
+        shown,
         inputs,
         scenario,
         findings,
@@ -185,7 +191,7 @@ pub(super) fn check(arguments: &arguments::Check) -> Exit {
         let text = serde_json::to_string_pretty(&findings).expect("findings are plain text");
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     } else if !checked.findings.is_empty() {
-        show::findings(&checked.bundle, &checked.findings);
+        show::findings(&checked.shown, &checked.findings);
     }
     if checked.findings.has_errors() {
         return Exit::Usage;

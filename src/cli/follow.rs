@@ -264,7 +264,7 @@ pub(super) fn show(found: &Found) {
             was_broken,
         } => {
             if !checked.findings.is_empty() {
-                show::findings(&checked.bundle, &checked.findings);
+                show::findings(&checked.shown, &checked.findings);
             }
             if *was_broken {
                 show::log(Level::Info, "the script is mended");
@@ -278,7 +278,7 @@ pub(super) fn show(found: &Found) {
         }
         Found::Same { was_broken: false } => show::log(Level::Info, "the script has not changed"),
         Found::Broken(checked) => {
-            show::findings(&checked.bundle, &checked.findings);
+            show::findings(&checked.shown, &checked.findings);
             let text = "the edited script has mistakes: the one that runs goes on";
             show::log(Level::Error, text);
         }

@@ -10,6 +10,7 @@ mod dev;
 mod edition;
 mod follow;
 mod limits;
+mod panics;
 mod ratio;
 mod reference;
 mod resolve;
@@ -62,6 +63,7 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     // clap prints its own errors and exits with 2.
     let arguments = Arguments::parse();
+    panics::tell();
     let control = std::thread::Builder::new()
         .name("control".to_owned())
         .stack_size(CONTROL_STACK)
@@ -75,7 +77,7 @@ pub fn main() -> ExitCode {
             Exit::Incomplete
         }
     };
-    exit.into()
+    panics::ended(exit).into()
 }
 
 fn command(arguments: Arguments) -> Exit {

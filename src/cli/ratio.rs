@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::select::Selection;
+use super::show;
 use crate::scenario::{Class, Ratio, Scenario, Whole, ratios};
 
 /// Shows what was asked for in place of a run.
@@ -20,6 +21,7 @@ pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32
         tables(scenario, users)
     };
     // There is nobody left to tell that stdout is gone.
+    let text = show::clean(&text);
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::check::{Checked, Given};
 use super::follow::{Follower, Found};
 use super::{Exit, arguments, check, edition, follow, limits, ratio, select, show};
+use crate::http::without_credentials;
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
 use crate::runner::{self, Edition, End, Handle, Notice, Setup, State};
 use crate::script::{Bundle, Level, Shared};
@@ -87,7 +88,7 @@ pub(super) fn demo() -> Exit {
 /// `script` is the file to follow, if there is one.
 fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Path>) -> Exit {
     if !checked.findings.is_empty() {
-        show::findings(&checked.bundle, &checked.findings);
+        show::findings(&checked.shown, &checked.findings);
     }
     for line in &checked.said {
         show::script_line(line);
@@ -122,7 +123,7 @@ fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Pat
             .iter()
             .flatten()
             .next()
-            .cloned()
+            .map(|host| without_credentials(host).into_owned())
             .unwrap_or_default(),
         seed: edition.inputs.seed,
         started_at: jiff::Timestamp::now(),

@@ -2,18 +2,54 @@
 //!
 //! Everything here goes to stderr, each thing once.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::io::{IsTerminal, Write};
+use std::sync::{PoisonError, RwLock};
 
+use crate::http::without_credentials;
 use crate::load::Change;
+use crate::output::visible;
 use crate::runner::{End, Notice};
 use crate::script::diagnostic::{Colours, Diagnostics};
-use crate::script::{Bundle, Level, Line};
+use crate::script::{File, Level, Line};
 
 /// Columns where there is no terminal to ask.
 const NO_TERMINAL: usize = 120;
 
+/// The secrets of the scripts that were read.
+static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Nothing that is shown from now on has these in it.
+pub(super) fn hide(secrets: Vec<String>) {
+    let mut known = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
+    for secret in secrets {
+        if !known.contains(&secret) {
+            known.push(secret);
+        }
+    }
+    // The longest first: one may be part of another.
+    known.sort_by_key(|secret| Reverse(secret.len()));
+}
+
+/// A text as it may be shown, whoever it comes from: the terminal does not obey it, and no secret
+/// and no password of a URL is in it.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    let mut text = without_credentials(text);
+    for secret in &*SECRETS.read().unwrap_or_else(PoisonError::into_inner) {
+        if text.contains(secret.as_str()) {
+            text = Cow::Owned(text.replace(secret.as_str(), "***"));
+        }
+    }
+    match text {
+        Cow::Borrowed(text) => visible(text),
+        Cow::Owned(text) => Cow::Owned(visible(&text).into_owned()),
+    }
+}
+
 /// An error, and what to do about it.
 pub(super) fn error(message: &str, hint: Option<&str>) {
+    let (message, hint) = (clean(message), hint.map(clean));
     let mut stderr = anstream::stderr().lock();
     // There is nowhere to tell that stderr is gone.
     let _ = writeln!(stderr, "\u{1b}[1;31merror:\u{1b}[0m {message}");
@@ -22,17 +58,11 @@ pub(super) fn error(message: &str, hint: Option<&str>) {
     }
 }
 
-/// Findings in a script, with their lines.
-pub(super) fn findings(bundle: &Bundle, findings: &Diagnostics) {
+/// Findings in a script, with their lines. What a terminal would obey their renderer has replaced.
+pub(super) fn findings(files: &[File], findings: &Diagnostics) {
     let text_of = |path: &str| {
-        Some(
-            bundle
-                .files()
-                .iter()
-                .find(|file| file.path == path)?
-                .text
-                .as_str(),
-        )
+        let file = files.iter().find(|file| file.path == path)?;
+        Some(file.text.as_str())
     };
     let colours = match anstream::AutoStream::choice(&std::io::stderr()) {
         anstream::ColorChoice::Never => Colours::Plain,
@@ -55,8 +85,9 @@ pub(super) fn log(level: Level, text: &str) {
     let now = jiff::Zoned::now();
     let _ = writeln!(
         std::io::stderr().lock(),
-        "[{}] {level} {text}",
-        now.strftime("%H:%M:%S%.3f")
+        "[{}] {level} {}",
+        now.strftime("%H:%M:%S%.3f"),
+        clean(text)
     );
 }
 

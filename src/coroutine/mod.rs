@@ -14,8 +14,10 @@ mod faults;
 mod memory;
 mod stacks;
 
+use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::ptr;
 use std::task::{Context, Poll};
@@ -247,12 +249,15 @@ fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited
         return Err(NotAwaited::Cancelled);
     }
     let mut output = None;
-    let mut poll = |cx: &mut Context<'_>| match future.as_mut().poll(cx) {
-        Poll::Ready(value) => {
-            output = Some(value);
-            Poll::Ready(())
+    // A panic goes on where the coroutine waits, and so to whoever called it: on the driver's stack
+    // it would take everything that the thread runs in this task.
+    let mut poll = |cx: &mut Context<'_>| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Ready(value)) => output = Some(Ok(value)),
+            Ok(Poll::Pending) => return Poll::Pending,
+            Err(panic) => output = Some(Err(panic)),
         }
-        Poll::Pending => Poll::Pending,
+        Poll::Ready(())
     };
     let pending: *mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_) = &raw mut poll;
     // SAFETY: this only forgets the lifetime of a pointer: the closure stays in this frame until
@@ -264,12 +269,32 @@ fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited
     let resumed = unsafe { &*frame.yielder }.suspend(pending);
     CURRENT.set(current);
     match resumed {
-        Resumed::Ready => Ok(output.expect("the driver resumes once the future is ready")),
+        Resumed::Ready => match output.expect("the driver resumes once the future is ready") {
+            Ok(output) => Ok(output),
+            Err(panic) => resume_unwind(panic),
+        },
         Resumed::Cancelled => {
             frame.cancelled.set(true);
             Err(NotAwaited::Cancelled)
         }
     }
+}
+
+/// Runs `body` and gives the message of its panic, if it panics.
+///
+/// # Errors
+/// That message. A coroutine that is dropped unwinds by other means, which go on.
+pub fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| match told(&*panic) {
+        Some(message) => message,
+        None => resume_unwind(panic),
+    })
+}
+
+/// What a panic says; `None` if it is none of `panic!` and its like.
+fn told(panic: &(dyn Any + Send)) -> Option<String> {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
 }
 
 /// The most bytes of a stack that are fetched ahead: what a script's request has live.

@@ -215,3 +215,37 @@ fn a_thread_that_overruns_a_stack_stands_still_and_is_told_of() {
     };
     assert_eq!(told, expected);
 }
+
+#[test]
+fn a_panic_where_a_coroutine_waits_is_caught_in_it() {
+    let mut waits = coroutine(&Stacks::new(1), || {
+        let inside = caught(|| await_in(async { panic!("in a future") }).map(|(): ()| ()));
+        let aside = caught(|| on_thread_stack(|| panic!("{} aside", 1)).map(|(): ()| ()));
+        (inside.unwrap_err(), aside.unwrap_err(), caught(|| 7))
+    });
+    let expected = ("in a future".to_owned(), "1 aside".to_owned(), Ok(7));
+    assert_eq!(poll(&mut waits), Poll::Ready(expected));
+}
+
+#[test]
+fn a_coroutine_that_is_dropped_unwinds_through_what_catches_panics() {
+    struct Noted(Rc<Cell<bool>>);
+    impl Drop for Noted {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    let (unwound, after) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let (noted, reached) = (Noted(unwound.clone()), after.clone());
+    let mut waits = coroutine(&Stacks::new(1), move || {
+        let _ = caught(|| {
+            let _noted = noted;
+            await_in(std::future::pending::<()>())
+        });
+        reached.set(true);
+    });
+    assert!(poll(&mut waits).is_pending());
+    drop(waits);
+    assert!(unwound.get());
+    assert!(!after.get(), "it does not go on after it was dropped");
+}

@@ -30,6 +30,18 @@ impl Session {
         self.keep(|kept| drop(kept.headers.insert(name, value)));
     }
 
+    /// How many headers the session would have with this one, and of how many bytes.
+    #[must_use]
+    pub fn size_of_headers_with(&self, name: &HeaderName, value: &HeaderValue) -> (usize, usize) {
+        let size = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len();
+        let kept = self.kept.borrow();
+        let others = kept.iter().flat_map(|kept| &kept.headers);
+        let others = others.filter(|(other, _)| *other != name);
+        others.fold((1, size(name, value)), |(count, bytes), (name, value)| {
+            (count + 1, bytes + size(name, value))
+        })
+    }
+
     /// The session's header of that name.
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<HeaderValue> {

@@ -17,6 +17,7 @@ mod collected;
 mod connect;
 mod connection;
 mod cookies;
+mod credentials;
 mod decode;
 mod decoder;
 mod encoding;
@@ -46,6 +47,7 @@ mod url;
 mod wire;
 
 pub use client::{Client, Options, Protocol};
+pub use credentials::without_credentials;
 pub use exchange::Exchange;
 pub use failure::{Error, Limit};
 pub use origin::Origin;

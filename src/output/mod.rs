@@ -11,6 +11,7 @@ mod fixture;
 mod json;
 mod numbers;
 mod table;
+mod visible;
 
 use std::error::Error;
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::stats::Summary;
 pub use console::{Console, Tables};
 pub use csv::{Csv, HistoryRows};
 pub use json::Json;
+pub use visible::visible;
 
 /// What is known of a run before it begins.
 #[derive(Clone, Debug)]

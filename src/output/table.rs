@@ -5,6 +5,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::visible::on_one_line;
+
 /// Narrower terminals are treated as this wide.
 pub(super) const NARROWEST: usize = 60;
 /// No name column is wider.
@@ -173,13 +175,10 @@ impl Table {
     }
 }
 
-/// The text in at most `width` columns, its end replaced by `…` where it is longer; control
-/// characters become spaces.
+/// The text in at most `width` columns, its end replaced by `…` where it is longer; ends of lines
+/// and tabs become spaces, what a terminal would obey is escaped.
 pub(super) fn shorten(text: &str, width: usize) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean = on_one_line(text);
     if clean.width() <= width {
         return clean;
     }
@@ -198,10 +197,7 @@ pub(super) fn shorten(text: &str, width: usize) -> String {
 
 /// The text in pieces of at most `width` columns, broken at spaces where there are any.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean = on_one_line(text);
     let mut lines = Vec::new();
     let mut rest = clean.trim();
     while rest.width() > width {
@@ -241,6 +237,7 @@ mod tests {
         assert_eq!(shorten("/优惠券", 6), "/优惠…");
         assert_eq!(shorten("/优惠券", 5), "/优…");
         assert_eq!(shorten("a\tb\n", 9), "a b ");
+        assert_eq!(shorten("\u{1b}[2J", 20), "\\u{1b}[2J");
     }
 
     #[test]

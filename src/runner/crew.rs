@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::Edition;
-use super::load_thread::{News, Order};
+use super::load_thread::{News, Order, PANICKED};
 use super::places::{Place, Places};
 use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
@@ -157,6 +157,7 @@ impl Crew {
 
     /// Starts and stops users as `plan` asks for, whose times count from `epoch`.
     async fn follow(self: Rc<Self>, plan: Arc<Plan>, epoch: Micros) {
+        let _told = Alarm(&self);
         while !self.is_used_up() {
             let elapsed = Duration::from_micros(clock::now().since(epoch));
             if !self.adjust(&plan, elapsed) {
@@ -361,6 +362,7 @@ impl Crew {
     }
 
     async fn hand_over_regularly(self: Rc<Self>) {
+        let _told = Alarm(&self);
         let mut overflow_told = false;
         let mut due = clock::now();
         loop {
@@ -395,6 +397,18 @@ fn stopping(stop_timeout: Duration, on_stop_timeout: Duration) -> Stopping {
     }
 }
 
+/// Ends the run if what it watches over panics: tokio keeps a task's panic to itself, and users
+/// would be missing from a run that looks well.
+struct Alarm<'a>(&'a Crew);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.tell(News::Failed(PANICKED.to_owned()));
+        }
+    }
+}
+
 /// Notes the end of a user, however it ends.
 struct Guard {
     crew: Rc<Crew>,
@@ -424,11 +438,7 @@ impl Drop for Guard {
         if self.crew.alive.borrow_mut().remove(&self.serial).is_some() {
             self.is_over();
         }
-        if std::thread::panicking() {
-            self.crew.tell(News::Failed(
-                "a load thread panicked: this is a bug of Katydid".to_owned(),
-            ));
-        }
+        drop(Alarm(&self.crew));
         self.crew.tell_if_idle();
     }
 }

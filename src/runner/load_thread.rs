@@ -4,6 +4,7 @@
 //! never waits for the control plane but at its very end, when the last measurements must not be
 //! lost.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -90,6 +91,9 @@ pub(super) struct Config {
     pub(super) budget: Option<Arc<AtomicU64>>,
 }
 
+/// Why a run ends in which something panicked.
+pub(super) const PANICKED: &str = "a load thread panicked: this is a bug of Katydid";
+
 /// The body of the operating system's thread.
 pub(super) fn run(config: Config) {
     coroutine::survive(config.index);
@@ -99,11 +103,16 @@ pub(super) fn run(config: Config) {
         .enable_io()
         .build_local(runtime::LocalOptions::default());
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(Box::pin(serve(config))),
+        Ok(runtime) => {
+            let served = AssertUnwindSafe(|| runtime.block_on(Box::pin(serve(config))));
+            catch_unwind(served).unwrap_or_else(|_| Err(PANICKED.to_owned()))
+        }
         Err(error) => Err(format!("cannot start a load thread: {error}")),
     };
     if let Err(message) = result {
         let _ = news.blocking_send(News::Failed(message));
+        // Nobody waits for it any more; before the run has begun nobody hears this.
+        let _ = news.blocking_send(News::Ended { cut: 0 });
     }
 }
 

@@ -14,6 +14,7 @@ use scraper::Html;
 
 use super::client::Client;
 use super::failure::Control;
+use super::html;
 use super::json;
 use super::onlooker::{Event, Watch};
 use super::secret::Secrets;
@@ -51,7 +52,7 @@ pub(super) struct Answer {
     row: OnceCell<String>,
     text: OnceCell<ImmutableString>,
     json: OnceCell<Result<json::Read, NotJson>>,
-    html: OnceCell<Box<Html>>,
+    html: OnceCell<Result<Box<Html>, String>>,
 }
 
 /// What the statistics get, apart from the verdict.
@@ -387,15 +388,21 @@ impl Answer {
         Ok(self.json.get_or_init(|| json).clone())
     }
 
-    /// What `find` makes of the body as HTML, which is parsed once, with the first call.
+    /// The body as HTML, parsed once.
     ///
     /// # Errors
-    /// Those of `find`, of reading the body, and when the user is cancelled.
-    pub(super) fn html<R>(&self, find: impl FnOnce(&Html) -> Result<R, String>) -> Result<R> {
-        let text = self.text()?;
-        let parse = || Box::new(Html::parse_document(&text));
-        let found = coroutine::on_thread_stack(|| find(self.html.get_or_init(parse)));
-        Ok(found.map_err(|_| Control::Cancelled)??)
+    /// Those of reading the body, that the page is too much work, and when the user is cancelled.
+    pub(super) fn html(&self) -> Result<&Html> {
+        if self.html.get().is_none() {
+            let page = html::parsed(&self.text()?)?;
+            // Only its user reads an answer, and that waited for this.
+            let _ = self.html.set(page);
+        }
+        match self.html.get() {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(wrong)) => Err(wrong.as_str().into()),
+            None => Err(Control::Cancelled.into()),
+        }
     }
 
     /// Reads the body of an answer that is to be JSON: none is `()`, another is `()` too and a

@@ -27,4 +27,6 @@ pub(super) fn register(engine: &mut Engine) {
     figures::register(engine);
     functions::register(engine, &patterns);
     shared::register(engine);
+    #[cfg(test)]
+    super::tests::register(engine);
 }

@@ -11,7 +11,7 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 use super::declare::{TaskBody, TaskDeclaration};
 use super::task_table::TaskTable;
 use super::value;
-use super::{http_options, words};
+use super::{headers, http_options, words};
 use crate::http;
 use crate::load::ClassShare;
 use crate::scenario::{self, Wait};
@@ -148,7 +148,10 @@ fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), P
             (class.plan.wait, class.wait) = wait(value).map_err(|wrong| (wrong, None))?
         }
         "headers" => match pairs(value) {
-            Some(headers) => class.headers = headers,
+            Some(headers) => {
+                headers::within(&headers).map_err(|wrong| (format!("`headers`: {wrong}"), None))?;
+                class.headers = headers;
+            }
             None => return wrong("a map such as `#{ \"Accept\": \"text/html\" }`"),
         },
         "auth" => match credentials(value) {

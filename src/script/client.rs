@@ -10,6 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
 use super::batch;
+use super::headers;
 use super::routes::Destination;
 use super::sending::{self, Asks};
 use super::user::User;
@@ -235,6 +236,8 @@ impl Headers {
             self.0.session.remove_header(&name);
         } else {
             let (name, value) = header(name, &value::shown(value))?;
+            let (count, bytes) = self.0.session.size_of_headers_with(&name, &value);
+            headers::check(count, bytes)?;
             self.0.session.set_header(name, value);
         }
         Ok(())

@@ -15,7 +15,7 @@ use super::class::{credentials, pairs};
 use super::client::{Channel, Client, header};
 use super::routes::Destination;
 use super::user::User;
-use super::{http_options, value, words};
+use super::{headers, http_options, value, words};
 use crate::http::{self, Session};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -75,7 +75,7 @@ impl Made {
     fn read(user: &User, options: &Map, source: &str) -> Result<Made, String> {
         let mut http = http::Options::default();
         let mut destination = user.channel.destination.clone();
-        let (mut headers, mut auth) = (Vec::new(), None);
+        let (mut given_headers, mut auth) = (Vec::new(), None);
         for (key, value) in options {
             let wrong = |what: &str| {
                 let kind = value::kind(value);
@@ -89,8 +89,10 @@ impl Made {
                     destination = Rc::new(Destination::new(Some(base)));
                 }
                 "headers" => {
-                    headers = pairs(value).ok_or_else(|| wrong("a map"))?;
-                    for (name, value) in &headers {
+                    given_headers = pairs(value).ok_or_else(|| wrong("a map"))?;
+                    headers::within(&given_headers)
+                        .map_err(|wrong| format!("`headers`: {wrong}"))?;
+                    for (name, value) in &given_headers {
                         header(name, value)?;
                     }
                 }
@@ -116,7 +118,7 @@ impl Made {
         Ok(Made {
             client,
             destination,
-            headers,
+            headers: given_headers,
             auth,
         })
     }

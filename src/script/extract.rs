@@ -4,12 +4,18 @@
 //! `patterns`'s.
 
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
-use scraper::{ElementRef, Html};
+use scraper::ElementRef;
 
+use super::failure::Control;
 use super::patterns::Patterns;
 use super::response::Response;
+use super::slices::sliced;
+use crate::coroutine;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+
+/// Elements that are looked at between two looks at the clock.
+const AT_ONCE: usize = 16;
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine, patterns: &Patterns) {
@@ -44,7 +50,20 @@ pub(super) fn register(engine: &mut Engine, patterns: &Patterns) {
         .register_fn(
             "form_value",
             |r: &mut Response, name: &str| -> Result<Dynamic> {
-                Ok(or_unit(r.0.html(|page| Ok(form_value(page, name)))?))
+                let mut fields = elements(r.0.html()?.root_element());
+                let found = sliced(|| {
+                    for _ in 0..AT_ONCE {
+                        match fields.next() {
+                            None => return Some(None),
+                            Some(field) => match value_of(field, name) {
+                                None => {}
+                                value => return Some(value),
+                            },
+                        }
+                    }
+                    None
+                });
+                Ok(or_unit(found?))
             },
         );
 }
@@ -56,9 +75,20 @@ fn css(
     selector: &str,
     read: impl Fn(ElementRef<'_>) -> Option<String>,
 ) -> Result<Dynamic> {
-    let found = r.0.html(|page| {
-        let selector = patterns.selector(selector)?;
-        Ok(page.select(&selector).next().and_then(read))
+    let selector = coroutine::on_thread_stack(|| patterns.selector(selector));
+    let selector = selector.map_err(|_| Control::Cancelled)??;
+    let mut nodes = r.0.html()?.tree.nodes();
+    let found = sliced(|| {
+        for _ in 0..AT_ONCE {
+            let Some(node) = nodes.next() else {
+                return Some(None);
+            };
+            let element = ElementRef::wrap(node).filter(|_| node.parent().is_some());
+            if let Some(element) = element.filter(|element| selector.matches(element)) {
+                return Some(read(element));
+            }
+        }
+        None
     });
     Ok(or_unit(found?))
 }
@@ -73,31 +103,28 @@ fn text_of(element: ElementRef<'_>) -> String {
     text.trim().to_owned()
 }
 
-/// What a browser would send for the first field of that name that has a value.
-fn form_value(page: &Html, name: &str) -> Option<String> {
-    let mut fields = elements(page.root_element());
-    fields.find_map(|field| {
-        if field.attr("name") != Some(name) {
-            return None;
-        }
-        let value = |default: &str| Some(field.attr("value").unwrap_or(default).to_owned());
-        match field.value().name() {
-            "input" => {
-                let kind = field.attr("type").unwrap_or_default();
-                if !["checkbox", "radio"]
-                    .iter()
-                    .any(|it| kind.eq_ignore_ascii_case(it))
-                {
-                    return value("");
-                }
-                field.attr("checked").and_then(|_| value("on"))
+/// What a browser would send for a field, if it has that name and a value.
+fn value_of(field: ElementRef<'_>, name: &str) -> Option<String> {
+    if field.attr("name") != Some(name) {
+        return None;
+    }
+    let value = |default: &str| Some(field.attr("value").unwrap_or(default).to_owned());
+    match field.value().name() {
+        "input" => {
+            let kind = field.attr("type").unwrap_or_default();
+            if !["checkbox", "radio"]
+                .iter()
+                .any(|it| kind.eq_ignore_ascii_case(it))
+            {
+                return value("");
             }
-            "textarea" => Some(field.text().collect()),
-            "select" => chosen(field),
-            "button" => value(""),
-            _ => None,
+            field.attr("checked").and_then(|_| value("on"))
         }
-    })
+        "textarea" => Some(field.text().collect()),
+        "select" => chosen(field),
+        "button" => value(""),
+        _ => None,
+    }
 }
 
 /// The value of the option that is selected, or else of the first.
@@ -116,6 +143,8 @@ fn elements(of: ElementRef<'_>) -> impl Iterator<Item = ElementRef<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use scraper::Html;
+
     use super::*;
 
     #[test]
@@ -144,7 +173,9 @@ two</textarea>
             ("viewport", None),
             ("absent", None),
         ] {
-            assert_eq!(form_value(&page, name).as_deref(), value, "{name}");
+            let mut fields = elements(page.root_element());
+            let found = fields.find_map(|field| value_of(field, name));
+            assert_eq!(found.as_deref(), value, "{name}");
         }
     }
 }

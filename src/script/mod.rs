@@ -34,6 +34,8 @@ mod former;
 mod functions;
 mod generation;
 mod group;
+mod headers;
+mod html;
 mod http_options;
 mod imports;
 mod json;
@@ -57,6 +59,7 @@ mod sending;
 mod sent;
 mod shape;
 mod shared;
+mod slices;
 mod stream;
 mod task_table;
 #[cfg(test)]

@@ -7,17 +7,22 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use rhai::{Dynamic, EvalAltResult, ImmutableString};
 use scraper::Selector;
 use scraper::error::SelectorErrorKind;
 
 use super::failure::Control;
+use super::slices::aside;
 use crate::coroutine;
 
 /// Patterns that a thread keeps compiled. Those of a script are few; one that makes new ones all
 /// the time makes it forget them all now and then.
 const KEPT: usize = 200;
+
+/// Bytes of text times bytes of a pattern: matching is linear in both, and this takes some 45 ms at
+/// worst, far less as a rule. `(?i)(?:\pL|,){100}!` took 90 s for 8 MB.
+const MOST_AT_ONCE: usize = 20_000_000_000;
 
 /// Compiled patterns by their text. Clones share them.
 #[derive(Clone, Default)]
@@ -26,8 +31,14 @@ pub(super) struct Patterns(Rc<RefCell<HashMap<ImmutableString, Compiled>>>);
 /// What a text was compiled to; few are used as both.
 #[derive(Default)]
 struct Compiled {
-    regex: Option<Rc<Regex>>,
+    regex: Option<Rc<Pattern>>,
     selector: Option<Rc<Selector>>,
+}
+
+/// A regular expression and how large it is, in bytes.
+struct Pattern {
+    regex: Regex,
+    size: usize,
 }
 
 impl Patterns {
@@ -37,27 +48,16 @@ impl Patterns {
     /// # Errors
     /// When it is no pattern, and when the user is cancelled.
     pub(super) fn find(&self, text: &str, pattern: &str) -> Result<Dynamic, Box<EvalAltResult>> {
-        // The matcher takes more stack than a user may have left.
-        let found = coroutine::on_thread_stack(|| {
-            let regex = self.compiled(pattern)?;
+        let found = self.searched(text, pattern, |regex, text| {
             if regex.captures_len() == 1 {
-                return Ok(regex.find(text).map(|found| found.as_str()));
+                return regex.find(text).map(|found| found.range());
             }
-            let captures = regex.captures(text);
-            Ok(captures
-                .and_then(|captures| captures.get(1))
-                .map(|found| found.as_str()))
-        });
-        match found {
-            Ok(Ok(found)) => {
-                Ok(found.map_or(Dynamic::UNIT, |found| ImmutableString::from(found).into()))
-            }
-            Ok(Err(wrong)) => {
-                let wrong: String = wrong;
-                Err(wrong.into())
-            }
-            Err(_) => Err(Control::Cancelled.into()),
-        }
+            let captures = regex.captures(text)?;
+            captures.get(1).map(|found| found.range())
+        })?;
+        Ok(found.map_or(Dynamic::UNIT, |found| {
+            ImmutableString::from(&text[found]).into()
+        }))
     }
 
     /// The same of all places, as an array.
@@ -69,19 +69,46 @@ impl Patterns {
         text: &str,
         pattern: &str,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        let found = coroutine::on_thread_stack(|| -> Result<rhai::Array, String> {
-            let regex = self.compiled(pattern)?;
+        let found = self.searched(text, pattern, |regex, text| {
             let group = usize::from(regex.captures_len() > 1);
             let places = regex.captures_iter(text);
-            Ok(places
-                .filter_map(|found| Some(ImmutableString::from(found.get(group)?.as_str()).into()))
-                .collect())
-        });
-        Ok(found.map_err(|_| Control::Cancelled)??.into())
+            let ranges = places.filter_map(|found| Some(found.get(group)?.range()));
+            ranges.collect::<Vec<_>>()
+        })?;
+        let texts = found
+            .into_iter()
+            .map(|found| ImmutableString::from(&text[found]).into());
+        Ok(texts.collect::<rhai::Array>().into())
     }
 
-    fn compiled(&self, pattern: &str) -> Result<Rc<Regex>, String> {
-        self.kept(pattern, |compiled| &mut compiled.regex, compile)
+    /// What `search` makes of a text: at once, or where that might take long on a thread of its
+    /// own.
+    fn searched<R: Send + 'static>(
+        &self,
+        text: &str,
+        pattern: &str,
+        search: impl Fn(&Regex, &str) -> R + Send + 'static,
+    ) -> Result<R, Box<EvalAltResult>> {
+        // Compiling and matching take more stack than a user may have left.
+        let found = coroutine::on_thread_stack(|| {
+            let pattern = self.compiled(pattern)?;
+            let is_short = text.len().saturating_mul(pattern.size) <= MOST_AT_ONCE;
+            Ok::<_, String>(match is_short {
+                true => Ok(search(&pattern.regex, text)),
+                false => Err(pattern),
+            })
+        });
+        match found.map_err(|_| Control::Cancelled)?? {
+            Ok(found) => Ok(found),
+            Err(pattern) => {
+                let (regex, text) = (pattern.regex.clone(), text.to_owned());
+                aside(move || search(&regex, &text))
+            }
+        }
+    }
+
+    fn compiled(&self, pattern: &str) -> Result<Rc<Pattern>, String> {
+        self.kept(pattern, |compiled| &mut compiled.regex, measured)
     }
 
     /// A CSS selector, compiled. Needs the thread's stack.
@@ -113,6 +140,25 @@ impl Patterns {
         let compiled = kept.entry(text.into()).or_default();
         *place(compiled) = Some(made.clone());
         Ok(made)
+    }
+}
+
+/// A pattern compiled within the smallest limit that it fits into.
+fn measured(pattern: &str) -> Result<Pattern, String> {
+    let sizes = [16 << 10, 64 << 10, 256 << 10, 1 << 20];
+    let fitting = sizes.into_iter().find_map(|size| {
+        let regex = RegexBuilder::new(pattern).size_limit(size).build();
+        Some(Pattern {
+            regex: regex.ok()?,
+            size,
+        })
+    });
+    match fitting {
+        Some(pattern) => Ok(pattern),
+        None => Ok(Pattern {
+            regex: compile(pattern)?,
+            size: 10 << 20,
+        }),
     }
 }
 
@@ -162,6 +208,62 @@ fn words(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_search_does_not_keep_the_thread() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build_local(tokio::runtime::LocalOptions::default());
+        runtime.unwrap().block_on(async {
+            let stacks = coroutine::Stacks::new(1);
+            let mut user = coroutine::Coroutine::new(
+                stacks.take().unwrap(),
+                coroutine::Label::default(),
+                || {
+                    let text = "ab,c".repeat(2_000);
+                    Patterns::default()
+                        .find(&text, r"(?i)(?:\pL|,){100}!")
+                        .map(drop)
+                },
+            );
+            let is_over = std::future::poll_fn(|cx| {
+                let user = std::pin::Pin::new(&mut user);
+                std::task::Poll::Ready(std::future::Future::poll(user, cx).is_ready())
+            });
+            assert!(!is_over.await, "it is searched aside");
+            user.cancel();
+            let error = user.await.unwrap_err();
+            assert!(
+                matches!(*error, EvalAltResult::ErrorTerminated(..)),
+                "{error}"
+            );
+        });
+    }
+
+    #[test]
+    fn what_is_found_aside_is_the_same() {
+        let patterns = Patterns::default();
+        let text = format!("{}id=17;id=18;", "x".repeat(300_000));
+        let pattern = r"id=(\w{1,9})";
+        assert!(text.len() * patterns.compiled(pattern).unwrap().size > MOST_AT_ONCE);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build_local(tokio::runtime::LocalOptions::default());
+        runtime.unwrap().block_on(async {
+            let stacks = coroutine::Stacks::new(1);
+            let found = coroutine::Coroutine::new(
+                stacks.take().unwrap(),
+                coroutine::Label::default(),
+                move || {
+                    let first = patterns.find(&text, pattern).unwrap();
+                    let all = patterns.find_all(&text, pattern).unwrap();
+                    // Where nothing may wait, as in a listener.
+                    let still =
+                        coroutine::without_waiting(|| patterns.find(&text, pattern).unwrap());
+                    format!("{first} {all} {still}")
+                },
+            );
+            assert_eq!(found.await, r#"17 ["17", "18"] 17"#);
+        });
+    }
 
     #[test]
     fn the_first_group_is_found_or_else_the_whole() {

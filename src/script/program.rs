@@ -11,7 +11,7 @@ use std::time::Duration;
 use rhai::{AST, Caches, Dynamic, Engine, GlobalRuntimeState, Position, Scope};
 
 use super::assembly::{Assembly, Class};
-use super::bundle::{self, Bundle};
+use super::bundle::{self, Bundle, File};
 use super::control::ControlFunctions;
 use super::declare::{Declarations, Inputs};
 use super::definitions::Definitions;
@@ -156,6 +156,22 @@ impl Program {
             user_bytes,
             warnings,
         })
+    }
+
+    /// The files of its bundle as they may be shown: a secret's default covered.
+    #[must_use]
+    pub fn shown_files(&self, bundle: &Bundle) -> Vec<File> {
+        let covered = bundle.files().iter().cloned().map(|mut file| {
+            file.text = self.secrets.cover(file.text);
+            file
+        });
+        covered.collect()
+    }
+
+    /// All that must not be shown, as far as it is known.
+    #[must_use]
+    pub fn hidden(&self) -> Vec<String> {
+        self.secrets.all()
     }
 
     /// What must not be shown.

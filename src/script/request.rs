@@ -15,7 +15,7 @@ use super::client::header;
 use super::json;
 use super::multipart::{self, Uploads};
 use super::record::protocol;
-use super::{value, words};
+use super::{headers, value, words};
 use crate::http;
 
 /// The options of one request.
@@ -90,7 +90,9 @@ impl Asked {
         match key {
             "name" => self.name = Some(value::text(value).ok_or_else(|| wrong("text"))?),
             "headers" => {
-                for (name, value) in pairs(value).ok_or_else(|| wrong("a map"))? {
+                let given = pairs(value).ok_or_else(|| wrong("a map"))?;
+                headers::within(&given)?;
+                for (name, value) in given {
                     let (name, value) = header(&name, &value)?;
                     self.headers.append(name, value);
                 }
@@ -138,9 +140,12 @@ impl Asked {
             "stream" => {
                 self.stream = value.as_bool().map_err(|_| wrong("true or false"))?;
             }
-            "cookies" => self
-                .set_cookies(value)
-                .ok_or_else(|| wrong("a map, true or false"))?,
+            "cookies" => {
+                self.set_cookies(value)
+                    .ok_or_else(|| wrong("a map, true or false"))?;
+                let cookies = self.headers.get(COOKIE);
+                headers::check(1, cookies.map_or(0, HeaderValue::len))?;
+            }
             "expect" => {
                 self.expect = statuses(value)
                     .ok_or_else(|| wrong("a status such as 200, or an array of them"))?;

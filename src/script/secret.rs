@@ -3,8 +3,11 @@
 //! Owns the list of one program and hiding it in texts for people. What a script sends is its own
 //! affair: nothing is hidden from a target.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+
+use crate::http::without_credentials;
 
 /// What stands for a secret.
 pub(super) const MASK: &str = "***";
@@ -19,6 +22,14 @@ pub(super) struct Secrets(Rc<RefCell<Vec<String>>>);
 impl Secrets {
     /// A value that a person called secret.
     pub(super) fn add(&self, value: &str) {
+        self.insert(value);
+        // As it stands in the URLs that it is sent in.
+        let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        self.insert(&encoded);
+        self.insert(&encoded.replace('+', "%20"));
+    }
+
+    fn insert(&self, value: &str) {
         let mut all = self.0.borrow_mut();
         if value.is_empty() || all.iter().any(|known| known == value) {
             return;
@@ -34,19 +45,45 @@ impl Secrets {
             return;
         }
         for value in &*others.0.borrow() {
-            self.add(value);
+            self.insert(value);
         }
     }
 
-    /// A value of the environment: perhaps a secret, so it is treated as one.
-    pub(super) fn add_from_environment(&self, value: &str) {
+    /// A value of the environment, or a secret's default: perhaps a secret, so it is treated as one.
+    pub(super) fn add_if_long(&self, value: &str) {
         if value.len() >= SHORTEST {
             self.add(value);
         }
     }
 
-    /// The text without secrets.
+    /// All of them, the longest first.
+    pub(super) fn all(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+
+    /// A script's text to be shown beside a finding: as long as it is, so that columns stay.
+    pub(super) fn cover(&self, mut text: String) -> String {
+        for secret in &*self.0.borrow() {
+            // `1` or `dev` would be covered everywhere.
+            if secret.len() >= SHORTEST && text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), &"*".repeat(secret.chars().count()));
+            }
+        }
+        text
+    }
+
+    /// The text without secrets if there are some in it, also as [`Secrets::mask`] finds them.
+    pub(super) fn hidden(&self, text: &str) -> Option<String> {
+        let has_secret = || self.0.borrow().iter().any(|it| text.contains(it.as_str()));
+        let has_url = matches!(without_credentials(text), Cow::Owned(_));
+        (has_url || has_secret()).then(|| self.mask(text.to_owned()))
+    }
+
+    /// The text without secrets, and without what stands before the host in a URL.
     pub(super) fn mask(&self, mut text: String) -> String {
+        if let Cow::Owned(hidden) = without_credentials(&text) {
+            text = hidden;
+        }
         for secret in &*self.0.borrow() {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), MASK);
@@ -71,10 +108,20 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_hidden_as_it_stands_in_a_url() {
+        let secrets = Secrets::default();
+        secrets.add("p w/1");
+        let masked = secrets.mask("/x?a=p+w%2F1 /p%20w%2F1 http://u:p@h".to_owned());
+        assert_eq!(masked, "/x?a=*** /*** http://***@h");
+        assert_eq!(secrets.hidden("nothing @ here"), None);
+        assert_eq!(secrets.cover("p w/1!".to_owned()), "*****!");
+    }
+
+    #[test]
     fn short_words_of_the_environment_stay() {
         let secrets = Secrets::default();
-        secrets.add_from_environment("dev");
-        secrets.add_from_environment("s3cr3t");
+        secrets.add_if_long("dev");
+        secrets.add_if_long("s3cr3t");
         secrets.add("");
         assert_eq!(secrets.mask("dev s3cr3t".to_owned()), "dev ***");
     }

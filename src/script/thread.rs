@@ -338,7 +338,10 @@ impl Thread {
         self.is_measured.get()
     }
 
-    fn measured(&self, batch: Batch) -> Batch {
+    fn measured(&self, mut batch: Batch) -> Batch {
+        let generation = self.generation();
+        let secrets = generation.program().secrets();
+        batch.rewrite(|text| secrets.hidden(text));
         if self.is_measured.get() {
             batch
         } else {

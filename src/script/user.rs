@@ -319,13 +319,20 @@ impl Instance {
         let user = self.user.clone();
         if let Some(watch) = &user.thread.watch {
             watch.tell(Event::Begins {
-                who: user.described(),
-                what: callable.what.clone(),
+                who: watch.mask(user.described()),
+                what: watch.mask(callable.what.clone()),
             });
         }
         let engine = &user.generation.program.engine;
         let states = &user.class.states;
-        let result = states.call(engine, callable, arguments, &mut self.tag, &mut self.this);
+        let result = coroutine::caught(|| {
+            states.call(engine, callable, arguments, &mut self.tag, &mut self.this)
+        });
+        let result = result.unwrap_or_else(|panic| {
+            // It stayed in the state of the call, which is gone.
+            self.tag = Dynamic::from(user.clone());
+            Err(format!("a bug of Katydid, please report it: {panic}").into())
+        });
         let result = self.concluded(callable, result);
         let result = self.measured(callable, result);
         if let Err(Ended::Failure(failure)) = &result {

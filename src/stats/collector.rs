@@ -320,6 +320,7 @@ impl Collector {
                 stale_retries: self.stale_retries,
                 too_many_names: self.table.overflowed(),
                 too_many_figures: self.figures.overflowed(),
+                is_counter_full: self.figures.is_full(),
                 too_many_texts: self.errors.overflowed()
                     || self.exceptions.overflowed()
                     || self.checks.overflowed(),

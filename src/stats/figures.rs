@@ -59,6 +59,11 @@ impl Figures {
         self.counters.contains_key(OTHER_NAMES) || self.metrics.contains_key(OTHER_NAMES)
     }
 
+    /// Whether a counter cannot count further.
+    pub(super) fn is_full(&self) -> bool {
+        self.counters.values().any(|total| *total == u64::MAX)
+    }
+
     /// Values too large for the quantiles.
     pub(super) fn clipped(&self) -> u64 {
         self.metrics.values().map(|spread| spread.clipped).sum()
@@ -173,7 +178,13 @@ impl Spread {
         if self.count == 0 {
             0.0
         } else {
-            self.sum / self.count as f64
+            let mean = self.sum / self.count as f64;
+            // A sum may be more than any number.
+            if mean.is_finite() {
+                mean
+            } else {
+                self.min / 2.0 + self.max / 2.0
+            }
         }
     }
 }
@@ -277,6 +288,19 @@ mod tests {
         assert!((most / LARGEST - 1.0).abs() < 0.001, "{most}");
         let [nothing] = Spread::default().quantiles([0.5]);
         assert!(nothing.abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn the_largest_sums_are_said_and_stay_numbers() {
+        let mut figures = Figures::default();
+        figures.count("c", u64::MAX - 1);
+        assert!(!figures.is_full());
+        figures.count("c", 2);
+        assert!(figures.is_full());
+        assert_eq!(figures.counters.values().sum::<u64>(), u64::MAX);
+        assert!(of(&[1.7e308, 1.7e308]).mean() >= 1.6e308);
+        assert!(of(&[f64::MAX, f64::MAX]).mean().is_finite());
+        assert!(of(&[-f64::MAX, -f64::MAX, f64::MAX]).mean().is_finite());
     }
 
     #[test]

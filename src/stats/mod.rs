@@ -24,6 +24,7 @@ mod figures;
 mod generations;
 mod history;
 mod recorder;
+mod rewrite;
 mod sample;
 mod series;
 mod summary;

@@ -415,6 +415,8 @@ pub struct Caveats {
     pub too_many_names: bool,
     /// There were more counters or metrics of the script's own than the limit: some share a row.
     pub too_many_figures: bool,
+    /// A counter of the script's own is at the largest number there is and stays there.
+    pub is_counter_full: bool,
     /// There were more failure texts or exceptions than the limit: some share a row.
     pub too_many_texts: bool,
 }

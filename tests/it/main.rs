@@ -33,6 +33,7 @@ mod selection;
 mod sets;
 mod shapes;
 mod shared;
+mod shown;
 mod source;
 mod spawning;
 mod steering;

@@ -37,7 +37,7 @@ pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
 /// Runs one user of a script that has been checked, and shows what it does.
 fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     if !checked.findings.is_empty() {
-        show::findings(&checked.bundle, &checked.findings);
+        show::findings(&checked.shown, &checked.findings);
     }
     let Some(declared) = checked.scenario else {
         return Exit::Usage;
@@ -60,7 +60,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     if bases[class].is_none() {
         show::log(Level::Warn, &show::no_host(&scenario.classes[class].name));
     }
-    let screen = Screen::new(view(arguments.shown.body), checked.bundle.files().to_vec());
+    let screen = Screen::new(view(arguments.shown.body), checked.shown);
     let told = Arc::new(Mutex::new(screen));
     let onlooker = {
         let told = told.clone();

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use crate::cli::show::clean;
 use crate::http::Phases;
 use crate::script::diagnostic::{Colours, Diagnostic};
 use crate::script::{Event, Failure, File, Level, Line};
@@ -49,8 +50,9 @@ pub(in crate::cli) enum Paint {
 
 impl View {
     pub(in crate::cli) fn paint(self, paint: Paint, text: &str) -> String {
+        let text = clean(text);
         match self.colours {
-            Colours::Plain => text.to_owned(),
+            Colours::Plain => text.into_owned(),
             Colours::Ansi => format!("\u{1b}[{}m{text}\u{1b}[0m", paint as u8),
         }
     }
@@ -158,7 +160,7 @@ impl Screen {
     fn said(&self, line: &Line) -> String {
         let place = self.paint(Paint::Dim, &format!("{}:", line.place));
         let text = match line.level {
-            Level::Info => line.text.clone(),
+            Level::Info => clean(&line.text).into_owned(),
             Level::Warn => self.paint(Paint::Yellow, &format!("warning: {}", line.text)),
             Level::Error => self.paint(Paint::Red, &format!("error: {}", line.text)),
         };
@@ -220,7 +222,7 @@ impl Screen {
             .view
             .width
             .map_or(usize::MAX, |width| width.saturating_sub(4).max(20));
-        let letters: Vec<char> = line.chars().collect();
+        let letters: Vec<char> = clean(line).chars().collect();
         let mut rest = letters.as_slice();
         loop {
             let (now, later) = rest.split_at(fold(rest, room));

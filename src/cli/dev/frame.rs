@@ -151,7 +151,7 @@ pub(super) fn finding(finding: &Finding, view: View) -> String {
         Finding::Wrong(message, hint) => {
             let mut text = view.paint(Paint::Red, &format!("error: {message}"));
             if let Some(hint) = hint {
-                text.push_str(&format!("\nhint: {hint}"));
+                text.push_str(&format!("\nhint: {}", show::clean(hint)));
             }
             text
         }
@@ -189,7 +189,7 @@ fn said(board: &Board, view: View) -> String {
         lines.push(view.paint(Paint::Green, news));
     }
     let noted = |level: Level, text: &str| match level {
-        Level::Info => text.to_owned(),
+        Level::Info => show::clean(text).into_owned(),
         Level::Warn => view.paint(Paint::Yellow, &format!("warning: {text}")),
         Level::Error => view.paint(Paint::Red, &format!("error: {text}")),
     };

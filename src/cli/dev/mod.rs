@@ -187,10 +187,10 @@ impl Session<'_> {
         let mut stage = locked(&self.stage);
         let mut findings = Vec::new();
         if !checked.findings.is_empty() {
-            let files = checked.bundle.files().to_vec();
+            let files = checked.shown.clone();
             findings.push(Finding::Script(files, checked.findings.clone()));
         }
-        let said = checked.said.clone();
+        let (said, shown) = (checked.said.clone(), checked.shown.clone());
         let ready = match ready(self.arguments, checked) {
             Ok(Some(ready)) => ready,
             Ok(None) => {
@@ -213,8 +213,7 @@ impl Session<'_> {
         if edition.bases[*class].is_none() {
             stage.note(Level::Warn, show::no_host(name));
         }
-        let files = edition.bundle.files().to_vec();
-        stage.board.source(edition.hash(), name.clone(), files);
+        stage.board.source(edition.hash(), name.clone(), shown);
         Some(ready)
     }
 

@@ -128,6 +128,7 @@ fn notes(summary: &Summary) -> Vec<String> {
         stale_retries,
         too_many_names,
         too_many_figures,
+        is_counter_full,
         too_many_texts,
     } = summary.caveats;
     if stale_retries > 0 {
@@ -156,6 +157,12 @@ fn notes(summary: &Summary) -> Vec<String> {
             "warning: too many counters (1,000) or metrics (100), the later ones share a row"
                 .to_owned(),
         );
+    }
+    if is_counter_full {
+        notes.push(format!(
+            "warning: a counter has reached {} and stays there",
+            u64::MAX
+        ));
     }
     if too_many_texts {
         notes.push("warning: too many different errors, the later ones share a row".to_owned());

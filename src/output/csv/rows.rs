@@ -8,6 +8,7 @@ use crate::stats::{Distribution, Kind, Row, Summary};
 
 use super::super::Run;
 use super::super::numbers::{mean_ms, ms, share};
+use super::super::visible::cell;
 
 const QUANTILES: [&str; 11] = [
     "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
@@ -82,14 +83,14 @@ pub(super) fn metrics(summary: &Summary) -> Option<Vec<u8>> {
     let content = table(|out| {
         out.write_record(METRICS)?;
         for row in &summary.counters {
-            let mut cells = vec!["counter".to_owned(), row.name.to_string()];
+            let mut cells = vec!["counter".to_owned(), cell(&row.name)];
             cells.push(row.total.to_string());
             cells.push(format!("{:.6}", row.per_s));
             cells.extend([const { String::new() }; 6]);
             out.write_record(cells)?;
         }
         for row in &summary.metrics {
-            let mut cells = vec!["metric".to_owned(), row.name.to_string()];
+            let mut cells = vec!["metric".to_owned(), cell(&row.name)];
             cells.push(row.count.to_string());
             cells.push(String::new());
             let figures = [row.mean, row.min, row.max, row.p50, row.p95, row.p99];
@@ -149,7 +150,11 @@ pub(super) fn checks(summary: &Summary) -> Vec<u8> {
     table(|out| {
         out.write_record(CHECKS)?;
         for row in &summary.checks {
-            out.write_record([&*row.name, &row.passes.to_string(), &row.fails.to_string()])?;
+            out.write_record([
+                cell(&row.name),
+                row.passes.to_string(),
+                row.fails.to_string(),
+            ])?;
         }
         Ok(())
     })
@@ -204,7 +209,8 @@ pub(super) fn failures(run: &Run, summary: &Summary) -> Vec<u8> {
         for row in &summary.errors {
             let (count, first, last) =
                 (row.count.to_string(), time(row.first_us), time(row.last_us));
-            out.write_record([&row.method, &row.name, &row.error, &*count, &*first, &*last])?;
+            let [method, name, error] = [&row.method, &row.name, &row.error].map(|it| cell(it));
+            out.write_record([method, name, error, count, first, last])?;
         }
         Ok(())
     })
@@ -215,19 +221,15 @@ pub(super) fn exceptions(summary: &Summary) -> Vec<u8> {
     table(|out| {
         out.write_record(EXCEPTIONS)?;
         for row in &summary.exceptions {
-            out.write_record([
-                &*row.count.to_string(),
-                &row.message,
-                &row.location,
-                "local",
-            ])?;
+            let (message, location) = (cell(&row.message), cell(&row.location));
+            out.write_record([&*row.count.to_string(), &message, &location, "local"])?;
         }
         Ok(())
     })
 }
 
 fn named_cells(row: &Row) -> [String; 2] {
-    [row.key.method.to_string(), row.key.name.to_string()]
+    [cell(&row.key.method), cell(&row.key.name)]
 }
 
 /// The statistics' columns after the name.

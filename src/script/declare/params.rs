@@ -62,8 +62,11 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
     let given = params
         .get(name)
         .or_else(|| params.get(&name.to_lowercase()));
-    if let Some(text) = given.filter(|_| param.secret) {
-        declarations.secrets.add(text);
+    if param.secret {
+        given.iter().for_each(|text| declarations.secrets.add(text));
+        // It stands in the script, whose lines are shown with what is wrong in them. Short ones,
+        // such as `x`, would be hidden everywhere.
+        declarations.secrets.add_if_long(&default.to_string());
     }
     let value = match given {
         Some(text) => typed(text, &default),
@@ -89,7 +92,9 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         default
     });
     if param.secret {
-        declarations.secrets.add(&value.to_string());
+        if given.is_some() {
+            keep_secret(&declarations, &value);
+        }
         param.default = String::new();
     }
     let mut params = declarations.params.borrow_mut();
@@ -99,6 +104,15 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
     }
     params.push(param);
     Ok(value)
+}
+
+fn keep_secret(declarations: &Declarations, value: &Dynamic) {
+    declarations.secrets.add(&value.to_string());
+    if let Some(several) = value.read_lock::<Array>() {
+        for one in several.iter() {
+            declarations.secrets.add(&one.to_string());
+        }
+    }
 }
 
 /// The text that a person gave, in the type of the default.

@@ -68,7 +68,7 @@ fn env(context: &NativeCallContext, name: &str) -> Result<Option<String>> {
         (value, user.class.secrets.clone())
     };
     if let Some(value) = &value {
-        secrets.add_from_environment(value);
+        secrets.add_if_long(value);
     }
     Ok(value)
 }

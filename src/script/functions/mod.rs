@@ -8,6 +8,8 @@ mod encoding;
 mod figures;
 mod files;
 mod find;
+mod order;
+mod padding;
 mod random;
 mod speech;
 mod time;
@@ -26,6 +28,8 @@ pub(super) fn register(engine: &mut Engine, patterns: &Patterns) {
     figures::register(engine);
     files::register(engine);
     find::register(engine, patterns);
+    order::register(engine);
+    padding::register(engine);
     random::register(engine);
     speech::register(engine);
     time::register(engine);

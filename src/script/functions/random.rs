@@ -36,8 +36,19 @@ pub(super) fn register(engine: &mut Engine) {
         )
         .register_fn(
             "random",
-            |context: NativeCallContext, least: f64, most: f64| -> Result<f64> {
-                Ok(draw(&context, Random::unit)?.mul_add(most - least, least))
+            |context: NativeCallContext, least: f64, most: f64| between(&context, least, most),
+        )
+        // One of each: both are numbers.
+        .register_fn(
+            "random",
+            |context: NativeCallContext, least: i64, most: f64| {
+                between(&context, as_float(least), most)
+            },
+        )
+        .register_fn(
+            "random",
+            |context: NativeCallContext, least: f64, most: i64| {
+                between(&context, least, as_float(most))
             },
         )
         .register_fn(
@@ -70,7 +81,10 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn(
             "exponential",
             |context: NativeCallContext, mean: Dynamic| -> Result<f64> {
-                let mean = value::number(&mean).ok_or("`exponential` takes a mean, a number")?;
+                let number = value::number(&mean).filter(|mean| mean.is_finite() && *mean >= 0.0);
+                let mean = number.ok_or_else(|| {
+                    format!("`exponential` takes a mean, a finite number from 0, not {mean}")
+                })?;
                 Ok(draw(&context, Random::exponential)? * mean)
             },
         )
@@ -82,6 +96,28 @@ pub(super) fn register(engine: &mut Engine) {
             .into_uuid()
             .to_string())
         });
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number among those of `f64`")]
+fn as_float(whole: i64) -> f64 {
+    whole as f64
+}
+
+/// A number from `least` to below `most`.
+fn between(context: &NativeCallContext, least: f64, most: f64) -> Result<f64> {
+    if !least.is_finite() || !most.is_finite() {
+        return Err(format!("`random({least}, {most})`: both numbers must be finite").into());
+    }
+    if least > most {
+        return Err(format!("`random({least}, {most})`: the smaller number first").into());
+    }
+    let part = draw(context, Random::unit)?;
+    let span = most - least;
+    // The difference of two numbers may be more than any number.
+    Ok(match span.is_finite() {
+        true => part.mul_add(span, least),
+        false => part.mul_add(most, (1.0 - part) * least),
+    })
 }
 
 /// Draws from the stream of the user that calls, or of the top level.
@@ -98,7 +134,8 @@ pub(in crate::script) fn draw<R>(
 /// `choice(#{ a: 3, b: 1 })`: a key, by weight.
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
 fn weighted(context: NativeCallContext, weights: Map) -> Result<String> {
-    let weight = |value: &Dynamic| value::number(value).filter(|weight| *weight >= 0.0);
+    let is_weight = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+    let weight = |value: &Dynamic| value::number(value).filter(is_weight);
     let weights: Option<Vec<_>> = weights
         .iter()
         .map(|(key, value)| Some((key, weight(value)?)))

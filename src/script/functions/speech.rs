@@ -81,7 +81,8 @@ fn speak(context: &NativeCallContext, level: Level, values: &[&mut Dynamic]) -> 
     }
     let user = User::of(context)?;
     let text = user.class.secrets.mask(text);
-    user.thread.say(level, user.described(), place, text);
+    let who = user.class.secrets.mask(user.described());
+    user.thread.say(level, who, place, text);
     Ok(())
 }
 

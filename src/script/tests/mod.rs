@@ -12,6 +12,7 @@ mod imports;
 mod json;
 mod language;
 mod limits;
+mod natives;
 mod places;
 mod randomness;
 mod renewal;
@@ -42,6 +43,17 @@ use crate::target::{self, Target};
 
 /// What `run_all` gives for each user.
 type Answer = Result<Dynamic, Ended>;
+
+/// Registers what only tests call: `panics_as_a_test()`.
+pub(super) fn register(engine: &mut rhai::Engine) {
+    engine.register_fn("panics_as_a_test", |aside: bool| {
+        let panics = || -> i64 { panic!("as the test asked for") };
+        match aside {
+            true => crate::coroutine::on_thread_stack(panics).unwrap_or(0),
+            false => panics(),
+        }
+    });
+}
 
 /// A load thread without a runner.
 struct World {

@@ -58,11 +58,11 @@ pub(super) const FUNCTIONS: &[Word] = &[
     word("timestamp_ms", &["() -> int"], "milliseconds since 1970"),
     word("run_time", &["() -> float"], "seconds since the run began").in_task(),
     // Chance, seeded per user.
-    word("random", &["() -> float", "(least: number, most: number) -> number"], "from 0 to below 1; or between two numbers, a whole one from two whole ones, both included").example("let id = random(1, 100);"),
+    word("random", &["() -> float", "(least: number, most: number) -> number"], "from 0 to below 1; or between two finite numbers, the smaller first: a whole one from two whole ones, both included").example("let id = random(1, 100);"),
     word("choice", &["(from: array | map) -> any"], "an element of an array, or a key of a map by its weight").example("let size = choice(#{ small: 3, large: 1 });"),
     word("sample", &["(from: array, count: int) -> array"], "so many different elements of an array, in random order"),
     word("random_string", &["(length: int) -> string"], "so many letters and digits"),
-    word("exponential", &["(mean: number) -> float"], "an exponentially distributed number with that mean"),
+    word("exponential", &["(mean: number) -> float"], "an exponentially distributed number with that mean, a finite number from 0"),
     word("uuid", &["() -> string"], "a random UUID"),
     // The user and the run.
     word("vu_id", &["() -> int"], "the number of this user, from 1").in_task(),
@@ -82,7 +82,7 @@ pub(super) const FUNCTIONS: &[Word] = &[
     word("sha256", &["(value: string | bytes) -> string"], "the SHA-256 of text or bytes in hexadecimal"),
     word("hmac_sha256", &["(key: string | bytes, value: string | bytes) -> string"], "the HMAC-SHA-256 of text or bytes in hexadecimal").example("let signature = hmac_sha256(env(\"KEY\"), body);"),
     word("md5", &["(value: string | bytes) -> string"], "the MD5 of text or bytes in hexadecimal"),
-    word("find", &["(text: string, pattern: string) -> string | ()"], "what a regular expression finds first: its first group if it has one, else the whole; `()` if nothing").example("let token = find(r.text, #\"token=(\\w+)\"#);"),
+    word("find", &["(text: string, pattern: string) -> string | ()"], "what a regular expression finds first: its first group if it has one, else the whole; `()` if nothing. Where text and expression are so large that it may take long, other users run meanwhile").example("let token = find(r.text, #\"token=(\\w+)\"#);"),
     word("join", &["(array: array, separator: string) -> string"], "an array's elements as one text"),
     word("get", &["(map: map, key: string, otherwise: any) -> any"], "a map's value, or another if it has none"),
     word("append", &["(file: string, line: any)"], "adds a line to a file, relative to the current directory; whole lines whichever user writes them; a map or an array is written as JSON").in_task().example("append(\"orders.txt\", r.json(\"/id\"));"),

@@ -30,7 +30,7 @@ fn unknown_functions_and_arities() {
         1:36: unknown function `chioce`; hint: did you mean `choice`?
         1:44: unknown function `str`; hint: write `x.to_string()`, or `` `${x}` `` inside a text
         1:45: `range` takes 2 or 3 arguments, not 1; hint: write `0..n`: `for i in 0..10 { … }`
-        1:36: `random` takes 0 or 2 arguments, not 1; hint: `random`: from 0 to below 1; or between two numbers, a whole one from two whole ones, both included
+        1:36: `random` takes 0 or 2 arguments, not 1; hint: `random`: from 0 to below 1; or between two finite numbers, the smaller first: a whole one from two whole ones, both included
         1:36: unknown function `next`; hint: it is a method: `data.next(…)`
         1:36: `sleep` takes 1 argument, not 0; hint: `sleep`: suspends this user, and no other
         1:36: `get` takes 2 or 3 arguments, not 1; hint: `get`: a map's value, or another if it has none

@@ -1,0 +1,55 @@
+//! What is said of a panic, which is always a bug of Katydid: a few times, in words for a person.
+//!
+//! A panic in a script's call becomes an error of that script (`script`), one elsewhere ends the
+//! run. Whichever it was, a process in which something panicked does not end well.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Exit, show};
+
+/// Panics that are told; there may be one for each request.
+const TOLD: u32 = 3;
+
+/// How many there have been.
+static PANICS: AtomicU32 = AtomicU32::new(0);
+
+/// Tells of the first few panics from now on.
+pub(super) fn tell() {
+    std::panic::set_hook(Box::new(told));
+}
+
+/// How the process ends that was to end so.
+pub(super) fn ended(exit: Exit) -> Exit {
+    match exit {
+        Exit::Ok | Exit::Failures(_) | Exit::Script(_) if PANICS.load(Ordering::Relaxed) > 0 => {
+            Exit::Incomplete
+        }
+        other => other,
+    }
+}
+
+fn told(panic: &PanicHookInfo<'_>) {
+    let before = PANICS.fetch_add(1, Ordering::Relaxed);
+    if before >= TOLD {
+        return;
+    }
+    let message = panic.payload_as_str().unwrap_or("no message");
+    let place = panic.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    let text = format!(
+        "a bug of Katydid: {message} ({}, thread `{}`)",
+        place.unwrap_or_default(),
+        thread.name().unwrap_or("unnamed")
+    );
+    let hint = match before + 1 {
+        TOLD => "please report it; more like it are not shown",
+        _ => "please report it, with the script if you may",
+    };
+    show::error(&text, Some(hint));
+    let trace = Backtrace::capture();
+    if trace.status() == BacktraceStatus::Captured {
+        show::error(&trace.to_string(), None);
+    }
+}
