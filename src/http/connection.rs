@@ -169,6 +169,9 @@ impl Connection {
         let mut quiet = Context::from_waker(Waker::noop());
         let response = poll_fn(|cx| {
             self.notes.polled_by(cx.waker());
+            if !self.is_reused {
+                self.notes.write_first();
+            }
             loop {
                 self.drive(client);
                 if let Poll::Ready(result) = head.as_mut().poll(&mut quiet) {

@@ -260,7 +260,12 @@ impl Error {
             (true, false) => "server reset the stream",
             (false, _) => "server broke the rules",
         };
-        Error::Http2(format!("{what}: {reason:?}").into())
+        let which = if error.is_remote() {
+            ""
+        } else {
+            broken(reason)
+        };
+        Error::Http2(format!("{what}: {reason:?}{which}").into())
     }
 
     /// What h2 reports in the middle of a body.
@@ -288,6 +293,19 @@ impl Error {
             },
             None => Error::BodyCutShort,
         }
+    }
+}
+
+/// Which rule a server broke when we end a connection or a stream for that reason.
+fn broken(reason: h2::Reason) -> &'static str {
+    match reason {
+        h2::Reason::PROTOCOL_ERROR => " (a frame that may not come there, or malformed headers)",
+        h2::Reason::FLOW_CONTROL_ERROR => " (it sent more than it was allowed to)",
+        h2::Reason::STREAM_CLOSED => " (a frame on a stream that was closed)",
+        h2::Reason::FRAME_SIZE_ERROR => " (a frame too long or too short for its type)",
+        h2::Reason::COMPRESSION_ERROR => " (its headers can't be decompressed)",
+        h2::Reason::ENHANCE_YOUR_CALM => " (it sent far more frames than the requests need)",
+        _ => "",
     }
 }
 

@@ -79,6 +79,15 @@ impl Notes {
         }
     }
 
+    /// Nothing is read before something was written: hyper takes for a mistake what a server says
+    /// before it is asked, but on a connection that has carried no request yet it may be the
+    /// answer of a server that refuses everybody (as curl has it). The task must read again.
+    pub(super) fn write_first(&self) {
+        if self.written.get() == 0 {
+            self.reading.set(Reading::Drained);
+        }
+    }
+
     /// Whether the task, before it waits, has to let hyper read once more: else nothing wakes it.
     /// Then it may.
     pub(super) fn must_read_again(&self) -> bool {

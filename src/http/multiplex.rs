@@ -162,8 +162,9 @@ impl Multiplexed {
         if was_used && known.is_gone() {
             return Refusal::Gone;
         }
-        // Its first answer is no HTTP/2: it is a server that does not speak it.
-        if !was_used && error.is_library() && error.is_go_away() {
+        // It does not even greet as a server of HTTP/2: it is one that does not speak it.
+        let is_broken = error.is_library() && error.is_go_away();
+        if !was_used && is_broken && !self.traffic.greets() {
             return Refusal::Failed(Error::NoHttp2);
         }
         Refusal::Failed(known)

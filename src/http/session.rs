@@ -33,7 +33,7 @@ use super::response::Response;
 use super::streamed::StreamedBody;
 use super::tap::{AnsweredHop, SentHop};
 use super::timeline::{Phase, Timeline};
-use super::url::Url;
+use super::url::{Url, UrlError};
 use crate::clock::{Deadline, Micros, now};
 
 /// One user's connections, cookies and headers.
@@ -247,7 +247,13 @@ impl Session {
         let mut head_length =
             headers::head_length(request.body.len(), method, url, message.headers());
         if connection.is_proxied {
-            head_length = head_length.saturating_add(self.address(&mut message, url));
+            match self.address(&mut message, url) {
+                Ok(grown) => head_length = head_length.saturating_add(grown),
+                Err(error) => {
+                    self.put_idle(connection);
+                    return Outcome::Failed(error);
+                }
+            }
         } else {
             *message.uri_mut() = Uri::from(url.path().clone());
         }
@@ -256,9 +262,13 @@ impl Session {
         let result = connection.exchange(head, bounds, &mut trip.received).await;
         let notes = connection.notes();
         let (written, first_byte) = (notes.written(), notes.first_read());
+        // What came before anything was written is no answer: a server may say `408` when it ends
+        // an idle connection. curl does not use such a connection either; and as with curl, what
+        // comes after the first byte was written is the answer.
+        let spoke_first = written == 0 && first_byte.is_some();
         if let Err(error) = &result
             && connection.is_reused
-            && first_byte.is_none()
+            && (first_byte.is_none() || spoke_first)
             && error.is_gone()
         {
             if written == 0 || method.is_idempotent() {
@@ -279,15 +289,18 @@ impl Session {
                 let coming = StreamedBody::of_single(connection, body, &parts.headers, bounds);
                 Outcome::Answered(self.response(parts, Bytes::new(), Some(coming), request))
             }
+            Err(error) if spoke_first && error.is_gone() => Outcome::Failed(Error::NotHttp),
             Err(error) => Outcome::Failed(error),
         }
     }
 
     /// Makes it a request to a proxy; says by how many bytes its head grows.
     #[cold]
-    fn address(&self, message: &mut hyper::Request<Full<Bytes>>, url: &Url) -> u64 {
+    fn address(&self, message: &mut hyper::Request<Full<Bytes>>, url: &Url) -> Result<u64, Error> {
         let mut grown = url.origin().to_string().len();
-        *message.uri_mut() = Uri::try_from(url.to_string()).expect("an origin and a path are one");
+        // The path alone was short enough, and origins are checked: it can only be too long.
+        *message.uri_mut() =
+            Uri::try_from(url.to_string()).map_err(|_| Error::BadUrl(UrlError::TooLong))?;
         let proxy = self.client.options().proxy.as_ref();
         if let Some(authorization) = proxy.and_then(Proxy::authorization)
             && !message.headers().contains_key(PROXY_AUTHORIZATION)
@@ -296,7 +309,7 @@ impl Session {
             let headers = message.headers_mut();
             headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
-        grown as u64
+        Ok(grown as u64)
     }
 
     /// A request on a connection that others may use at the same time.

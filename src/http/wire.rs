@@ -18,6 +18,9 @@ use crate::clock::{Micros, now};
 /// When what was handed over before it was given to the kernel; `None` until then.
 pub(super) type Mark = Rc<Cell<Option<Micros>>>;
 
+/// A frame's length, type and flags (RFC 9113, section 4.1).
+const FRAME_KIND: usize = 5;
+
 pub(super) struct Wire {
     stream: Stream,
     traffic: Rc<Traffic>,
@@ -26,6 +29,8 @@ pub(super) struct Wire {
 /// What passed, shared by the socket and the requests that use it.
 pub(super) struct Traffic {
     last_read: Cell<Micros>,
+    /// How the first frame of the server begins, as far as it has come.
+    greeting: Cell<([u8; FRAME_KIND], u8)>,
     marks: RefCell<Vec<Mark>>,
 }
 
@@ -33,6 +38,7 @@ impl Traffic {
     pub(super) fn new() -> Rc<Traffic> {
         Rc::new(Traffic {
             last_read: Cell::new(now()),
+            greeting: Cell::default(),
             marks: RefCell::default(),
         })
     }
@@ -50,7 +56,21 @@ impl Traffic {
         mark
     }
 
-    fn read(&self) {
+    /// Whether the server has begun with SETTINGS, as one of HTTP/2 must (RFC 9113, section 3.4).
+    pub(super) fn greets(&self) -> bool {
+        // Their length, below 64 KiB; their type, 4; no flags.
+        matches!(self.greeting.get(), ([0, _, _, 4, 0], _))
+    }
+
+    fn read(&self, data: &[u8]) {
+        let (mut greeting, mut known) = self.greeting.get();
+        if usize::from(known) < FRAME_KIND {
+            for (byte, slot) in data.iter().zip(&mut greeting[usize::from(known)..]) {
+                *slot = *byte;
+                known += 1;
+            }
+            self.greeting.set((greeting, known));
+        }
         self.last_read.set(now());
         let is_open = |mark: &Mark| mark.get().is_none() && Rc::strong_count(mark) > 1;
         self.marks.borrow_mut().retain(is_open);
@@ -81,7 +101,7 @@ impl AsyncRead for Wire {
         let before = buf.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            this.traffic.read();
+            this.traffic.read(&buf.filled()[before..]);
         }
         result
     }
