@@ -116,6 +116,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", env = "KATYDID_THREADS",
           value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub(super) threads: Option<u32>,
+    /// What the bodies of all responses may take together: 500MB, 2GiB [default: a quarter of the
+    /// memory].
+    #[arg(long, value_name = "SIZE", env = "KATYDID_BODY_MEMORY")]
+    pub(super) body_memory: Option<units::Bytes>,
     /// Start at once, without the web UI.
     #[arg(long, env = "KATYDID_HEADLESS", value_parser = FalseyValueParser::new())]
     pub(super) headless: bool,

@@ -19,7 +19,7 @@ use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 
 use super::client::Client;
-use super::collected::Collected;
+use super::collected::{Collected, Read};
 use super::failure::{Error, Limit};
 use super::io::{Io, Notes};
 use super::origin::Origin;
@@ -52,6 +52,8 @@ pub(super) struct Bounds<'a> {
     pub(super) is_streamed: bool,
     /// A redirect is no answer.
     pub(super) follows: bool,
+    /// Says whether nobody will look at the body; `None` where it is known that somebody may.
+    pub(super) is_unread: Option<&'a dyn Fn() -> bool>,
 }
 
 /// The head of a response, which hyper has ready once the connection was driven far enough.
@@ -61,7 +63,7 @@ impl<F: Future<Output = hyper::Result<hyper::Response<Incoming>>>> Head for F {}
 
 /// The body of a response: read, or still to be read.
 pub(super) enum Body {
-    Whole(Bytes),
+    Whole(Read),
     Coming(Incoming),
 }
 
@@ -204,12 +206,11 @@ impl Connection {
         mut body: Incoming,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<Read, Error> {
         if body.is_end_stream() {
-            return Ok(Bytes::new());
+            return Ok(Read::nothing());
         }
-        let limit = bounds.client.options().body_limit;
-        let mut whole = Collected::new(body.size_hint().exact(), limit)?;
+        let mut whole = Collected::new(body.size_hint().exact(), bounds)?;
         poll_fn(|cx| {
             loop {
                 match ready!(self.poll_next(&mut body, cx, bounds))? {

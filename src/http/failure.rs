@@ -41,6 +41,10 @@ pub enum Error {
     Body(&'static str),
     /// The body, as received or decoded, is larger than this many bytes.
     TooLarge(u64),
+    /// The bodies of all users together are larger than this many bytes.
+    BodyMemory(u64),
+    /// The system has no memory for the body.
+    NoMemory,
     /// The response's head is larger than we accept.
     HeadTooLarge,
     /// What came is not HTTP/1.
@@ -101,6 +105,13 @@ impl fmt::Display for Error {
             }
             Error::Body(what) => write!(f, "invalid body: {what}"),
             Error::TooLarge(limit) => write!(f, "body larger than the limit of {limit} bytes"),
+            Error::BodyMemory(limit) => write!(
+                f,
+                "bodies of all users together larger than the limit of {limit} bytes (raise `--body-memory`, read large bodies with `stream: true`, or start fewer users)"
+            ),
+            Error::NoMemory => f.write_str(
+                "out of memory for the body (lower `body_limit`, read large bodies with `stream: true`, or start fewer users)",
+            ),
             Error::HeadTooLarge => f.write_str("response headers too large"),
             Error::NotHttp => f.write_str("response is not HTTP/1"),
             Error::NoHttp2 => f.write_str(
@@ -150,6 +161,8 @@ impl Error {
             | Error::Certificate(_)
             | Error::Body(_)
             | Error::TooLarge(_)
+            | Error::BodyMemory(_)
+            | Error::NoMemory
             | Error::HeadTooLarge
             | Error::NotHttp
             | Error::NoHttp2

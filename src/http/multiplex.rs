@@ -17,7 +17,7 @@ use hyper::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::collected::Collected;
+use super::collected::{Collected, Read};
 use super::connection::Bounds;
 use super::failure::{Error, Limit};
 use super::stream::Stream;
@@ -294,11 +294,11 @@ impl Incoming {
         announced: Option<u64>,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<Read, Error> {
         if self.stream.is_end_stream() {
-            return Ok(Bytes::new());
+            return Ok(Read::nothing());
         }
-        let mut whole = Collected::new(announced, bounds.client.options().body_limit)?;
+        let mut whole = Collected::new(announced, bounds)?;
         poll_fn(|cx| {
             loop {
                 match std::task::ready!(self.poll_next(cx, bounds))? {

@@ -24,6 +24,8 @@ use crate::clock::{Micros, now};
 pub struct StreamedBody {
     source: Source,
     decoder: Decoder,
+    /// Received, and not decoded yet.
+    undecoded: Bytes,
     /// When the whole request must have ended.
     whole: Micros,
     received: u64,
@@ -58,6 +60,7 @@ impl StreamedBody {
         StreamedBody {
             source,
             decoder: Decoder::new(&encodings(headers)),
+            undecoded: Bytes::new(),
             whole: bounds.whole,
             received: 0,
             last_byte: None,
@@ -80,6 +83,7 @@ impl StreamedBody {
             whole: self.whole,
             is_streamed: true,
             follows: false,
+            is_unread: None,
         };
         self.source.resume(now());
         let result = poll_fn(|cx| self.poll_next(cx, &bounds)).await;
@@ -100,6 +104,16 @@ impl StreamedBody {
         bounds: &Bounds<'_>,
     ) -> Poll<Result<Option<Bytes>, Error>> {
         loop {
+            while !self.undecoded.is_empty() {
+                let length = self.decoder.step().min(self.undecoded.len());
+                let piece = self.undecoded.split_to(length);
+                let decoded = self
+                    .decoder
+                    .push(piece, bounds.client.options().body_limit)?;
+                if !decoded.is_empty() {
+                    return Poll::Ready(Ok(Some(decoded)));
+                }
+            }
             let next = match &mut self.source {
                 Source::Single(_, body) if body.is_end_stream() => Ok(None),
                 Source::Single(connection, body) => {
@@ -113,11 +127,7 @@ impl StreamedBody {
             };
             self.received += data.len() as u64;
             self.last_byte = Some(self.source.last_read());
-            let limit = bounds.client.options().body_limit;
-            let decoded = self.decoder.push(data, limit)?;
-            if !decoded.is_empty() {
-                return Poll::Ready(Ok(Some(decoded)));
-            }
+            self.undecoded = data;
         }
     }
 

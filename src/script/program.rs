@@ -12,6 +12,7 @@ use rhai::{AST, Caches, Dynamic, Engine, GlobalRuntimeState, Position, Scope};
 
 use super::assembly::{Assembly, Class};
 use super::bundle::{self, Bundle};
+use super::check::Unread;
 use super::control::ControlFunctions;
 use super::declare::{Declarations, Inputs};
 use super::definitions::Definitions;
@@ -38,6 +39,8 @@ pub struct Program {
     scenario: Scenario,
     shape: Option<ShapeFunction>,
     secrets: Secrets,
+    /// Requests whose responses nobody can look at.
+    pub(super) unread: Unread,
     said: Vec<Line>,
     warnings: Vec<Diagnostic>,
 }
@@ -100,6 +103,7 @@ impl Program {
             resolved.map_err(|wrong| problems.push(wrong)).ok()
         });
         let definitions = Definitions::of(&asts);
+        let unread = Unread::of(&definitions);
         let shape = shape.and_then(|shape| {
             let function = ShapeFunction::of(shape, &definitions, &global, &declarations, &classes);
             function.map_err(|wrong| problems.push(wrong)).ok()?
@@ -150,6 +154,7 @@ impl Program {
             scenario,
             shape,
             secrets: declarations.secrets.clone(),
+            unread,
             warnings,
         })
     }
