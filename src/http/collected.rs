@@ -3,11 +3,15 @@
 //!
 //! Where the pieces come from is not known here, nor how they are decoded.
 
+use std::task::Context;
+
 use bytes::Bytes;
 
 use super::connection::Bounds;
 use super::failure::Error;
+use super::io::come_again;
 use super::memory::{self, Share, UNCOUNTED};
+use crate::clock::{Micros, now};
 
 /// The pieces of a body; one alone is not copied.
 pub(super) struct Collected<'a> {
@@ -20,6 +24,29 @@ pub(super) struct Collected<'a> {
     /// Asked once, when it turns out to be large: whether nobody will look at it.
     is_unread: Option<&'a dyn Fn() -> bool>,
     is_discarded: bool,
+}
+
+/// How long pieces are read before others have their turn, in µs.
+const SLICE_US: u64 = 1_000;
+
+/// Whether it is the others' turn, for whoever reads pieces while there are any: a body may have a
+/// million of one byte each. Its task is polled again after them.
+pub(super) struct Turn(Micros);
+
+impl Turn {
+    pub(super) fn begin() -> Turn {
+        Turn(now())
+    }
+
+    pub(super) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let at = now();
+        let is_over = at.since(self.0) > SLICE_US;
+        if is_over {
+            self.0 = at;
+            come_again(cx);
+        }
+        is_over
+    }
 }
 
 /// What was read of a response's body.
@@ -101,5 +128,34 @@ impl<'a> Collected<'a> {
                 false => self.share.keep(self.rest),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_that_was_long_ends_and_another_begins() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut turn = Turn(Micros::default());
+            let mut polls = 0;
+            poll_fn(|cx| {
+                polls += 1;
+                match turn.is_over(cx) {
+                    true => Poll::Pending,
+                    false => Poll::Ready(()),
+                }
+            })
+            .await;
+            assert!(polls > 1);
+            assert!(Turn::begin().0 > Micros::default());
+        });
     }
 }

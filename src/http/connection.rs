@@ -19,7 +19,7 @@ use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 
 use super::client::Client;
-use super::collected::{Collected, Read};
+use super::collected::{Collected, Read, Turn};
 use super::failure::{Error, Limit};
 use super::io::{Io, Notes};
 use super::origin::Origin;
@@ -212,6 +212,7 @@ impl Connection {
         }
         let mut whole = Collected::new(body.size_hint().exact(), bounds)?;
         poll_fn(|cx| {
+            let mut turn = None;
             loop {
                 match ready!(self.poll_next(&mut body, cx, bounds))? {
                     Some(data) => {
@@ -219,6 +220,9 @@ impl Connection {
                         whole.push(data)?;
                         if body.is_end_stream() {
                             return Poll::Ready(Ok(()));
+                        }
+                        if turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                            return Poll::Pending;
                         }
                     }
                     None => return Poll::Ready(Ok(())),

@@ -4,8 +4,9 @@
 //! wakes the user's task.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -29,7 +30,13 @@ pub(super) struct Notes {
     last_write: Cell<Option<Micros>>,
     last_activity: Cell<Micros>,
     reading: Cell<Reading>,
+    /// Bytes that may still be read in this turn of the task.
+    left: Cell<usize>,
 }
+
+/// The most that is read in one turn of a task: hyper reads on while it has no whole head, and a
+/// server that sends `100 Continue` without end had the thread for a second at a time.
+const READ_A_TURN: usize = 64 * 1024;
 
 /// What a read would give, as far as is known without asking the kernel or tokio.
 ///
@@ -43,6 +50,8 @@ enum Reading {
     Watched,
     /// Nothing: the last read took all there was. The socket will wake nobody.
     Drained,
+    /// There may be more, in the task's next turn, which is sure to come.
+    Enough,
 }
 
 impl Notes {
@@ -54,6 +63,7 @@ impl Notes {
             last_write: Cell::new(None),
             last_activity: Cell::default(),
             reading: Cell::new(Reading::Open),
+            left: Cell::new(READ_A_TURN),
         })
     }
 
@@ -73,6 +83,7 @@ impl Notes {
     /// A task polls the connection: from now on the socket wakes it.
     pub(super) fn polled_by(&self, waker: &Waker) {
         self.reading.set(Reading::Open);
+        self.left.set(READ_A_TURN);
         let mut current = self.waker.borrow_mut();
         if !current.will_wake(waker) {
             current.clone_from(waker);
@@ -135,6 +146,12 @@ impl Notes {
     }
 }
 
+/// Has the task polled again when others have had their turn, those too that a socket or a timer
+/// wakes: else the runtime would look for them only every 61 polls.
+pub(super) fn come_again(cx: &mut Context<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
+}
+
 impl Io {
     pub(super) fn new(stream: Stream, notes: Rc<Notes>) -> Io {
         Io { stream, notes }
@@ -161,7 +178,12 @@ impl AsyncRead for Io {
             notes.reading.set(Reading::Watched);
         } else if length > 0 {
             notes.read();
-            if this.stream.is_plain() && length < space {
+            let left = notes.left.get();
+            notes.left.set(left.saturating_sub(length));
+            if length >= left {
+                notes.reading.set(Reading::Enough);
+                come_again(&mut cx);
+            } else if this.stream.is_plain() && length < space {
                 notes.reading.set(Reading::Drained);
             }
         }
@@ -219,5 +241,53 @@ impl AsyncWrite for Io {
         let waker = this.notes.waker.borrow();
         let mut cx = Context::from_waker(&waker);
         Pin::new(&mut this.stream).poll_shutdown(&mut cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_of_reading_ends_and_another_comes() {
+        const ALL: usize = 2 * READ_A_TURN + 1_000;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            // All of it is there before anything is read.
+            theirs.write_all(&[b'x'; ALL]).unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let ours = tokio::net::UnixStream::from_std(ours).unwrap();
+            let notes = Notes::new();
+            let mut io = Io::new(Stream::Unix(ours), Rc::clone(&notes));
+            let mut turns = Vec::new();
+            poll_fn(|cx| {
+                notes.polled_by(cx.waker());
+                let mut whole = 0;
+                loop {
+                    let mut space = [0; 4_096];
+                    let mut buffer = ReadBuf::new(&mut space);
+                    if Pin::new(&mut io).poll_read(cx, &mut buffer).is_pending() {
+                        break;
+                    }
+                    whole += buffer.filled().len();
+                }
+                turns.push(whole);
+                match turns.iter().sum::<usize>() {
+                    ALL => Poll::Ready(()),
+                    _ => Poll::Pending,
+                }
+            })
+            .await;
+            turns.retain(|read| *read > 0);
+            assert_eq!(turns, [READ_A_TURN, READ_A_TURN, 1_000]);
+        });
     }
 }

@@ -17,7 +17,7 @@ use hyper::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::collected::{Collected, Read};
+use super::collected::{Collected, Read, Turn};
 use super::connection::Bounds;
 use super::failure::{Error, Limit};
 use super::stream::Stream;
@@ -300,11 +300,15 @@ impl Incoming {
         }
         let mut whole = Collected::new(announced, bounds)?;
         poll_fn(|cx| {
+            let mut turn = None;
             loop {
                 match std::task::ready!(self.poll_next(cx, bounds))? {
                     Some(data) => {
                         *received += data.len() as u64;
                         whole.push(data)?;
+                        if turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                            return Poll::Pending;
+                        }
                     }
                     None => return Poll::Ready(Ok(())),
                 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 
+use super::collected::Turn;
 use super::connection::{Bounds, Connection};
 use super::decoder::Decoder;
 use super::failure::Error;
@@ -30,6 +31,8 @@ pub struct StreamedBody {
     whole: Micros,
     received: u64,
     last_byte: Option<Micros>,
+    /// Of whoever takes piece after piece without having to wait.
+    turn: Option<Turn>,
 }
 
 enum Source {
@@ -64,6 +67,7 @@ impl StreamedBody {
             whole: bounds.whole,
             received: 0,
             last_byte: None,
+            turn: None,
         }
     }
 
@@ -86,7 +90,17 @@ impl StreamedBody {
             is_unread: None,
         };
         self.source.resume(now());
-        let result = poll_fn(|cx| self.poll_next(cx, &bounds)).await;
+        let result = poll_fn(|cx| {
+            if self.turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                return Poll::Pending;
+            }
+            let next = self.poll_next(cx, &bounds);
+            if next.is_pending() {
+                self.turn = None;
+            }
+            next
+        })
+        .await;
         session.put_deadline(deadline);
         if matches!(result, Ok(Some(_))) {
             return result;
