@@ -29,6 +29,9 @@ use crate::clock::{Deadline, Micros};
 /// The largest head of a response; browsers and curl accept about as much.
 const MAX_HEAD: usize = 256 * 1024;
 
+/// What may come before a head is whole, that of interim responses included.
+const MOST_BEFORE_HEAD: u64 = 4 * MAX_HEAD as u64;
+
 pub(super) struct Connection {
     origin: Origin,
     sender: http1::SendRequest<Full<Bytes>>,
@@ -186,6 +189,10 @@ impl Connection {
                 if !self.notes.must_read_again() {
                     break;
                 }
+            }
+            // Each head has its limit; of interim ones (1xx) there may be any number.
+            if self.notes.bytes_read() > MOST_BEFORE_HEAD {
+                return Poll::Ready(Err(Error::HeadTooLarge));
             }
             pass_on(client, cx);
             bounds

@@ -110,7 +110,7 @@ impl fmt::Display for Error {
                 "bodies of all users together larger than the limit of {limit} bytes (raise `--body-memory`, read large bodies with `stream: true`, or start fewer users)"
             ),
             Error::NoMemory => f.write_str(
-                "out of memory for the body (lower `body_limit`, read large bodies with `stream: true`, or start fewer users)",
+                "out of memory for the body (read large bodies with `stream: true`, or start fewer users)",
             ),
             Error::HeadTooLarge => f.write_str("response headers too large"),
             Error::NotHttp => f.write_str("response is not HTTP/1"),

@@ -30,6 +30,8 @@ pub(super) struct Notes {
     last_write: Cell<Option<Micros>>,
     last_activity: Cell<Micros>,
     reading: Cell<Reading>,
+    /// Bytes read since the exchange began.
+    read: Cell<u64>,
     /// Bytes that may still be read in this turn of the task.
     left: Cell<usize>,
 }
@@ -63,6 +65,7 @@ impl Notes {
             last_write: Cell::new(None),
             last_activity: Cell::default(),
             reading: Cell::new(Reading::Open),
+            read: Cell::new(0),
             left: Cell::new(READ_A_TURN),
         })
     }
@@ -70,6 +73,7 @@ impl Notes {
     /// A new exchange begins at `at`.
     pub(super) fn begin(&self, at: Micros) {
         self.written.set(0);
+        self.read.set(0);
         self.first_read.set(None);
         self.last_write.set(None);
         self.last_activity.set(at);
@@ -114,6 +118,11 @@ impl Notes {
         self.written.get()
     }
 
+    /// Bytes that came since the exchange began.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.read.get()
+    }
+
     pub(super) fn first_read(&self) -> Option<Micros> {
         self.first_read.get()
     }
@@ -128,8 +137,9 @@ impl Notes {
         self.last_activity.get()
     }
 
-    fn read(&self) {
+    fn read(&self, length: usize) {
         let at = now();
+        self.read.set(self.read.get() + length as u64);
         self.last_activity.set(at);
         if self.first_read.get().is_none() {
             self.first_read.set(Some(at));
@@ -177,7 +187,7 @@ impl AsyncRead for Io {
         if result.is_pending() {
             notes.reading.set(Reading::Watched);
         } else if length > 0 {
-            notes.read();
+            notes.read(length);
             let left = notes.left.get();
             notes.left.set(left.saturating_sub(length));
             if length >= left {

@@ -244,6 +244,23 @@ fn headers_without_end_are_refused() {
 }
 
 #[test]
+fn interim_responses_without_end_are_refused() {
+    on_thread(async {
+        let peer = Peer::start(|_, mut stream| async move {
+            read_request(&mut stream).await;
+            let text = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000);
+            while stream.write_all(text.as_bytes()).await.is_ok() {}
+        })
+        .await;
+        let (error, _) = failure(&session(), &peer).await;
+        assert_eq!(error, Error::HeadTooLarge);
+        let few = "HTTP/1.1 102 Processing\r\nx: y\r\n\r\n".repeat(1_000);
+        let peer = Peer::answering(move |_| few.clone() + &ok("x")).await;
+        assert_eq!(body(&session().send(peer.get("/")).await), "x");
+    });
+}
+
+#[test]
 fn bodies_over_the_limit_are_refused() {
     on_thread(async {
         let announced = saying("HTTP/1.1 200 OK\r\ncontent-length: 10001\r\n\r\n").await;
