@@ -24,7 +24,7 @@ use super::failure::{Error, Limit};
 use super::io::{Io, Notes};
 use super::origin::Origin;
 use super::stream::Stream;
-use crate::clock::{Deadline, Micros};
+use crate::clock::{Deadline, Micros, now};
 
 /// The largest head of a response; browsers and curl accept about as much.
 const MAX_HEAD: usize = 256 * 1024;
@@ -74,6 +74,15 @@ impl Bounds<'_> {
     /// Whether the body of such a response is left to whoever asked.
     pub(super) fn streams(&self, status: StatusCode) -> bool {
         self.is_streamed && !(self.follows && status.is_redirection())
+    }
+
+    /// Ready when the whole request must have ended; wakes nobody. For whoever gives others their
+    /// turn while there is something to read.
+    pub(super) fn poll_overdue(&self) -> Poll<Error> {
+        match now() < self.whole {
+            true => Poll::Pending,
+            false => Poll::Ready(Error::TimedOut(Limit::Request)),
+        }
     }
 
     /// Ready with the limit that was reached: `since + length`, or the whole request's.
@@ -229,7 +238,7 @@ impl Connection {
                             return Poll::Ready(Ok(()));
                         }
                         if turn.get_or_insert_with(Turn::begin).is_over(cx) {
-                            return Poll::Pending;
+                            return bounds.poll_overdue().map(Err);
                         }
                     }
                     None => return Poll::Ready(Ok(())),

@@ -307,7 +307,7 @@ impl Incoming {
                         *received += data.len() as u64;
                         whole.push(data)?;
                         if turn.get_or_insert_with(Turn::begin).is_over(cx) {
-                            return Poll::Pending;
+                            return bounds.poll_overdue().map(Err);
                         }
                     }
                     None => return Poll::Ready(Ok(())),

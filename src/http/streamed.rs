@@ -92,7 +92,7 @@ impl StreamedBody {
         self.source.resume(now());
         let result = poll_fn(|cx| {
             if self.turn.get_or_insert_with(Turn::begin).is_over(cx) {
-                return Poll::Pending;
+                return bounds.poll_overdue().map(Err);
             }
             let next = self.poll_next(cx, &bounds);
             if next.is_pending() {
