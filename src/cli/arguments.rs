@@ -119,6 +119,10 @@ pub(super) struct Run {
     /// What the variables of one user may hold, such as `64MB` [default: 256MiB].
     #[arg(long, value_name = "SIZE", env = "KATYDID_USER_MEMORY")]
     pub(super) user_memory: Option<Bytes>,
+    /// What the bodies of all responses may take together: 500MB, 2GiB [default: a quarter of the
+    /// memory].
+    #[arg(long, value_name = "SIZE", env = "KATYDID_BODY_MEMORY")]
+    pub(super) body_memory: Option<Bytes>,
     /// Start at once, without the web UI.
     #[arg(long, env = "KATYDID_HEADLESS", value_parser = FalseyValueParser::new())]
     pub(super) headless: bool,

@@ -5,11 +5,16 @@
 
 use super::check::Checked;
 use super::{arguments, limits, resolve, select, show};
+use crate::http;
 use crate::runner::Edition;
 use crate::script::Level;
 
 /// Open files that the process needs besides one per user.
 const OTHER_FILES: u64 = 50;
+
+/// The part of the memory that bodies may take: what scripts make of them, a text of each say,
+/// takes as much again, and all else its own.
+const BODIES_SHARE: u64 = 4;
 
 /// What a checked script comes to with this command line; `None` if that cannot be run, which has
 /// been shown.
@@ -39,6 +44,8 @@ pub(super) fn of(arguments: &arguments::Run, checked: Checked) -> Option<Edition
     }
     let options = resolve::options(arguments, &scenario, limits::cores());
     let files = limits::raise_open_files();
+    let bodies = arguments.body_memory.map(|given| given.0);
+    http::limit_bodies(bodies.unwrap_or_else(|| limits::memory() / BODIES_SHARE));
     let users = options.plan.peak_users();
     if u64::from(users) + OTHER_FILES > files {
         let text = format!(

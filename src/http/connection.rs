@@ -19,15 +19,18 @@ use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 
 use super::client::Client;
-use super::collected::Collected;
+use super::collected::{Collected, Read, Turn};
 use super::failure::{Error, Limit};
 use super::io::{Io, Notes};
 use super::origin::Origin;
 use super::stream::Stream;
-use crate::clock::{Deadline, Micros};
+use crate::clock::{Deadline, Micros, now};
 
 /// The largest head of a response; browsers and curl accept about as much.
 const MAX_HEAD: usize = 256 * 1024;
+
+/// What may come before a head is whole, that of interim responses included.
+const MOST_BEFORE_HEAD: u64 = 4 * MAX_HEAD as u64;
 
 pub(super) struct Connection {
     origin: Origin,
@@ -52,6 +55,8 @@ pub(super) struct Bounds<'a> {
     pub(super) is_streamed: bool,
     /// A redirect is no answer.
     pub(super) follows: bool,
+    /// Says whether nobody will look at the body; `None` where it is known that somebody may.
+    pub(super) is_unread: Option<&'a dyn Fn() -> bool>,
 }
 
 /// The head of a response, which hyper has ready once the connection was driven far enough.
@@ -61,7 +66,7 @@ impl<F: Future<Output = hyper::Result<hyper::Response<Incoming>>>> Head for F {}
 
 /// The body of a response: read, or still to be read.
 pub(super) enum Body {
-    Whole(Bytes),
+    Whole(Read),
     Coming(Incoming),
 }
 
@@ -69,6 +74,15 @@ impl Bounds<'_> {
     /// Whether the body of such a response is left to whoever asked.
     pub(super) fn streams(&self, status: StatusCode) -> bool {
         self.is_streamed && !(self.follows && status.is_redirection())
+    }
+
+    /// Ready when the whole request must have ended; wakes nobody. For whoever gives others their
+    /// turn while there is something to read.
+    pub(super) fn poll_overdue(&self) -> Poll<Error> {
+        match now() < self.whole {
+            true => Poll::Pending,
+            false => Poll::Ready(Error::TimedOut(Limit::Request)),
+        }
     }
 
     /// Ready with the limit that was reached: `since + length`, or the whole request's.
@@ -169,6 +183,9 @@ impl Connection {
         let mut quiet = Context::from_waker(Waker::noop());
         let response = poll_fn(|cx| {
             self.notes.polled_by(cx.waker());
+            if !self.is_reused {
+                self.notes.write_first();
+            }
             loop {
                 self.drive(client);
                 if let Poll::Ready(result) = head.as_mut().poll(&mut quiet) {
@@ -181,6 +198,10 @@ impl Connection {
                 if !self.notes.must_read_again() {
                     break;
                 }
+            }
+            // Each head has its limit; of interim ones (1xx) there may be any number.
+            if self.notes.bytes_read() > MOST_BEFORE_HEAD {
+                return Poll::Ready(Err(Error::HeadTooLarge));
             }
             pass_on(client, cx);
             bounds
@@ -201,13 +222,13 @@ impl Connection {
         mut body: Incoming,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<Read, Error> {
         if body.is_end_stream() {
-            return Ok(Bytes::new());
+            return Ok(Read::nothing());
         }
-        let limit = bounds.client.options().body_limit;
-        let mut whole = Collected::new(body.size_hint().exact(), limit)?;
+        let mut whole = Collected::new(body.size_hint().exact(), bounds)?;
         poll_fn(|cx| {
+            let mut turn = None;
             loop {
                 match ready!(self.poll_next(&mut body, cx, bounds))? {
                     Some(data) => {
@@ -215,6 +236,9 @@ impl Connection {
                         whole.push(data)?;
                         if body.is_end_stream() {
                             return Poll::Ready(Ok(()));
+                        }
+                        if turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                            return bounds.poll_overdue().map(Err);
                         }
                     }
                     None => return Poll::Ready(Ok(())),

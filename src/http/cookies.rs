@@ -3,9 +3,10 @@
 //! Owns when they are sent and how they are looked up by name; the rules are `cookie_store`'s.
 
 use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
-use cookie_store::{CookieExpiration, CookieStore, RawCookie};
+use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie, StoreAction};
 use hyper::HeaderMap;
 use hyper::header::{HeaderValue, SET_COOKIE};
 
@@ -15,6 +16,15 @@ use crate::clock::{Micros, now};
 /// How many `Cookie` headers are remembered: the places that one user goes to again and again.
 const REMEMBERED: usize = 4;
 
+/// How many cookies of one domain are kept, as Chrome does. RFC 6265, section 6.1, asks for 50.
+const MOST_OF_A_DOMAIN: usize = 180;
+/// How many are kept in all (same section).
+const MOST: usize = 3_000;
+/// Up to so many nobody looks whether some have expired.
+const FEW: usize = 16;
+/// The most bytes of name and value together, as in browsers; larger ones are not kept.
+const MOST_BYTES: usize = 4_096;
+
 #[derive(Default)]
 pub(super) struct Jar {
     filled: Option<Box<Filled>>,
@@ -23,9 +33,31 @@ pub(super) struct Jar {
 #[derive(Default)]
 struct Filled {
     store: CookieStore,
+    /// All that are in the store, the oldest first. A new value leaves a cookie its age (RFC 6265,
+    /// section 5.3).
+    by_age: VecDeque<Key>,
+    /// How many there may be before those that have expired are looked for.
+    swept_at: usize,
     /// Choosing cookies costs 12,000 instructions, as much as the rest of a request: the answers
     /// stand until a cookie changes or one expires.
     remembered: RefCell<Vec<Remembered>>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    domain: String,
+    path: String,
+    name: String,
+}
+
+impl Key {
+    fn of(cookie: &Cookie<'_>) -> Key {
+        Key {
+            domain: String::from(&cookie.domain),
+            path: String::from(&cookie.path),
+            name: cookie.name().to_owned(),
+        }
+    }
 }
 
 struct Remembered {
@@ -76,13 +108,19 @@ impl Jar {
         if set.peek().is_none() {
             return;
         }
-        let url = url.parsed();
-        let store = self.change();
+        let Ok(url) = url.parsed() else {
+            return;
+        };
+        let filled = self.change();
         for value in set {
-            if let Ok(text) = value.to_str() {
-                let _ = store.parse(text, &url);
+            if let Ok(text) = value.to_str()
+                && let Ok(cookie) = Cookie::parse(text, &url)
+                && cookie.name().len() + cookie.value().len() <= MOST_BYTES
+            {
+                filled.insert(cookie.into_owned(), &url);
             }
         }
+        filled.bound();
     }
 
     /// Sets a cookie for the whole host of `url`, as if it had sent it.
@@ -90,7 +128,13 @@ impl Jar {
         let cookie = RawCookie::build((name.to_owned(), value.to_owned()))
             .path("/")
             .build();
-        let _ = self.change().insert_raw(&cookie, &url.parsed());
+        if let Ok(url) = url.parsed()
+            && let Ok(cookie) = Cookie::try_from_raw_cookie(&cookie, &url)
+        {
+            let filled = self.change();
+            filled.insert(cookie.into_owned(), &url);
+            filled.bound();
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<String> {
@@ -103,18 +147,7 @@ impl Jar {
         if self.filled.is_none() {
             return;
         }
-        let store = self.change();
-        let found: Vec<(String, String)> = store
-            .iter_any()
-            .filter(|cookie| cookie.name() == name)
-            .map(|cookie| {
-                let domain = String::from(&cookie.domain);
-                (domain, cookie.path.to_string())
-            })
-            .collect();
-        for (domain, path) in found {
-            store.remove(&domain, &path, name);
-        }
+        self.change().drop_if(|key, _| key.name == name);
     }
 
     pub(super) fn clear(&mut self) {
@@ -128,17 +161,69 @@ impl Jar {
             .map(|cookie| cookie.name_value())
     }
 
-    fn change(&mut self) -> &mut CookieStore {
+    fn change(&mut self) -> &mut Filled {
         let filled = self.filled.get_or_insert_default();
         filled.remembered.get_mut().clear();
-        &mut filled.store
+        filled
     }
 }
 
 impl Filled {
+    fn insert(&mut self, cookie: Cookie<'static>, url: &url::Url) {
+        let key = Key::of(&cookie);
+        match self.store.insert(cookie, url) {
+            // One that has expired is replaced like any other: its place is not new.
+            Ok(StoreAction::Inserted) => self.by_age.push_back(key),
+            Ok(StoreAction::ExpiredExisting) => self.drop_if(|other, _| *other == key),
+            Ok(StoreAction::UpdatedExisting) | Err(_) => {}
+        }
+    }
+
+    fn drop_if(&mut self, mut is_dropped: impl FnMut(&Key, &CookieStore) -> bool) {
+        let store = &mut self.store;
+        self.by_age.retain(|key| {
+            let is_kept = !is_dropped(key, store);
+            if !is_kept {
+                store.remove(&key.domain, &key.path, &key.name);
+            }
+            is_kept
+        });
+    }
+
+    /// Removes what has expired, then the oldest of domains that have too many, then the oldest
+    /// of all (RFC 6265, section 5.3). Costs nothing for the few cookies of an ordinary site.
+    fn bound(&mut self) {
+        if self.by_age.len() <= self.swept_at.max(FEW) {
+            return;
+        }
+        self.drop_if(|key, store| !store.contains(&key.domain, &key.path, &key.name));
+        if self.by_age.len() > MOST_OF_A_DOMAIN {
+            let mut excess: HashMap<String, usize> = HashMap::new();
+            for key in &self.by_age {
+                *excess.entry(key.domain.clone()).or_default() += 1;
+            }
+            excess.retain(|_, count| *count > MOST_OF_A_DOMAIN);
+            self.drop_if(|key, _| match excess.get_mut(&key.domain) {
+                Some(count) if *count > MOST_OF_A_DOMAIN => {
+                    *count -= 1;
+                    true
+                }
+                _ => false,
+            });
+        }
+        let over = self.by_age.len().saturating_sub(MOST);
+        for key in self.by_age.drain(..over) {
+            self.store.remove(&key.domain, &key.path, &key.name);
+        }
+        // Twice as many before the next look, so that each costs a share of it only; but never
+        // more than may be.
+        self.swept_at = (2 * self.by_age.len()).min(MOST_OF_A_DOMAIN);
+    }
+
     fn choose(&self, url: &Url) -> Option<HeaderValue> {
         let mut header = String::new();
-        for (name, value) in self.store.get_request_values(&url.parsed()) {
+        let url = url.parsed().ok()?;
+        for (name, value) in self.store.get_request_values(&url) {
             if !header.is_empty() {
                 header.push_str("; ");
             }
@@ -234,5 +319,100 @@ mod tests {
         assert_eq!(remembered(&jar).len(), 2);
         jar.clear();
         assert_eq!(jar.header(&url, before), None);
+    }
+
+    fn set_all(jar: &mut Jar, url: &Url, cookies: impl Iterator<Item = String>) {
+        let values = cookies.map(|cookie| (SET_COOKIE, HeaderValue::try_from(cookie).unwrap()));
+        jar.store(&values.collect(), url);
+    }
+
+    fn names(jar: &Jar) -> Vec<&str> {
+        let mut names: Vec<_> = jar.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What is there with what has expired, in both lists.
+    fn count(jar: &Jar) -> usize {
+        let filled = jar.filled.as_ref().unwrap();
+        assert_eq!(filled.by_age.len(), filled.store.iter_any().count());
+        filled.by_age.len()
+    }
+
+    #[test]
+    fn a_domain_has_so_many_cookies_and_the_oldest_go_first() {
+        let url = Base::parse("http://a").unwrap().url("/", &[]).unwrap();
+        let mut jar = Jar::default();
+        for round in 0..20 {
+            let many = (0..100).map(|number| format!("c{:04}=1", round * 100 + number));
+            set_all(&mut jar, &url, many);
+        }
+        assert_eq!(count(&jar), MOST_OF_A_DOMAIN);
+        let left = names(&jar);
+        assert_eq!((left[0], left[179]), ("c1820", "c1999"));
+        // A new value makes no cookie younger.
+        set_all(&mut jar, &url, ["c1820=2".into(), "d=1".into()].into_iter());
+        assert_eq!(names(&jar)[0], "c1821");
+        // One at a time is no way around.
+        for number in 0..400 {
+            set_all(&mut jar, &url, std::iter::once(format!("d{number:03}=1")));
+        }
+        assert_eq!(count(&jar), MOST_OF_A_DOMAIN);
+        assert_eq!(names(&jar)[0], "d220");
+    }
+
+    #[test]
+    fn all_domains_together_have_so_many() {
+        let mut jar = Jar::default();
+        for host in 0..40 {
+            let base = Base::parse(&format!("http://h{host}.test")).unwrap();
+            let url = base.url("/", &[]).unwrap();
+            set_all(
+                &mut jar,
+                &url,
+                (0..100).map(|number| format!("n{number}=1")),
+            );
+            assert!(count(&jar) <= MOST);
+        }
+        assert_eq!(count(&jar), MOST);
+        let gone = Base::parse("http://h9.test")
+            .unwrap()
+            .url("/", &[])
+            .unwrap();
+        let kept = Base::parse("http://h10.test")
+            .unwrap()
+            .url("/", &[])
+            .unwrap();
+        assert_eq!(jar.header(&gone, now()), None);
+        assert!(jar.header(&kept, now()).is_some());
+    }
+
+    #[test]
+    fn what_has_expired_is_not_kept() {
+        let url = Base::parse("http://a").unwrap().url("/", &[]).unwrap();
+        let mut jar = jar(&url, &["a=1", "b=2"]);
+        // Expired by the server, one it has and one it has not.
+        set_all(
+            &mut jar,
+            &url,
+            ["a=1; Max-Age=0".into(), "x=1; Max-Age=0".into()].into_iter(),
+        );
+        assert_eq!((count(&jar), names(&jar)), (1, vec!["b"]));
+        // A cookie that comes again is a new one.
+        set_all(&mut jar, &url, std::iter::once("a=1".to_owned()));
+        assert_eq!((count(&jar), names(&jar)), (2, vec!["a", "b"]));
+        let filled = jar.filled.as_mut().unwrap();
+        assert_eq!(filled.by_age[0].name, "b");
+    }
+
+    #[test]
+    fn a_cookie_has_so_many_bytes() {
+        let url = Base::parse("http://a").unwrap().url("/", &[]).unwrap();
+        let mut jar = Jar::default();
+        let sized = |bytes: usize| format!("n={}", "v".repeat(bytes - 1));
+        set_all(&mut jar, &url, std::iter::once(sized(MOST_BYTES + 1)));
+        assert_eq!(jar.header(&url, now()), None);
+        set_all(&mut jar, &url, std::iter::once(sized(MOST_BYTES)));
+        assert!(jar.header(&url, now()).is_some());
     }
 }

@@ -2,48 +2,66 @@
 //!
 //! Bounded: a small body may stand for gigabytes.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::failure::Error;
+use super::memory::{self, Share};
+use crate::clock::{Micros, now};
+
+/// The most encodings of one body, as in curl: each of twenty may stand for the whole limit.
+const MOST_ENCODINGS: usize = 5;
+/// What is decoded between two looks at the clock.
+const STEP: usize = 64 * 1024;
+/// How long it may take before others have their turn, in µs.
+const SLICE_US: u64 = 1_000;
+
+/// More encodings than any server means.
+///
+/// # Errors
+/// If there are that many.
+pub(super) fn check_number(encodings: &[&str]) -> Result<(), Error> {
+    match encodings.len() > MOST_ENCODINGS {
+        true => Err(Error::Body("more than 5 content encodings")),
+        false => Ok(()),
+    }
+}
 
 /// Undoes the `encodings` (the values of `Content-Encoding`, in order); at most `limit` bytes
-/// come out of each. A body that is not encoded is shared, not copied.
-pub(super) fn decode<'a>(
-    encodings: impl DoubleEndedIterator<Item = &'a str>,
-    body: &Bytes,
-    limit: u64,
-) -> Result<Bytes, Error> {
+/// come out of all of them together. A body that is not encoded is shared, not copied.
+pub(super) async fn decode(encodings: &[&str], body: &Bytes, limit: u64) -> Result<Bytes, Error> {
+    check_number(encodings)?;
     let mut body = body.clone();
+    let mut left = limit;
     // They are listed in the order in which they were applied (RFC 9110, section 8.4).
-    for encoding in encodings.rev() {
+    for encoding in encodings.iter().rev() {
         // The answer to HEAD names an encoding and has no body.
         if body.is_empty() {
             break;
         }
-        body = if is(encoding, "gzip") || is(encoding, "x-gzip") {
-            read_all(MultiGzDecoder::new(&*body), limit, "gzip data is damaged")?
+        let input = Input::new(&body);
+        let decoded = if is(encoding, "gzip") || is(encoding, "x-gzip") {
+            read_all(MultiGzDecoder::new(input), left, "gzip data is damaged").await
         } else if is(encoding, "deflate") {
             // Meant is zlib's format; many servers send the bare stream.
             if is_zlib(&body) {
-                read_all(ZlibDecoder::new(&*body), limit, "deflate data is damaged")?
+                read_all(ZlibDecoder::new(input), left, "deflate data is damaged").await
             } else {
-                read_all(
-                    DeflateDecoder::new(&*body),
-                    limit,
-                    "deflate data is damaged",
-                )?
+                read_all(DeflateDecoder::new(input), left, "deflate data is damaged").await
             }
         } else if is(encoding, "br") {
-            let reader = brotli::Decompressor::new(&*body, 4096);
-            read_all(reader, limit, "brotli data is damaged")?
-        } else if is(encoding, "identity") || encoding.is_empty() {
-            continue;
+            let reader = brotli::Decompressor::new(input, 4096);
+            read_all(reader, left, "brotli data is damaged").await
         } else {
             return Err(Error::Body("content encoding is unknown"));
         };
+        body = decoded.map_err(|error| match error {
+            Error::TooLarge(_) => Error::TooLarge(limit),
+            error => error,
+        })?;
+        left -= body.len() as u64;
     }
     Ok(body)
 }
@@ -60,21 +78,70 @@ fn is_zlib(body: &[u8]) -> bool {
     }
 }
 
-fn read_all(reader: impl Read, limit: u64, damaged: &'static str) -> Result<Bytes, Error> {
-    let mut decoded = Vec::new();
-    reader
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut decoded)
-        .map_err(|_| Error::Body(damaged))?;
-    if decoded.len() as u64 > limit {
-        return Err(Error::TooLarge(limit));
+/// A body on its way into a decoder, which blocks when a slice is over: what is read may stand
+/// for nothing at all, and a decoder does not come back before it has something.
+struct Input<'a> {
+    left: &'a [u8],
+    since: Micros,
+}
+
+impl<'a> Input<'a> {
+    fn new(body: &'a [u8]) -> Input<'a> {
+        Input {
+            left: body,
+            since: now(),
+        }
     }
-    Ok(Bytes::from(decoded))
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let at = now();
+        if at.since(self.since) > SLICE_US {
+            self.since = at;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let length = buffer.len().min(8 * 1024);
+        self.left.read(&mut buffer[..length])
+    }
+}
+
+async fn read_all(
+    mut reader: impl Read,
+    limit: u64,
+    damaged: &'static str,
+) -> Result<Bytes, Error> {
+    let mut decoded = Vec::new();
+    let mut share = Share::default();
+    let mut since = now();
+    loop {
+        let before = decoded.len();
+        memory::reserve(&mut decoded, STEP)?;
+        let part = reader.by_ref().take(STEP as u64).read_to_end(&mut decoded);
+        if decoded.len() as u64 > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        share.grow_to(decoded.len() as u64)?;
+        let is_blocked = match part {
+            Ok(_) if decoded.len() == before => break,
+            Ok(_) => false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            Err(_) => return Err(Error::Body(damaged)),
+        };
+        if is_blocked || now().since(since) > SLICE_US {
+            tokio::task::yield_now().await;
+            since = now();
+        }
+    }
+    Ok(share.keep(decoded))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::io::Write;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -97,8 +164,21 @@ mod tests {
         Bytes::from(encoded)
     }
 
+    /// To its end, whoever else wants a turn.
+    fn finished<T>(decoding: impl Future<Output = T>) -> T {
+        let mut decoding = pin!(decoding);
+        loop {
+            let polled = decoding
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(done) = polled {
+                return done;
+            }
+        }
+    }
+
     fn decoded(encodings: &[&str], body: &Bytes) -> Result<Bytes, Error> {
-        decode(encodings.iter().copied(), body, 1_000)
+        finished(decode(encodings, body, 1_000))
     }
 
     #[test]
@@ -131,10 +211,7 @@ mod tests {
     #[test]
     fn a_body_that_is_not_encoded_is_not_copied() {
         let body = Bytes::from_static(TEXT);
-        assert_eq!(
-            decoded(&["identity"], &body).unwrap().as_ptr(),
-            body.as_ptr()
-        );
+        assert_eq!(decoded(&[], &body).unwrap().as_ptr(), body.as_ptr());
         assert_eq!(decoded(&["gzip"], &Bytes::new()).unwrap(), Bytes::new());
     }
 
@@ -145,12 +222,85 @@ mod tests {
             assert!(body.len() < 2_000);
             assert_eq!(decoded(&[encoding], &body), Err(Error::TooLarge(1_000)));
             let cut = body.slice(..body.len() / 2);
-            let error = decode([encoding].into_iter(), &cut, u64::MAX).unwrap_err();
+            let error = finished(decode(&[encoding], &cut, u64::MAX)).unwrap_err();
             assert!(matches!(error, Error::Body(_)), "{error:?}");
         }
         assert_eq!(
             decoded(&["zstd"], &Bytes::from_static(b"x")),
             Err(Error::Body("content encoding is unknown"))
         );
+    }
+
+    #[test]
+    fn few_encodings_and_their_sum_are_undone() {
+        let mut body = Bytes::from_static(TEXT);
+        for depth in 1..=20 {
+            body = gzip(&body);
+            let found = decoded(&["gzip"].repeat(depth), &body);
+            match depth {
+                ..=5 => assert_eq!(found.unwrap(), TEXT),
+                _ => assert_eq!(found, Err(Error::Body("more than 5 content encodings"))),
+            }
+        }
+        // Neither the text nor what it was encoded to is too long, but both together are.
+        let text = vec![0; 1_000];
+        let twice = gzip(&gzip(&text));
+        assert_eq!(decoded(&["gzip"], &gzip(&text)).unwrap(), text);
+        assert_eq!(
+            decoded(&["gzip", "gzip"], &twice),
+            Err(Error::TooLarge(1_000))
+        );
+    }
+
+    /// Gives a byte at a time, and blocks before each.
+    struct Blocking<'a>(&'a [u8], bool);
+
+    impl Read for Blocking<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.0.read(&mut buffer[..1])
+        }
+    }
+
+    #[test]
+    fn a_decoder_goes_on_wherever_its_input_blocks() {
+        let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let both = [&text[..], TEXT].concat();
+        let gzipped = [gzip(&text), gzip(b""), gzip(TEXT)].concat();
+        let reader = MultiGzDecoder::new(Blocking(&gzipped, false));
+        assert!(finished(read_all(reader, u64::MAX, "")).unwrap() == both);
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(&text).unwrap();
+        let zlibbed = zlib.finish().unwrap();
+        let reader = ZlibDecoder::new(Blocking(&zlibbed, false));
+        assert!(finished(read_all(reader, u64::MAX, "")).unwrap() == text);
+        let brotlied = brotli(&text);
+        let reader = brotli::Decompressor::new(Blocking(&brotlied, false), 4096);
+        assert!(finished(read_all(reader, u64::MAX, "")).unwrap() == text);
+    }
+
+    #[test]
+    fn long_bodies_give_way_to_others() {
+        // Nothing for a long time, and much of nothing.
+        let nothing = Bytes::from(gzip(b"").repeat(200_000));
+        let zeros = gzip(&vec![0; 50_000_000]);
+        for (body, length) in [(nothing, 0), (zeros, 50_000_000)] {
+            let mut decoding = pin!(decode(&["gzip"], &body, u64::MAX));
+            let mut turns = 0;
+            let decoded = loop {
+                turns += 1;
+                let polled = decoding
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()));
+                if let Poll::Ready(decoded) = polled {
+                    break decoded;
+                }
+            };
+            assert_eq!(decoded.unwrap().len(), length);
+            assert!(turns > 10, "{turns}");
+        }
     }
 }

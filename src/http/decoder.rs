@@ -7,19 +7,24 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
+use super::decode::check_number;
 use super::failure::Error;
 
 /// The encodings of one body, the last applied first.
 #[derive(Default)]
-pub(super) struct Decoder(Vec<Layer>);
+pub(super) struct Decoder {
+    layers: Vec<Layer>,
+    /// There are too many of them.
+    refused: Option<Error>,
+}
 
 enum Layer {
-    Gzip(MultiGzDecoder<Vec<u8>>),
+    Gzip(MultiGzDecoder<Sink>),
     /// zlib's format or the bare stream: its first byte tells.
     Deflate,
-    Zlib(ZlibDecoder<Vec<u8>>),
-    Bare(DeflateDecoder<Vec<u8>>),
-    Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
+    Zlib(ZlibDecoder<Sink>),
+    Bare(DeflateDecoder<Sink>),
+    Brotli(Box<brotli::DecompressorWriter<Sink>>),
     Unknown,
 }
 
@@ -28,26 +33,47 @@ impl Decoder {
     pub(super) fn new(encodings: &[&str]) -> Decoder {
         let layers = encodings.iter().rev().filter_map(|encoding| {
             Some(match encoding.to_ascii_lowercase().as_str() {
-                "gzip" | "x-gzip" => Layer::Gzip(MultiGzDecoder::new(Vec::new())),
+                "gzip" | "x-gzip" => Layer::Gzip(MultiGzDecoder::new(Sink::default())),
                 "deflate" => Layer::Deflate,
                 "br" => {
-                    let writer = brotli::DecompressorWriter::new(Vec::new(), 4096);
+                    let writer = brotli::DecompressorWriter::new(Sink::default(), 4096);
                     Layer::Brotli(Box::new(writer))
                 }
                 "identity" | "" => return None,
                 _ => Layer::Unknown,
             })
         });
-        Decoder(layers.collect())
+        let refused = check_number(encodings).err();
+        Decoder {
+            layers: match refused {
+                None => layers.collect(),
+                Some(_) => Vec::new(),
+            },
+            refused,
+        }
+    }
+
+    /// How much of a piece is given to it at once: a little may stand for a thousand times as
+    /// much, and others wait meanwhile.
+    pub(super) fn step(&self) -> usize {
+        match self.layers.is_empty() {
+            true => usize::MAX,
+            false => 1_024,
+        }
     }
 
     /// What a piece of the body stands for: nothing yet, maybe. At most `limit` bytes come out
-    /// of each piece, or it is an error.
+    /// of each piece, over all encodings, or it is an error.
     pub(super) fn push(&mut self, data: Bytes, limit: u64) -> Result<Bytes, Error> {
+        if let Some(refused) = &self.refused {
+            return Err(refused.clone());
+        }
         let mut data = data;
-        for layer in &mut self.0 {
+        let mut left = limit;
+        for layer in &mut self.layers {
             if !data.is_empty() {
-                data = layer.push(&data, limit)?.into();
+                data = layer.push(&data, left)?.into();
+                left -= data.len() as u64;
             }
         }
         Ok(data)
@@ -59,9 +85,9 @@ impl Layer {
         if let Layer::Deflate = self {
             // RFC 1950, section 2.2: the method is 8; a bare stream never begins so.
             *self = if data[0] & 0x0f == 8 {
-                Layer::Zlib(ZlibDecoder::new(Vec::new()))
+                Layer::Zlib(ZlibDecoder::new(Sink::default()))
             } else {
-                Layer::Bare(DeflateDecoder::new(Vec::new()))
+                Layer::Bare(DeflateDecoder::new(Sink::default()))
             };
         }
         match self {
@@ -78,22 +104,45 @@ impl Layer {
     }
 }
 
-/// Writes in small steps, so that a few bytes that stand for gigabytes are noticed in time.
+/// Where a decoder puts what it makes, up to a limit: a few bytes may stand for gigabytes.
+#[derive(Default)]
+struct Sink {
+    data: Vec<u8>,
+    left: u64,
+    is_full: bool,
+}
+
+impl Write for Sink {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let length = data.len() as u64;
+        if length > self.left || self.data.try_reserve(data.len()).is_err() {
+            self.is_full = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.left -= length;
+        self.data.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn pushed<W: Write>(
     writer: &mut W,
     data: &[u8],
     limit: u64,
-    decoded: impl Fn(&mut W) -> &mut Vec<u8>,
+    sink: impl Fn(&mut W) -> &mut Sink,
 ) -> Result<Vec<u8>, Option<Error>> {
-    let none = |_: io::Error| None;
-    for step in data.chunks(256) {
-        writer.write_all(step).map_err(none)?;
-        if decoded(writer).len() as u64 > limit {
-            return Err(Some(Error::TooLarge(limit)));
-        }
+    sink(writer).left = limit;
+    let written = writer.write_all(data).and_then(|()| writer.flush());
+    let sink = sink(writer);
+    match written {
+        Ok(()) => Ok(std::mem::take(&mut sink.data)),
+        Err(_) if sink.is_full => Err(Some(Error::TooLarge(limit))),
+        Err(_) => Err(None),
     }
-    writer.flush().map_err(none)?;
-    Ok(std::mem::take(decoded(writer)))
 }
 
 #[cfg(test)]
@@ -163,5 +212,29 @@ mod tests {
         assert_eq!(decoded(&["gzip"], b"no gzip at all", 100), damaged);
         let unknown = Err(Error::Body("content encoding is unknown"));
         assert_eq!(decoded(&["zstd"], b"x", 100), unknown);
+    }
+
+    #[test]
+    fn no_more_than_the_limit_is_ever_made_of_a_piece() {
+        let mut brotli = Vec::new();
+        let zeros = vec![0; 64_000_000];
+        brotli::CompressorWriter::new(&mut brotli, 4096, 5, 20)
+            .write_all(&zeros)
+            .unwrap();
+        let mut decoder = Decoder::new(&["br"]);
+        assert_eq!(
+            decoder.push(brotli.into(), 1_000_000),
+            Err(Error::TooLarge(1_000_000))
+        );
+        let Layer::Brotli(writer) = &mut decoder.layers[0] else {
+            unreachable!("it has one layer");
+        };
+        assert!(writer.get_mut().data.capacity() <= 2_000_000);
+    }
+
+    #[test]
+    fn many_encodings_are_refused() {
+        let refused = Err(Error::Body("more than 5 content encodings"));
+        assert_eq!(decoded(&["gzip"; 6], b"x", 100), refused);
     }
 }

@@ -41,6 +41,10 @@ pub enum Error {
     Body(&'static str),
     /// The body, as received or decoded, is larger than this many bytes.
     TooLarge(u64),
+    /// The bodies of all users together are larger than this many bytes.
+    BodyMemory(u64),
+    /// The system has no memory for the body.
+    NoMemory,
     /// The response's head is larger than we accept.
     HeadTooLarge,
     /// What came is not HTTP/1.
@@ -101,6 +105,13 @@ impl fmt::Display for Error {
             }
             Error::Body(what) => write!(f, "invalid body: {what}"),
             Error::TooLarge(limit) => write!(f, "body larger than the limit of {limit} bytes"),
+            Error::BodyMemory(limit) => write!(
+                f,
+                "bodies of all users together larger than the limit of {limit} bytes (raise `--body-memory`, read large bodies with `stream: true`, or start fewer users)"
+            ),
+            Error::NoMemory => f.write_str(
+                "out of memory for the body (read large bodies with `stream: true`, or start fewer users)",
+            ),
             Error::HeadTooLarge => f.write_str("response headers too large"),
             Error::NotHttp => f.write_str("response is not HTTP/1"),
             Error::NoHttp2 => f.write_str(
@@ -150,6 +161,8 @@ impl Error {
             | Error::Certificate(_)
             | Error::Body(_)
             | Error::TooLarge(_)
+            | Error::BodyMemory(_)
+            | Error::NoMemory
             | Error::HeadTooLarge
             | Error::NotHttp
             | Error::NoHttp2
@@ -260,7 +273,12 @@ impl Error {
             (true, false) => "server reset the stream",
             (false, _) => "server broke the rules",
         };
-        Error::Http2(format!("{what}: {reason:?}").into())
+        let which = if error.is_remote() {
+            ""
+        } else {
+            broken(reason)
+        };
+        Error::Http2(format!("{what}: {reason:?}{which}").into())
     }
 
     /// What h2 reports in the middle of a body.
@@ -288,6 +306,19 @@ impl Error {
             },
             None => Error::BodyCutShort,
         }
+    }
+}
+
+/// Which rule a server broke when we end a connection or a stream for that reason.
+fn broken(reason: h2::Reason) -> &'static str {
+    match reason {
+        h2::Reason::PROTOCOL_ERROR => " (a frame that may not come there, or malformed headers)",
+        h2::Reason::FLOW_CONTROL_ERROR => " (it sent more than it was allowed to)",
+        h2::Reason::STREAM_CLOSED => " (a frame on a stream that was closed)",
+        h2::Reason::FRAME_SIZE_ERROR => " (a frame too long or too short for its type)",
+        h2::Reason::COMPRESSION_ERROR => " (its headers can't be decompressed)",
+        h2::Reason::ENHANCE_YOUR_CALM => " (it sent far more frames than the requests need)",
+        _ => "",
     }
 }
 

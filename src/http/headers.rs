@@ -8,6 +8,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Method, Uri};
 
+use super::failure::Error;
 use super::origin::Origin;
 use super::request::Request;
 use super::url::Url;
@@ -16,20 +17,29 @@ const USER_AGENT_VALUE: HeaderValue =
     HeaderValue::from_static(concat!("katydid/", env!("CARGO_PKG_VERSION")));
 const ACCEPT_ENCODING_VALUE: HeaderValue = HeaderValue::from_static("gzip, deflate, br");
 
+/// A map of more names than this, with those that we add, panics.
+const MOST_NAMES: usize = 24_000;
+
 /// Fills an empty map. With `is_foreign`, what was meant for the first origin only is left out.
+///
+/// # Errors
+/// When there are too many headers.
 pub(super) fn fill(
     map: &mut HeaderMap,
     origin: &Origin,
     own: &HeaderMap,
     session: Option<&HeaderMap>,
     is_foreign: bool,
-) {
+) -> Result<(), Error> {
     let may_go = |name: &HeaderName| !is_foreign || !is_for_one_origin(name);
     if own.is_empty() && session.is_none_or(HeaderMap::is_empty) {
         map.append(HOST, origin.host_header().clone());
         map.append(USER_AGENT, USER_AGENT_VALUE);
         map.append(ACCEPT_ENCODING, ACCEPT_ENCODING_VALUE);
-        return;
+        return Ok(());
+    }
+    if own.keys_len() + session.map_or(0, HeaderMap::keys_len) > MOST_NAMES {
+        return Err(Error::BadRequest);
     }
     let host = (own.get(HOST).filter(|_| !is_foreign))
         .or_else(|| session?.get(HOST).filter(|_| !is_foreign))
@@ -51,6 +61,7 @@ pub(super) fn fill(
     ] {
         map.entry(name).or_insert(value);
     }
+    Ok(())
 }
 
 fn is_for_one_origin(name: &HeaderName) -> bool {
@@ -131,7 +142,7 @@ mod tests {
     fn filled(own: &HeaderMap, session: &HeaderMap, is_foreign: bool) -> Vec<(String, String)> {
         let origin = Base::parse("http://a:1").unwrap().origin;
         let mut all = HeaderMap::new();
-        fill(&mut all, &origin, own, Some(session), is_foreign);
+        fill(&mut all, &origin, own, Some(session), is_foreign).unwrap();
         all.iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect()

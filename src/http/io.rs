@@ -4,8 +4,9 @@
 //! wakes the user's task.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -29,7 +30,15 @@ pub(super) struct Notes {
     last_write: Cell<Option<Micros>>,
     last_activity: Cell<Micros>,
     reading: Cell<Reading>,
+    /// Bytes read since the exchange began.
+    read: Cell<u64>,
+    /// Bytes that may still be read in this turn of the task.
+    left: Cell<usize>,
 }
+
+/// The most that is read in one turn of a task: hyper reads on while it has no whole head, and a
+/// server that sends `100 Continue` without end had the thread for a second at a time.
+const READ_A_TURN: usize = 64 * 1024;
 
 /// What a read would give, as far as is known without asking the kernel or tokio.
 ///
@@ -43,6 +52,8 @@ enum Reading {
     Watched,
     /// Nothing: the last read took all there was. The socket will wake nobody.
     Drained,
+    /// There may be more, in the task's next turn, which is sure to come.
+    Enough,
 }
 
 impl Notes {
@@ -54,12 +65,15 @@ impl Notes {
             last_write: Cell::new(None),
             last_activity: Cell::default(),
             reading: Cell::new(Reading::Open),
+            read: Cell::new(0),
+            left: Cell::new(READ_A_TURN),
         })
     }
 
     /// A new exchange begins at `at`.
     pub(super) fn begin(&self, at: Micros) {
         self.written.set(0);
+        self.read.set(0);
         self.first_read.set(None);
         self.last_write.set(None);
         self.last_activity.set(at);
@@ -73,9 +87,19 @@ impl Notes {
     /// A task polls the connection: from now on the socket wakes it.
     pub(super) fn polled_by(&self, waker: &Waker) {
         self.reading.set(Reading::Open);
+        self.left.set(READ_A_TURN);
         let mut current = self.waker.borrow_mut();
         if !current.will_wake(waker) {
             current.clone_from(waker);
+        }
+    }
+
+    /// Nothing is read before something was written: hyper takes for a mistake what a server says
+    /// before it is asked, but on a connection that has carried no request yet it may be the
+    /// answer of a server that refuses everybody (as curl has it). The task must read again.
+    pub(super) fn write_first(&self) {
+        if self.written.get() == 0 {
+            self.reading.set(Reading::Drained);
         }
     }
 
@@ -94,6 +118,11 @@ impl Notes {
         self.written.get()
     }
 
+    /// Bytes that came since the exchange began.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.read.get()
+    }
+
     pub(super) fn first_read(&self) -> Option<Micros> {
         self.first_read.get()
     }
@@ -108,8 +137,9 @@ impl Notes {
         self.last_activity.get()
     }
 
-    fn read(&self) {
+    fn read(&self, length: usize) {
         let at = now();
+        self.read.set(self.read.get() + length as u64);
         self.last_activity.set(at);
         if self.first_read.get().is_none() {
             self.first_read.set(Some(at));
@@ -124,6 +154,12 @@ impl Notes {
         }
         self.written.set(self.written.get() + length as u64);
     }
+}
+
+/// Has the task polled again when others have had their turn, those too that a socket or a timer
+/// wakes: else the runtime would look for them only every 61 polls.
+pub(super) fn come_again(cx: &mut Context<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
 }
 
 impl Io {
@@ -151,8 +187,13 @@ impl AsyncRead for Io {
         if result.is_pending() {
             notes.reading.set(Reading::Watched);
         } else if length > 0 {
-            notes.read();
-            if this.stream.is_plain() && length < space {
+            notes.read(length);
+            let left = notes.left.get();
+            notes.left.set(left.saturating_sub(length));
+            if length >= left {
+                notes.reading.set(Reading::Enough);
+                come_again(&mut cx);
+            } else if this.stream.is_plain() && length < space {
                 notes.reading.set(Reading::Drained);
             }
         }
@@ -210,5 +251,53 @@ impl AsyncWrite for Io {
         let waker = this.notes.waker.borrow();
         let mut cx = Context::from_waker(&waker);
         Pin::new(&mut this.stream).poll_shutdown(&mut cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_of_reading_ends_and_another_comes() {
+        const ALL: usize = 2 * READ_A_TURN + 1_000;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            // All of it is there before anything is read.
+            theirs.write_all(&[b'x'; ALL]).unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let ours = tokio::net::UnixStream::from_std(ours).unwrap();
+            let notes = Notes::new();
+            let mut io = Io::new(Stream::Unix(ours), Rc::clone(&notes));
+            let mut turns = Vec::new();
+            poll_fn(|cx| {
+                notes.polled_by(cx.waker());
+                let mut whole = 0;
+                loop {
+                    let mut space = [0; 4_096];
+                    let mut buffer = ReadBuf::new(&mut space);
+                    if Pin::new(&mut io).poll_read(cx, &mut buffer).is_pending() {
+                        break;
+                    }
+                    whole += buffer.filled().len();
+                }
+                turns.push(whole);
+                match turns.iter().sum::<usize>() {
+                    ALL => Poll::Ready(()),
+                    _ => Poll::Pending,
+                }
+            })
+            .await;
+            turns.retain(|read| *read > 0);
+            assert_eq!(turns, [READ_A_TURN, READ_A_TURN, 1_000]);
+        });
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Kept {
     pub(super) headers: HeaderMap,
     pub(super) jar: Jar,
     pub(super) tls: Option<Arc<ClientConfig>>,
-    /// By origin: connections that several requests may share.
+    /// By origin, the one used last at the end: connections that several requests may share.
     pub(super) shared: Vec<Rc<Shared>>,
 }
 

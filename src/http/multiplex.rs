@@ -17,7 +17,7 @@ use hyper::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::collected::Collected;
+use super::collected::{Collected, Read, Turn};
 use super::connection::Bounds;
 use super::failure::{Error, Limit};
 use super::stream::Stream;
@@ -162,8 +162,9 @@ impl Multiplexed {
         if was_used && known.is_gone() {
             return Refusal::Gone;
         }
-        // Its first answer is no HTTP/2: it is a server that does not speak it.
-        if !was_used && error.is_library() && error.is_go_away() {
+        // It does not even greet as a server of HTTP/2: it is one that does not speak it.
+        let is_broken = error.is_library() && error.is_go_away();
+        if !was_used && is_broken && !self.traffic.greets() {
             return Refusal::Failed(Error::NoHttp2);
         }
         Refusal::Failed(known)
@@ -293,17 +294,21 @@ impl Incoming {
         announced: Option<u64>,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<Read, Error> {
         if self.stream.is_end_stream() {
-            return Ok(Bytes::new());
+            return Ok(Read::nothing());
         }
-        let mut whole = Collected::new(announced, bounds.client.options().body_limit)?;
+        let mut whole = Collected::new(announced, bounds)?;
         poll_fn(|cx| {
+            let mut turn = None;
             loop {
                 match std::task::ready!(self.poll_next(cx, bounds))? {
                     Some(data) => {
                         *received += data.len() as u64;
                         whole.push(data)?;
+                        if turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                            return bounds.poll_overdue().map(Err);
+                        }
                     }
                     None => return Poll::Ready(Ok(())),
                 }

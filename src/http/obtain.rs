@@ -112,14 +112,23 @@ impl Session {
         }
         let mut kept = self.kept.borrow_mut();
         let all = &mut kept.get_or_insert_default().shared;
-        let known = all.iter().find(|shared| shared.origin() == origin);
+        if let Some(last) = all.last()
+            && last.origin() == origin
+        {
+            return Some(Rc::clone(last));
+        }
+        let known = all.iter().position(|shared| shared.origin() == origin);
         let shared = match known {
-            Some(known) => Rc::clone(known),
-            None => {
-                all.push(Shared::new(origin.clone()));
-                Rc::clone(&all[all.len() - 1])
-            }
+            Some(at) => all.remove(at),
+            None => Shared::new(origin.clone()),
         };
+        // As many as of HTTP/1.1, the one unused for longest first: a server's redirects may name
+        // any number of origins. What is under way on a connection keeps it to its own end.
+        let most = self.client().options().concurrency.max(1) as usize;
+        if all.len() >= most {
+            all.remove(0);
+        }
+        all.push(Rc::clone(&shared));
         Some(shared)
     }
 

@@ -19,6 +19,9 @@ use super::url::{Base, UrlError};
 /// The largest head of an answer to `CONNECT`.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// How much of a proxy's reason for a refusal is told, in characters.
+const SHOWN_CHARS: usize = 200;
+
 /// A proxy that is spoken to by plain HTTP. Clones share it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
@@ -105,39 +108,71 @@ impl Proxy {
         request.extend_from_slice(b"\r\n");
         tcp.write_all(&request).await.map_err(of_proxy)?;
         let mut head = Vec::new();
-        // The target speaks only when it is spoken to: nothing of it can follow yet.
-        while !head.ends_with(b"\r\n\r\n") {
-            if head.len() > MAX_HEAD {
-                return Err(Error::Proxy(Box::new(Error::HeadTooLarge)));
-            }
-            if tcp.read_buf(&mut head).await.map_err(of_proxy)? == 0 {
+        let mut read = 0;
+        loop {
+            // Looked at first, so that nothing behind the head is taken: it is the target's.
+            let mut ahead = [0; 1_024];
+            let length = tcp.peek(&mut ahead).await.map_err(of_proxy)?;
+            if length == 0 {
                 return Err(Error::Proxy(Box::new(Error::ClosedEarly)));
             }
+            let searched = head.len().saturating_sub(END_LESS_ONE);
+            let known = head.len();
+            head.extend_from_slice(&ahead[..length]);
+            let end = head_end(&head[searched..]).map(|end| searched + end);
+            head.truncate(end.unwrap_or(head.len()));
+            let taken = &mut ahead[..head.len() - known];
+            read += tcp.read_exact(taken).await.map_err(of_proxy)?;
             // A refusal may have a body, which nobody reads.
-            if let Some(refusal) = refusal(&head) {
-                return Err(refusal);
+            match (status_of(&head), end) {
+                (Some(refusal @ Err(_)), _) => return refusal.map(drop),
+                (Some(Ok(status)), Some(_)) if status < 200 => head.clear(),
+                (Some(Ok(_)), Some(_)) => return Ok(()),
+                _ if read > MAX_HEAD => {
+                    return Err(Error::Proxy(Box::new(Error::HeadTooLarge)));
+                }
+                _ => {}
             }
         }
-        Ok(())
     }
 }
 
-/// The error that an answer to `CONNECT` stands for, once its first line is there; `None` for a
-/// success.
-fn refusal(head: &[u8]) -> Option<Error> {
+/// The bytes of `\r\n\r\n` that may have come with an earlier part.
+const END_LESS_ONE: usize = 3;
+
+/// Where a head ends, its empty line included. A line may end without a CR (RFC 9112, section
+/// 2.2).
+fn head_end(head: &[u8]) -> Option<usize> {
+    let breaks = head.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    breaks.map(|(at, _)| at + 1).find_map(|next| {
+        let rest = &head[next..];
+        match rest {
+            [b'\n', ..] => Some(next + 1),
+            [b'\r', b'\n', ..] => Some(next + 2),
+            _ => None,
+        }
+    })
+}
+
+/// The status of an answer to `CONNECT` once its first line is there, 1xx or 2xx; any other is
+/// the error that it stands for.
+fn status_of(head: &[u8]) -> Option<Result<u16, Error>> {
     let end = head.iter().position(|&byte| byte == b'\n')?;
     let line = String::from_utf8_lossy(&head[..end]);
     let mut words = line.trim_end().splitn(3, ' ');
     let version = words.next().unwrap_or_default();
     let status = words.next().and_then(|status| status.parse::<u16>().ok());
     match status {
-        Some(200..300) if version.starts_with("HTTP/1.") => None,
+        // To switch to another protocol is no answer here.
+        Some(status @ (100 | 102..300)) if version.starts_with("HTTP/1.") => Some(Ok(status)),
         Some(status) if version.starts_with("HTTP/1.") => {
             let reason = words.next().filter(|reason| !reason.is_empty());
             let reason = reason.or_else(|| StatusCode::from_u16(status).ok()?.canonical_reason());
-            Some(Error::Tunnel(status, reason.unwrap_or_default().into()))
+            let reason = reason.unwrap_or_default();
+            let reason: String = reason.chars().take(SHOWN_CHARS).collect();
+            Some(Err(Error::Tunnel(status, reason.into())))
         }
-        _ => Some(Error::Proxy(Box::new(Error::NotHttp))),
+        _ => Some(Err(Error::Proxy(Box::new(Error::NotHttp)))),
     }
 }
 
@@ -173,15 +208,35 @@ mod tests {
 
     #[test]
     fn answers_to_connect() {
-        assert_eq!(refusal(b"HTTP/1.1 200"), None);
-        assert_eq!(refusal(b"HTTP/1.0 200 Connection established\r\n"), None);
+        assert_eq!(status_of(b"HTTP/1.1 200"), None);
         assert_eq!(
-            refusal(b"HTTP/1.1 407 \r\nx: y\r\n\r\nbody"),
-            Some(Error::Tunnel(407, "Proxy Authentication Required".into()))
+            status_of(b"HTTP/1.0 200 Connection established\r\n"),
+            Some(Ok(200))
         );
+        assert_eq!(status_of(b"HTTP/1.1 100 Continue\n"), Some(Ok(100)));
         assert_eq!(
-            refusal(b"SSH-2.0-x\r\n"),
-            Some(Error::Proxy(Box::new(Error::NotHttp)))
+            status_of(b"HTTP/1.1 407 \r\nx: y\r\n\r\nbody"),
+            Some(Err(Error::Tunnel(
+                407,
+                "Proxy Authentication Required".into()
+            )))
         );
+        assert!(matches!(
+            status_of(b"HTTP/1.1 101 x\r\n"),
+            Some(Err(Error::Tunnel(101, _)))
+        ));
+        assert_eq!(
+            status_of(b"SSH-2.0-x\r\n"),
+            Some(Err(Error::Proxy(Box::new(Error::NotHttp))))
+        );
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line() {
+        assert_eq!(head_end(b"a\r\nb\r\n\r\nmore"), Some(8));
+        assert_eq!(head_end(b"a\nb\n\nmore"), Some(5));
+        assert_eq!(head_end(b"a\nb\n\r\nmore"), Some(6));
+        assert_eq!(head_end(b"a\r\nb\r\n"), None);
+        assert_eq!(head_end(b"a\r\nb\r\n\r"), None);
     }
 }

@@ -3,8 +3,12 @@
 //! Whether its status is a success is for the caller to say.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
+use std::future::Future;
 use std::mem;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use hyper::ext::ReasonPhrase;
@@ -15,6 +19,7 @@ use hyper::{HeaderMap, StatusCode, Version};
 use super::client::Client;
 use super::decode::decode;
 use super::failure::Error;
+use super::memory::UNCOUNTED;
 use super::streamed::StreamedBody;
 use super::url::Url;
 
@@ -27,7 +32,9 @@ pub struct Response {
     pub(super) extensions: Extensions,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    /// Empty if it was not kept.
+    pub(super) body: RefCell<Bytes>,
+    pub(super) length: u64,
     pub(super) coming: Option<Box<StreamedBody>>,
     pub(super) url: Url,
 }
@@ -82,21 +89,61 @@ impl Response {
 
     /// The body as it was transferred.
     #[must_use]
-    pub fn body(&self) -> &Bytes {
-        &self.body
+    pub fn body(&self) -> Bytes {
+        self.body.borrow().clone()
+    }
+
+    /// How long the body was as it was transferred, kept or not.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether the body has content encodings, or was not kept: else [`body`](Response::body) is
+    /// the decoded one.
+    #[must_use]
+    pub fn is_encoded(&self) -> bool {
+        self.headers.contains_key(CONTENT_ENCODING) || self.is_discarded()
+    }
+
+    /// Gives up a large body that nobody can read any more.
+    pub fn discard_body(&self) {
+        if self.length > UNCOUNTED {
+            self.body.take();
+        }
+    }
+
+    fn is_discarded(&self) -> bool {
+        self.length > 0 && self.body.borrow().is_empty()
     }
 
     /// The body with its content encodings undone; decoded anew at each call, shared if there
-    /// are none.
+    /// are none. Gives way to other tasks of the thread while it takes long.
     ///
     /// # Errors
-    /// When the data is damaged, the encoding unknown, or the result larger than `body_limit`.
+    /// When the data is damaged, the encoding unknown, the result larger than `body_limit`, or
+    /// the body was not kept.
+    pub async fn decode_body(&self) -> Result<Bytes, Error> {
+        if self.is_discarded() {
+            return Err(Error::Body("it was not kept"));
+        }
+        let encodings = encodings(&self.headers);
+        let limit = self.client.options().body_limit;
+        decode(&encodings, &self.body(), limit).await
+    }
+
+    /// The same, at once.
+    ///
+    /// # Errors
+    /// As [`decode_body`](Response::decode_body).
     pub fn decoded_body(&self) -> Result<Bytes, Error> {
-        decode(
-            encodings(&self.headers).into_iter(),
-            &self.body,
-            self.client.options().body_limit,
-        )
+        let mut decoding = pin!(self.decode_body());
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(decoded) = decoding.as_mut().poll(&mut cx) {
+                return decoded;
+            }
+        }
     }
 
     /// The body of a request with `stream`, once; [`body`](Response::body) is empty then.
@@ -112,12 +159,14 @@ impl Response {
     }
 }
 
-/// The content encodings, in the order in which they were applied.
+/// The content encodings, in the order in which they were applied; those that change nothing are
+/// left out.
 pub(super) fn encodings(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     values
         .flat_map(|value| value.to_str().unwrap_or("?").split(','))
         .map(str::trim)
+        .filter(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
         .collect()
 }
 
@@ -133,7 +182,7 @@ impl fmt::Debug for Response {
             .field("status", &self.status)
             .field("url", &self.url)
             .field("headers", &self.headers)
-            .field("body_length", &self.body.len())
+            .field("body_length", &self.length)
             .finish_non_exhaustive()
     }
 }

@@ -1,15 +1,14 @@
 //! One user's HTTP: its idle connections, cookies and headers, and the way of a request through
 //! redirects, stale connections and retries.
 //!
-//! Does not read or write sockets itself (`connection`), nor decide what follows from a redirect
+//! Does not read or write sockets itself (`connection`), keep idle connections (`idle`), nor decide what follows from a redirect
 //! (`redirect`).
 
 use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Context;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,6 +17,7 @@ use hyper::http::response::Parts;
 use hyper::{HeaderMap, Uri};
 
 use super::client::Client;
+use super::collected::Read;
 use super::connection::{Body, Bounds, Connection};
 use super::exchange::Exchange;
 use super::failure::Error;
@@ -25,7 +25,6 @@ use super::headers;
 use super::kept::Kept;
 use super::multiplex::{Multiplexed, Passed, Refusal};
 use super::obtain::Obtained;
-use super::origin::Origin;
 use super::proxy::Proxy;
 use super::redirect::next_hop;
 use super::request::Request;
@@ -33,7 +32,7 @@ use super::response::Response;
 use super::streamed::StreamedBody;
 use super::tap::{AnsweredHop, SentHop};
 use super::timeline::{Phase, Timeline};
-use super::url::Url;
+use super::url::{Url, UrlError};
 use crate::clock::{Deadline, Micros, now};
 
 /// One user's connections, cookies and headers.
@@ -41,7 +40,7 @@ use crate::clock::{Deadline, Micros, now};
 /// Before its first request it is `size_of::<Session>()`, about 100 bytes, and nothing on the
 /// heap; a connection adds about 12 KB, most of it hyper's buffers, one of HTTP/2 about 15 KB.
 pub struct Session {
-    client: Client,
+    pub(super) client: Client,
     #[expect(
         clippy::vec_box,
         reason = "a connection is large, and moves twice a request"
@@ -87,7 +86,20 @@ impl Session {
     ///
     /// Several at once take a connection each, or share one of HTTP/2. Failures are in the exchange, with what was measured.
     /// Dropping the future cancels the request and closes its connection.
-    pub async fn send(&self, request: impl Borrow<Request>) -> Exchange {
+    pub fn send<'a>(
+        &'a self,
+        request: impl Borrow<Request> + 'a,
+    ) -> impl Future<Output = Exchange> + 'a {
+        self.send_for(request, None)
+    }
+
+    /// The same for a response whose body is perhaps dropped unread: if it turns out to be large,
+    /// `is_unread` is asked, and if it says so the body is received and not kept.
+    pub async fn send_for(
+        &self,
+        request: impl Borrow<Request>,
+        is_unread: Option<&dyn Fn() -> bool>,
+    ) -> Exchange {
         let request = request.borrow();
         let started = now();
         let mut trip = Trip {
@@ -110,6 +122,7 @@ impl Session {
             },
             is_streamed: request.stream,
             follows: request.allow_redirects,
+            is_unread,
         };
         let result = self.follow(request, &bounds, &mut trip).await;
         self.put_deadline(deadline);
@@ -243,11 +256,20 @@ impl Session {
         let (method, url) = (&request.method, &request.url);
         let mut message = hyper::Request::new(Full::new(request.body.clone()));
         *message.method_mut() = method.clone();
-        *message.headers_mut() = self.headers_of(request, trip);
+        match self.headers_of(request, trip) {
+            Ok(headers) => *message.headers_mut() = headers,
+            Err(error) => return Outcome::Failed(error),
+        }
         let mut head_length =
             headers::head_length(request.body.len(), method, url, message.headers());
         if connection.is_proxied {
-            head_length = head_length.saturating_add(self.address(&mut message, url));
+            match self.address(&mut message, url) {
+                Ok(grown) => head_length = head_length.saturating_add(grown),
+                Err(error) => {
+                    self.put_idle(connection);
+                    return Outcome::Failed(error);
+                }
+            }
         } else {
             *message.uri_mut() = Uri::from(url.path().clone());
         }
@@ -256,9 +278,13 @@ impl Session {
         let result = connection.exchange(head, bounds, &mut trip.received).await;
         let notes = connection.notes();
         let (written, first_byte) = (notes.written(), notes.first_read());
+        // What came before anything was written is no answer: a server may say `408` when it ends
+        // an idle connection. curl does not use such a connection either; and as with curl, what
+        // comes after the first byte was written is the answer.
+        let spoke_first = written == 0 && first_byte.is_some();
         if let Err(error) = &result
             && connection.is_reused
-            && first_byte.is_none()
+            && (first_byte.is_none() || spoke_first)
             && error.is_gone()
         {
             if written == 0 || method.is_idempotent() {
@@ -277,17 +303,20 @@ impl Session {
             }
             Ok((parts, Body::Coming(body))) => {
                 let coming = StreamedBody::of_single(connection, body, &parts.headers, bounds);
-                Outcome::Answered(self.response(parts, Bytes::new(), Some(coming), request))
+                Outcome::Answered(self.response(parts, Read::nothing(), Some(coming), request))
             }
+            Err(error) if spoke_first && error.is_gone() => Outcome::Failed(Error::NotHttp),
             Err(error) => Outcome::Failed(error),
         }
     }
 
     /// Makes it a request to a proxy; says by how many bytes its head grows.
     #[cold]
-    fn address(&self, message: &mut hyper::Request<Full<Bytes>>, url: &Url) -> u64 {
+    fn address(&self, message: &mut hyper::Request<Full<Bytes>>, url: &Url) -> Result<u64, Error> {
         let mut grown = url.origin().to_string().len();
-        *message.uri_mut() = Uri::try_from(url.to_string()).expect("an origin and a path are one");
+        // The path alone was short enough, and origins are checked: it can only be too long.
+        *message.uri_mut() =
+            Uri::try_from(url.to_string()).map_err(|_| Error::BadUrl(UrlError::TooLong))?;
         let proxy = self.client.options().proxy.as_ref();
         if let Some(authorization) = proxy.and_then(Proxy::authorization)
             && !message.headers().contains_key(PROXY_AUTHORIZATION)
@@ -296,7 +325,7 @@ impl Session {
             let headers = message.headers_mut();
             headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
-        grown as u64
+        Ok(grown as u64)
     }
 
     /// A request on a connection that others may use at the same time.
@@ -308,8 +337,9 @@ impl Session {
         trip: &mut Trip,
         may_repeat: bool,
     ) -> Outcome {
-        let headers = self.headers_of(request, trip);
-        let Some(message) = headers::message(headers, request) else {
+        let headers = self.headers_of(request, trip).ok();
+        let message = headers.and_then(|headers| headers::message(headers, request));
+        let Some(message) = message else {
             return Outcome::Failed(Error::BadRequest);
         };
         let begun = trip.timeline.mark();
@@ -339,7 +369,7 @@ impl Session {
         };
         if bounds.streams(parts.status) {
             let coming = StreamedBody::of_shared(incoming, &parts.headers, bounds);
-            return Outcome::Answered(self.response(parts, Bytes::new(), Some(coming), request));
+            return Outcome::Answered(self.response(parts, Read::nothing(), Some(coming), request));
         }
         let announced = headers::announced(&parts.headers);
         let read = incoming.read(announced, bounds, &mut trip.received).await;
@@ -350,16 +380,24 @@ impl Session {
     }
 
     /// The headers that `request` is sent with: its own, the session's, cookies, the defaults.
+    ///
+    /// Nothing if they are too many to be sent.
     #[must_use]
     pub fn headers_for(&self, request: &Request) -> HeaderMap {
         self.merged_headers(request, false, now())
+            .unwrap_or_default()
     }
 
-    fn headers_of(&self, request: &Request, trip: &Trip) -> HeaderMap {
+    fn headers_of(&self, request: &Request, trip: &Trip) -> Result<HeaderMap, Error> {
         self.merged_headers(request, trip.is_foreign, trip.timeline.mark())
     }
 
-    fn merged_headers(&self, request: &Request, is_foreign: bool, at: Micros) -> HeaderMap {
+    fn merged_headers(
+        &self,
+        request: &Request,
+        is_foreign: bool,
+        at: Micros,
+    ) -> Result<HeaderMap, Error> {
         let mut map = self.client.take_map();
         let kept = self.kept.borrow();
         let session = kept.as_ref().map(|kept| &kept.headers);
@@ -369,7 +407,7 @@ impl Session {
             &request.headers,
             session,
             is_foreign,
-        );
+        )?;
         if request.cookies
             && let Some(kept) = &*kept
             && !map.contains_key(hyper::header::COOKIE)
@@ -385,13 +423,13 @@ impl Session {
                 body: &request.body,
             });
         }
-        map
+        Ok(map)
     }
 
     fn response(
         &self,
         parts: Parts,
-        body: Bytes,
+        read: Read,
         coming: Option<StreamedBody>,
         request: &Request,
     ) -> Box<Response> {
@@ -413,64 +451,11 @@ impl Session {
             extensions: parts.extensions,
             version: parts.version,
             headers: parts.headers,
-            body,
+            length: read.length,
+            body: RefCell::new(read.body),
             coming: coming.map(Box::new),
             url: request.url.clone(),
         })
-    }
-
-    fn take_idle(&self, origin: &Origin) -> Option<Box<Connection>> {
-        let mut idle = self.idle.borrow_mut();
-        // The one used last is the least likely to be stale.
-        let at = idle
-            .iter()
-            .rposition(|connection| connection.origin() == origin)?;
-        Some(idle.remove(at))
-    }
-
-    pub(super) fn put_idle(&self, mut connection: Box<Connection>) {
-        if !connection.is_reusable(&self.client) {
-            return;
-        }
-        connection.is_reused = true;
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() >= self.client.options().concurrency as usize {
-            idle.remove(0);
-        }
-        if idle.capacity() == 0 {
-            idle.reserve_exact(1);
-        }
-        idle.push(connection);
-    }
-
-    /// Closes the idle connections whose server has closed them, and wakes `cx` when one closes
-    /// later. To be polled while the user waits; costs nothing without idle connections.
-    pub fn poll_idle(&self, cx: &mut Context<'_>) {
-        self.idle
-            .borrow_mut()
-            .retain_mut(|connection| connection.poll_closed(cx, &self.client).is_pending());
-    }
-
-    /// Closes all idle connections and frees their memory.
-    pub fn close_idle(&self) {
-        self.idle.take();
-        if let Some(kept) = &mut *self.kept.borrow_mut() {
-            kept.shared.clear();
-        }
-    }
-
-    /// How many idle connections there are, those of HTTP/2 not counted.
-    #[must_use]
-    pub fn idle_connections(&self) -> usize {
-        self.idle.borrow().len()
-    }
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("idle_connections", &self.idle_connections())
-            .finish_non_exhaustive()
     }
 }
 

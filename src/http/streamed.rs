@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 
+use super::collected::Turn;
 use super::connection::{Bounds, Connection};
 use super::decoder::Decoder;
 use super::failure::Error;
@@ -24,10 +25,14 @@ use crate::clock::{Micros, now};
 pub struct StreamedBody {
     source: Source,
     decoder: Decoder,
+    /// Received, and not decoded yet.
+    undecoded: Bytes,
     /// When the whole request must have ended.
     whole: Micros,
     received: u64,
     last_byte: Option<Micros>,
+    /// Of whoever takes piece after piece without having to wait.
+    turn: Option<Turn>,
 }
 
 enum Source {
@@ -58,9 +63,11 @@ impl StreamedBody {
         StreamedBody {
             source,
             decoder: Decoder::new(&encodings(headers)),
+            undecoded: Bytes::new(),
             whole: bounds.whole,
             received: 0,
             last_byte: None,
+            turn: None,
         }
     }
 
@@ -80,9 +87,20 @@ impl StreamedBody {
             whole: self.whole,
             is_streamed: true,
             follows: false,
+            is_unread: None,
         };
         self.source.resume(now());
-        let result = poll_fn(|cx| self.poll_next(cx, &bounds)).await;
+        let result = poll_fn(|cx| {
+            if self.turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                return bounds.poll_overdue().map(Err);
+            }
+            let next = self.poll_next(cx, &bounds);
+            if next.is_pending() {
+                self.turn = None;
+            }
+            next
+        })
+        .await;
         session.put_deadline(deadline);
         if matches!(result, Ok(Some(_))) {
             return result;
@@ -100,6 +118,16 @@ impl StreamedBody {
         bounds: &Bounds<'_>,
     ) -> Poll<Result<Option<Bytes>, Error>> {
         loop {
+            while !self.undecoded.is_empty() {
+                let length = self.decoder.step().min(self.undecoded.len());
+                let piece = self.undecoded.split_to(length);
+                let decoded = self
+                    .decoder
+                    .push(piece, bounds.client.options().body_limit)?;
+                if !decoded.is_empty() {
+                    return Poll::Ready(Ok(Some(decoded)));
+                }
+            }
             let next = match &mut self.source {
                 Source::Single(_, body) if body.is_end_stream() => Ok(None),
                 Source::Single(connection, body) => {
@@ -113,11 +141,7 @@ impl StreamedBody {
             };
             self.received += data.len() as u64;
             self.last_byte = Some(self.source.last_read());
-            let limit = bounds.client.options().body_limit;
-            let decoded = self.decoder.push(data, limit)?;
-            if !decoded.is_empty() {
-                return Poll::Ready(Ok(Some(decoded)));
-            }
+            self.undecoded = data;
         }
     }
 

@@ -14,6 +14,13 @@ use url::Position;
 use super::encoding::{decode_percent, push_encoded, push_params};
 use super::origin::{Origin, UNIX};
 
+/// The longest URL as it stands in a request line, path alone or, to a proxy, whole: hyper's own
+/// limit. Servers mostly take 8 KB.
+const MAX_URL: usize = u16::MAX as usize - 1;
+
+/// How much of a `Location` that is no URL is told, in characters.
+const SHOWN_CHARS: usize = 200;
+
 /// What a user's `host` stands for: an origin, a path that goes before every relative one, and
 /// credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +50,11 @@ pub enum UrlError {
     NoScheme(Box<str>),
     /// A scheme other than http and https.
     Scheme(Box<str>),
+    /// A redirect leads to something else than http and https: its scheme. A server must not
+    /// choose a socket of this machine.
+    Redirected(Box<str>),
+    /// More than [`MAX_URL`] bytes.
+    TooLong,
     /// The parser of URLs refused it: the text and the reason.
     Invalid(Box<str>, Box<str>),
     /// A relative path without its slash.
@@ -65,6 +77,14 @@ impl fmt::Display for UrlError {
                     "scheme `{scheme}` is not supported (use `http`, `https`, or `http+unix` for a socket)"
                 )
             }
+            UrlError::Redirected(scheme) => write!(
+                f,
+                "redirect to a URL of scheme `{scheme}` is not followed (only `http` and `https` are; with `allow_redirects: false` the redirect is the response)"
+            ),
+            UrlError::TooLong => write!(
+                f,
+                "URL is longer than {MAX_URL} bytes (send long data in the body)"
+            ),
             UrlError::Invalid(text, why) => write!(f, "`{text}` is not a URL: {why}"),
             UrlError::NoSlash(path) => write!(
                 f,
@@ -164,6 +184,9 @@ impl Url {
     }
 
     fn new(origin: Origin, target: Vec<u8>) -> Result<Url, UrlError> {
+        if target.len() > MAX_URL {
+            return Err(UrlError::TooLong);
+        }
         let path = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|error| {
             UrlError::Invalid(origin.to_string().into(), error.to_string().into())
         })?;
@@ -187,11 +210,18 @@ impl Url {
     /// What a `Location` header of this URL's response points to (RFC 3986, section 5).
     pub(super) fn join(&self, location: &[u8]) -> Result<Url, UrlError> {
         let text = String::from_utf8_lossy(location);
+        let text = text.trim();
+        // It may be 256 KB long, and all of it the server's choice.
+        let shown: String = text.chars().take(SHOWN_CHARS).collect();
         let joined = self
-            .parsed()
-            .join(text.trim())
-            .map_err(|error| UrlError::Invalid(text.as_ref().into(), error.to_string().into()))?;
-        let origin = Origin::from_parsed(&joined, &text)?;
+            .parsed()?
+            .join(text)
+            .map_err(|error| UrlError::Invalid(shown.as_str().into(), error.to_string().into()))?;
+        if !matches!(joined.scheme(), "http" | "https") {
+            let scheme: String = joined.scheme().chars().take(SHOWN_CHARS).collect();
+            return Err(UrlError::Redirected(scheme.into()));
+        }
+        let origin = Origin::from_parsed(&joined, &shown)?;
         let own = self.origin();
         let stays = match own.socket() {
             None => origin == *own,
@@ -209,12 +239,16 @@ impl Url {
 
     /// The form that the cookie jar and redirects calculate with; parses, so not for every
     /// request.
-    pub(super) fn parsed(&self) -> url::Url {
+    pub(super) fn parsed(&self) -> Result<url::Url, UrlError> {
         let text = match self.origin().socket() {
             None => self.to_string(),
             Some(_) => format!("http://localhost{}", self.path()),
         };
-        url::Url::parse(&text).expect("an origin and a path are a URL")
+        // An origin and a path are a URL; but the parser's rules for hosts are many and not ours.
+        url::Url::parse(&text).map_err(|error| {
+            let origin = self.origin().to_string();
+            UrlError::Invalid(origin.into(), error.to_string().into())
+        })
     }
 }
 
@@ -367,7 +401,60 @@ mod tests {
         assert_eq!(to("../b?c"), "http://a:1/b?c");
         assert_eq!(to("//h/b"), "http://h/b");
         assert_eq!(to("https://h/ü#f"), "https://h/%C3%BC");
-        assert!(from.join(b"mailto:x").is_err());
+        assert_eq!(to("http://user:password@h/b"), "http://h/b");
+        assert_eq!(to("http://h/\r\nx: y"), "http://h/x:%20y");
+        assert!(from.join(b"http://").is_err());
+    }
+
+    #[test]
+    fn no_location_leads_to_a_socket() {
+        let tcp = Base::parse("http://a:1").unwrap();
+        let socket = Base::parse("http+unix://%2Frun%2Fa.sock").unwrap();
+        for from in [tcp, socket] {
+            let from = from.url("/x", &[]).unwrap();
+            for (location, scheme) in [
+                ("http+unix://%2Frun%2Fb.sock/x", "http+unix"),
+                ("HTTP+UNIX://%2Frun%2Fb.sock/x", "http+unix"),
+                (" http+unix:%2Frun%2Fb.sock", "http+unix"),
+                ("\thttp+\nunix://%2Frun%2Fb.sock", "http+unix"),
+                ("unix:///run/b.sock", "unix"),
+                ("file:///etc/passwd", "file"),
+                ("ftp://h/", "ftp"),
+                ("mailto:x", "mailto"),
+            ] {
+                let refused = UrlError::Redirected(scheme.into());
+                assert_eq!(from.join(location.as_bytes()), Err(refused), "{location}");
+            }
+            for location in [
+                "//%2Frun%2Fb.sock/x",
+                "/http+unix://b/",
+                "http+unix",
+                "//[x",
+            ] {
+                let joined = from.join(location.as_bytes());
+                assert!(
+                    joined.is_err() || joined.unwrap().origin().socket() == from.origin().socket(),
+                    "{location}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_url_has_a_longest_length_and_errors_have_one_too() {
+        let base = Base::parse("http://a").unwrap();
+        let long = |length: usize| "/".to_owned() + &"x".repeat(length - 1);
+        assert!(base.url(&long(MAX_URL), &[]).is_ok());
+        let from = base.url("/", &[]).unwrap();
+        assert_eq!(base.url(&long(MAX_URL + 1), &[]), Err(UrlError::TooLong));
+        assert_eq!(
+            from.join(long(MAX_URL + 1).as_bytes()),
+            Err(UrlError::TooLong)
+        );
+        let invalid = format!("http://[{}", "x".repeat(100_000));
+        assert!(from.join(invalid.as_bytes()).unwrap_err().to_string().len() < 300);
+        let scheme = format!("{}://x", "x".repeat(100_000));
+        assert!(from.join(scheme.as_bytes()).unwrap_err().to_string().len() < 400);
     }
 
     proptest! {

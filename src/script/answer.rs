@@ -21,7 +21,7 @@ use super::secret::Secrets;
 use super::sent::Sent;
 use super::stream::{self, Streaming};
 use super::user::{Missed, User};
-use crate::coroutine;
+use crate::coroutine::{self, NotAwaited};
 use crate::data::NotJson;
 use crate::http::{self, Exchange, Phases};
 use crate::stats::{Outcome, Recorder, Sample, SeriesId, Slots};
@@ -250,7 +250,7 @@ impl Answer {
     pub(super) fn length(&self) -> u64 {
         match (&self.streaming, &self.response) {
             (Some(streaming), _) => streaming.received(),
-            (None, Some(response)) => response.body().len() as u64,
+            (None, Some(response)) => response.length(),
             (None, None) => 0,
         }
     }
@@ -358,9 +358,25 @@ impl Answer {
         let Some(response) = &self.response else {
             return Ok(bytes::Bytes::new());
         };
-        coroutine::on_thread_stack(|| response.decoded_body())
+        if !response.is_encoded() {
+            return Ok(response.body());
+        }
+        let decoded = match coroutine::await_in(response.decode_body()) {
+            // A listener has no turns to give.
+            Err(NotAwaited::Outside) => coroutine::on_thread_stack(|| response.decoded_body()),
+            decoded => decoded,
+        };
+        decoded
             .map_err(|_| Control::Cancelled)?
             .map_err(|error| error.to_string().into())
+    }
+
+    /// No script has the response in its hands any more: a large body goes, though the verdict
+    /// may stay open for long.
+    pub(super) fn is_let_go(&self) {
+        if let Some(response) = &self.response {
+            response.discard_body();
+        }
     }
 
     pub(super) fn text(&self) -> Result<ImmutableString> {

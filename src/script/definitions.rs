@@ -38,6 +38,11 @@ impl Definitions {
         Definitions(all)
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Definition> {
+        self.0.values().flatten()
+    }
+
     /// All that a pointer may mean: a closure is one, a name may have several numbers of
     /// parameters.
     pub(super) fn named(&self, function: &FnPtr) -> &[Definition] {

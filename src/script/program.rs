@@ -12,6 +12,7 @@ use rhai::{AST, Caches, Dynamic, Engine, GlobalRuntimeState, Position, Scope};
 
 use super::assembly::{Assembly, Class};
 use super::bundle::{self, Bundle, File};
+use super::check::Unread;
 use super::control::ControlFunctions;
 use super::declare::{Declarations, Inputs};
 use super::definitions::Definitions;
@@ -40,6 +41,8 @@ pub struct Program {
     secrets: Secrets,
     /// What a user's variables may hold.
     pub(super) user_bytes: u64,
+    /// Requests whose responses nobody can look at.
+    pub(super) unread: Unread,
     said: Vec<Line>,
     warnings: Vec<Diagnostic>,
 }
@@ -103,6 +106,7 @@ impl Program {
             resolved.map_err(|wrong| problems.push(wrong)).ok()
         });
         let definitions = Definitions::of(&asts);
+        let unread = Unread::of(&definitions);
         let shape = shape.and_then(|shape| {
             let function = ShapeFunction::of(shape, &definitions, &global, &declarations, &classes);
             function.map_err(|wrong| problems.push(wrong)).ok()?
@@ -154,6 +158,7 @@ impl Program {
             shape,
             secrets: declarations.secrets.clone(),
             user_bytes,
+            unread,
             warnings,
         })
     }

@@ -18,6 +18,15 @@ type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub(super) struct Response(pub(super) Rc<Answer>);
 
+impl Drop for Response {
+    fn drop(&mut self) {
+        // While the verdict is open its user has the other one.
+        if Rc::strong_count(&self.0) == 2 && self.0.is_open() {
+            self.0.is_let_go();
+        }
+    }
+}
+
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {
     engine

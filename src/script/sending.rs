@@ -28,6 +28,9 @@ type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// How deep Rhai says that a request is which stands in the very function that Katydid called.
+const OUTERMOST: usize = 1;
+
 /// What a request is given besides its method and path.
 pub(super) enum Asks {
     /// Nothing: the way of `this.client.get("/hello")`.
@@ -66,9 +69,18 @@ pub(super) fn send(
 
     let sent = Sent::if_asked(client, &request);
     let begun = Cell::new(false);
+    let is_unread = || {
+        let unread = &user.generation.program.unread;
+        let source = context.call_source().unwrap_or_default();
+        let is_outermost = context.call_level() == OUTERMOST && user.drops_value.get();
+        unread.has(source, position, is_outermost)
+    };
+    // Whoever looks on sees each body.
+    let may_be_unread = !is_json && user.thread.watch.is_none();
+    let is_unread = may_be_unread.then_some(&is_unread as &dyn Fn() -> bool);
     let sending = pin!(async {
         begun.set(true);
-        client.channel.session.send(request).await
+        client.channel.session.send_for(request, is_unread).await
     });
     let exchange = coroutine::await_pinned(sending)
         .map_err(|why| not_awaited(client, why, u64::from(begun.get())))?;

@@ -17,7 +17,7 @@ use super::onlooker::Watch;
 use super::response::Response;
 use crate::clock::Micros;
 use crate::coroutine::{self, NotAwaited};
-use crate::http::{Error, Exchange, Phases, StreamedBody};
+use crate::http::{BodyShare, Error, Exchange, Phases, StreamedBody};
 use crate::stats::Sample;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -29,6 +29,8 @@ pub(super) struct Streaming {
     body: Cell<Option<Box<StreamedBody>>>,
     /// Read, but not yet taken.
     read: RefCell<Lines>,
+    /// What both of them have of the memory for bodies.
+    share: RefCell<BodyShare>,
     /// What was left when the script asked for all of it.
     rest: OnceCell<Bytes>,
     /// Why it ended before its end.
@@ -109,6 +111,7 @@ impl Streaming {
             channel: Rc::clone(&client.channel),
             body: Cell::new(Some(body)),
             read: RefCell::default(),
+            share: RefCell::default(),
             rest: OnceCell::new(),
             error: RefCell::default(),
             progress: Cell::new(Progress {
@@ -172,8 +175,13 @@ impl Streaming {
         (whole > 0).then(|| (bytes.freeze(), whole))
     }
 
-    fn limit(&self) -> u64 {
-        self.channel.session.client().options().body_limit
+    /// For so many bytes, within the limit of a body and that of all.
+    fn make_room(&self, bytes: u64) -> Result<(), Error> {
+        let limit = self.channel.session.client().options().body_limit;
+        if bytes > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        self.share.borrow_mut().grow_to(bytes)
     }
 
     /// Waits for the next piece of the body; `None` at its end, also when that is too early.
@@ -229,8 +237,9 @@ impl Streaming {
             if let Some(line) = self.read.borrow_mut().next() {
                 return Ok(Some(line));
             }
-            if self.read.borrow().bytes.len() as u64 > self.limit() {
-                self.fail(answer, &Error::TooLarge(self.limit()));
+            let length = self.read.borrow().bytes.len() as u64;
+            if let Err(error) = self.make_room(length) {
+                self.fail(answer, &error);
                 *self.read.borrow_mut() = Lines::default();
                 return Ok(None);
             }
@@ -248,8 +257,8 @@ impl Streaming {
         }
         let mut rest = std::mem::take(&mut *self.read.borrow_mut()).bytes;
         while let Some(piece) = self.read(answer)? {
-            if (rest.len() + piece.len()) as u64 > self.limit() {
-                self.fail(answer, &Error::TooLarge(self.limit()));
+            if let Err(error) = self.make_room((rest.len() + piece.len()) as u64) {
+                self.fail(answer, &error);
                 break;
             }
             rest.extend_from_slice(&piece);
@@ -260,11 +269,11 @@ impl Streaming {
 
 /// What `r.lines()` gives: for `for line in …`, each step of which may wait.
 #[derive(Clone)]
-struct LinesOf(Rc<Answer>);
+struct LinesOf(Response);
 
 /// The lines of one `for`.
 struct Reading {
-    answer: Rc<Answer>,
+    response: Response,
     source: Source,
 }
 
@@ -280,7 +289,7 @@ enum Source {
 impl Reading {
     fn step(&mut self) -> Result<Option<ImmutableString>> {
         loop {
-            let answer = &self.answer;
+            let answer = &self.response.0;
             match &mut self.source {
                 Source::New => {
                     self.source = match &answer.streaming {
@@ -321,7 +330,7 @@ impl IntoIterator for LinesOf {
 
     fn into_iter(self) -> Reading {
         Reading {
-            answer: self.0,
+            response: self.0,
             source: Source::New,
         }
     }
@@ -332,7 +341,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<LinesOf>("lines")
         .register_iterator_result::<LinesOf, ImmutableString>()
-        .register_fn("lines", |r: &mut Response| LinesOf(r.0.clone()));
+        .register_fn("lines", |r: &mut Response| LinesOf(r.clone()));
 }
 
 #[cfg(test)]

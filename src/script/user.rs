@@ -53,6 +53,8 @@ pub struct User {
     pub(super) failed: Cell<u64>,
     /// Whether the script listens to what its users do.
     pub(super) is_listened: bool,
+    /// Whether what the function returns that runs now is dropped.
+    pub(super) drops_value: Cell<bool>,
     /// Whether a listener runs now.
     pub(super) is_listening: Cell<bool>,
 }
@@ -249,6 +251,7 @@ impl Instance {
             failed: Cell::new(0),
             is_listened: generation.program.listeners.is_some() && thread.is_measured(),
             generation,
+            drops_value: Cell::new(false),
             is_listening: Cell::new(false),
         });
         let mut this: Map = class.state.clone();
@@ -289,7 +292,10 @@ impl Instance {
         let class = self.user.class.clone();
         match class.callable(function) {
             Some(callable) => {
+                // The value of a wait is its length.
+                self.user.drops_value.set(function != Function::Wait);
                 let result = self.run(callable, Vec::new());
+                self.user.drops_value.set(false);
                 self.heard(result)
             }
             None => Ok(Dynamic::UNIT),

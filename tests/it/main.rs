@@ -17,6 +17,7 @@ mod dev;
 mod examples;
 mod gates;
 mod groups;
+mod hostile;
 mod iterations;
 mod main_path;
 mod mutants;

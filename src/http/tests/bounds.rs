@@ -244,6 +244,48 @@ fn headers_without_end_are_refused() {
 }
 
 #[test]
+fn a_body_that_never_pauses_ends_with_the_requests_time() {
+    on_thread(async {
+        // On a thread of its own: there is always something to read.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = Base::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            let chunks = b"1\r\nx\r\n".repeat(10_000);
+            std::io::Write::write_all(&mut stream, head).unwrap();
+            while std::io::Write::write_all(&mut stream, &chunks).is_ok() {}
+        });
+        let mut request = Request::new(Method::GET, base.url("/", &[]).unwrap());
+        request.timeout = Some(Duration::from_millis(100));
+        let exchange = session().send(request).await;
+        assert_eq!(
+            exchange.result.as_ref().unwrap_err(),
+            &Error::TimedOut(Limit::Request)
+        );
+        assert_adds_up(&exchange);
+        serving.join().unwrap();
+    });
+}
+
+#[test]
+fn interim_responses_without_end_are_refused() {
+    on_thread(async {
+        let peer = Peer::start(|_, mut stream| async move {
+            read_request(&mut stream).await;
+            let text = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000);
+            while stream.write_all(text.as_bytes()).await.is_ok() {}
+        })
+        .await;
+        let (error, _) = failure(&session(), &peer).await;
+        assert_eq!(error, Error::HeadTooLarge);
+        let few = "HTTP/1.1 102 Processing\r\nx: y\r\n\r\n".repeat(1_000);
+        let peer = Peer::answering(move |_| few.clone() + &ok("x")).await;
+        assert_eq!(body(&session().send(peer.get("/")).await), "x");
+    });
+}
+
+#[test]
 fn bodies_over_the_limit_are_refused() {
     on_thread(async {
         let announced = saying("HTTP/1.1 200 OK\r\ncontent-length: 10001\r\n\r\n").await;

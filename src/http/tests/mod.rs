@@ -5,6 +5,7 @@
 mod authority;
 mod bounds;
 mod cookies;
+mod hostile;
 mod http2;
 mod keep_alive;
 mod places;

@@ -78,7 +78,7 @@ fn loops_and_bad_locations_are_errors() {
         assert_eq!(exchange.result.as_ref().unwrap_err(), &Error::Redirects(30));
         assert_eq!(exchange.redirects, 30);
         let exchange = session.send(peer.get("/bad")).await;
-        let expected = Error::BadUrl(UrlError::Scheme("ftp".into()));
+        let expected = Error::BadUrl(UrlError::Redirected("ftp".into()));
         assert_eq!(exchange.result.as_ref().unwrap_err(), &expected);
         let none = Session::new(&client(Options {
             max_redirects: 0,

@@ -20,6 +20,7 @@ mod sharing;
 mod syntax;
 mod tree;
 mod undefined;
+mod unread;
 mod users;
 mod values;
 mod walk;
@@ -32,6 +33,7 @@ use rhai::{AST, ParseError, Position};
 use self::bundle::{Bundle, Script};
 pub(super) use self::habits::did_you_mean;
 pub(super) use self::natives::NativeFunctions;
+pub(super) use self::unread::Unread;
 use super::diagnostic::{Diagnostic, Diagnostics};
 
 /// One file of a bundle as the loader read it.
