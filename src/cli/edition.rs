@@ -6,7 +6,7 @@
 use super::check::Checked;
 use super::{arguments, limits, resolve, select, show};
 use crate::http;
-use crate::runner::Edition;
+use crate::runner::{self, Edition};
 use crate::script::Level;
 
 /// Open files that the process needs besides one per user.
@@ -45,7 +45,7 @@ pub(super) fn of(arguments: &arguments::Run, checked: Checked) -> Option<Edition
     let options = resolve::options(arguments, &scenario, limits::cores());
     let files = limits::raise_open_files();
     let bodies = arguments.body_memory.map(|given| given.0);
-    http::limit_bodies(bodies.unwrap_or_else(|| limits::memory() / BODIES_SHARE));
+    http::limit_bodies(bodies.unwrap_or_else(|| runner::allowed_memory() / BODIES_SHARE));
     let users = options.plan.peak_users();
     if u64::from(users) + OTHER_FILES > files {
         let text = format!(

@@ -4,15 +4,13 @@
 //! Owns noticing both. A crashed thread stands still (`coroutine::survive`); a process without
 //! memory is killed by the kernel or aborts, and then nothing is written any more.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::{Resource, getrlimit};
 use tokio::time::Instant;
 
 use super::End;
 use super::load_thread::Order;
+use super::memory::{Limit, Room};
 use super::run::Run;
 use crate::coroutine::{self, Cause, Crash};
 use crate::scenario::Scenario;
@@ -24,14 +22,6 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long the other threads may take to end then: what they measured is worth a moment.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Memory runs out when a sixteenth of it is left, within these bounds.
-const LEFT_PART: u64 = 16;
-const LEFT_AT_LEAST: u64 = 32 << 20;
-const LEFT_AT_MOST: u64 = 512 << 20;
-
-/// The run is at fault only if it has a quarter of the memory itself.
-const OWN_PART: u64 = 4;
 
 /// Addresses kept for writing results where they are limited (`ulimit -v`).
 const RESERVE: usize = 32 << 20;
@@ -45,40 +35,14 @@ pub(super) struct Emergency {
     is_over: bool,
 }
 
-/// What bounds the memory of this process.
-#[derive(Debug)]
-enum Limit {
-    /// The machine's memory.
-    Machine,
-    /// That of a control group: its folder, and how much.
-    Group(PathBuf, u64),
-    /// Addresses.
-    Addresses(u64),
-}
-
-/// How much there is of something, how much this process has, and how much is left.
-struct Room {
-    all: u64,
-    own: u64,
-    left: u64,
-}
-
-impl Room {
-    fn is_short(&self) -> bool {
-        let enough = (self.all / LEFT_PART).clamp(LEFT_AT_LEAST, LEFT_AT_MOST);
-        self.left < enough && self.own > self.all / OWN_PART
-    }
-}
-
 impl Emergency {
     pub(super) fn new() -> Emergency {
-        let mut limits = vec![Limit::Machine];
-        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        limits.extend(smallest_group(&groups, Path::new("/sys/fs/cgroup")));
-        let addresses = getrlimit(Resource::As).current;
-        limits.extend(addresses.map(Limit::Addresses));
+        let limits = Limit::all();
+        let scarce = limits
+            .iter()
+            .any(|limit| matches!(limit, Limit::Addresses(_)));
         Emergency {
-            reserve: addresses.map(|_| Vec::with_capacity(RESERVE)),
+            reserve: scarce.then(|| Vec::with_capacity(RESERVE)),
             limits,
             is_over: false,
         }
@@ -91,7 +55,7 @@ impl Emergency {
         }
         let what = match coroutine::crash() {
             Some(crash) => Some(described(&crash, scenario)),
-            None => self.limits.iter().find_map(Limit::exceeded),
+            None => self.limits.iter().find_map(exceeded),
         };
         if what.is_some() {
             self.is_over = true;
@@ -143,124 +107,16 @@ fn described(crash: &Crash, scenario: &Scenario) -> String {
     )
 }
 
-impl Limit {
-    /// Which limit is nearly reached, in words.
-    fn exceeded(&self) -> Option<String> {
-        let room = self.room()?;
-        let what = match self {
-            Limit::Machine => "the machine's memory",
-            Limit::Group(..) => "the memory of this control group",
-            Limit::Addresses(_) => "what `ulimit -v` allows",
-        };
-        let mebibytes = |bytes: u64| Bytes(bytes >> 20 << 20);
-        room.is_short().then(|| {
-            format!(
-                "memory runs out: {} of {} are left of {what}, and this run has {}; fewer users, \
-                 smaller bodies or `--user-memory` help",
-                mebibytes(room.left),
-                mebibytes(room.all),
-                mebibytes(room.own)
-            )
-        })
-    }
-
-    fn room(&self) -> Option<Room> {
-        let (addresses, resident) = own_bytes()?;
-        match self {
-            Limit::Machine => {
-                let info = fs::read_to_string("/proc/meminfo").ok()?;
-                Some(Room {
-                    all: kilobytes(&info, "MemTotal:")? << 10,
-                    own: resident,
-                    left: kilobytes(&info, "MemAvailable:")? << 10,
-                })
-            }
-            Limit::Group(folder, all) => {
-                let stat = fs::read_to_string(folder.join("memory.stat")).ok()?;
-                let used = stat.lines().find_map(|line| line.strip_prefix("anon "))?;
-                let used: u64 = used.trim().parse().ok()?;
-                Some(Room {
-                    all: *all,
-                    own: resident,
-                    left: all.saturating_sub(used),
-                })
-            }
-            Limit::Addresses(all) => Some(Room {
-                all: *all,
-                own: addresses,
-                left: all.saturating_sub(addresses),
-            }),
-        }
-    }
-}
-
-/// Addresses and memory of this process.
-fn own_bytes() -> Option<(u64, u64)> {
-    let pages = fs::read_to_string("/proc/self/statm").ok()?;
-    let mut pages = pages.split(' ').map(str::parse::<u64>);
-    let page = rustix::param::page_size() as u64;
-    let (addresses, resident) = (pages.next()?.ok()?, pages.next()?.ok()?);
-    Some((addresses * page, resident * page))
-}
-
-fn kilobytes(info: &str, name: &str) -> Option<u64> {
-    let line = info.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().trim_end_matches("kB").trim().parse().ok()
-}
-
-/// The control group with the smallest limit, of this process's own and those around it.
-fn smallest_group(groups: &str, root: &Path) -> Option<Limit> {
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let own = root.join(path);
-    let around = own
-        .ancestors()
-        .take_while(|folder| folder.starts_with(root));
-    let limited = around.filter_map(|folder| {
-        let most = fs::read_to_string(folder.join("memory.max")).ok()?;
-        Some((most.trim().parse().ok()?, folder.to_owned()))
-    });
-    let (most, folder) = limited.min()?;
-    Some(Limit::Group(folder, most))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_short_only_where_the_run_has_much_of_it() {
-        let gigabyte = 1 << 30;
-        let room = |own, left| Room {
-            all: 16 * gigabyte,
-            own,
-            left,
-        };
-        assert!(room(8 * gigabyte, gigabyte / 4).is_short());
-        assert!(!room(8 * gigabyte, gigabyte).is_short());
-        assert!(!room(gigabyte, gigabyte / 4).is_short(), "others have it");
-    }
-
-    #[test]
-    fn the_smallest_limit_of_the_groups_around_holds() {
-        let root = tempfile::tempdir().unwrap();
-        let inner = root.path().join("a/b");
-        fs::create_dir_all(&inner).unwrap();
-        fs::write(inner.join("memory.max"), "max\n").unwrap();
-        fs::write(root.path().join("a/memory.max"), "1000\n").unwrap();
-        fs::write(inner.join("memory.stat"), "anon 900\n").unwrap();
-        let limit = smallest_group("0::/a/b\n", root.path());
-        assert!(
-            matches!(&limit, Some(Limit::Group(folder, 1_000)) if folder.ends_with("a")),
-            "{limit:?}"
-        );
-        assert!(smallest_group("1:cpu:/\n", root.path()).is_none());
-    }
-
-    #[test]
-    fn this_process_and_machine_have_memory() {
-        let room = Limit::Machine.room().unwrap();
-        assert!(room.all > room.left && room.own > 1 << 20);
-        let (addresses, resident) = own_bytes().unwrap();
-        assert!(addresses > resident);
-    }
+/// Which limit is nearly reached, in words.
+fn exceeded(limit: &Limit) -> Option<String> {
+    let room = limit.room().filter(Room::is_short)?;
+    let mebibytes = |bytes: u64| Bytes(bytes >> 20 << 20);
+    Some(format!(
+        "memory runs out: {} of {} are left of {}, and this run has {}; fewer users, smaller bodies \
+         or `--user-memory` help",
+        mebibytes(room.left),
+        mebibytes(room.all),
+        limit.name(),
+        mebibytes(room.own)
+    ))
 }

@@ -15,6 +15,7 @@ mod edition;
 mod emergency;
 mod load_thread;
 mod members;
+mod memory;
 mod once;
 mod places;
 mod reload;
@@ -35,6 +36,7 @@ use crate::stats::Summary;
 use crate::units::Rate;
 
 pub use edition::Edition;
+pub use memory::allowed as allowed_memory;
 pub use run::start;
 
 /// What a person asked for, everything resolved.
