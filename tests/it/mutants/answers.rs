@@ -163,7 +163,7 @@ async fn serve(mut stream: TcpStream, protocol: Protocol, counts: Rc<Counts>) {
         // One in eight is whole, so that connections are kept for the next.
         let bytes = match dice.below(8) {
             0 => whole,
-            _ => mutant(&mut dice, &whole, others, &ODD_NUMBERS),
+            _ => mutant(&mut dice, &whole, others, &ODD_NUMBERS, 4),
         };
         let (first, second) = bytes.split_at(dice.below(bytes.len() + 1));
         for part in [first, second] {

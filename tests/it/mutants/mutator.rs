@@ -70,11 +70,17 @@ const ODD_BYTES: [&[u8]; 14] = [
     b"\x1b[2J",
 ];
 
-/// One to four kinds of damage; `others` are texts of which a line may slip in, `numbers` what
+/// One or more kinds of damage; `others` are texts of which a line may slip in, `numbers` what
 /// numbers may become.
-pub(super) fn mutant(dice: &mut Dice, text: &[u8], others: &[&[u8]], numbers: &[&str]) -> Vec<u8> {
+pub(super) fn mutant(
+    dice: &mut Dice,
+    text: &[u8],
+    others: &[&[u8]],
+    numbers: &[&str],
+    most: usize,
+) -> Vec<u8> {
     let mut text = text.to_vec();
-    for _ in 0..=dice.below(4) {
+    for _ in 0..=dice.below(most) {
         text = damaged(dice, &text, others, numbers);
     }
     text
@@ -187,7 +193,15 @@ fn words(text: &[u8]) -> Vec<&[u8]> {
 #[test]
 fn a_mutant_follows_from_its_seed_and_number() {
     let text = b"let a = 1;\nlet b = [a, 2];\n";
-    let one = |seed, number| mutant(&mut Dice::of(seed, number), text, &[b"x\n"], &ODD_NUMBERS);
+    let one = |seed, number| {
+        mutant(
+            &mut Dice::of(seed, number),
+            text,
+            &[b"x\n"],
+            &ODD_NUMBERS,
+            4,
+        )
+    };
     assert_eq!(one(1, 5), one(1, 5));
     let all: Vec<_> = (0..300).map(|number| one(1, number)).collect();
     assert!(all.iter().filter(|mutant| **mutant != text).count() > 250);

@@ -2,6 +2,7 @@
 //! do before that is not looked at.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::alone::{Place, alone};
@@ -27,8 +28,10 @@ fn damaged_examples_end_with_a_code_of_the_manual() {
     }
     let gallery = Gallery::open();
     let shop = Shop::open();
-    let wrong = each(count(120), 4, BOUND, |number, tell| {
-        let (path, text) = gallery.mutant(number, &SMALL_NUMBERS);
+    let began = AtomicUsize::new(0);
+    let mutants = count(120);
+    let wrong = each(mutants, 4, BOUND, |number, tell| {
+        let (path, text) = gallery.mutant(number, &SMALL_NUMBERS, 1);
         tell(&text);
         let run = Tool::new()
             .args("--headless --only-summary -t 1 -i 20 -u 2 --stop-timeout 1 -f")
@@ -38,6 +41,9 @@ fn damaged_examples_end_with_a_code_of_the_manual() {
             .run();
         fs::remove_file(&path).unwrap();
         let said = &run.stderr;
+        if said.contains("Iterations: ") {
+            began.fetch_add(1, Ordering::Relaxed);
+        }
         let asked_for = String::from_utf8_lossy(&text).contains("exit_code");
         match run.code {
             None => Err(format!("it ends by a signal:\n{said}")),
@@ -50,4 +56,7 @@ fn damaged_examples_end_with_a_code_of_the_manual() {
         }
     });
     assert_none(&wrong, "mutants that were run");
+    let began = began.into_inner();
+    eprintln!("{began} of {mutants} got as far as users");
+    assert!(began > mutants / 10, "hardly any can be run");
 }

@@ -34,15 +34,20 @@ impl Gallery {
         Gallery { folder, scripts }
     }
 
-    /// A mutant of any of them, beside what it imports.
-    pub(super) fn mutant(&self, number: usize, numbers: &[&str]) -> (PathBuf, Vec<u8>) {
+    /// A mutant of any of them with so many kinds of damage at most, beside what it imports.
+    pub(super) fn mutant(
+        &self,
+        number: usize,
+        numbers: &[&str],
+        most: usize,
+    ) -> (PathBuf, Vec<u8>) {
         let mut dice = Dice::of(seed(), number);
         let all: Vec<_> = self
             .scripts
             .iter()
             .map(|(_, text)| text.as_slice())
             .collect();
-        let text = mutant(&mut dice, all[number % all.len()], &all, numbers);
+        let text = mutant(&mut dice, all[number % all.len()], &all, numbers, most);
         let path = self.folder.path().join(format!("mutant-{number}.rhai"));
         fs::write(&path, &text).unwrap();
         (path, text)
@@ -72,7 +77,7 @@ fn copy(from: &Path, to: &Path, scripts: &mut Vec<(String, Vec<u8>)>) {
 fn damaged_examples_are_checked_without_a_panic_or_a_hang() {
     let gallery = Gallery::open();
     let wrong = each(count(800), threads(), BOUND, |number, tell| {
-        let (path, text) = gallery.mutant(number, &ODD_NUMBERS);
+        let (path, text) = gallery.mutant(number, &ODD_NUMBERS, 4);
         tell(&text);
         // Text that is not UTF-8 is refused here.
         if let Ok(bundle) = Bundle::read(&path) {
