@@ -22,7 +22,7 @@ use crate::script::{Bundle, Inputs, Level, Program};
 use crate::units::Bytes;
 
 /// Stack of the thread that checks: as large as a load thread's.
-const STACK: usize = 16 << 20;
+const STACK: usize = 64 << 20;
 
 /// A top level that computes for longer than this is timed once more, with its data at hand.
 const SLOW: Duration = Duration::from_millis(100);

@@ -26,8 +26,9 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-/// Stack of the control thread: scripts are parsed and evaluated on it.
-const CONTROL_STACK: usize = 16 << 20;
+/// Stack of the control thread: scripts are parsed and evaluated on it, and shapes keep their
+/// values there. What is not touched costs addresses only.
+const CONTROL_STACK: usize = 64 << 20;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

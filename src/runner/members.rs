@@ -8,8 +8,9 @@ use tokio::sync::mpsc;
 use super::load_thread::{self, Config, News, Order};
 use crate::stats::Batch;
 
-/// Stack of a load thread: a script's top level is parsed and evaluated on it.
-const THREAD_STACK: usize = 16 << 20;
+/// Stack of a load thread: a script's top level is parsed and evaluated on it, and what users keep
+/// is dropped there. As with the users' stacks, what is not touched costs addresses only.
+const THREAD_STACK: usize = 64 << 20;
 
 /// Orders under way to a thread. A run gives a few a second, so with a full queue a script has held
 /// the thread for long, and the run ends by that.

@@ -15,6 +15,7 @@ use super::declare::shape::{ShapeDeclaration, ShapeKind, Users, Wrong, rate_of};
 use super::declare::{Declarations, Moment};
 use super::definitions::{Definition, Definitions};
 use super::diagnostic::Diagnostic;
+use super::extent::KeptGauge;
 use super::failure::{self, Control, Ended, Failure};
 use super::log::Line;
 use crate::load::{Division, Stage};
@@ -39,6 +40,7 @@ pub(super) struct ShapeFunction {
     captured: Vec<Dynamic>,
     /// `this` of the closure: its own data, from call to call. A run compiles the script anew.
     memory: RefCell<Dynamic>,
+    kept: RefCell<KeptGauge>,
     /// What that begins as.
     initial: Map,
     states: CallStates,
@@ -87,6 +89,7 @@ impl ShapeFunction {
             captured: closure.curry().to_vec(),
             initial: memory.clone().try_cast().unwrap_or_default(),
             memory: RefCell::new(memory),
+            kept: RefCell::default(),
             states: CallStates::new(global, Vec::new()),
             declarations: declarations.clone(),
             classes: classes.iter().map(|class| (*class).to_owned()).collect(),
@@ -142,20 +145,25 @@ impl ShapeFunction {
         let mut this = self.memory.borrow_mut();
         let returned = self
             .states
-            .call(engine, &function, Vec::new(), &mut tag, &mut this)
-            .map_err(
-                |error| match failure::ended(*error, &function.file, function.begins) {
-                    Ended::Failure(failure) => failure,
-                    Ended::Control(Control::TopLevelTooLong) => {
-                        let message = "the shape's closure computed for more than 10 s";
-                        Box::new(Failure::at_callable(message, &function))
-                    }
-                    Ended::Control(_) => {
-                        let message = "a shape's closure steers no user: it returns numbers";
-                        Box::new(Failure::at_callable(message, &function))
-                    }
-                },
-            )?;
+            .call(engine, &function, Vec::new(), &mut tag, &mut this);
+        let most = self.declarations.inputs.user_bytes();
+        if let Err((key, control)) = self.kept.borrow_mut().look(&mut this, most) {
+            let failure = Failure::of_kept(key.as_deref(), &control, &function);
+            return Err(Box::new(failure));
+        }
+        let returned = returned.map_err(|error| {
+            match failure::ended(*error, &function.file, function.begins) {
+                Ended::Failure(failure) => failure,
+                Ended::Control(Control::TopLevelTooLong) => {
+                    let message = "the shape's closure computed for more than 10 s";
+                    Box::new(Failure::at_callable(message, &function))
+                }
+                Ended::Control(_) => {
+                    let message = "a shape's closure steers no user: it returns numbers";
+                    Box::new(Failure::at_callable(message, &function))
+                }
+            }
+        })?;
         self.read(&returned, division).map_err(|(message, hint)| {
             let message = match hint {
                 Some(hint) => format!("{message} ({hint})"),

@@ -1,6 +1,8 @@
 //! Values nested too deep, or that hold too much: a mistake of the script with a place, whatever
 //! road it takes, never the end of the process.
 
+use std::time::Duration;
+
 use super::*;
 
 /// Makes values deep in all the ways there are, in a loop that reads a variable.
@@ -214,5 +216,24 @@ fn a_user_that_holds_too_much_is_told_so() {
     assert!(
         failure.message.ends_with("`this.a` is `()` from now on"),
         "{failure:?}"
+    );
+}
+
+#[test]
+fn what_a_shape_remembers_is_no_exception() {
+    let script = "shape(#{ state: #{ a: () }, tick: |t| {
+            for i in 0..600 { this.a = [this.a]; }
+            1
+        } });
+        user(\"U\", #{ t: task(|| 1) });";
+    let message = on_load_thread(async move || {
+        let program = Program::compile(&bundle(&[("s.rhai", script)]), &Inputs::default());
+        let program = program.map_err(|problems| problems[0].to_string()).unwrap();
+        let asked = program.ask_shape(Duration::ZERO, 0, None).unwrap();
+        asked.unwrap_err().message
+    });
+    assert_eq!(
+        message,
+        "values nested more than 500 deep: `this.a` is `()` from now on"
     );
 }
