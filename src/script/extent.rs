@@ -37,7 +37,9 @@ const MOST_READS: u32 = 1 << 15;
 /// reads cost ten times as much.
 const VALUES_A_READ: u32 = 4;
 
-/// What a user keeps is measured again after one call for so many values.
+/// What a user keeps is measured again after so many calls, and after one for so many values. In
+/// between it may only be dropped, for which all stacks have room.
+const CALLS: u32 = 7;
 const VALUES_A_CALL: u32 = 64;
 
 /// Values that a user's variables may hold, whatever their size. Cells that closures share can be
@@ -89,8 +91,13 @@ impl Extent {
             }
         } else if value.is_map() {
             if let Some(map) = value.read_lock::<Map>() {
-                self.hold(map.keys().map(|key| key.len()).sum());
-                self.add_all(map.values(), depth);
+                let names = Cell::new(0);
+                let values = map.iter().map(|(name, value)| {
+                    names.set(names.get() + name.len());
+                    value
+                });
+                self.add_all(values, depth);
+                self.hold(names.get());
             }
         } else if value.is_string() {
             self.hold(
@@ -211,8 +218,15 @@ pub(super) struct KeptGauge {
 }
 
 impl KeptGauge {
-    /// After a call: nearly always a look, for what users keep is small. What is too much is let
-    /// go, for it would be met in every later call: its key is given.
+    /// Whether it is time for a look, after a call.
+    pub(super) fn is_due(&mut self) -> bool {
+        let is_due = self.calls == 0;
+        self.calls = self.calls.saturating_sub(1);
+        is_due
+    }
+
+    /// Looks. What is too much is let go, for it would be met in every later call: its key is
+    /// given.
     ///
     /// # Errors
     /// What was let go, and why.
@@ -221,13 +235,9 @@ impl KeptGauge {
         this: &mut Dynamic,
         most_bytes: u64,
     ) -> Result<(), (Option<ImmutableString>, Control)> {
-        if self.calls > 0 {
-            self.calls -= 1;
-            return Ok(());
-        }
         let extent = Extent::of(this);
         let Err(control) = extent.judged(most_bytes) else {
-            self.calls = extent.values / VALUES_A_CALL;
+            self.calls = (extent.values / VALUES_A_CALL).max(CALLS);
             return Ok(());
         };
         let Some(mut map) = this.write_lock::<Map>() else {

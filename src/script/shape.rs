@@ -147,7 +147,10 @@ impl ShapeFunction {
             .states
             .call(engine, &function, Vec::new(), &mut tag, &mut this);
         let most = self.declarations.inputs.user_bytes();
-        if let Err((key, control)) = self.kept.borrow_mut().look(&mut this, most) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.is_due()
+            && let Err((key, control)) = kept.look(&mut this, most)
+        {
             let failure = Failure::of_kept(key.as_deref(), &control, &function);
             return Err(Box::new(failure));
         }

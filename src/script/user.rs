@@ -339,8 +339,13 @@ impl Instance {
             self.tag = Dynamic::from(user.clone());
             Err(format!("a bug of Katydid, please report it: {panic}").into())
         });
-        let result = self.concluded(callable, result);
-        let result = self.measured(callable, result);
+        let mut result = self.concluded(callable, result);
+        if self.kept.is_due() {
+            result = self.hold_kept(callable, result);
+        }
+        if matches!(&result, Ok(value) if !value.is_unit()) {
+            result = hold_returned(callable, result);
+        }
         if let Err(Ended::Failure(failure)) = &result {
             user.fail_open(&failure.message);
         }
@@ -379,28 +384,20 @@ impl Instance {
         result
     }
 
-    /// Holds what the call left behind against what a user may have: here, where the stack is that
-    /// may grow. Elsewhere it is only dropped, and must not be deep.
-    fn measured(
+    /// Holds what calls have left behind against what a user may have.
+    #[inline(never)]
+    fn hold_kept(
         &mut self,
         callable: &Callable,
         result: Result<Dynamic, Ended>,
     ) -> Result<Dynamic, Ended> {
         let most = self.user.generation.program.user_bytes;
-        let failed = |key: Option<&str>, control: &Control| {
-            let failure = Failure::of_kept(key, control, callable);
-            Ended::Failure(Box::new(failure))
-        };
-        if let Err((key, control)) = self.kept.look(&mut self.this, most)
-            && !matches!(result, Err(Ended::Control(_)))
-        {
-            return Err(failed(key.as_deref(), &control));
-        }
-        match result {
-            Ok(value) if !value.is_unit() && Extent::of(&value).is_too_deep => {
-                Err(failed(None, &Control::NestedTooDeep))
+        match self.kept.look(&mut self.this, most) {
+            Err((key, control)) if !matches!(result, Err(Ended::Control(_))) => {
+                let failure = Failure::of_kept(key.as_deref(), &control, callable);
+                Err(Ended::Failure(Box::new(failure)))
             }
-            result => result,
+            _ => result,
         }
     }
 
@@ -427,6 +424,18 @@ impl Instance {
     #[must_use]
     pub fn user(&self) -> &Rc<User> {
         &self.user
+    }
+}
+
+/// Holds what a call returns against how deep a value may be.
+#[inline(never)]
+fn hold_returned(callable: &Callable, result: Result<Dynamic, Ended>) -> Result<Dynamic, Ended> {
+    match result {
+        Ok(value) if Extent::of(&value).is_too_deep => {
+            let failure = Failure::of_kept(None, &Control::NestedTooDeep, callable);
+            Err(Ended::Failure(Box::new(failure)))
+        }
+        result => result,
     }
 }
 
