@@ -17,8 +17,12 @@ use crate::scenario::Scenario;
 use crate::script;
 use crate::units::Bytes;
 
-/// How often there is a look. A script in a loop takes about a gigabyte a second.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often there is a look: users in loops take up to some gigabytes a second, and a look costs
+/// 0.05 ms.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The same when half of some memory is used.
+const LOOK_SOON: Duration = Duration::from_millis(10);
 
 /// How long the other threads may take to end then: what they measured is worth a moment.
 const GRACE: Duration = Duration::from_secs(1);
@@ -33,6 +37,7 @@ pub(super) struct Emergency {
     /// Never touched, so it costs no memory.
     reserve: Option<Vec<u8>>,
     is_over: bool,
+    look_at: Instant,
 }
 
 impl Emergency {
@@ -41,21 +46,44 @@ impl Emergency {
         let scarce = limits
             .iter()
             .any(|limit| matches!(limit, Limit::Addresses(_)));
+        // Another run of this process may have ended so.
+        script::fail_for_memory(false);
         Emergency {
             reserve: scarce.then(|| Vec::with_capacity(RESERVE)),
             limits,
             is_over: false,
+            look_at: Instant::now() + LOOK_EVERY,
         }
+    }
+
+    /// When to look next.
+    pub(super) fn look_at(&self) -> Instant {
+        self.look_at
     }
 
     /// What has happened, once; `None` while all is well.
     fn look(&mut self, scenario: &Scenario) -> Option<String> {
+        self.look_at = Instant::now() + LOOK_EVERY;
         if self.is_over {
             return None;
         }
-        let what = match coroutine::crash() {
-            Some(crash) => Some(described(&crash, scenario)),
-            None => self.limits.iter().find_map(exceeded),
+        let rooms: Vec<_> = self
+            .limits
+            .iter()
+            .filter_map(|limit| Some((limit, limit.room()?)))
+            .collect();
+        if rooms.iter().any(|(_, room)| room.left < room.all / 2) {
+            self.look_at = Instant::now() + LOOK_SOON;
+        }
+        let short = rooms.iter().find(|(_, room)| room.is_short());
+        let what = match (coroutine::crash(), short) {
+            (Some(crash), _) => Some(described(&crash, scenario)),
+            (None, Some((limit, room))) => {
+                // Orders come too late where every task takes more.
+                script::fail_for_memory(true);
+                Some(exceeded(limit, room))
+            }
+            (None, None) => None,
         };
         if what.is_some() {
             self.is_over = true;
@@ -108,15 +136,14 @@ fn described(crash: &Crash, scenario: &Scenario) -> String {
 }
 
 /// Which limit is nearly reached, in words.
-fn exceeded(limit: &Limit) -> Option<String> {
-    let room = limit.room().filter(Room::is_short)?;
+fn exceeded(limit: &Limit, room: &Room) -> String {
     let mebibytes = |bytes: u64| Bytes(bytes >> 20 << 20);
-    Some(format!(
+    format!(
         "memory runs out: {} of {} are left of {}, and this run has {}; fewer users, smaller bodies \
          or `--user-memory` help",
         mebibytes(room.left),
         mebibytes(room.all),
         limit.name(),
         mebibytes(room.own)
-    ))
+    )
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Memory is short when a sixteenth of it is left, within these bounds.
-const LEFT_PART: u64 = 16;
-const LEFT_AT_LEAST: u64 = 32 << 20;
+/// Memory is short when an eighth of it is left, within these bounds.
+const LEFT_PART: u64 = 8;
+const LEFT_AT_LEAST: u64 = 64 << 20;
 const LEFT_AT_MOST: u64 = 512 << 20;
 
 /// A process is at fault only if it has a quarter of the memory itself.

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::control::{Connections, Control};
 use super::course::Course;
-use super::emergency::{Emergency, LOOK_EVERY};
+use super::emergency::Emergency;
 use super::load_thread::{Config, News, Order};
 use super::members::{self, Member};
 use super::once::until;
@@ -230,8 +230,6 @@ impl Run {
         }
         let mut ticks = interval_at(begun + SECOND, SECOND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut looks = interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let plan = self.course.plan();
             let over = plan.end().and_then(|end| begun.checked_add(end));
@@ -240,6 +238,7 @@ impl Run {
             let grace = self.grace;
             let stopping = self.end.is_some();
             let look = self.reload.look_at();
+            let trouble = Some(self.emergency.look_at());
             let event = tokio::select! {
                 biased;
                 Some(news) = self.news.recv() => Event::News(news),
@@ -249,7 +248,7 @@ impl Run {
                 Some(batch) = self.batches.recv() => Event::Batch(batch.thread(), batch),
                 Some(line) = self.lines.recv() => Event::Line(line),
                 _ = ticks.tick() => Event::Tick,
-                _ = looks.tick() => Event::Look,
+                () = until(trouble) => Event::Look,
                 () = until(look), if !stopping => Event::ReloadDue,
                 () = until(over), if !stopping => Event::PlanIsOver,
                 () = until(next_stage), if !stopping => Event::StageBegins,

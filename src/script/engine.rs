@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, OptimizationLevel};
@@ -41,6 +42,16 @@ const LOOK_EVERY: u64 = 64;
 /// Looks this far apart are too rare, and this near too many.
 const TOO_RARE_US: u64 = 200;
 const TOO_MANY_US: u64 = 20;
+
+/// Whether the process has hardly any memory left. It belongs to the process, as memory does, and
+/// a load thread reads it between two changes at no cost.
+static IS_MEMORY_SHORT: AtomicBool = AtomicBool::new(false);
+
+/// From now on every operation of a script that runs for a user fails, or none does any more: an
+/// order would come after each user has taken more.
+pub fn fail_for_memory(is_short: bool) {
+    IS_MEMORY_SHORT.store(is_short, Ordering::Relaxed);
+}
 
 /// How long the top level of a script may compute.
 const TOP_LEVEL_LIMIT_S: u64 = 10;
@@ -115,6 +126,9 @@ impl Watch {
         let Some(running) = coroutine::running() else {
             return self.top_level(operations);
         };
+        if IS_MEMORY_SHORT.load(Ordering::Relaxed) {
+            return Some(Control::MemoryIsShort.into());
+        }
         if running.leaving {
             // A script caught what should have ended it.
             return Some(Control::Cancelled.into());

@@ -39,6 +39,8 @@ pub enum Control {
     TooDeep,
     /// A value is nested deeper than Rhai can handle safely.
     NestedTooDeep,
+    /// The process has hardly any memory left, and the run ends.
+    MemoryIsShort,
     /// The user's variables hold more than it may have.
     TooMuchMemory(Bytes),
     /// The top level of the script computes for too long.
@@ -54,6 +56,7 @@ impl Control {
         match self {
             Control::TooDeep => Some("calls nested too deep for the stack of a user".to_owned()),
             Control::NestedTooDeep => Some(format!("values nested more than {DEEPEST} deep")),
+            Control::MemoryIsShort => Some("memory runs out, and the run ends".to_owned()),
             Control::TooMuchMemory(most) => Some(format!(
                 "the variables of this user hold more than {most} (`--user-memory` says how much \
                  they may)"

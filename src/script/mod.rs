@@ -74,6 +74,7 @@ pub use assembly::Class;
 pub use bundle::{Bundle, File, Unreadable};
 pub use control::{Call, ControlUser, Outcome};
 pub use declare::Inputs;
+pub use engine::fail_for_memory;
 pub use failure::{Control, Ended, Failure};
 pub use generation::Generation;
 pub use label::described;

@@ -218,6 +218,7 @@ impl Driver {
             | Control::Unexpected
             | Control::TooDeep
             | Control::NestedTooDeep
+            | Control::MemoryIsShort
             | Control::TooMuchMemory(_)
             | Control::TopLevelTooLong
             | Control::NotLoaded => Next::Wait,
