@@ -343,7 +343,8 @@ impl Instance {
         if self.kept.is_due() {
             result = self.hold_kept(callable, result);
         }
-        if matches!(&result, Ok(value) if !value.is_unit()) {
+        // Nothing, as most calls return, and handles such as responses cannot be deep.
+        if matches!(&result, Ok(value) if !value.is_unit() && !value.is_variant()) {
             result = hold_returned(callable, result);
         }
         if let Err(Ended::Failure(failure)) = &result {
