@@ -15,7 +15,8 @@ use std::cell::Cell;
 
 use rhai::{Array, Blob, Dynamic, EvalContext, FnPtr, ImmutableString, Map};
 
-use super::failure::Control;
+use super::call::Callable;
+use super::failure::{Control, Ended, Failure};
 use super::response::Response;
 use crate::units::Bytes;
 
@@ -252,6 +253,21 @@ impl KeptGauge {
             key.as_str().into()
         });
         Err((key, control))
+    }
+}
+
+/// Holds what a call returns against how deep a value may be.
+#[inline(never)]
+pub(super) fn hold_returned(
+    callable: &Callable,
+    result: Result<Dynamic, Ended>,
+) -> Result<Dynamic, Ended> {
+    match result {
+        Ok(value) if Extent::of(&value).is_too_deep => {
+            let failure = Failure::of_kept(None, &Control::NestedTooDeep, callable);
+            Err(Ended::Failure(Box::new(failure)))
+        }
+        result => result,
     }
 }
 

@@ -13,7 +13,7 @@ use super::answer::Answer;
 use super::assembly::Class;
 use super::call::Callable;
 use super::client::{Channel, Client};
-use super::extent::{Extent, KeptGauge};
+use super::extent::{self, KeptGauge};
 use super::failure::{self, Control, Ended, Failure};
 use super::generation::{Generation, Membership};
 use super::listeners;
@@ -345,7 +345,7 @@ impl Instance {
         }
         // Nothing, as most calls return, and handles such as responses cannot be deep.
         if matches!(&result, Ok(value) if !value.is_unit() && !value.is_variant()) {
-            result = hold_returned(callable, result);
+            result = extent::hold_returned(callable, result);
         }
         if let Err(Ended::Failure(failure)) = &result {
             user.fail_open(&failure.message);
@@ -425,18 +425,6 @@ impl Instance {
     #[must_use]
     pub fn user(&self) -> &Rc<User> {
         &self.user
-    }
-}
-
-/// Holds what a call returns against how deep a value may be.
-#[inline(never)]
-fn hold_returned(callable: &Callable, result: Result<Dynamic, Ended>) -> Result<Dynamic, Ended> {
-    match result {
-        Ok(value) if Extent::of(&value).is_too_deep => {
-            let failure = Failure::of_kept(None, &Control::NestedTooDeep, callable);
-            Err(Ended::Failure(Box::new(failure)))
-        }
-        result => result,
     }
 }
 
