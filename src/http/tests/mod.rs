@@ -4,6 +4,7 @@
 
 mod authority;
 mod bounds;
+mod chains;
 mod cookies;
 mod hostile;
 mod http2;
