@@ -45,6 +45,18 @@ impl Default for CsvFormat {
 
 /// Reads a whole file's text.
 pub(super) fn table(text: &str, format: &CsvFormat) -> Result<Table, Fault> {
+    let said = separator(text);
+    let told;
+    let format = match said {
+        Some(said) if said != format.delimiter => {
+            told = CsvFormat {
+                delimiter: agreed(said, format.delimiter)?,
+                ..format.clone()
+            };
+            &told
+        }
+        _ => format,
+    };
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -59,6 +71,12 @@ pub(super) fn table(text: &str, format: &CsvFormat) -> Result<Table, Fault> {
         }
         Ok(is_there)
     };
+    // Columns at the end whose name is empty: a spreadsheet writes them for cells that once had
+    // something in them.
+    let mut nameless = 0;
+    if said.is_some() {
+        next(&mut record)?;
+    }
     let mut names = format.columns.clone();
     if format.header {
         if !next(&mut record)? {
@@ -67,7 +85,12 @@ pub(super) fn table(text: &str, format: &CsvFormat) -> Result<Table, Fault> {
         if names.is_none() {
             hidden_delimiter(&record, format)?;
             let given = record.iter().map(|name| name.trim().to_owned());
-            names = Some(given.collect());
+            let mut given: Vec<String> = given.collect();
+            while given.len() > 1 && given.last().is_some_and(String::is_empty) {
+                given.pop();
+                nameless += 1;
+            }
+            names = Some(given);
         }
     }
     let names = names.unwrap_or_default();
@@ -78,7 +101,23 @@ pub(super) fn table(text: &str, format: &CsvFormat) -> Result<Table, Fault> {
     let mut ragged = Ragged::default();
     let mut rows = 0;
     while next(&mut record)? {
+        if record.len() > 1 && record.as_slice().is_empty() {
+            // Nothing but delimiters: a row whose cells were emptied.
+            continue;
+        }
         rows += 1;
+        let beyond = || {
+            record
+                .iter()
+                .skip(columns.len())
+                .find(|value| !value.is_empty())
+        };
+        if nameless > 0 && record.len() == columns.len() + nameless {
+            if let Some(value) = beyond() {
+                return Err(unnamed(columns.len() + 1, value, line_of(&record, text)));
+            }
+            record.truncate(columns.len());
+        }
         if record.len() == columns.len() {
             for (column, value) in columns.iter_mut().zip(&record) {
                 column.push(value)?;
@@ -107,6 +146,37 @@ pub(super) fn table(text: &str, format: &CsvFormat) -> Result<Table, Fault> {
     let columns = columns.collect();
     let names = names.into_iter().map(Arc::from).collect();
     Ok(Table::new(names, columns, rows))
+}
+
+/// What a first line such as `sep=;` says: Excel writes and obeys it, and shows it to nobody.
+fn separator(text: &str) -> Option<u8> {
+    let line = text.lines().next()?;
+    match line.as_bytes() {
+        [s, e, p, b'=', delimiter] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => Some(*delimiter),
+        _ => None,
+    }
+}
+
+/// The delimiter of a file that names its own, where the script may have named one too.
+fn agreed(said: u8, asked: u8) -> Result<u8, Fault> {
+    if !said.is_ascii() || asked != CsvFormat::default().delimiter {
+        let shown = |byte: u8| char::from(byte).escape_default().to_string();
+        let message = format!(
+            "its first line says `sep={}`, the script says `delimiter: \"{}\"`",
+            shown(said),
+            shown(asked)
+        );
+        return Err(Fault::new(message).hint("leave out one of them"));
+    }
+    Ok(said)
+}
+
+fn unnamed(column: usize, value: &str, line: usize) -> Fault {
+    let shown = value.escape_debug();
+    Fault::new(format!(
+        "column {column} has no name, but line {line} has `{shown}` in it"
+    ))
+    .hint("give the column a name in the first line, or take it out")
 }
 
 /// Whether the quotes of a row that goes over several lines are closed: the reader takes the rest
@@ -301,6 +371,40 @@ mod tests {
         format.text = TextColumns::All;
         let table = read_as("1;2\n3;4", &format).unwrap();
         assert_eq!(shown(&table), r#"a b: "3" "4""#);
+    }
+
+    #[test]
+    fn files_are_taken_as_excel_writes_them() {
+        let semicolons = CsvFormat {
+            delimiter: b';',
+            ..CsvFormat::default()
+        };
+        let taken = r#"id name: 1 "Ada" / 2 "Bo""#;
+        for (text, format) in [
+            (
+                "sep=;\r\nid;name\r\n1;Ada\r\n2;Bo\r\n",
+                &CsvFormat::default(),
+            ),
+            ("SEP=;\nid;name\n1;Ada\n2;Bo", &semicolons),
+            ("sep=\t\nid\tname\n1\tAda\n2\tBo\n", &CsvFormat::default()),
+            ("id,name,,\n1,Ada,,\n2,Bo,,\n", &CsvFormat::default()),
+            ("id;name;\n1;Ada\n2;Bo;\n;;\n;\n", &semicolons),
+            ("id,name\n1,Ada\n,\n2,Bo\n,\n,,,\n", &CsvFormat::default()),
+        ] {
+            assert_eq!(shown(&read_as(text, format).unwrap()), taken, "{text}");
+        }
+        assert_eq!(
+            read_as("sep=|\nid|name\n1|x\n", &semicolons).unwrap_err(),
+            "its first line says `sep=|`, the script says `delimiter: \";\"`; hint: leave out one \
+             of them"
+        );
+        assert_eq!(
+            read("sep=;\nid;name;\n1;Ada;\n2;Bo;x\n").unwrap_err(),
+            "column 3 has no name, but line 4 has `x` in it; hint: give the column a name in the \
+             first line, or take it out"
+        );
+        // A column of its own, which nobody typed as `sep=` and one letter.
+        assert_eq!(shown(&read("sep=ab\n1\n").unwrap()), "sep=ab: 1");
     }
 
     #[test]

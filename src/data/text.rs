@@ -6,6 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
@@ -74,9 +75,13 @@ fn similar(path: &Path, folder: &Path) -> Option<String> {
 
 /// The text that bytes are, without a mark of its byte order.
 pub(super) fn decoded(bytes: Vec<u8>) -> Result<String, Fault> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Fault::new("it is UTF-16 text, which is not read")
-            .hint("save it as UTF-8, as with `iconv -f UTF-16 -t UTF-8`"));
+    let wide = match bytes[..] {
+        [0xff, 0xfe, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] => Some(UTF_16BE),
+        _ => None,
+    };
+    if let Some(wide) = wide {
+        return from_utf16(&bytes[2..], wide);
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
@@ -97,6 +102,17 @@ pub(super) fn decoded(bytes: Vec<u8>) -> Result<String, Fault> {
         return Err(Fault::new("it is empty"));
     }
     Ok(text)
+}
+
+/// What Excel calls "Unicode text".
+fn from_utf16(bytes: &[u8], encoding: &'static Encoding) -> Result<String, Fault> {
+    let text = encoding.decode_without_bom_handling_and_without_replacement(bytes);
+    match text {
+        Some(text) if text.is_empty() => Err(Fault::new("it is empty")),
+        Some(text) => Ok(text.into_owned()),
+        None => Err(Fault::new("it begins as UTF-16 text, but is damaged")
+            .hint("save it anew, best as UTF-8")),
+    }
 }
 
 /// The lines of a text, but for empty ones.
@@ -133,8 +149,12 @@ mod tests {
     fn a_mark_of_the_byte_order_is_no_text() {
         assert_eq!(decoded(b"\xef\xbb\xbfid".to_vec()).unwrap(), "id");
         assert_eq!(wrong(b"\xef\xbb\xbf"), "it is empty");
-        assert!(wrong(b"\xff\xfei\0d\0").starts_with("it is UTF-16 text"));
-        assert!(wrong(b"\xfe\xff\0i\0d").starts_with("it is UTF-16 text"));
+        assert_eq!(decoded(b"\xff\xfei\0d\0".to_vec()).unwrap(), "id");
+        assert_eq!(decoded(b"\xfe\xff\0i\0d".to_vec()).unwrap(), "id");
+        assert_eq!(wrong(b"\xff\xfe"), "it is empty");
+        for damaged in [&b"\xff\xfei\0d"[..], b"\xfe\xff\xd8\0\0d"] {
+            assert!(wrong(damaged).starts_with("it begins as UTF-16 text, but is damaged"));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustls::{AlertDescription, CertificateError};
 
 use super::url::UrlError;
+use super::vouched::is_authority;
 
 /// Why an exchange has no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +92,14 @@ impl fmt::Display for Error {
             Error::TimedOut(Limit::Network) => f.write_str("timed out waiting for the server"),
             Error::TimedOut(Limit::Request) => f.write_str("request timed out"),
             Error::Tls(what) => write!(f, "TLS handshake failed: {what}"),
+            // To trust an authority helps only against not knowing it.
+            Error::Certificate(why) if [UNKNOWN_ISSUER, OWN_AUTHORITY].contains(&&**why) => write!(
+                f,
+                "certificate not accepted: {why} (trust it with `ca: \"file.pem\"`, or skip the check with `insecure: true`)"
+            ),
             Error::Certificate(why) => write!(
                 f,
-                "certificate not accepted: {why} (trust its authority with `ca: \"file.pem\"`, or skip the check with `insecure: true`)"
+                "certificate not accepted: {why} (skip the check with `insecure: true`)"
             ),
             Error::ClosedEarly => f.write_str("server closed the connection without a response"),
             Error::Reset => f.write_str("connection reset by the server"),
@@ -220,23 +226,7 @@ impl Error {
         let rustls::Error::InvalidCertificate(why) = error else {
             return Error::Tls(error.to_string().into());
         };
-        // rustls' own texts carry the time of the check: no two would group.
-        let why = match why {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "it is not valid yet"
-            }
-            CertificateError::UnknownIssuer => "its issuer is unknown",
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "it is for another host"
-            }
-            CertificateError::Revoked => "it was revoked",
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                "it is not for a server"
-            }
-            other => return Error::Certificate(other.to_string().into()),
-        };
-        Error::Certificate(why.into())
+        Error::Certificate(in_words(why).into())
     }
 
     /// What hyper reports, before or in a response's head.
@@ -322,6 +312,48 @@ fn broken(reason: h2::Reason) -> &'static str {
     }
 }
 
+const UNKNOWN_ISSUER: &str = "its issuer is unknown";
+const OWN_AUTHORITY: &str = "it is signed by itself, and not known";
+
+/// Why a certificate was refused. rustls' own texts carry the time of the check, so that no two
+/// would group, and show what webpki says as Rust has it.
+fn in_words(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet"
+        }
+        CertificateError::UnknownIssuer => UNKNOWN_ISSUER,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another host"
+        }
+        CertificateError::Revoked => "it was revoked",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for a server"
+        }
+        CertificateError::BadEncoding => "it is damaged",
+        CertificateError::BadSignature => "its signature is wrong",
+        CertificateError::UnhandledCriticalExtension => {
+            "it has a critical extension that is not known"
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "it is signed in a way that is not supported"
+        }
+        other if is_authority(other) => OWN_AUTHORITY,
+        CertificateError::Other(other) => match other.0.to_string().as_str() {
+            "UnsupportedCertVersion" => "it is of an old version (X.509 v3 is needed)",
+            "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => {
+                "there are more authorities above it than they allow"
+            }
+            "NameConstraintViolation" => "its authority may not vouch for that host",
+            "EndEntityUsedAsCa" => "it is signed by a certificate that is no authority's",
+            _ => "it breaks the rules for certificates",
+        },
+        _ => "it breaks the rules for certificates",
+    }
+}
+
 fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -354,7 +386,13 @@ mod tests {
     fn certificate_errors_group_and_say_what_to_do() {
         let error = rustls::Error::InvalidCertificate(CertificateError::Expired);
         let text = Error::from_io(&io::Error::new(io::ErrorKind::InvalidData, error)).to_string();
-        assert!(text.starts_with("certificate not accepted: it has expired ("));
-        assert!(text.contains("`insecure: true`") && text.contains("`ca: "));
+        assert_eq!(
+            text,
+            "certificate not accepted: it has expired (skip the check with `insecure: true`)"
+        );
+        // Another authority would help only where none is known.
+        let why = |why| Error::from_tls(&rustls::Error::InvalidCertificate(why)).to_string();
+        assert!(!why(CertificateError::NotValidForName).contains("`ca: "));
+        assert!(why(CertificateError::UnknownIssuer).contains("`ca: "));
     }
 }

@@ -4,7 +4,7 @@
 
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, USER_AGENT,
+    PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
 };
 use hyper::{HeaderMap, Method, Uri};
 
@@ -64,6 +64,19 @@ pub(super) fn fill(
     Ok(())
 }
 
+/// Says that there is no body where one is expected: some servers and proxies answer 411 else
+/// (RFC 9110, section 8.6). requests and Locust say it too; curl does for `-d ""`.
+pub(super) fn say_empty(map: &mut HeaderMap, method: &Method) {
+    if expects_body(method) && !map.contains_key(TRANSFER_ENCODING) {
+        map.entry(CONTENT_LENGTH)
+            .or_insert(const { HeaderValue::from_static("0") });
+    }
+}
+
+fn expects_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
 fn is_for_one_origin(name: &HeaderName) -> bool {
     name == AUTHORIZATION || name == COOKIE || name == PROXY_AUTHORIZATION || name == HOST
 }
@@ -91,8 +104,8 @@ pub(super) fn head_length(
     length as u64
 }
 
-/// The head of a request as HTTP/2 has it: the host is its authority, and the length of the body
-/// is told where a body may be expected, as hyper does for HTTP/1. `None` if the host is none.
+/// The head of a request as HTTP/2 has it: the host is its authority, and the length of a body is
+/// told, as hyper does for HTTP/1. `None` if the host is none.
 pub(super) fn message(mut headers: HeaderMap, request: &Request) -> Option<hyper::Request<()>> {
     let url = &request.url;
     let authority = headers.remove(HOST)?;
@@ -108,8 +121,7 @@ pub(super) fn message(mut headers: HeaderMap, request: &Request) -> Option<hyper
         .build()
         .ok()?;
     let length = request.body.len();
-    let expects_body = matches!(request.method, Method::POST | Method::PUT | Method::PATCH);
-    if length > 0 || expects_body {
+    if length > 0 {
         let entry = headers.entry(CONTENT_LENGTH);
         entry.or_insert_with(|| HeaderValue::from(length));
     }

@@ -12,6 +12,7 @@
 //!        └──────── redirect, stale keep-alive, retry ◄───────────────────────┘
 //! ```
 
+mod charset;
 mod client;
 mod collected;
 mod connect;
@@ -46,8 +47,10 @@ mod tests;
 mod timeline;
 mod tls;
 mod url;
+mod vouched;
 mod wire;
 
+pub use charset::Charset;
 pub use client::{Client, Options, Protocol};
 pub use credentials::without_credentials;
 pub use exchange::Exchange;

@@ -2,10 +2,24 @@
 //!
 //! Pure: a response's status and `Location` in, the next hop out.
 
-use hyper::header::LOCATION;
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, EXPECT,
+    HeaderName, LOCATION, TRANSFER_ENCODING,
+};
 use hyper::{HeaderMap, Method, StatusCode};
 
 use super::url::{Url, UrlError};
+
+/// What tells of a body, and goes with it.
+const OF_BODY: [HeaderName; 7] = [
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LOCATION,
+    TRANSFER_ENCODING,
+    EXPECT,
+];
 
 /// The next request of the chain.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +31,9 @@ pub(super) struct Hop {
 
 /// `None` if the response is not a redirect that can be followed.
 ///
-/// As Locust's FastHttpUser: only 302 and 303 turn into a GET without a body; HEAD stays HEAD.
+/// As Locust and requests: 302 and 303 turn into a GET without a body (HEAD stays HEAD), and after
+/// 301 a POST does, as with curl and browsers too: RFC 9110, section 15.4.2, allows it for the
+/// sake of history. A PUT after 302 stays one with curl and browsers.
 pub(super) fn next_hop(
     status: StatusCode,
     headers: &HeaderMap,
@@ -25,9 +41,8 @@ pub(super) fn next_hop(
     url: &Url,
 ) -> Option<Result<Hop, UrlError>> {
     let becomes_get = match status {
-        StatusCode::MOVED_PERMANENTLY
-        | StatusCode::TEMPORARY_REDIRECT
-        | StatusCode::PERMANENT_REDIRECT => false,
+        StatusCode::MOVED_PERMANENTLY => method == Method::POST,
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => false,
         StatusCode::FOUND | StatusCode::SEE_OTHER => true,
         _ => return None,
     };
@@ -44,6 +59,14 @@ pub(super) fn next_hop(
     Some(next)
 }
 
+/// Removes what told of a body that is not sent again: a GET with the `Content-Type` of the form
+/// before it is nothing that browsers, curl or requests send.
+pub(super) fn without_body(headers: &mut HeaderMap) {
+    for name in &OF_BODY {
+        headers.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use hyper::header::HeaderValue;
@@ -52,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_and_bodies_follow_locust() {
+    fn methods_and_bodies_change_as_elsewhere() {
         let url = Base::parse("http://a").unwrap().url("/x/y", &[]).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, HeaderValue::from_static("z"));
@@ -62,7 +85,11 @@ mod tests {
             assert_eq!(hop.url.to_string(), "http://a/x/z");
             Some((hop.method, hop.keeps_body))
         };
-        for status in [301, 307, 308] {
+        assert_eq!(hop(301, &Method::POST), Some((Method::GET, false)));
+        for method in [Method::PUT, Method::DELETE, Method::HEAD] {
+            assert_eq!(hop(301, &method), Some((method, true)));
+        }
+        for status in [307, 308] {
             assert_eq!(hop(status, &Method::POST), Some((Method::POST, true)));
         }
         for status in [302, 303] {

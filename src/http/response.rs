@@ -12,10 +12,11 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use hyper::ext::ReasonPhrase;
-use hyper::header::{AsHeaderName, CONTENT_ENCODING, HeaderValue, SET_COOKIE};
+use hyper::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use hyper::http::Extensions;
 use hyper::{HeaderMap, StatusCode, Version};
 
+use super::charset::Charset;
 use super::client::Client;
 use super::decode::decode;
 use super::failure::Error;
@@ -144,6 +145,12 @@ impl Response {
                 return decoded;
             }
         }
+    }
+
+    /// What its text is in.
+    #[must_use]
+    pub fn charset(&self) -> Charset {
+        Charset::of(self.headers.get(CONTENT_TYPE))
     }
 
     /// The body of a request with `stream`, once; [`body`](Response::body) is empty then.

@@ -26,7 +26,7 @@ use super::kept::Kept;
 use super::multiplex::{Multiplexed, Passed, Refusal};
 use super::obtain::Obtained;
 use super::proxy::Proxy;
-use super::redirect::next_hop;
+use super::redirect::{next_hop, without_body};
 use super::request::Request;
 use super::response::Response;
 use super::streamed::StreamedBody;
@@ -190,6 +190,7 @@ impl Session {
             request.url = next.url;
             if !next.keeps_body {
                 request.body = Bytes::new();
+                without_body(&mut request.headers);
             }
             redirected = Some(request);
         }
@@ -408,6 +409,9 @@ impl Session {
             session,
             is_foreign,
         )?;
+        if request.body.is_empty() {
+            headers::say_empty(&mut map, &request.method);
+        }
         if request.cookies
             && let Some(kept) = &*kept
             && !map.contains_key(hyper::header::COOKIE)

@@ -8,15 +8,16 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::client::{Options, Protocol};
+use super::vouched::Vouched;
 
 /// TLS sessions that one user remembers: a user talks to a few servers, not to hundreds.
 const REMEMBERED_SESSIONS: usize = 8;
@@ -31,6 +32,8 @@ pub enum TlsError {
     NoCertificate(&'static str, Box<str>),
     /// It has no private key in PEM.
     NoKey(&'static str, Box<str>),
+    /// Its private key is encrypted.
+    Encrypted(&'static str, Box<str>),
     /// The key can't be used: the reason.
     BadKey(&'static str, Box<str>, Box<str>),
     /// The key belongs to another certificate: the files of both.
@@ -56,6 +59,10 @@ impl fmt::Display for TlsError {
             TlsError::NoKey(option, path) => write!(
                 f,
                 "`{option}` file `{path}` has no private key (expected PEM, `-----BEGIN PRIVATE KEY-----`, without a password)"
+            ),
+            TlsError::Encrypted(option, path) => write!(
+                f,
+                "the key in `{option}` file `{path}` is encrypted, and only one without a password can be used (`openssl pkey -in {path} -out plain.pem` takes it off)"
             ),
             TlsError::BadKey(option, path, why) => {
                 write!(
@@ -127,7 +134,19 @@ impl Trust {
             // No roots at all shows as an unknown issuer, with the hint that belongs to it.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             roots.add_parsable_certificates(self.extra.iter().cloned());
-            builder.with_root_certificates(roots)
+            let roots = Arc::new(roots);
+            let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider);
+            match (self.extra.as_slice(), webpki.build()) {
+                ([_, ..], Ok(webpki)) => {
+                    builder
+                        .dangerous()
+                        .with_custom_certificate_verifier(Arc::new(Vouched {
+                            webpki,
+                            certificates: self.extra.clone(),
+                        }))
+                }
+                _ => builder.with_root_certificates(roots),
+            }
         };
         let mut config = match &self.identity {
             Some(identity) => {
@@ -163,31 +182,70 @@ fn read_certificates(
     option: &'static str,
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read(option, path)?;
+    let (pem, _) = without_encrypted(&read(option, path)?);
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(TlsError::NoCertificate(option, named(path))),
-        Err(error) => Err(TlsError::Unreadable(
-            option,
-            named(path),
-            error.to_string().into(),
-        )),
+        Ok(_) | Err(PemError::NoItemsFound) => Err(TlsError::NoCertificate(option, named(path))),
+        Err(error) => Err(TlsError::Unreadable(option, named(path), damage(&error))),
+    }
+}
+
+/// A file in PEM without its encrypted keys, and whether there were any. Those of the old format
+/// (`Proc-Type: 4,ENCRYPTED`) have lines that are no base64, over which the parser stumbles; those
+/// of PKCS#8 it passes over.
+fn without_encrypted(pem: &[u8]) -> (Vec<u8>, bool) {
+    let (mut kept, mut section) = (Vec::with_capacity(pem.len()), Vec::new());
+    let mut has_encrypted = false;
+    for line in pem.split_inclusive(|&byte| byte == b'\n') {
+        section.extend_from_slice(line);
+        if line.trim_ascii_start().starts_with(b"-----END ") {
+            let text = String::from_utf8_lossy(&section);
+            if text.contains("4,ENCRYPTED") || text.contains("-----BEGIN ENCRYPTED PRIVATE KEY") {
+                has_encrypted = true;
+            } else {
+                kept.extend_from_slice(&section);
+            }
+            section.clear();
+        }
+    }
+    kept.extend_from_slice(&section);
+    (kept, has_encrypted)
+}
+
+/// What is wrong with a file in PEM; the parser's own texts show bytes as Rust has them.
+fn damage(error: &PemError) -> Box<str> {
+    match error {
+        PemError::MissingSectionEnd { end_marker } => {
+            let marker = String::from_utf8_lossy(end_marker);
+            format!(
+                "a part of it does not end: `{}` is missing",
+                marker.trim_end()
+            )
+            .into()
+        }
+        PemError::IllegalSectionStart { line } => {
+            let line = String::from_utf8_lossy(line);
+            format!("the line `{}` is damaged", line.trim_end().escape_debug()).into()
+        }
+        PemError::Base64Decode(_) => "what stands between BEGIN and END is not base64".into(),
+        other => other.to_string().into(),
     }
 }
 
 /// The client's certificate with its chain, and its key, from the same file if it has none of
 /// its own.
 fn read_identity(certificate: &Path, key: Option<&Path>) -> Result<CertifiedKey, TlsError> {
-    use rustls::pki_types::pem::Error as PemError;
     let chain = read_certificates("client_cert", certificate)?;
     let (option, path) = match key {
         Some(path) => ("client_key", path),
         None => ("client_cert", certificate),
     };
-    let key = PrivateKeyDer::from_pem_slice(&read(option, path)?).map_err(|error| match error {
+    let (pem, has_encrypted) = without_encrypted(&read(option, path)?);
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
+        PemError::NoItemsFound if has_encrypted => TlsError::Encrypted(option, named(path)),
         PemError::NoItemsFound => TlsError::NoKey(option, named(path)),
-        other => TlsError::BadKey(option, named(path), other.to_string().into()),
+        other => TlsError::BadKey(option, named(path), damage(&other)),
     })?;
     CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => TlsError::Mismatch(named(certificate), named(path)),

@@ -23,7 +23,7 @@ use super::stream::{self, Streaming};
 use super::user::{Missed, User};
 use crate::coroutine::{self, NotAwaited};
 use crate::data::NotJson;
-use crate::http::{self, Exchange, Phases};
+use crate::http::{self, Charset, Exchange, Phases};
 use crate::stats::{Outcome, Recorder, Sample, SeriesId, Slots};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -168,7 +168,8 @@ impl Answer {
             // It comes while the script reads it.
             (Some(_), _) if self.streaming.is_some() => Ok(bytes::Bytes::new()),
             (Some(_), _) => match self.decoded() {
-                Ok(body) => Ok(watch.hide(&body)),
+                // Shown as the script reads it.
+                Ok(body) => Ok(watch.hide(&self.charset().transcoded(body))),
                 Err(error) => Err(error.to_string()),
             },
             (None, error) => Err(error.clone().unwrap_or_default()),
@@ -383,7 +384,7 @@ impl Answer {
         if let Some(text) = self.text.get() {
             return Ok(text.clone());
         }
-        let text: ImmutableString = String::from_utf8_lossy(&self.decoded()?).as_ref().into();
+        let text: ImmutableString = self.charset().decode(&self.decoded()?).as_ref().into();
         Ok(self.text.get_or_init(|| text).clone())
     }
 
@@ -394,13 +395,31 @@ impl Answer {
         body + text
     }
 
+    /// What its text is in.
+    pub(super) fn charset(&self) -> Charset {
+        match &self.response {
+            Some(response) => response.charset(),
+            None => Charset::default(),
+        }
+    }
+
+    fn read_json(&self, body: &[u8]) -> Result<Result<json::Read, NotJson>> {
+        let read = json::read(body)?;
+        if read.is_err()
+            && let Some(text) = self.charset().json(body)
+        {
+            return json::read(text.as_bytes());
+        }
+        Ok(read)
+    }
+
     /// The body as JSON, parsed once, or why it is none. Nested deeper than 128 it is refused.
     pub(super) fn json(&self) -> Result<Result<json::Read, NotJson>> {
         if let Some(json) = self.json.get() {
             return Ok(json.clone());
         }
         let body = self.decoded()?;
-        let json = json::read(&body)?;
+        let json = self.read_json(&body)?;
         Ok(self.json.get_or_init(|| json).clone())
     }
 
@@ -433,12 +452,12 @@ impl Answer {
             let _ = self.json.set(Ok(json::Read::default()));
             return Ok(());
         }
-        match json::read(&body)? {
+        match self.read_json(&body)? {
             Ok(read) => {
                 let _ = self.json.set(Ok(read));
                 Ok(())
             }
-            Err(error) => self.refuse_json(&error.to_string(), &String::from_utf8_lossy(&body)),
+            Err(error) => self.refuse_json(&error.to_string(), &self.charset().decode(&body)),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rhai::{Array, Dynamic, FnPtr, Map};
 
 use super::declare::{TaskBody, TaskDeclaration};
+use super::fields::{Wrong, pairs};
 use super::task_table::TaskTable;
 use super::value;
 use super::{headers, http_options, words};
@@ -148,11 +149,12 @@ fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), P
             (class.plan.wait, class.wait) = wait(value).map_err(|wrong| (wrong, None))?
         }
         "headers" => match pairs(value) {
-            Some(headers) => {
+            Ok(headers) => {
                 headers::within(&headers).map_err(|wrong| (format!("`headers`: {wrong}"), None))?;
                 class.headers = headers;
             }
-            None => return wrong("a map such as `#{ \"Accept\": \"text/html\" }`"),
+            Err(Wrong::Value(what)) => return Err((format!("`headers`: {what}"), None)),
+            Err(Wrong::Shape) => return wrong("a map such as `#{ \"Accept\": \"text/html\" }`"),
         },
         "auth" => match credentials(value) {
             Some(auth) => class.auth = Some(auth),
@@ -212,29 +214,6 @@ pub(super) fn wait(value: &Dynamic) -> Result<(Wait, Option<FnPtr>), String> {
         Ok(length) => Ok((Wait::Constant(length), None)),
         Err(wrong) => Err(format!("`wait_time`: {wrong}")),
     }
-}
-
-/// Header names and values, in a map or, where order or repetition matters, in an array of pairs.
-pub(super) fn pairs(value: &Dynamic) -> Option<Vec<(String, String)>> {
-    if let Some(map) = value.read_lock::<Map>() {
-        return Some(
-            map.iter()
-                .filter(|(_, value)| !value.is_unit())
-                .map(|(name, value)| (name.to_string(), value::shown(value)))
-                .collect(),
-        );
-    }
-    let array = value.read_lock::<Array>()?;
-    array
-        .iter()
-        .map(|pair| {
-            let pair = pair.read_lock::<Array>()?;
-            match pair.as_slice() {
-                [name, value] => Some((value::shown(name), value::shown(value))),
-                _ => None,
-            }
-        })
-        .collect()
 }
 
 /// `["user", "password"]`.

@@ -10,6 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
 use super::batch;
+use super::fields::sendable;
 use super::headers;
 use super::routes::Destination;
 use super::sending::{self, Asks};
@@ -217,6 +218,12 @@ pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     Ok((header, value))
 }
 
+/// The value of a header or cookie.
+fn text_of(name: &str, value: &Dynamic) -> Result<String, String> {
+    let kind = value::kind(value);
+    sendable(value).ok_or_else(|| format!("`{name}` is text or a number, not {kind}"))
+}
+
 impl Headers {
     fn get(&self, name: &str) -> Dynamic {
         let value = HeaderName::from_bytes(name.as_bytes())
@@ -235,7 +242,7 @@ impl Headers {
             let (name, _) = header(name, "")?;
             self.0.session.remove_header(&name);
         } else {
-            let (name, value) = header(name, &value::shown(value))?;
+            let (name, value) = header(name, &text_of(name, value)?)?;
             let (count, bytes) = self.0.session.size_of_headers_with(&name, &value);
             headers::check(count, bytes)?;
             self.0.session.set_header(name, value);
@@ -251,7 +258,9 @@ impl Cookies {
             channel.session.remove_cookie(name);
         } else {
             let url = channel.url(user, "/", &[])?;
-            channel.session.set_cookie(name, &value::shown(value), &url);
+            channel
+                .session
+                .set_cookie(name, &text_of(name, value)?, &url);
         }
         Ok(())
     }

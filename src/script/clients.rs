@@ -11,8 +11,9 @@ use std::rc::Rc;
 use rhai::{Engine, EvalAltResult, Map, NativeCallContext};
 use rustc_hash::FxBuildHasher;
 
-use super::class::{credentials, pairs};
+use super::class::credentials;
 use super::client::{Channel, Client, header};
+use super::fields::pairs;
 use super::routes::Destination;
 use super::user::User;
 use super::{headers, http_options, value, words};
@@ -89,7 +90,7 @@ impl Made {
                     destination = Rc::new(Destination::new(Some(base)));
                 }
                 "headers" => {
-                    given_headers = pairs(value).ok_or_else(|| wrong("a map"))?;
+                    given_headers = pairs(value).map_err(|bad| bad.said(key, || wrong("a map")))?;
                     headers::within(&given_headers)
                         .map_err(|wrong| format!("`headers`: {wrong}"))?;
                     for (name, value) in &given_headers {

@@ -29,6 +29,7 @@ mod engine;
 mod extent;
 mod extract;
 mod failure;
+mod fields;
 mod figures;
 mod former;
 mod functions;

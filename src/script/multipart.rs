@@ -13,6 +13,7 @@ use bytes::Bytes;
 use hyper::header::HeaderValue;
 use rhai::{Array, Blob, Dynamic, Map};
 
+use super::fields::sendable;
 use super::value;
 
 /// Bytes of files that a thread keeps; what is beyond is read anew each time.
@@ -75,7 +76,9 @@ pub(super) fn body(
         for pair in pairs.iter() {
             let pair = pair.read_lock::<Array>();
             match pair.as_deref().map(Vec::as_slice) {
-                Some([name, value]) => reader.add(&mut all, &name.to_string(), value)?,
+                Some([name, value]) if sendable(name).is_some() => {
+                    reader.add(&mut all, &name.to_string(), value)?;
+                }
                 _ => return Err(format!("each part is `[\"name\", value]`, {HOW}")),
             }
         }
@@ -105,7 +108,7 @@ impl Reader<'_> {
     /// Adds the part of that name; several for an array, none for `()`.
     fn add(&self, all: &mut Vec<Part>, name: &str, value: &Dynamic) -> Result<(), String> {
         if let Some(values) = value.read_lock::<Array>() {
-            for value in values.iter() {
+            for value in values.iter().filter(|value| !value.is_unit()) {
                 all.push(self.part(name, value)?);
             }
         } else if !value.is_unit() {
@@ -191,13 +194,7 @@ fn content(value: &Dynamic) -> Option<Bytes> {
     if let Some(bytes) = value.read_lock::<Blob>() {
         return Some(Bytes::copy_from_slice(&bytes));
     }
-    let is_plain = value.is_string()
-        || value.is_int()
-        || value.is_float()
-        || value.is_bool()
-        || value.is_char()
-        || value.is::<i128>();
-    is_plain.then(|| value::shown(value).into())
+    sendable(value).map(Bytes::from)
 }
 
 /// The parts between boundaries, and the header's value that names the boundary.

@@ -10,8 +10,9 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue};
 use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 
-use super::class::{credentials, pairs};
+use super::class::credentials;
 use super::client::header;
+use super::fields::{Wrong, fields, pairs};
 use super::json;
 use super::multipart::{self, Uploads};
 use super::record::protocol;
@@ -80,24 +81,23 @@ impl Asked {
     }
 
     fn set(&mut self, key: &str, value: &Dynamic) -> Result<()> {
-        let wrong = |what: &str| -> Box<EvalAltResult> {
-            format!(
-                "the request option `{key}` is {what}, not {}",
-                value::kind(value)
-            )
-            .into()
+        let no = |what: &str| {
+            let kind = value::kind(value);
+            format!("the request option `{key}` is {what}, not {kind}")
         };
+        let wrong = |what: &str| -> Box<EvalAltResult> { no(what).into() };
+        let no_pairs = |bad: Wrong| bad.said(key, || no("a map"));
         match key {
             "name" => self.name = Some(value::text(value).ok_or_else(|| wrong("text"))?),
             "headers" => {
-                let given = pairs(value).ok_or_else(|| wrong("a map"))?;
+                let given = pairs(value).map_err(no_pairs)?;
                 headers::within(&given)?;
                 for (name, value) in given {
                     let (name, value) = header(&name, &value)?;
                     self.headers.append(name, value);
                 }
             }
-            "params" => self.params = pairs(value).ok_or_else(|| wrong("a map"))?,
+            "params" => self.params = fields(value).map_err(no_pairs)?,
             "json" => {
                 self.set_body(
                     json::written(value)?.into(),
@@ -105,7 +105,7 @@ impl Asked {
                 )?;
             }
             "form" => {
-                let fields = pairs(value).ok_or_else(|| wrong("a map"))?;
+                let fields = fields(value).map_err(no_pairs)?;
                 let text = url::form_urlencoded::Serializer::new(String::new())
                     .extend_pairs(fields)
                     .finish();
@@ -142,7 +142,7 @@ impl Asked {
             }
             "cookies" => {
                 self.set_cookies(value)
-                    .ok_or_else(|| wrong("a map, true or false"))?;
+                    .map_err(|bad| bad.said(key, || no("a map, true or false")))?;
                 let cookies = self.headers.get(COOKIE);
                 headers::check(1, cookies.map_or(0, HeaderValue::len))?;
             }
@@ -166,18 +166,19 @@ impl Asked {
     }
 
     /// `false` leaves the session's cookies out, a map sends these instead.
-    fn set_cookies(&mut self, value: &Dynamic) -> Option<()> {
+    fn set_cookies(&mut self, value: &Dynamic) -> Result<(), Wrong> {
         if let Ok(send) = value.as_bool() {
             self.cookies = Some(send);
-            return Some(());
+            return Ok(());
         }
         let cookies: Vec<_> = pairs(value)?
             .into_iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        let (name, value) = header(COOKIE.as_str(), &cookies.join("; ")).ok()?;
+        let header = header(COOKIE.as_str(), &cookies.join("; "));
+        let (name, value) = header.map_err(Wrong::Value)?;
         self.headers.insert(name, value);
-        Some(())
+        Ok(())
     }
 
     /// Puts into the request what was asked for.

@@ -17,7 +17,7 @@ use super::onlooker::Watch;
 use super::response::Response;
 use crate::clock::Micros;
 use crate::coroutine::{self, NotAwaited};
-use crate::http::{BodyShare, Error, Exchange, Phases, StreamedBody};
+use crate::http::{BodyShare, Charset, Error, Exchange, Phases, StreamedBody};
 use crate::stats::Sample;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -72,6 +72,9 @@ struct Lines {
     bytes: BytesMut,
     /// So many of them have no line break.
     searched: usize,
+    charset: Charset,
+    /// The first line was taken, which alone may begin with a mark of the byte order.
+    is_begun: bool,
 }
 
 impl Lines {
@@ -87,19 +90,23 @@ impl Lines {
         let line = self.bytes.split_to(self.searched + at + 1);
         self.searched = 0;
         let line = &line[..line.len() - 1];
-        Some(text(line.strip_suffix(b"\r").unwrap_or(line)))
+        Some(self.text(line.strip_suffix(b"\r").unwrap_or(line)))
     }
 
     /// What follows the last line break.
     fn last(&mut self) -> Option<ImmutableString> {
         self.searched = 0;
         let line = std::mem::take(&mut self.bytes);
-        (!line.is_empty()).then(|| text(&line))
+        (!line.is_empty()).then(|| self.text(&line))
     }
-}
 
-fn text(bytes: &[u8]) -> ImmutableString {
-    String::from_utf8_lossy(bytes).as_ref().into()
+    fn text(&mut self, line: &[u8]) -> ImmutableString {
+        let text = match std::mem::replace(&mut self.is_begun, true) {
+            true => self.charset.decode_part(line),
+            false => self.charset.decode(line),
+        };
+        text.as_ref().into()
+    }
 }
 
 impl Streaming {
@@ -110,7 +117,13 @@ impl Streaming {
             seen: RefCell::default(),
             channel: Rc::clone(&client.channel),
             body: Cell::new(Some(body)),
-            read: RefCell::default(),
+            read: RefCell::new(Lines {
+                charset: exchange
+                    .result
+                    .as_ref()
+                    .map_or_else(|_| Charset::default(), |response| response.charset()),
+                ..Lines::default()
+            }),
             share: RefCell::default(),
             rest: OnceCell::new(),
             error: RefCell::default(),
@@ -293,10 +306,14 @@ impl Reading {
             match &mut self.source {
                 Source::New => {
                     self.source = match &answer.streaming {
-                        Some(streaming) if streaming.rest.get().is_none() => Source::Streamed,
+                        Some(streaming)
+                            if streaming.rest.get().is_none() && answer.charset().has_lines() =>
+                        {
+                            Source::Streamed
+                        }
                         _ => Source::Whole(Lines {
-                            bytes: answer.decoded()?.into(),
-                            searched: 0,
+                            bytes: answer.charset().transcoded(answer.decoded()?).into(),
+                            ..Lines::default()
                         }),
                     };
                 }

@@ -108,6 +108,7 @@ pub(super) fn kind(value: &Dynamic) -> &'static str {
         "Fn" => "a closure",
         super::data_source::NAME => "a data source",
         "queue" => "a queue",
+        "blob" => "bytes",
         _ => "something else",
     }
 }

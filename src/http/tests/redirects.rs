@@ -28,7 +28,7 @@ fn methods_and_bodies_change_as_locust_has_it() {
         let peer = redirecting().await;
         let session = session();
         for (status, line, last) in [
-            (301, "POST /end", "data"),
+            (301, "GET /end", "\r\n"),
             (302, "GET /end", "\r\n"),
             (303, "GET /end", "\r\n"),
             (307, "POST /end", "data"),
