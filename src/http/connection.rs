@@ -117,6 +117,9 @@ impl Connection {
         let io = Io::new(stream, Rc::clone(&notes));
         let (sender, driver) = http1::Builder::new()
             .max_header_size(MAX_HEAD)
+            // As curl and browsers take them.
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
             .writev(gathers)
             .handshake(TokioIo::new(io))
             .await
@@ -189,7 +192,15 @@ impl Connection {
             loop {
                 self.drive(client);
                 if let Poll::Ready(result) = head.as_mut().poll(&mut quiet) {
-                    return Poll::Ready(result.map_err(|error| Error::from_hyper(&error)));
+                    return Poll::Ready(result.map_err(|error| {
+                        match Error::from_hyper(&error) {
+                            // hyper says the same of too many lines, of which there may be 100.
+                            Error::HeadTooLarge if self.notes.bytes_read() < MAX_HEAD as u64 => {
+                                Error::TooManyHeaders
+                            }
+                            error => error,
+                        }
+                    }));
                 }
                 if self.is_finished {
                     // It saw the end before it took the request, which waits for ever.

@@ -18,21 +18,38 @@ const STEP: usize = 64 * 1024;
 /// How long it may take before others have their turn, in µs.
 const SLICE_US: u64 = 1_000;
 
-/// More encodings than any server means.
+/// Codings that there are, and that are not undone here.
+const UNSUPPORTED: [(&str, &str); 4] = [
+    ("zstd", "content encoding `zstd` is not supported"),
+    ("compress", "content encoding `compress` is not supported"),
+    (
+        "x-compress",
+        "content encoding `x-compress` is not supported",
+    ),
+    ("bzip2", "content encoding `bzip2` is not supported"),
+];
+
+/// Whether the encodings of a body can be undone. What is no coding is none: servers say `utf-8`
+/// or `none` and mean that the body is as it is. curl takes `none`, requests whatever it does not
+/// know.
 ///
 /// # Errors
-/// If there are that many.
-pub(super) fn check_number(encodings: &[&str]) -> Result<(), Error> {
-    match encodings.len() > MOST_ENCODINGS {
-        true => Err(Error::Body("more than 5 content encodings")),
-        false => Ok(()),
+/// If there are more than any server means, or one that is not supported.
+pub(super) fn check(encodings: &[&str]) -> Result<(), Error> {
+    if encodings.len() > MOST_ENCODINGS {
+        return Err(Error::Body("more than 5 content encodings"));
+    }
+    let mut known = UNSUPPORTED.iter();
+    match known.find(|(name, _)| encodings.iter().any(|encoding| is(encoding, name))) {
+        Some((_, wrong)) => Err(Error::Body(wrong)),
+        None => Ok(()),
     }
 }
 
 /// Undoes the `encodings` (the values of `Content-Encoding`, in order); at most `limit` bytes
 /// come out of all of them together. A body that is not encoded is shared, not copied.
 pub(super) async fn decode(encodings: &[&str], body: &Bytes, limit: u64) -> Result<Bytes, Error> {
-    check_number(encodings)?;
+    check(encodings)?;
     let mut body = body.clone();
     let mut left = limit;
     // They are listed in the order in which they were applied (RFC 9110, section 8.4).
@@ -55,7 +72,7 @@ pub(super) async fn decode(encodings: &[&str], body: &Bytes, limit: u64) -> Resu
             let reader = brotli::Decompressor::new(input, 4096);
             read_all(reader, left, "brotli data is damaged").await
         } else {
-            return Err(Error::Body("content encoding is unknown"));
+            continue;
         };
         body = decoded.map_err(|error| match error {
             Error::TooLarge(_) => Error::TooLarge(limit),
@@ -227,8 +244,12 @@ mod tests {
         }
         assert_eq!(
             decoded(&["zstd"], &Bytes::from_static(b"x")),
-            Err(Error::Body("content encoding is unknown"))
+            Err(Error::Body("content encoding `zstd` is not supported"))
         );
+        for none in ["utf-8", "none", "identity", "binary"] {
+            assert_eq!(decoded(&[none], &Bytes::from_static(TEXT)).unwrap(), TEXT);
+        }
+        assert_eq!(decoded(&["gzip", "UTF-8"], &gzip(TEXT)).unwrap(), TEXT);
     }
 
     #[test]

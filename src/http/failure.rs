@@ -48,6 +48,10 @@ pub enum Error {
     NoMemory,
     /// The response's head is larger than we accept.
     HeadTooLarge,
+    /// The head of the response has more lines than are taken.
+    TooManyHeaders,
+    /// The head of the response breaks a rule: which.
+    Head(&'static str),
     /// What came is not HTTP/1.
     NotHttp,
     /// The server does not take HTTP/2.
@@ -119,6 +123,8 @@ impl fmt::Display for Error {
                 "out of memory for the body (read large bodies with `stream: true`, or start fewer users)",
             ),
             Error::HeadTooLarge => f.write_str("response headers too large"),
+            Error::TooManyHeaders => f.write_str("response has more than 100 header lines"),
+            Error::Head(what) => write!(f, "response head is invalid: {what}"),
             Error::NotHttp => f.write_str("response is not HTTP/1"),
             Error::NoHttp2 => f.write_str(
                 "server does not take HTTP/2 (with `http: \"auto\"` it may choose, by TLS)",
@@ -170,6 +176,8 @@ impl Error {
             | Error::BodyMemory(_)
             | Error::NoMemory
             | Error::HeadTooLarge
+            | Error::TooManyHeaders
+            | Error::Head(_)
             | Error::NotHttp
             | Error::NoHttp2
             | Error::Http2(_)
@@ -235,7 +243,7 @@ impl Error {
             return Error::HeadTooLarge;
         }
         if error.is_parse() {
-            return Error::NotHttp;
+            return in_head(error).map_or(Error::NotHttp, Error::Head);
         }
         if error.is_user() {
             return Error::BadRequest;
@@ -309,6 +317,25 @@ fn broken(reason: h2::Reason) -> &'static str {
         h2::Reason::COMPRESSION_ERROR => " (its headers can't be decompressed)",
         h2::Reason::ENHANCE_YOUR_CALM => " (it sent far more frames than the requests need)",
         _ => "",
+    }
+}
+
+/// Which rule a head broke that is one of HTTP/1; `None` if it is none. hyper tells them apart by
+/// their texts alone.
+fn in_head(error: &hyper::Error) -> Option<&'static str> {
+    match error.to_string().as_str() {
+        "invalid content-length parsed" => Some(
+            "its `Content-Length` is no number, too large, or comes twice with different values",
+        ),
+        "unexpected transfer-encoding parsed" => {
+            Some("its `Transfer-Encoding` does not end with `chunked`, or HTTP/1.0 has none")
+        }
+        "invalid HTTP header parsed" => Some(
+            "a line after the status is no header: a blank or an odd byte in the name, no colon, \
+             or a control character in the value",
+        ),
+        _ if error.is_parse_status() => Some("its status is not a number of three digits"),
+        _ => None,
     }
 }
 

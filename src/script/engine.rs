@@ -43,12 +43,11 @@ const LOOK_EVERY: u64 = 64;
 const TOO_RARE_US: u64 = 200;
 const TOO_MANY_US: u64 = 20;
 
-/// Whether the process has hardly any memory left. It belongs to the process, as memory does, and
-/// a load thread reads it between two changes at no cost.
+/// Whether the process has hardly any memory left. It belongs to the process, as memory does.
 static IS_MEMORY_SHORT: AtomicBool = AtomicBool::new(false);
 
-/// From now on every operation of a script that runs for a user fails, or none does any more: an
-/// order would come after each user has taken more.
+/// From now on scripts that run for users fail soon, within a few operations, or none does any
+/// more: an order would come after each user has taken more.
 pub fn fail_for_memory(is_short: bool) {
     IS_MEMORY_SHORT.store(is_short, Ordering::Relaxed);
 }
@@ -126,9 +125,6 @@ impl Watch {
         let Some(running) = coroutine::running() else {
             return self.top_level(operations);
         };
-        if IS_MEMORY_SHORT.load(Ordering::Relaxed) {
-            return Some(Control::MemoryIsShort.into());
-        }
         if running.leaving {
             // A script caught what should have ended it.
             return Some(Control::Cancelled.into());
@@ -144,6 +140,10 @@ impl Watch {
 
     #[inline(never)]
     fn look(&self) -> Option<Dynamic> {
+        // What takes much memory takes time, and then there is a look after each operation.
+        if IS_MEMORY_SHORT.load(Ordering::Relaxed) {
+            return Some(Control::MemoryIsShort.into());
+        }
         let now = clock::now();
         let turn = coroutine::turns();
         let gap_us = now.since(self.looked.replace(now));

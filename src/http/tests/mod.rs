@@ -6,6 +6,7 @@ mod authority;
 mod bounds;
 mod chains;
 mod cookies;
+mod heads;
 mod hostile;
 mod http2;
 mod keep_alive;
