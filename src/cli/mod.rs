@@ -18,6 +18,7 @@ mod run;
 mod select;
 mod serve;
 mod show;
+mod signals;
 mod starter;
 
 use std::process::ExitCode;
@@ -62,6 +63,7 @@ impl From<Exit> for ExitCode {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    signals::hold();
     // clap prints its own errors and exits with 2.
     let arguments = Arguments::parse();
     panics::tell();
@@ -82,6 +84,13 @@ pub fn main() -> ExitCode {
 }
 
 fn command(arguments: Arguments) -> Exit {
+    match &arguments.command {
+        None | Some(Command::Dev(_)) => {}
+        Some(Command::Debug(_) | Command::Demo | Command::Target(_)) => {
+            signals::hang_up_as_usual();
+        }
+        Some(_) => signals::as_usual(),
+    }
     match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Check(check)) => check::check(&check),

@@ -81,6 +81,11 @@ impl Tool {
         self
     }
 
+    /// A path in its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Sends the users to this server.
     pub(crate) fn on(self, peer: &impl Peer) -> Tool {
         let url = peer.url();
@@ -267,6 +272,20 @@ impl Running {
     /// Ctrl-C.
     pub(crate) fn interrupt(&self) {
         self.signal(Signal::INT);
+    }
+
+    /// Ctrl-\.
+    pub(crate) fn quit(&self) {
+        self.signal(Signal::QUIT);
+    }
+
+    /// Whether it has a handler for that signal by now.
+    pub(crate) fn catches(&self, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = mask.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+        mask >> (signal.as_raw() - 1) & 1 == 1
     }
 
     pub(crate) fn terminate(&self) {
