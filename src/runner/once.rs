@@ -4,7 +4,7 @@
 //!
 //! | step | ends early by | if it fails |
 //! |---|---|---|
-//! | `setup`, then `test_start` | Ctrl-C, once | setup: no user starts, no teardown |
+//! | `setup`, then `test_start` | Ctrl-C, once; the run time, if there is one | setup: no user starts, no teardown |
 //! | `test_stopping`, `test_stop` | `--on-stop-timeout`, a second Ctrl-C | logged, counted |
 //! | `teardown` | the same, counted anew | logged, counted |
 //! | `quitting` | the same, counted anew | logged, counted |
@@ -24,6 +24,15 @@ const SPEAK_EVERY: Duration = Duration::from_secs(5);
 
 /// How long what was cancelled may take to unwind.
 const UNWINDING: Duration = Duration::from_secs(1);
+
+/// How long a call is waited for.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// Before the first user: until a person stops the run, or this moment.
+    Setup(Option<Instant>),
+    /// After the last: until this moment, for a person waits.
+    End(Instant),
+}
 
 /// Why a call was not waited for.
 enum Unanswered {
@@ -51,8 +60,11 @@ impl Run {
             let call = Call::Listeners(Event::TestStart);
             calls.push((call, control.call(call)));
         }
+        // What runs once takes nothing of the run time, but no more than that either.
+        let limit = self.course.plan().end();
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         for (call, answer) in calls {
-            let end = match self.answered(answer, None).await {
+            let end = match self.answered(answer, Patience::Setup(until)).await {
                 Ok(Outcome::Done(value)) => {
                     if call == Call::Setup {
                         self.shared.set_setup_result(value);
@@ -67,6 +79,14 @@ impl Run {
                     End::Failed(message)
                 }
                 Ok(Outcome::StopTest(why)) => End::StopTest(why),
+                Err(Unanswered::Late) => {
+                    let what = match call {
+                        Call::Setup => "`setup`",
+                        _ => "a listener of `test_start`",
+                    };
+                    let limit = limit.unwrap_or_default();
+                    End::Failed(format!("{what} took longer than the run time of {limit:?}"))
+                }
                 Ok(Outcome::Cancelled) | Err(_) => End::Stopped,
             };
             self.end = Some(end.clone());
@@ -113,7 +133,7 @@ impl Run {
             let limit = self.edition.options.on_stop_timeout;
             let until = Instant::now() + limit;
             for answer in answers {
-                match self.answered(answer, Some(until)).await {
+                match self.answered(answer, Patience::End(until)).await {
                     Err(Unanswered::Late) => {
                         let message = format!("`{what}` took longer than {limit:?} and was ended");
                         self.collector.exception(&message, "--on-stop-timeout");
@@ -145,8 +165,12 @@ impl Run {
     async fn answered(
         &mut self,
         mut answer: oneshot::Receiver<Outcome>,
-        limit: Option<Instant>,
+        patience: Patience,
     ) -> Result<Outcome, Unanswered> {
+        let (is_setup, limit) = match patience {
+            Patience::Setup(limit) => (true, limit),
+            Patience::End(limit) => (false, Some(limit)),
+        };
         let began = Instant::now();
         let mut speaks = interval_at(began + SPEAK_EVERY, SPEAK_EVERY);
         speaks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -154,7 +178,7 @@ impl Run {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
-                    Some(Command::Stop) if limit.is_none() => return Err(Unanswered::Stopped),
+                    Some(Command::Stop) if is_setup => return Err(Unanswered::Stopped),
                     Some(Command::Stop) => {}
                     Some(command @ Command::Users { .. }) => self.early = Some(command),
                     Some(Command::Reload(edition)) => self.reload.take(edition),
@@ -163,7 +187,7 @@ impl Run {
                 outcome = &mut answer => return Ok(outcome.unwrap_or(Outcome::Cancelled)),
                 Some(batch) = self.batches.recv() => self.absorb(batch.thread(), batch),
                 Some(line) = self.lines.recv() => self.notice(Notice::Script(line)),
-                _ = speaks.tick(), if limit.is_none() => {
+                _ = speaks.tick(), if is_setup => {
                     let seconds = began.elapsed().as_secs();
                     self.notice(Notice::SettingUp { seconds });
                 }

@@ -200,6 +200,24 @@ fn ctrl_c_ends_a_long_setup_at_once() {
 }
 
 #[test]
+fn a_setup_without_end_ends_with_the_run_time() {
+    let shop = Shop::open();
+    for (name, hook) in [
+        ("`setup`", "setup(|| loop { });"),
+        (
+            "a listener of `test_start`",
+            "on(\"test_start\", || sleep(\"1h\"));",
+        ),
+    ] {
+        let script = format!("{hook} user(\"U\", #{{ t: task(|| this.client.get(\"/hello\")) }});");
+        let run = Tool::running(&script).on(&shop).args("-t 1").run().code(3);
+        let said = format!("{name} took longer than the run time of 1s");
+        run.says(&[&said]);
+    }
+    assert_eq!(shop.count("/hello"), 0);
+}
+
+#[test]
 fn a_teardown_that_fails_or_takes_too_long_is_counted() {
     let shop = Shop::open();
     let user = r#"user("U", #{ t: task(|| stop_user()) });"#;
