@@ -8,6 +8,7 @@ pub mod clock;
 #[expect(unsafe_code, reason = "stack switching needs it; see the module")]
 pub mod coroutine;
 pub mod data;
+pub mod files;
 pub mod http;
 pub mod load;
 pub mod output;

@@ -11,6 +11,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::{Exit, arguments, show};
+use crate::files;
 use crate::script::{Level, reference};
 
 /// Prints the reference, or the entries of one word.
@@ -62,9 +63,12 @@ pub(super) fn definitions(folder: &Path) -> Exit {
     Exit::Ok
 }
 
+/// More than `definitions` ever writes.
+const LARGEST: u64 = 16_000_000;
+
 /// True if something is there that `definitions` did not write.
 fn is_foreign(path: &Path) -> bool {
-    match fs::read_to_string(path) {
+    match files::read_to_string(path, LARGEST) {
         Ok(text) => !text.starts_with(reference::WRITTEN),
         Err(error) => error.kind() != ErrorKind::NotFound,
     }

@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde_json::{Map, Value};
 
+use crate::files;
 use crate::scenario::{Class, Scenario, Tags, Wait, names};
 use crate::units;
 
@@ -270,12 +271,15 @@ fn words(given: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// The largest file of changes.
+const LARGEST: u64 = 16_000_000;
+
 /// Changes classes as one `--config-users` says.
 fn configure(text: &str, scenario: &mut Scenario) -> Result<()> {
     let (json, from) = if text.trim_start().starts_with(['[', '{']) {
         (text.to_owned(), "--config-users".to_owned())
     } else {
-        let read = std::fs::read_to_string(Path::new(text));
+        let read = files::read_to_string(Path::new(text), LARGEST);
         let json = read.map_err(|error| Wrong {
             message: format!("cannot read `{text}` of --config-users: {error}"),
             hint: Some("give a file, or the JSON text itself in quotes".to_owned()),

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
 use super::packed::{MOST_BYTES, Packed};
+use crate::files;
 
 /// The mark of a file's content: who has it need not be sent it again, and a change is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +24,12 @@ pub struct Stamp {
 
 /// Reads a file.
 pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Stamp), Fault> {
-    let size = fs::metadata(path).map_or(0, |file| file.len());
-    if size > MOST_BYTES {
-        let message = format!("it has {size} bytes, and 4 GB is the most");
-        return Err(Fault::new(message).hint("split it into several files"));
-    }
-    let bytes = fs::read(path).map_err(|error| match error.kind() {
+    let bytes = files::read(path, MOST_BYTES).map_err(|error| match error.kind() {
         ErrorKind::NotFound => missing(path),
-        ErrorKind::IsADirectory => Fault::new("it is a directory"),
+        ErrorKind::FileTooLarge => {
+            Fault::new(error.to_string()).hint("split it into several files")
+        }
+        ErrorKind::IsADirectory | ErrorKind::InvalidInput => Fault::new(error.to_string()),
         ErrorKind::PermissionDenied => Fault::new("it may not be read: permission denied"),
         _ => Fault::new(format!("it cannot be read: {error}")),
     })?;

@@ -192,15 +192,7 @@ impl Connection {
             loop {
                 self.drive(client);
                 if let Poll::Ready(result) = head.as_mut().poll(&mut quiet) {
-                    return Poll::Ready(result.map_err(|error| {
-                        match Error::from_hyper(&error) {
-                            // hyper says the same of too many lines, of which there may be 100.
-                            Error::HeadTooLarge if self.notes.bytes_read() < MAX_HEAD as u64 => {
-                                Error::TooManyHeaders
-                            }
-                            error => error,
-                        }
-                    }));
+                    return Poll::Ready(result.map_err(|error| Error::from_hyper(&error)));
                 }
                 if self.is_finished {
                     // It saw the end before it took the request, which waits for ever.

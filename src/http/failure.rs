@@ -48,8 +48,6 @@ pub enum Error {
     NoMemory,
     /// The response's head is larger than we accept.
     HeadTooLarge,
-    /// The head of the response has more lines than are taken.
-    TooManyHeaders,
     /// The head of the response breaks a rule: which.
     Head(&'static str),
     /// What came is not HTTP/1.
@@ -122,8 +120,7 @@ impl fmt::Display for Error {
             Error::NoMemory => f.write_str(
                 "out of memory for the body (read large bodies with `stream: true`, or start fewer users)",
             ),
-            Error::HeadTooLarge => f.write_str("response headers too large"),
-            Error::TooManyHeaders => f.write_str("response has more than 100 header lines"),
+            Error::HeadTooLarge => f.write_str("response headers too large (more than 100 lines, or 256 KiB)"),
             Error::Head(what) => write!(f, "response head is invalid: {what}"),
             Error::NotHttp => f.write_str("response is not HTTP/1"),
             Error::NoHttp2 => f.write_str(
@@ -176,7 +173,6 @@ impl Error {
             | Error::BodyMemory(_)
             | Error::NoMemory
             | Error::HeadTooLarge
-            | Error::TooManyHeaders
             | Error::Head(_)
             | Error::NotHttp
             | Error::NoHttp2

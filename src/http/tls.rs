@@ -18,6 +18,10 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use super::client::{Options, Protocol};
 use super::vouched::Vouched;
+use crate::files;
+
+/// The largest file of certificates or keys: those of all authorities together have 300 KB.
+const LARGEST: u64 = 16_000_000;
 
 /// TLS sessions that one user remembers: a user talks to a few servers, not to hundreds.
 const REMEMBERED_SESSIONS: usize = 8;
@@ -174,7 +178,7 @@ fn named(path: &Path) -> Box<str> {
 }
 
 fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path)
+    files::read(path, LARGEST)
         .map_err(|error| TlsError::Unreadable(option, named(path), error.to_string().into()))
 }
 

@@ -4,14 +4,16 @@
 //! which they came; no load thread waits for a disk.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crate::files;
 
 /// Lines that may wait for the writer. When it is full, users wait.
 const WAITING: usize = 4_096;
@@ -85,8 +87,7 @@ impl Appends {
         if let Some(known) = state.files.get(&key) {
             return Ok(known.clone());
         }
-        let file = OpenOptions::new().append(true).create(true).open(path);
-        let file = file.map_err(|error| wrong(&error))?;
+        let file = files::append(Path::new(path)).map_err(|error| wrong(&error))?;
         let jobs = match &state.writer {
             Some(writer) => writer.jobs.clone(),
             None => {
@@ -97,7 +98,7 @@ impl Appends {
         let failed = Arc::new(AtomicBool::new(false));
         let out = Out {
             path: path.to_owned(),
-            file: BufWriter::new(file),
+            file: Some(BufWriter::new(file)),
             is_dirty: false,
             failed: failed.clone(),
         };
@@ -181,35 +182,67 @@ fn flush(files: &mut [Out], problems: &mut Vec<String>) {
 /// A file in the writer's hands.
 struct Out {
     path: String,
-    file: BufWriter<File>,
+    /// `None` once it has failed.
+    file: Option<BufWriter<File>>,
     is_dirty: bool,
     failed: Arc<AtomicBool>,
 }
 
 impl Out {
     fn write(&mut self, line: &str, problems: &mut Vec<String>) {
+        let Some(file) = &mut self.file else { return };
         self.is_dirty = true;
-        let written = self.file.write_all(line.as_bytes());
+        let written = file.write_all(line.as_bytes());
         self.judge(written, problems);
     }
 
     fn flush(&mut self, problems: &mut Vec<String>) {
-        if std::mem::take(&mut self.is_dirty) {
-            let written = self.file.flush();
+        if std::mem::take(&mut self.is_dirty)
+            && let Some(file) = &mut self.file
+        {
+            let written = file.flush();
             self.judge(written, problems);
         }
     }
 
-    /// A file that failed takes no more lines; it is told of once.
-    fn judge(&self, written: std::io::Result<()>, problems: &mut Vec<String>) {
-        if let Err(error) = written
-            && !self.failed.swap(true, Ordering::Relaxed)
-        {
+    /// A file that failed takes no more lines; it is told of once. Half a line at its end is taken
+    /// back.
+    fn judge(&mut self, written: std::io::Result<()>, problems: &mut Vec<String>) {
+        let Err(error) = written else { return };
+        self.failed.store(true, Ordering::Relaxed);
+        // What is still in memory must not follow.
+        if let Some(file) = self.file.take() {
+            let (file, _) = file.into_parts();
+            let trimmed = end_with_a_line(&file, Path::new(&self.path));
+            let and = if trimmed.is_ok() {
+                ""
+            } else {
+                ", and its last one may be cut"
+            };
+            let path = &self.path;
             problems.push(format!(
-                "cannot append to `{}`: {error}; lines are missing",
-                self.path
+                "cannot append to `{path}`: {error}; lines are missing{and}"
             ));
         }
+    }
+}
+
+/// The longest line that is taken back.
+const LONGEST: u64 = 1 << 20;
+
+/// Takes back what follows the last end of a line in a file, if it is one.
+fn end_with_a_line(file: &File, path: &Path) -> std::io::Result<()> {
+    let length = file.metadata()?.len();
+    let mut end = Vec::new();
+    let from = length.saturating_sub(LONGEST);
+    let mut reading = files::open(path)?;
+    reading.seek(SeekFrom::Start(from))?;
+    reading.take(LONGEST).read_to_end(&mut end)?;
+    let last = end.iter().rposition(|byte| *byte == b'\n');
+    match last {
+        Some(last) => file.set_len(from + last as u64 + 1),
+        None if from == 0 => file.set_len(0),
+        None => Err(std::io::ErrorKind::InvalidData.into()),
     }
 }
 
@@ -277,5 +310,21 @@ mod tests {
             full.append("y\n".to_owned()),
             Err(NotTaken::Failed)
         ));
+    }
+
+    #[test]
+    fn half_a_line_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ids.txt");
+        for (content, left) in [
+            ("one\ntw", "one\n"),
+            ("on", ""),
+            ("one\n", "one\n"),
+            ("", ""),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            end_with_a_line(&files::append(&path).unwrap(), &path).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), left);
+        }
     }
 }

@@ -4,8 +4,8 @@
 //! compiled; compiling is done elsewhere, once per thread.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::{fs, io};
 
 use rhai::{AST, Engine, Expr, ParseError, ParseErrorType, Position, Stmt};
 use sha2::{Digest, Sha256};
@@ -14,6 +14,10 @@ use super::check::{self, NativeFunctions, SourceFile};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::failure::found;
 use crate::data::Sources;
+use crate::files;
+
+/// The largest file of a script.
+const LARGEST: u64 = 16_000_000;
 
 /// The files of a scenario. The first is the script itself, the others what it imports.
 #[derive(Clone, Debug)]
@@ -277,9 +281,8 @@ fn imports(ast: &AST) -> Vec<(String, Position)> {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = fs::read(path).map_err(|error| match error.kind() {
+    let bytes = files::read(path, LARGEST).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         _ => error.to_string(),
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -307,6 +310,8 @@ fn comment_out_shebang(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -15,6 +15,7 @@ use rhai::{Array, Blob, Dynamic, Map};
 
 use super::fields::sendable;
 use super::value;
+use crate::files;
 
 /// Bytes of files that a thread keeps; what is beyond is read anew each time.
 const KEPT_BYTES: usize = 256 << 20;
@@ -38,14 +39,7 @@ impl Uploads {
             return Ok(content.clone());
         }
         let unreadable = |error: std::io::Error| format!("the file `{}`: {error}", path.display());
-        let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        if length > LARGEST {
-            return Err(format!(
-                "the file `{}` is larger than 1 GiB",
-                path.display()
-            ));
-        }
-        let content = Bytes::from(std::fs::read(path).map_err(unreadable)?);
+        let content = Bytes::from(files::read(path, LARGEST).map_err(unreadable)?);
         let bytes = self.bytes.get() + content.len();
         if bytes <= KEPT_BYTES {
             self.bytes.set(bytes);

@@ -198,7 +198,10 @@ fn headers_without_end_are_not_read_for_ever() {
             .is_ok()
         {}
     });
-    fails_with(&peer, "response headers too large");
+    fails_with(
+        &peer,
+        "response headers too large (more than 100 lines, or 256 KiB)",
+    );
 }
 
 #[test]
@@ -226,7 +229,7 @@ fn a_certificate_that_nobody_trusts_says_what_to_do() {
     let secure = Secure::with(certificate);
     fails_with(
         &secure,
-        "certificate not accepted: its issuer is unknown (trust its authority with \
+        "certificate not accepted: its issuer is unknown (trust it with \
          `ca: \"file.pem\"`, or skip the check with `insecure: true`)",
     );
     // What the message says helps.

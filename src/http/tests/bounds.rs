@@ -239,7 +239,7 @@ fn headers_without_end_are_refused() {
         assert_eq!(error, Error::HeadTooLarge);
         let many = "x: y\r\n".repeat(1_000);
         let peer = Peer::answering(move |_| respond("200 OK", &many, "")).await;
-        assert_eq!(failure(&session(), &peer).await.0, Error::TooManyHeaders);
+        assert_eq!(failure(&session(), &peer).await.0, Error::HeadTooLarge);
     });
 }
 

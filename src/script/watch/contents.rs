@@ -2,13 +2,15 @@
 //!
 //! Owns when a file is read and when its metadata say enough. When to look is decided elsewhere.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
+
+use crate::files;
 
 /// For how long after a file was seen to change its metadata may hide another change: times are
 /// kept in steps of 2 s on some file systems, 1 s on others.
@@ -163,11 +165,7 @@ impl Content {
 }
 
 fn digest(path: &Path) -> io::Result<Digested> {
-    // To open a pipe would wait for whoever writes to it.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut file = File::open(path)?;
+    let mut file = files::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     let mut is_empty = true;
@@ -191,6 +189,8 @@ fn digest(path: &Path) -> io::Result<Digested> {
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
+
+    use std::fs::File;
 
     use super::*;
 
