@@ -25,8 +25,9 @@ use crate::vu::{self, Called, Death, Life, Orders, Stopping};
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
 
-/// Users started in one go before the thread's other tasks run.
-const STARTED_AT_ONCE: u32 = 32;
+/// How long users are started in one go before the thread's other tasks run, in µs. A number of
+/// them would be no bound: between two goes every user that computes has its slice of 1 ms.
+const START_FOR_US: u64 = 2_000;
 
 /// How long a user may take to end after the last limit of its stop order.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -188,18 +189,17 @@ impl Crew {
         self.places
             .borrow_mut()
             .resize_with(tracks, Places::default);
-        let mut at_once = 0;
+        let begun = clock::now();
         for track in 0..tracks {
             let asked = self.part.users_of(plan, track, elapsed) as usize;
             while self.taken(track) > asked {
                 self.stop_last(track);
             }
             while self.taken(track) < asked {
-                if at_once == STARTED_AT_ONCE {
+                self.start_next(plan.division(), track);
+                if clock::now().since(begun) > START_FOR_US {
                     return false;
                 }
-                self.start_next(plan.division(), track);
-                at_once += 1;
             }
         }
         true

@@ -194,6 +194,10 @@ impl Bundle {
         engine.set_strict_variables(false);
         let mut unread = VecDeque::from([0]);
         while let Some(importer) = unread.pop_front() {
+            // To parse is most of what reading a script costs.
+            if !self.files[importer].text.contains("import") {
+                continue;
+            }
             let Ok(ast) = parse(&engine, &self.files[importer]) else {
                 continue;
             };

@@ -341,7 +341,7 @@ impl Thread {
     fn measured(&self, mut batch: Batch) -> Batch {
         let generation = self.generation();
         let secrets = generation.program().secrets();
-        batch.rewrite(|text| secrets.hidden(text));
+        batch.rewrite(|text| reported(text, secrets));
         if self.is_measured.get() {
             batch
         } else {
@@ -425,4 +425,19 @@ impl Thread {
     pub(super) fn run_us(&self, moment: Micros) -> u64 {
         moment.since(self.epoch.get())
     }
+}
+
+/// The longest text that is reported, in bytes: names and failures of megabytes would keep tables
+/// and files busy for minutes.
+const LONGEST: usize = 1_000;
+
+/// What is reported in the place of a text, if that is something else.
+fn reported(text: &str, secrets: &Secrets) -> Option<String> {
+    let hidden = secrets.hidden(text);
+    let text = hidden.as_deref().unwrap_or(text);
+    if text.len() <= LONGEST {
+        return hidden;
+    }
+    let end = text.floor_char_boundary(LONGEST);
+    Some(format!("{}…", &text[..end]))
 }

@@ -229,3 +229,19 @@ fn headers_without_end_are_a_mistake_of_the_script() {
     );
     assert!(!run.stderr.contains("bug of Katydid"), "{}", run.stderr);
 }
+
+#[test]
+fn names_of_megabytes_are_cut_and_hold_up_no_report() {
+    let shop = Shop::open();
+    let script = r#"user("U", #{ t: task(|| {
+        let long = "name"; for n in 0..18 { long += long; }
+        let r = this.client.get("/hello", #{ name: long });
+        r.check(long, true);
+        counter(long).add(1);
+    }) });"#;
+    let run = Tool::running(script).on(&shop).args("-i 2").run().code(0);
+    let document = run.document();
+    let name = format!("{}…", "name".repeat(250));
+    assert_eq!(document.row(&name), (2, 0));
+    assert!(run.stderr.len() < 100_000, "{}", run.stderr.len());
+}

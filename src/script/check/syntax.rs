@@ -112,6 +112,8 @@ impl<'a> Place<'a> {
             }
             E::AssignmentToConstant(name) => named(format!("`{name}` is a constant"), name)
                 .hint("declare it with `let`; what a user changes lives in `state`"),
+            E::TooManyFunctions => plain("more than 5,000 functions and closures in one file")
+                .hint("make one of those that are alike, or put some into a file to `import`"),
             E::ExprTooDeep => plain("nested too deep").hint("split it with `let`"),
             E::WrongFnDefinition => plain("`fn` inside a block or a function").hint(
                 "write it at the top level, or a closure: `let f = |x| { … };` and `f.call(x)`",

@@ -192,6 +192,17 @@ fn expressions_deeper_than_256_are_a_mistake_of_the_load() {
 }
 
 #[test]
+fn more_functions_than_the_parser_takes_in_time_are_a_mistake_of_the_load() {
+    let script = format!("let all = [{}]; {}", "|| 1, ".repeat(5_001), task("1"));
+    let findings = bundle(&[("s.rhai", &script)]).check();
+    let first = findings.iter().next().unwrap().to_string();
+    assert!(
+        first.contains("more than 5,000 functions and closures"),
+        "{first}"
+    );
+}
+
+#[test]
 fn sixty_calls_deep_is_no_mistake_when_the_frames_are_small() {
     let script = "fn sum(n) { if n == 0 { return 0; } n + sum(n - 1) }";
     let script = format!("{}\n{script}", task("sum(6)"));
