@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -186,10 +185,11 @@ pub(super) fn check(arguments: &arguments::Check) -> Exit {
             return Exit::Usage;
         }
     };
+    let mut written = Exit::Ok;
     if arguments.json {
         let findings: Vec<_> = checked.findings.iter().map(finding).collect();
         let text = serde_json::to_string_pretty(&findings).expect("findings are plain text");
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        written = show::result(format!("{text}\n").as_bytes());
     } else if !checked.findings.is_empty() {
         show::findings(&checked.shown, &checked.findings);
     }
@@ -207,7 +207,7 @@ pub(super) fn check(arguments: &arguments::Check) -> Exit {
             &format!("{path} is fine: user classes {classes}, tasks {tasks}"),
         );
     }
-    Exit::Ok
+    written
 }
 
 fn finding(finding: &Diagnostic) -> Finding<'_> {

@@ -2,17 +2,15 @@
 //!
 //! Owns how it looks; the shares are computed by the scenario. The result goes to stdout.
 
-use std::io::Write;
-
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::select::Selection;
-use super::show;
+use super::{Exit, show};
 use crate::scenario::{Class, Ratio, Scenario, Whole, ratios};
 
 /// Shows what was asked for in place of a run.
-pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32>) {
+pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32>) -> Exit {
     let text = if selection.list {
         list(&scenario.classes)
     } else if selection.show_task_ratio_json {
@@ -20,9 +18,7 @@ pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32
     } else {
         tables(scenario, users)
     };
-    // There is nobody left to tell that stdout is gone.
-    let text = show::clean(&text);
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    show::result(show::clean(&text).as_bytes())
 }
 
 /// The classes, in the order written.

@@ -4,7 +4,7 @@
 //! line's own definition.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use clap::CommandFactory;
@@ -17,8 +17,8 @@ use crate::script::{Level, reference};
 /// Prints the reference, or the entries of one word.
 pub(super) fn docs(word: Option<&str>) -> Exit {
     match word.map(reference::entries) {
-        None => print(reference::page().as_bytes()),
-        Some(Ok(entries)) => print(entries.as_bytes()),
+        None => show::result(reference::page().as_bytes()),
+        Some(Ok(entries)) => show::result(entries.as_bytes()),
         Some(Err(similar)) => {
             let word = word.unwrap_or_default();
             let hint = match similar.as_slice() {
@@ -79,17 +79,5 @@ pub(super) fn completions(shell: Shell) -> Exit {
     let mut script = Vec::new();
     let mut command = arguments::Arguments::command();
     clap_complete::generate(shell, &mut command, "katydid", &mut script);
-    print(&script)
-}
-
-/// Writes a result to stdout. A reader that has gone, such as `head`, has read enough.
-fn print(text: &[u8]) -> Exit {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            show::error(&format!("cannot write to stdout: {error}"), None);
-            Exit::Incomplete
-        }
-        _ => Exit::Ok,
-    }
+    show::result(&script)
 }

@@ -97,8 +97,7 @@ fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Pat
         return Exit::Usage;
     };
     if arguments.selection.list {
-        ratio::show(&arguments.selection, declared, None);
-        return Exit::Ok;
+        return ratio::show(&arguments.selection, declared, None);
     }
     if arguments.selection.only_shows() {
         let scenario = match select::select(&arguments.selection, declared) {
@@ -109,8 +108,7 @@ fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Pat
             }
         };
         let users = arguments.users.or(scenario.options.users);
-        ratio::show(&arguments.selection, &scenario, users);
-        return Exit::Ok;
+        return ratio::show(&arguments.selection, &scenario, users);
     }
     let Some(edition) = edition::of(arguments, checked) else {
         return Exit::Usage;

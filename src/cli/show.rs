@@ -4,9 +4,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{PoisonError, RwLock};
 
+use super::Exit;
 use crate::http::without_credentials;
 use crate::load::Change;
 use crate::output::visible;
@@ -44,6 +45,18 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => visible(text),
         Cow::Owned(text) => Cow::Owned(visible(&text).into_owned()),
+    }
+}
+
+/// Writes a result to stdout. A reader that has gone, such as `head`, has read enough.
+pub(super) fn result(text: &[u8]) -> Exit {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            error(&format!("cannot write to stdout: {why}"), None);
+            Exit::Incomplete
+        }
+        _ => Exit::Ok,
     }
 }
 

@@ -242,3 +242,23 @@ fn required_parameters_and_choices_are_enforced() {
         ["3 large"]
     );
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    for line in [
+        "check --json s.rhai",
+        "-f s.rhai --list",
+        "-f s.rhai --show-task-ratio",
+        "-f s.rhai --show-task-ratio-json",
+        "docs",
+        "docs between",
+        "completions bash",
+    ] {
+        let run = Tool::into_a_full_device()
+            .file("s.rhai", "user(\"U\", #{ t: task(|| 1) });")
+            .args(line)
+            .run();
+        assert_eq!(run.code, Some(3), "{line}: {}", run.stderr);
+        run.says(&["cannot write to stdout: No space left on device"]);
+    }
+}

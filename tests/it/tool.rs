@@ -36,8 +36,17 @@ impl Tool {
 
     /// The same within a limit of the shell, such as `-n 64` for open files.
     pub(crate) fn limited(limit: &str) -> Tool {
+        Tool::in_shell(&format!("ulimit {limit}"))
+    }
+
+    /// The same with stdout on a device that is full.
+    pub(crate) fn into_a_full_device() -> Tool {
+        Tool::in_shell("exec >/dev/full")
+    }
+
+    fn in_shell(first: &str) -> Tool {
         let mut shell = Command::new("sh");
-        let line = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+        let line = format!("{first} && exec \"$0\" \"$@\"");
         shell.args(["-c", &line, env!("CARGO_BIN_EXE_katydid")]);
         Tool::started_by(shell)
     }
