@@ -117,9 +117,9 @@ impl Connection {
         let io = Io::new(stream, Rc::clone(&notes));
         let (sender, driver) = http1::Builder::new()
             .max_header_size(MAX_HEAD)
-            // As curl and browsers take them.
+            // As curl and browsers take them. They take folded lines too, which RFC 9112, section
+            // 5.2, has done away with: hyper would look at every header again for that.
             .allow_spaces_after_header_name_in_responses(true)
-            .allow_obsolete_multiline_headers_in_responses(true)
             .writev(gathers)
             .handshake(TokioIo::new(io))
             .await

@@ -113,7 +113,7 @@ impl Jar {
         };
         let filled = self.change();
         for value in set {
-            if let Ok(text) = value.to_str()
+            if let Ok(text) = std::str::from_utf8(value.as_bytes())
                 && let Ok(cookie) = Cookie::parse(text, &url)
                 && cookie.name().len() + cookie.value().len() <= MOST_BYTES
             {

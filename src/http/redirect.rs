@@ -47,6 +47,10 @@ pub(super) fn next_hop(
         _ => return None,
     };
     let location = headers.get(LOCATION)?;
+    // It leads nowhere: curl and requests take the response as it is.
+    if location.as_bytes().trim_ascii().is_empty() {
+        return None;
+    }
     let next = url.join(location.as_bytes()).map(|url| Hop {
         method: if becomes_get && method != Method::HEAD {
             Method::GET

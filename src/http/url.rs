@@ -4,6 +4,7 @@
 //! Locust does, dot segments stay, and only what may not stand in a request line is
 //! percent-encoded. Names are never resolved here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
@@ -209,7 +210,7 @@ impl Url {
 
     /// What a `Location` header of this URL's response points to (RFC 3986, section 5).
     pub(super) fn join(&self, location: &[u8]) -> Result<Url, UrlError> {
-        let text = String::from_utf8_lossy(location);
+        let text = text_of(location);
         let text = text.trim();
         // It may be 256 KB long, and all of it the server's choice.
         let shown: String = text.chars().take(SHOWN_CHARS).collect();
@@ -296,6 +297,21 @@ fn parse(text: &str) -> Result<url::Url, UrlError> {
         return Err(UrlError::Scheme(scheme.into()));
     }
     url::Url::parse(text).map_err(|error| UrlError::Invalid(text.into(), error.to_string().into()))
+}
+
+/// A `Location` as text. Bytes that are no UTF-8 stand as they are, percent-encoded, as with curl.
+fn text_of(location: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(location) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::new();
+    for &byte in location {
+        match byte.is_ascii() {
+            true => text.push(char::from(byte)),
+            false => text += &format!("%{byte:02X}"),
+        }
+    }
+    Cow::Owned(text)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod appends;
+mod as_curl;
 mod bad_input;
 mod batches;
 mod clients;

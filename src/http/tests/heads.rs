@@ -29,7 +29,6 @@ fn heads_are_taken_as_by_curl() {
             ("content-length: 0\r\nx-a:   1  \r\n", "1"),
             ("content-length: 0\r\nx-a:\r\n", ""),
             ("content-length: 0\r\nx-a: caf\u{e9}\r\n", "caf\u{e9}"),
-            ("content-length: 0\r\nx-a: one\r\n two\r\n", "one two"),
             ("content-length: 0\ncontent-length: 0\nx-a: bare\n", "bare"),
         ] {
             assert_eq!(
@@ -56,6 +55,7 @@ fn a_head_that_is_refused_says_what_is_wrong() {
             ),
             ("content-length: x\r\n", "`Content-Length` is no number"),
             ("content-length: 0\r\nno header\r\n", "is no header"),
+            ("content-length: 0\r\nx-a: one\r\n two\r\n", "is no header"),
             ("content-length: 0\r\nx\u{7}: 1\r\n", "is no header"),
             ("content-length: 0\r\nx-a: \u{0}\r\n", "is no header"),
             (many.as_str(), "more than 100 lines"),
