@@ -15,6 +15,7 @@ mod proxies;
 mod redirects;
 mod secure;
 mod streams;
+mod vouched;
 mod whole;
 
 use std::cell::Cell;

@@ -10,7 +10,7 @@ use super::super::{Error, TlsError};
 use super::authority::Authority;
 use super::*;
 
-struct SecurePeer {
+pub(super) struct SecurePeer {
     port: u16,
     authority: Authority,
     /// Handshakes, and how many of them resumed a session.
@@ -24,7 +24,7 @@ async fn secure_peer(name: &str) -> SecurePeer {
     peer_of(authority, config).await
 }
 
-async fn peer_of(authority: Authority, config: ServerConfig) -> SecurePeer {
+pub(super) async fn peer_of(authority: Authority, config: ServerConfig) -> SecurePeer {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let handshakes = Rc::new(Cell::new((0, 0)));
     let counter = Rc::clone(&handshakes);
@@ -61,7 +61,7 @@ async fn peer_of(authority: Authority, config: ServerConfig) -> SecurePeer {
 }
 
 impl SecurePeer {
-    fn get(&self) -> Request {
+    pub(super) fn get(&self) -> Request {
         let base = Base::parse(&format!("https://127.0.0.1:{}", self.port)).unwrap();
         Request::new(Method::GET, base.url("/", &[]).unwrap())
     }
