@@ -3,6 +3,7 @@
 //! Owns when they are sent and how they are looked up by name; the rules are `cookie_store`'s.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
@@ -116,6 +117,7 @@ impl Jar {
             if let Ok(text) = std::str::from_utf8(value.as_bytes())
                 && let Ok(cookie) = Cookie::parse(text, &url)
                 && cookie.name().len() + cookie.value().len() <= MOST_BYTES
+                && keeps_its_prefix(&cookie)
             {
                 filled.insert(cookie.into_owned(), &url);
             }
@@ -220,10 +222,18 @@ impl Filled {
         self.swept_at = (2 * self.by_age.len()).min(MOST_OF_A_DOMAIN);
     }
 
+    /// In the order of RFC 6265, section 5.4: longer paths first, then those set earlier. The store
+    /// has none, and servers do look.
     fn choose(&self, url: &Url) -> Option<HeaderValue> {
         let mut header = String::new();
         let url = url.parsed().ok()?;
-        for (name, value) in self.store.get_request_values(&url) {
+        let mut chosen = self.store.matches(&url);
+        chosen.sort_by_cached_key(|cookie| {
+            let key = Key::of(cookie);
+            let age = self.by_age.iter().position(|known| *known == key);
+            (Reverse(key.path.len()), age)
+        });
+        for (name, value) in chosen.iter().map(|cookie| cookie.name_value()) {
             if !header.is_empty() {
                 header.push_str("; ");
             }
@@ -249,6 +259,16 @@ impl Filled {
             .min()
             .unwrap_or(Micros::NEVER)
     }
+}
+
+/// Whether a cookie is what its name promises (RFC 6265bis, section 4.1.3), which browsers and curl
+/// hold it to.
+fn keeps_its_prefix(cookie: &RawCookie<'_>) -> bool {
+    let is_secure = cookie.secure() == Some(true);
+    if cookie.name().starts_with("__Host-") {
+        return is_secure && cookie.path() == Some("/") && cookie.domain().is_none();
+    }
+    !cookie.name().starts_with("__Secure-") || is_secure
 }
 
 #[cfg(test)]

@@ -31,5 +31,6 @@ fn memory_that_runs_out_ends_the_run_with_its_results() {
         "{said}"
     );
     let (requests, failures) = finished.document().row("/hello");
-    assert!(requests > 0 && failures == 0, "{said}");
+    // Those that were open when memory ran out fail with that reason.
+    assert!(requests > failures, "{said}");
 }
