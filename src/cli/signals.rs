@@ -2,7 +2,8 @@
 //! which would write nothing.
 //!
 //! Owns the handlers from the first line of `main` to the moment when a command listens for itself
-//! (`limits::Interrupts`) or says that it never will. The state belongs to the process, as
+//! (`limits::Interrupts`) or says that it never will. What the process was started to ignore, as by
+//! `nohup` or in the background of a shell script, stays ignored. The state belongs to the process, as
 //! signals do.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,15 @@ fn early() -> MutexGuard<'static, Option<Early>> {
     EARLY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The signals that this process was started to ignore, a bit each from signal 1 on; none where the
+/// system does not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
+}
+
 /// Notes signals from now on. Where the system refuses, they do what they do by default.
 pub(super) fn hold() {
     let mut held = Early {
@@ -39,15 +49,24 @@ pub(super) fn hold() {
         is_urgent: Arc::default(),
         hangs_up: Arc::default(),
     };
-    // It stays: whoever follows a script hears it besides.
-    let _ = register_conditional_default(SIGHUP, held.hangs_up.clone());
+    let ignored = ignored();
+    let is_heard = |signal: i32| ignored >> (signal - 1) & 1 == 0;
+    if is_heard(SIGHUP) {
+        // It stays: whoever follows a script hears it besides.
+        let _ = register_conditional_default(SIGHUP, held.hangs_up.clone());
+    }
     for signal in [SIGINT, SIGTERM, SIGQUIT] {
+        if !is_heard(signal) {
+            continue;
+        }
         // In this order: the first signal sets what the second one meets.
         held.ids
             .extend(register_conditional_default(signal, held.has_come.clone()));
         held.ids.extend(register(signal, held.has_come.clone()));
     }
-    held.ids.extend(register(SIGQUIT, held.is_urgent.clone()));
+    if is_heard(SIGQUIT) {
+        held.ids.extend(register(SIGQUIT, held.is_urgent.clone()));
+    }
     *early() = Some(held);
 }
 

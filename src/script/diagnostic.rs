@@ -166,6 +166,9 @@ pub enum Colours {
     Ansi,
 }
 
+/// How many findings are written out. Nobody reads more, and each costs the length of its line.
+const MOST_SHOWN: usize = 100;
+
 /// All findings of a script: sorted by file and position, each one once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
@@ -197,17 +200,19 @@ impl Diagnostics {
         self.0.dedup();
     }
 
-    /// All of them one below the other, an empty line between two; `text_of` gives a file's text.
+    /// The first of them one below the other, an empty line between two, and how many more there
+    /// are; `text_of` gives a file's text.
     #[must_use]
     pub fn render<'a>(
         &self,
         text_of: impl Fn(&str) -> Option<&'a str>,
         colours: Colours,
     ) -> String {
-        let rendered = self
-            .iter()
-            .map(|finding| finding.render(text_of(&finding.file), colours));
-        rendered.collect::<Vec<_>>().join("\n\n")
+        let shown = self.iter().take(MOST_SHOWN);
+        let rendered = shown.map(|finding| finding.render(text_of(&finding.file), colours));
+        let more = self.0.len().saturating_sub(MOST_SHOWN);
+        let more = (more > 0).then(|| format!("and {more} more"));
+        rendered.chain(more).collect::<Vec<_>>().join("\n\n")
     }
 }
 

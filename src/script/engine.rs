@@ -21,6 +21,14 @@ const CALL_LEVELS: usize = 64;
 /// took it 6 s, 5,000 take 0.4 s.
 const FUNCTIONS: usize = 5_000;
 
+/// Keys of a map that is written out, and variables that are there at once: Rhai's parser compares
+/// each with all before it. 100,000 keys took it over a minute; either of these takes 0.2 s.
+const KEYS_WRITTEN: usize = 10_000;
+const VARIABLES: usize = 5_000;
+
+/// Elements of arrays and maps.
+const ELEMENTS: usize = 100_000;
+
 /// Nested expressions; Rhai's own default refuses real scripts.
 const EXPRESSION_DEPTH: usize = 256;
 
@@ -61,6 +69,18 @@ const TOP_LEVEL_LIMIT_S: u64 = 10;
 
 /// An engine that only parses.
 pub(super) fn parser() -> Engine {
+    let mut engine = either();
+    engine.set_max_map_size(KEYS_WRITTEN);
+    #[expect(
+        deprecated,
+        reason = "Rhai's mark for a volatile function; the version is pinned"
+    )]
+    engine.on_def_var(|_, _, context| Ok(context.scope().len() < VARIABLES));
+    engine
+}
+
+/// What holds for parsing and running.
+fn either() -> Engine {
     static SEED: Once = Once::new();
     SEED.call_once(|| {
         // Closures are named by a hash: without a fixed seed they, and so exceptions, would
@@ -80,15 +100,15 @@ pub(super) fn parser() -> Engine {
     engine.set_max_call_levels(CALL_LEVELS);
     engine.set_max_functions(FUNCTIONS);
     engine.set_max_string_size(16 << 20);
-    engine.set_max_array_size(100_000);
-    engine.set_max_map_size(100_000);
+    engine.set_max_array_size(ELEMENTS);
+    engine.set_max_map_size(ELEMENTS);
     engine
 }
 
 /// An engine that runs: a user is stopped, checked for its stack and what its variables hold, of
 /// which there may be so many bytes, and made to yield in time.
 pub(super) fn runner(most_bytes: u64) -> Engine {
-    let mut engine = parser();
+    let mut engine = either();
     // Else each method call on a user looks for the name of its type in twenty places.
     engine.register_type_with_name_raw("map", "map");
     let watch = Watch::new();

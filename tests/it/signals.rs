@@ -1,7 +1,11 @@
 //! Signals at the very beginning of a process, before it listens for them: none ends it without its
 //! results. Those of a run that goes on are in `stopping`.
 
-use rustix::process::Signal;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::peer::Shop;
 use crate::tool::{Running, Tool};
@@ -60,6 +64,27 @@ fn quit_ends_at_once_with_results() {
     run.says("all users spawned");
     run.quit();
     run.finish().code(130).document();
+}
+
+#[test]
+fn what_nohup_ignores_stays_ignored() {
+    let mut target = Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" target --port 0"])
+        .arg(env!("CARGO_BIN_EXE_katydid"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    let stdout = target.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut address).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", target.id())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
+    let pid = Pid::from_child(&target);
+    kill_process(pid, Signal::HUP).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(ignored & 1, 1, "{status}");
+    assert_eq!(target.wait().unwrap().code(), Some(0));
 }
 
 #[test]

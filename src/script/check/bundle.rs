@@ -10,6 +10,7 @@ use rhai::{Expr, FnCallExpr, Position, Stmt};
 
 use super::sets::{Reached, Set};
 use super::tree::{self, Chain, Function, Node, Step};
+use super::users;
 
 /// One file of the bundle that was parsed.
 pub(super) struct Script<'a> {
@@ -68,6 +69,8 @@ pub(super) struct Class<'a> {
     pub(super) sees_sets: bool,
     /// True if it is a statement of the top level, so that it exists in any case.
     pub(super) is_certain: bool,
+    /// The names in its state; `None` if that is no literal.
+    pub(super) state: Option<HashSet<&'a str>>,
 }
 
 /// A map literal that describes a class, or a part of one.
@@ -310,6 +313,7 @@ impl<'a> Bundle<'a> {
             }
         }
         Some(Class {
+            state: users::state_keys(&literals),
             sets: reached.sets,
             sees_sets: complete && !reached.is_open,
             file,

@@ -114,6 +114,12 @@ impl<'a> Place<'a> {
                 .hint("declare it with `let`; what a user changes lives in `state`"),
             E::TooManyFunctions => plain("more than 5,000 functions and closures in one file")
                 .hint("make one of those that are alike, or put some into a file to `import`"),
+            E::LiteralTooLarge(what, most) if what.contains("map") => plain(format!(
+                "more than {most} keys in a map that is written out"
+            ))
+            .hint("put the data into a file: `json_file(\"data.json\")`"),
+            E::ForbiddenVariable(name) => named("more than 5,000 variables in one place", name)
+                .hint("put the values into an array or a map"),
             E::ExprTooDeep => plain("nested too deep").hint("split it with `let`"),
             E::WrongFnDefinition => plain("`fn` inside a block or a function").hint(
                 "write it at the top level, or a closure: `let f = |x| { … };` and `f.call(x)`",

@@ -11,6 +11,9 @@ use super::syntax;
 use super::tree::{self, Node};
 use crate::script::diagnostic::Diagnostic;
 
+/// How many are told in one go: what was meant is looked for in the whole file each time.
+const MOST: usize = 100;
+
 /// What is undefined besides what the parser has found.
 pub(super) fn check(script: &Script<'_>, found: &ParseError) -> Vec<Diagnostic> {
     if !matches!(found.err_type(), ParseErrorType::VariableUndefined(_)) {
@@ -31,6 +34,7 @@ pub(super) fn check(script: &Script<'_>, found: &ParseError) -> Vec<Diagnostic> 
     let used = names.used.into_iter();
     used.filter(|(name, _)| !names.declared.contains(name))
         .filter(|(_, position)| seen.insert(tree::line_and_column(*position)))
+        .take(MOST)
         .map(|(name, position)| {
             let kind = ParseErrorType::VariableUndefined(name.to_owned());
             let error = ParseError(Box::new(kind), position);

@@ -3,9 +3,11 @@
 //! A user has its class's state, methods and tasks, what is assigned to it anywhere, and
 //! `client`. The client's own members are `chains`'s.
 
+use std::collections::HashSet;
+
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::bundle::Class;
+use super::bundle::{Class, Literal};
 use super::sets::Member;
 use super::tree::{self, Chain, Step};
 use super::walk::{This, Walker};
@@ -69,20 +71,18 @@ impl<'a> Walker<'a, '_> {
             return;
         }
         let classes = self.possible_classes();
-        let is_seen = |class: &&Class| class.complete && state_keys(class).is_some();
+        let is_seen = |class: &&Class| class.complete && class.state.is_some();
         if classes.is_empty() || !classes.iter().all(is_seen) {
             return;
         }
-        let set: Vec<&str> = classes
-            .iter()
-            .flat_map(|class| state_keys(class).unwrap_or_default())
-            .collect();
-        let is_key = classes.iter().any(|class| self.keys(class).contains(&name));
-        if set.contains(&name) || is_key {
+        let states = || classes.iter().filter_map(|class| class.state.as_ref());
+        if states().any(|state| state.contains(name))
+            || classes.iter().any(|class| self.keys(class).contains(&name))
+        {
             return;
         }
-        let known = set
-            .iter()
+        let known = states()
+            .flatten()
             .copied()
             .chain(bundle.set_on_this.iter().copied())
             .chain(["client"]);
@@ -106,12 +106,11 @@ impl<'a> Walker<'a, '_> {
             return;
         }
         let classes = self.possible_classes();
-        let keys = classes.iter().filter_map(|class| state_keys(class));
-        let keys: Vec<&str> = keys.flatten().collect();
-        if keys.contains(&name) {
+        let states = || classes.iter().filter_map(|class| class.state.as_ref());
+        if states().any(|state| state.contains(name)) {
             return;
         }
-        if let Some(meant) = names::nearest(name, keys) {
+        if let Some(meant) = names::nearest(name, states().flatten().copied()) {
             let (line, column) = tree::line_and_column(position);
             let width = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
             let message = format!("`this.{name}` is set and never read");
@@ -169,7 +168,7 @@ impl<'a> Walker<'a, '_> {
         let mut arities = Vec::new();
         for class in &classes {
             let in_sets = self.set_values(class, name);
-            for (file, value) in values_of(class, name).into_iter().chain(in_sets) {
+            for (file, value) in values_of(&class.literals, name).into_iter().chain(in_sets) {
                 match self.method_arity(file, value) {
                     Some(arity) => arities.push(arity),
                     // A method that cannot be seen into may take anything.
@@ -181,8 +180,8 @@ impl<'a> Walker<'a, '_> {
         arities.extend(own.map(|function| function.parameters.len()));
         if !classes.is_empty() && classes.iter().all(|class| class.sees_sets) && arities.is_empty()
         {
-            let in_state = classes.iter().any(|class| match state_keys(class) {
-                Some(keys) => keys.contains(&name),
+            let in_state = classes.iter().any(|class| match &class.state {
+                Some(keys) => keys.contains(name),
                 None => true,
             });
             let natives = self.natives.function_arities(name);
@@ -316,8 +315,8 @@ fn keys<'a>(class: &Class<'a>) -> impl Iterator<Item = &'a str> {
 }
 
 /// What a key of the class is, in each of the literals it is made of, with the literal's file.
-fn values_of<'a>(class: &Class<'a>, name: &str) -> Vec<(usize, &'a Expr)> {
-    let entries = class.literals.iter().flat_map(|literal| {
+fn values_of<'a>(literals: &[Literal<'a>], name: &str) -> Vec<(usize, &'a Expr)> {
+    let entries = literals.iter().flat_map(|literal| {
         let entries = tree::map_entries(literal.map).unwrap_or_default();
         entries.iter().map(|entry| (literal.file, entry))
     });
@@ -327,10 +326,10 @@ fn values_of<'a>(class: &Class<'a>, name: &str) -> Vec<(usize, &'a Expr)> {
         .collect()
 }
 
-/// The names in a class's state; `None` if that is no literal.
-fn state_keys<'a>(class: &Class<'a>) -> Option<Vec<&'a str>> {
-    let mut all = Vec::new();
-    for (_, state) in values_of(class, "state") {
+/// The names in the state of a class of these literals; `None` if that is no literal itself.
+pub(super) fn state_keys<'a>(literals: &[Literal<'a>]) -> Option<HashSet<&'a str>> {
+    let mut all = HashSet::new();
+    for (_, state) in values_of(literals, "state") {
         let entries = tree::map_entries(state)?;
         all.extend(entries.iter().map(|(key, _)| key.name.as_str()));
     }

@@ -16,7 +16,7 @@ mod tasks;
 mod waits;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,8 @@ pub(super) struct Shared {
     pub(super) inputs: Inputs,
     pub(super) random: RefCell<Random>,
     pub(super) classes: RefCell<Vec<ClassDeclaration>>,
+    /// The names of `classes`.
+    names: RefCell<HashSet<String>>,
     pub(super) options: RefCell<Options>,
     pub(super) params: RefCell<Vec<Param>>,
     pub(super) shape: RefCell<Option<ShapeDeclaration>>,
@@ -114,6 +116,7 @@ impl Declarations {
             random: RefCell::new(Random::of_user(inputs.seed, "", 0)),
             inputs: inputs.clone(),
             classes: RefCell::default(),
+            names: RefCell::default(),
             options: RefCell::default(),
             params: RefCell::default(),
             shape: RefCell::default(),
@@ -221,12 +224,11 @@ fn user(context: NativeCallContext, name: &str, map: Map) -> Result<()> {
     for (message, hint) in problems {
         declarations.problem(&context, &message, hint.as_deref());
     }
-    if declarations
-        .classes
-        .borrow()
-        .iter()
-        .any(|known| known.plan.name == class.plan.name)
-    {
+    let is_new = declarations
+        .names
+        .borrow_mut()
+        .insert(class.plan.name.to_string());
+    if !is_new {
         let message = format!("the user class `{name}` is declared twice");
         declarations.problem(
             &context,

@@ -4,6 +4,7 @@
 //! where both the frames and the stacks differ.
 
 use super::*;
+use crate::script::diagnostic::Colours;
 
 /// An expression nested so deep: `(1+(1+(…)))`.
 fn nested(depth: usize, innermost: &str) -> String {
@@ -200,6 +201,34 @@ fn more_functions_than_the_parser_takes_in_time_are_a_mistake_of_the_load() {
         first.contains("more than 5,000 functions and closures"),
         "{first}"
     );
+}
+
+#[test]
+fn more_keys_and_variables_than_the_parser_takes_in_time_are_mistakes_of_the_load() {
+    let keys: String = (0..10_001).map(|n| format!("k{n}: 1, ")).collect();
+    let lets: String = (0..5_001).map(|n| format!("let v{n} = 1; ")).collect();
+    for (script, said) in [
+        (format!("let all = #{{ {keys} }};"), "more than 10000 keys"),
+        (lets.clone(), "more than 5,000 variables"),
+        (format!("fn f() {{ {lets} }}"), "more than 5,000 variables"),
+    ] {
+        let script = format!("{script} {}", task("1"));
+        let findings = bundle(&[("s.rhai", &script)]).check();
+        let first = findings.iter().next().unwrap().to_string();
+        assert!(first.contains(said), "{first}");
+    }
+}
+
+#[test]
+fn mistakes_without_number_are_told_up_to_a_bound() {
+    for (mistake, most) in [("nope();", 1_010), ("print(nix);", 110)] {
+        let script = task(&mistake.repeat(3_000));
+        let findings = bundle(&[("s.rhai", &script)]).check();
+        let count = findings.iter().count();
+        assert!((100..most).contains(&count), "{mistake} {count}");
+        let shown = findings.render(|_| None, Colours::Plain);
+        assert!(shown.ends_with(&format!("and {} more", count - 100)) || count == 100);
+    }
 }
 
 #[test]
