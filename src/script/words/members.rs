@@ -152,7 +152,7 @@ pub(super) const MEMBERS: &[Word] = &[
     property("status_code", "`status` in Locust's spelling").signs(&["int"]),
     property("ok", "true if there was a response and its status is below 400").signs(&["bool"]),
     property("reason", "the text beside the status code").signs(&["string"]),
-    property("text", "the body as text").signs(&["string"]),
+    property("text", "the body as text, in the charset that `Content-Type` names; a byte order mark outdoes it, and what is unknown is read as UTF-8").signs(&["string"]),
     property("bytes", "the body as bytes").signs(&["bytes"]),
     property("headers", "the headers, their names in small letters").signs(&["map"]),
     property("cookies", "the cookies that the response set").signs(&["map"]),
