@@ -25,9 +25,10 @@ use crate::vu::{self, Called, Death, Life, Orders, Stopping};
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
 
-/// How long users are started in one go before the thread's other tasks run, in µs. A number of
-/// them would be no bound: between two goes every user that computes has its slice of 1 ms.
-const START_FOR_US: u64 = 2_000;
+/// How long users are started in one go before the thread's other tasks run, in µs: at least, and at
+/// most. Between them it is half of what the others took since: those that compute have 1 ms each,
+/// so that with a fixed bound 4,500 of them would need many rounds of seconds to be started.
+const START_FOR_US: (u64, u64) = (2_000, 50_000);
 
 /// How long a user may take to end after the last limit of its stop order.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -159,10 +160,13 @@ impl Crew {
     /// Starts and stops users as `plan` asks for, whose times count from `epoch`.
     async fn follow(self: Rc<Self>, plan: Arc<Plan>, epoch: Micros) {
         let _told = Alarm(&self);
+        let mut others_us = 0;
         while !self.is_used_up() {
             let elapsed = Duration::from_micros(clock::now().since(epoch));
-            if !self.adjust(&plan, elapsed) {
+            if !self.adjust(&plan, elapsed, others_us / 2) {
+                let left = clock::now();
                 tokio::task::yield_now().await;
+                others_us = clock::now().since(left);
                 continue;
             }
             let stage = plan.change_at(elapsed).stage;
@@ -182,9 +186,10 @@ impl Crew {
         self.tell_if_idle();
     }
 
-    /// Brings the number of users to what the plan asks for; false if so many were started that
-    /// the thread's other tasks should run before the rest is.
-    fn adjust(self: &Rc<Self>, plan: &Plan, elapsed: Duration) -> bool {
+    /// Brings the number of users to what the plan asks for; false if that took so long, within
+    /// its bounds, that the thread's other tasks should run before the rest is started.
+    fn adjust(self: &Rc<Self>, plan: &Plan, elapsed: Duration, long_us: u64) -> bool {
+        let long_us = long_us.clamp(START_FOR_US.0, START_FOR_US.1);
         let tracks = plan.division().tracks();
         self.places
             .borrow_mut()
@@ -197,7 +202,7 @@ impl Crew {
             }
             while self.taken(track) < asked {
                 self.start_next(plan.division(), track);
-                if clock::now().since(begun) > START_FOR_US {
+                if clock::now().since(begun) > long_us {
                     return false;
                 }
             }
