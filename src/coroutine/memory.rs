@@ -114,7 +114,9 @@ impl Memory {
     }
 
     fn reserving(reserved: usize) -> io::Result<Memory> {
-        let length = reserved + PAGE;
+        // An odd number of pages: mappings lie side by side, and with a round distance the live ends
+        // of all stacks would fall into one set of the TLB.
+        let length = reserved + PAGE + rustix::param::page_size();
         // SAFETY: a mapping at an address of the kernel's choice is in nobody's way.
         let bottom = unsafe {
             mmap_anonymous(
