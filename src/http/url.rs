@@ -54,7 +54,7 @@ pub enum UrlError {
     /// A redirect leads to something else than http and https: its scheme. A server must not
     /// choose a socket of this machine.
     Redirected(Box<str>),
-    /// More than [`MAX_URL`] bytes.
+    /// More bytes than are sent as one: 65,534.
     TooLong,
     /// The parser of URLs refused it: the text and the reason.
     Invalid(Box<str>, Box<str>),
