@@ -1,7 +1,9 @@
-//! Servers whose own certificate stands in `ca`, as `openssl req -x509` makes them.
+//! Servers whose own certificate stands in `ca`: trusted as it is, whoever signed it.
 //!
-//! Such a certificate calls itself an authority, and webpki takes none of these for a server's;
-//! curl, browsers and requests do. All else, and all other certificates, are webpki's business.
+//! webpki trusts authorities alone. It refuses what `openssl req -x509` makes, which calls itself
+//! an authority, and a certificate whose issuer is not in the file; curl (which sets OpenSSL's
+//! `X509_V_FLAG_PARTIAL_CHAIN`) and requests on Python 3.13 accept both. All else, and all other
+//! certificates, are webpki's business.
 
 use std::sync::Arc;
 
@@ -38,10 +40,12 @@ impl ServerCertVerifier for Vouched {
             now,
         );
         match judged {
-            // It looks whether the certificate is valid by now before it looks whose it is, and
-            // at the name only afterwards.
+            // Its order is: the time, whether it is an authority's, its purpose, the issuer, the
+            // name. So of what it did not come to, only the name is left to us, and the purpose
+            // of a certificate that is an authority's anyway.
             Err(Error::InvalidCertificate(why))
-                if is_authority(&why) && self.certificates.iter().any(|it| it == end_entity) =>
+                if (why == CertificateError::UnknownIssuer || is_authority(&why))
+                    && self.certificates.iter().any(|it| it == end_entity) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())

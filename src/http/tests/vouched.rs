@@ -1,9 +1,12 @@
-//! Certificates that are their own authority, as `openssl req -x509` makes them, and keys with a
+//! Certificates of servers that stand in `ca` themselves, and keys with a
 //! password. What else is accepted or refused is tested in `secure`.
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tempfile::TempDir;
@@ -23,7 +26,10 @@ fn own(name: &str, key: &KeyPair, change: impl FnOnce(&mut CertificateParams)) -
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     change(&mut params);
-    let certificate = params.self_signed(key).unwrap();
+    served(&params.self_signed(key).unwrap(), key)
+}
+
+fn served(certificate: &Certificate, key: &KeyPair) -> Own {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -42,6 +48,26 @@ fn own(name: &str, key: &KeyPair, change: impl FnOnce(&mut CertificateParams)) -
 
 async fn serving(own: &Own) -> SecurePeer {
     peer_of(Authority::new(), own.config.clone()).await
+}
+
+/// A server's certificate of an authority that nobody knows.
+fn issued(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Own {
+    let authority = CertifiedIssuer::self_signed(
+        {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let name = "an authority nobody knows";
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        },
+        KeyPair::generate().unwrap(),
+    )
+    .unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    served(&params.signed_by(&key, &authority).unwrap(), &key)
 }
 
 /// What becomes of a request by somebody who trusts what is in the file.
@@ -104,6 +130,35 @@ fn only_the_very_certificate_is_vouched_for() {
             (elsewhere, "it is for another host"),
             (early, "it is not valid yet"),
             (late, "it has expired"),
+        ] {
+            let refused = asked(&serving(&own).await, &own.pem).await;
+            assert_eq!(refused, Err(Error::Certificate(why.into())));
+        }
+    });
+}
+
+#[test]
+fn a_certificate_in_ca_needs_no_authority() {
+    on_thread(async {
+        let right = issued("127.0.0.1", |_| {});
+        let peer = serving(&right).await;
+        assert_eq!(asked(&peer, &right.pem).await.as_deref(), Ok("x"));
+        let unknown = asked(&peer, &issued("127.0.0.1", |_| {}).pem).await;
+        assert_eq!(
+            unknown,
+            Err(Error::Certificate("its issuer is unknown".into()))
+        );
+        let elsewhere = issued("other.example", |_| {});
+        let late = issued("127.0.0.1", |params| {
+            params.not_after = date_time_ymd(2020, 1, 1);
+        });
+        let of_a_client = issued("127.0.0.1", |params| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        });
+        for (own, why) in [
+            (elsewhere, "it is for another host"),
+            (late, "it has expired"),
+            (of_a_client, "it is not for a server"),
         ] {
             let refused = asked(&serving(&own).await, &own.pem).await;
             assert_eq!(refused, Err(Error::Certificate(why.into())));
