@@ -23,11 +23,14 @@ use super::collected::{Collected, Read, Turn};
 use super::failure::{Error, Limit};
 use super::io::{Io, Notes};
 use super::origin::Origin;
-use super::stream::Stream;
+use super::stream::{Stream, Unread};
 use crate::clock::{Deadline, Micros, now};
 
 /// The largest head of a response; browsers and curl accept about as much.
 const MAX_HEAD: usize = 256 * 1024;
+
+/// The most lines of such a head, as with curl; hyper takes 100 unless it is told otherwise.
+const MOST_LINES: usize = 5_000;
 
 /// What may come before a head is whole, that of interim responses included.
 const MOST_BEFORE_HEAD: u64 = 4 * MAX_HEAD as u64;
@@ -43,6 +46,8 @@ pub(super) struct Connection {
     pub(super) is_reused: bool,
     /// A proxy passes its requests on: they name their whole URL.
     pub(super) is_proxied: bool,
+    /// Its last request was not sent to its end: it can take no other.
+    pub(super) is_spent: bool,
 }
 
 /// What bounds one exchange on a connection.
@@ -113,15 +118,15 @@ impl Connection {
         stream: Stream,
         gathers: bool,
     ) -> Result<Connection, Error> {
-        let notes = Notes::new();
-        let io = Io::new(stream, Rc::clone(&notes));
-        let (sender, driver) = http1::Builder::new()
+        let mut builder = http1::Builder::new();
+        builder
             .max_header_size(MAX_HEAD)
-            // As curl and browsers take them. They take folded lines too, which RFC 9112, section
-            // 5.2, has done away with: hyper would look at every header again for that.
+            // As curl and browsers take them.
             .allow_spaces_after_header_name_in_responses(true)
-            .writev(gathers)
-            .handshake(TokioIo::new(io))
+            .writev(gathers);
+        let notes = Notes::new();
+        let (sender, driver) = builder
+            .handshake(TokioIo::new(Io::new(stream, Rc::clone(&notes))))
             .await
             .map_err(|error| Error::from_hyper(&error))?;
         Ok(Connection {
@@ -132,7 +137,37 @@ impl Connection {
             is_finished: false,
             is_reused: false,
             is_proxied: false,
+            is_spent: false,
         })
+    }
+
+    /// The same connection before the head that it could not read, which it now takes with as
+    /// many lines as curl does, and folded ones (RFC 9112, section 5.2, has done away with
+    /// these); and what came of that head. hyper takes memory for the many lines of each response, and
+    /// looks at every header again for the folded ones: too dear to have all responses pay for it.
+    pub(super) async fn lenient(self) -> Result<(Connection, Bytes), Error> {
+        let parts = self.driver.into_parts();
+        let bytes = parts.read_buf;
+        let stream = Stream::Unread(Box::new(Unread {
+            bytes: bytes.clone(),
+            stream: parts.io.into_inner().into_stream(),
+        }));
+        let (sender, driver) = http1::Builder::new()
+            .max_header_size(MAX_HEAD)
+            .max_headers(MOST_LINES)
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .handshake(TokioIo::new(Io::new(stream, Rc::clone(&self.notes))))
+            .await
+            .map_err(|error| Error::from_hyper(&error))?;
+        let connection = Connection {
+            sender,
+            driver,
+            is_finished: false,
+            is_reused: false,
+            ..self
+        };
+        Ok((connection, bytes))
     }
 
     pub(super) fn origin(&self) -> &Origin {
@@ -149,7 +184,7 @@ impl Connection {
         if !self.is_finished && !self.sender.is_ready() {
             self.drive(client);
         }
-        !self.is_finished && self.sender.is_ready()
+        !self.is_finished && !self.is_spent && self.sender.is_ready()
     }
 
     /// Ready once the server has closed the idle connection; else wakes `cx` when it does.
@@ -298,7 +333,9 @@ impl Connection {
         if !self.is_finished {
             client.nudge().clear();
             let mut inner = Context::from_waker(client.quiet_waker());
-            self.is_finished = Pin::new(&mut self.driver).poll(&mut inner).is_ready();
+            // Without a shutdown: a head that hyper could not read may be read again. Whoever
+            // drops the connection closes the socket.
+            self.is_finished = self.driver.poll_without_shutdown(&mut inner).is_ready();
         }
     }
 }

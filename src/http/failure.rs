@@ -49,7 +49,7 @@ pub enum Error {
     /// The response's head is larger than we accept.
     HeadTooLarge,
     /// The head of the response breaks a rule: which.
-    Head(&'static str),
+    Head(Box<str>),
     /// What came is not HTTP/1.
     NotHttp,
     /// The server does not take HTTP/2.
@@ -120,7 +120,7 @@ impl fmt::Display for Error {
             Error::NoMemory => f.write_str(
                 "out of memory for the body (read large bodies with `stream: true`, or start fewer users)",
             ),
-            Error::HeadTooLarge => f.write_str("response headers too large (more than 100 lines, or 256 KiB)"),
+            Error::HeadTooLarge => f.write_str("response headers too large (more than 5,000 lines, or 256 KiB)"),
             Error::Head(what) => write!(f, "response head is invalid: {what}"),
             Error::NotHttp => f.write_str("response is not HTTP/1"),
             Error::NoHttp2 => f.write_str(
@@ -193,6 +193,16 @@ impl Error {
         )
     }
 
+    /// Whether a head was refused that is still there to be read, by more lenient rules. Of what
+    /// hyper refuses for other reasons, it has let go by then.
+    pub(super) fn is_of_unread_head(&self) -> bool {
+        match self {
+            Error::HeadTooLarge => true,
+            Error::Head(what) => **what == *NO_HEADER,
+            _ => false,
+        }
+    }
+
     pub(super) fn from_io(error: &io::Error) -> Error {
         if let Some(tls) = error
             .get_ref()
@@ -239,7 +249,7 @@ impl Error {
             return Error::HeadTooLarge;
         }
         if error.is_parse() {
-            return in_head(error).map_or(Error::NotHttp, Error::Head);
+            return in_head(error).map_or(Error::NotHttp, |what| Error::Head(what.into()));
         }
         if error.is_user() {
             return Error::BadRequest;
@@ -326,14 +336,14 @@ fn in_head(error: &hyper::Error) -> Option<&'static str> {
         "unexpected transfer-encoding parsed" => {
             Some("its `Transfer-Encoding` does not end with `chunked`, or HTTP/1.0 has none")
         }
-        "invalid HTTP header parsed" => Some(
-            "a line after the status is no header: a blank or an odd byte in the name, no colon, \
-             or a control character in the value",
-        ),
+        "invalid HTTP header parsed" => Some(NO_HEADER),
         _ if error.is_parse_status() => Some("its status is not a number of three digits"),
         _ => None,
     }
 }
+
+/// Which line, `reread` finds out.
+const NO_HEADER: &str = "a line after the status is no header";
 
 const UNKNOWN_ISSUER: &str = "its issuer is unknown";
 const OWN_AUTHORITY: &str = "it is signed by itself, and not known";

@@ -118,6 +118,16 @@ impl Notes {
         self.written.get()
     }
 
+    /// How many there were so far, and counts from none again.
+    pub(super) fn take_written(&self) -> u64 {
+        self.written.take()
+    }
+
+    /// Instead of those that were counted.
+    pub(super) fn set_written(&self, bytes: u64) {
+        self.written.set(bytes);
+    }
+
     /// Bytes that came since the exchange began.
     pub(super) fn bytes_read(&self) -> u64 {
         self.read.get()
@@ -165,6 +175,10 @@ pub(super) fn come_again(cx: &mut Context<'_>) {
 impl Io {
     pub(super) fn new(stream: Stream, notes: Rc<Notes>) -> Io {
         Io { stream, notes }
+    }
+
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
     }
 }
 

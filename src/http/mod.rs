@@ -35,6 +35,7 @@ mod origin;
 mod proxy;
 mod redirect;
 mod request;
+mod reread;
 mod resolve;
 mod response;
 mod session;

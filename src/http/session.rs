@@ -28,6 +28,7 @@ use super::obtain::Obtained;
 use super::proxy::Proxy;
 use super::redirect::{next_hop, without_body};
 use super::request::Request;
+use super::reread;
 use super::response::Response;
 use super::streamed::StreamedBody;
 use super::tap::{AnsweredHop, SentHop};
@@ -276,7 +277,18 @@ impl Session {
         }
         connection.notes().begin(trip.timeline.mark());
         let head = pin!(connection.take(message));
-        let result = connection.exchange(head, bounds, &mut trip.received).await;
+        let mut result = connection.exchange(head, bounds, &mut trip.received).await;
+        if let Err(error) = &result
+            && error.is_of_unread_head()
+        {
+            let whole = head_length + request.body.len() as u64;
+            connection.is_spent = connection.notes().written() < whole;
+            let again = reread::exchange(connection, method, bounds, &mut trip.received);
+            match Box::pin(again).await {
+                Ok((lenient, outcome)) => (connection, result) = (lenient, outcome),
+                Err(error) => return Outcome::Failed(error),
+            }
+        }
         let notes = connection.notes();
         let (written, first_byte) = (notes.written(), notes.first_read());
         // What came before anything was written is no answer: a server may say `408` when it ends

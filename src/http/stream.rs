@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
@@ -14,12 +15,25 @@ pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// One of the others of which some bytes were read before.
+    Unread(Box<Unread>),
+}
+
+/// A stream of which a head is read again: first what was read of it, then the rest. Until that
+/// is used up, what is written is taken for a request that was sent long ago, and goes nowhere.
+pub(super) struct Unread {
+    pub(super) bytes: Bytes,
+    pub(super) stream: Stream,
 }
 
 impl Stream {
     /// What a read gives is what the kernel has: TLS may hold back a part of a record.
     pub(super) fn is_plain(&self) -> bool {
-        !matches!(self, Stream::Tls(_))
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => true,
+            Stream::Tls(_) => false,
+            Stream::Unread(unread) => unread.bytes.is_empty() && unread.stream.is_plain(),
+        }
     }
 }
 
@@ -33,6 +47,14 @@ impl AsyncRead for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Stream::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, buf),
+            Stream::Unread(unread) => match unread.bytes.is_empty() {
+                true => Pin::new(&mut unread.stream).poll_read(cx, buf),
+                false => {
+                    let length = unread.bytes.len().min(buf.remaining());
+                    buf.put_slice(&unread.bytes.split_to(length));
+                    Poll::Ready(Ok(()))
+                }
+            },
         }
     }
 }
@@ -47,6 +69,10 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
             Stream::Unix(unix) => Pin::new(unix).poll_write(cx, buf),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, buf),
+            Stream::Unread(unread) => match unread.bytes.is_empty() {
+                true => Pin::new(&mut unread.stream).poll_write(cx, buf),
+                false => Poll::Ready(Ok(buf.len())),
+            },
         }
     }
 
@@ -59,6 +85,10 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             Stream::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, bufs),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_write_vectored(cx, bufs),
+            Stream::Unread(unread) => match unread.bytes.is_empty() {
+                true => Pin::new(&mut unread.stream).poll_write_vectored(cx, bufs),
+                false => Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum())),
+            },
         }
     }
 
@@ -71,6 +101,7 @@ impl AsyncWrite for Stream {
             // What the kernel took is sent.
             Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
+            Stream::Unread(unread) => Pin::new(&mut unread.stream).poll_flush(cx),
         }
     }
 
@@ -79,6 +110,7 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Stream::Unix(unix) => Pin::new(unix).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
+            Stream::Unread(unread) => Pin::new(&mut unread.stream).poll_shutdown(cx),
         }
     }
 }

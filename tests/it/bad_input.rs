@@ -200,7 +200,7 @@ fn headers_without_end_are_not_read_for_ever() {
     });
     fails_with(
         &peer,
-        "response headers too large (more than 100 lines, or 256 KiB)",
+        "response headers too large (more than 5,000 lines, or 256 KiB)",
     );
 }
 

@@ -1,6 +1,8 @@
 //! Heads of responses that are taken as curl takes them, and what is said of those that are not;
 //! and what a request without a body says of that.
 
+use bytes::Bytes;
+
 use super::*;
 
 /// What becomes of a response that a peer answers with.
@@ -30,6 +32,8 @@ fn heads_are_taken_as_by_curl() {
             ("content-length: 0\r\nx-a:\r\n", ""),
             ("content-length: 0\r\nx-a: caf\u{e9}\r\n", "caf\u{e9}"),
             ("content-length: 0\ncontent-length: 0\nx-a: bare\n", "bare"),
+            ("content-length: 0\r\nx-a: one\r\n two\r\n", "one two"),
+            ("content-length: 0\r\nx-a: one\r\n\ttwo\r\n", "one two"),
         ] {
             assert_eq!(
                 answered(with(lines)).await.as_deref(),
@@ -43,7 +47,8 @@ fn heads_are_taken_as_by_curl() {
 #[test]
 fn a_head_that_is_refused_says_what_is_wrong() {
     on_thread(async {
-        let many = "x-a: 1\r\n".repeat(101);
+        let many = "x-a: 1\r\n".repeat(5_001);
+        let long = format!("content-length: 0\r\n{}\r\n", "very ".repeat(20));
         for (lines, said) in [
             (
                 "content-length: 2\r\ncontent-length: 3\r\n",
@@ -54,11 +59,28 @@ fn a_head_that_is_refused_says_what_is_wrong() {
                 "`Content-Length` is no number",
             ),
             ("content-length: x\r\n", "`Content-Length` is no number"),
-            ("content-length: 0\r\nno header\r\n", "is no header"),
-            ("content-length: 0\r\nx-a: one\r\n two\r\n", "is no header"),
-            ("content-length: 0\r\nx\u{7}: 1\r\n", "is no header"),
-            ("content-length: 0\r\nx-a: \u{0}\r\n", "is no header"),
-            (many.as_str(), "more than 100 lines"),
+            (
+                "content-length: 0\r\nno header\r\n",
+                "the line `no header` has no colon",
+            ),
+            (
+                long.as_str(),
+                "the line `very very very very very very very very …` has no colon",
+            ),
+            (
+                "x-a: 1\r\nx\u{7}y: 1\r\n",
+                "the name of the header `x\\u{7}y` has a blank or an odd byte",
+            ),
+            (
+                "X A: 1\r\n",
+                "the name of the header `X A` has a blank or an odd byte",
+            ),
+            (": 1\r\n", "a header has no name"),
+            (
+                "content-length: 0\r\nx-a: \u{0}\r\n",
+                "the value of the header `x-a` has a control character",
+            ),
+            (many.as_str(), "more than 5,000 lines"),
         ] {
             let error = answered(with(lines)).await.unwrap_err();
             assert!(error.contains(said), "{lines:?}: {error}");
@@ -67,6 +89,77 @@ fn a_head_that_is_refused_says_what_is_wrong() {
         assert!(status.unwrap_err().contains("three digits"));
         let other = answered("SSH-2.0-OpenSSH\r\n\r\n".to_owned()).await;
         assert_eq!(other.unwrap_err(), "response is not HTTP/1");
+    });
+}
+
+#[test]
+fn a_head_that_is_read_again_leaves_a_good_connection() {
+    on_thread(async {
+        let many = "x-b: 1\r\n".repeat(4_990);
+        for (lines, version) in [(many.as_str(), "1.1"), ("x-b: 1\r\n 2\r\n", "1.1")] {
+            let lines = lines.to_owned();
+            let peer = Peer::answering(move |request| {
+                let body = ["", "body"][usize::from(!request.starts_with("HEAD"))];
+                format!("HTTP/{version} 200 OK\r\ncontent-length: 4\r\n{lines}\r\n{body}")
+            })
+            .await;
+            let session = session();
+            for method in [Method::GET, Method::HEAD, Method::GET, Method::POST] {
+                let mut request = peer.get("/");
+                request.method = method.clone();
+                request.body = Bytes::from_static(b"asked");
+                let exchange = session.send(request).await;
+                let expected = ["", "body"][usize::from(method != Method::HEAD)];
+                assert_eq!(body(&exchange), expected, "{method}");
+                assert_eq!((exchange.sent, exchange.stale_retries), (5, 0));
+                assert_eq!(exchange.received, expected.len() as u64);
+                assert_adds_up(&exchange);
+            }
+            assert_eq!(peer.accepted.get(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_head_in_pieces_is_read_again_in_pieces() {
+    on_thread(async {
+        let peer = Peer::start(|_, mut stream| async move {
+            read_request(&mut stream).await;
+            let lines = "x-b: 1\r\n".repeat(150);
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n{lines}\r\nbo");
+            for piece in head.as_bytes().chunks(500) {
+                stream.write_all(piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            stream.write_all(b"dy").await.unwrap();
+            // Closes, and no request comes.
+        })
+        .await;
+        let session = session();
+        let exchange = session.send(peer.get("/")).await;
+        assert_eq!(body(&exchange), "body");
+    });
+}
+
+#[test]
+fn an_early_answer_that_is_read_again_ends_the_connection() {
+    on_thread(async {
+        let peer = Peer::start(|_, mut stream| async move {
+            let mut start = [0; 100];
+            stream.read_exact(&mut start).await.unwrap();
+            let folded = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx: 1\r\n 2\r\n\r\nno";
+            stream.write_all(folded.as_bytes()).await.unwrap();
+            std::future::pending::<()>().await;
+        })
+        .await;
+        let session = session();
+        let mut request = peer.get("/");
+        request.method = Method::POST;
+        request.body = vec![b'x'; 50_000_000].into();
+        let exchange = session.send(request).await;
+        assert_eq!(body(&exchange), "no");
+        assert!(exchange.sent < 50_000_000);
+        assert_eq!(session.idle_connections(), 0);
     });
 }
 
