@@ -281,8 +281,8 @@ impl Session {
         if let Err(error) = &result
             && error.is_of_unread_head()
         {
-            let whole = head_length + request.body.len() as u64;
-            connection.is_spent = connection.notes().written() < whole;
+            let sent = connection.notes().written().saturating_sub(head_length);
+            connection.is_spent = sent < request.body.len() as u64;
             let again = reread::exchange(connection, method, bounds, &mut trip.received);
             match Box::pin(again).await {
                 Ok((lenient, outcome)) => (connection, result) = (lenient, outcome),

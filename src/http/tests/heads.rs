@@ -107,11 +107,14 @@ fn a_head_that_is_read_again_leaves_a_good_connection() {
             for method in [Method::GET, Method::HEAD, Method::GET, Method::POST] {
                 let mut request = peer.get("/");
                 request.method = method.clone();
-                request.body = Bytes::from_static(b"asked");
+                if method == Method::POST {
+                    request.body = Bytes::from_static(b"asked");
+                }
+                let sent = request.body.len() as u64;
                 let exchange = session.send(request).await;
                 let expected = ["", "body"][usize::from(method != Method::HEAD)];
                 assert_eq!(body(&exchange), expected, "{method}");
-                assert_eq!((exchange.sent, exchange.stale_retries), (5, 0));
+                assert_eq!((exchange.sent, exchange.stale_retries), (sent, 0));
                 assert_eq!(exchange.received, expected.len() as u64);
                 assert_adds_up(&exchange);
             }
