@@ -64,8 +64,10 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     signals::hold();
-    // clap prints its own errors and exits with 2.
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return show::usage(&error).into(),
+    };
     panics::tell();
     let control = std::thread::Builder::new()
         .name("control".to_owned())

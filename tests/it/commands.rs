@@ -253,6 +253,10 @@ fn a_result_that_cannot_be_written_is_no_success() {
         "docs",
         "docs between",
         "completions bash",
+        "--version",
+        "--help",
+        "check --help",
+        "help check",
     ] {
         let run = Tool::into_a_full_device()
             .file("s.rhai", "user(\"U\", #{ t: task(|| 1) });")
