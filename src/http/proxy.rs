@@ -6,15 +6,17 @@
 use std::fmt;
 use std::rc::Rc;
 
-use hyper::StatusCode;
-use hyper::header::HeaderValue;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{HeaderValue, PROXY_AUTHORIZATION};
+use hyper::{StatusCode, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::failure::Error;
 use super::origin::Origin;
 use super::request::basic_auth;
-use super::url::{Base, UrlError};
+use super::url::{Base, Url, UrlError};
 
 /// The largest head of an answer to `CONNECT`.
 const MAX_HEAD: usize = 64 * 1024;
@@ -93,6 +95,28 @@ impl Proxy {
     /// The value of `Proxy-Authorization`.
     pub(super) fn authorization(&self) -> Option<&HeaderValue> {
         self.shared.authorization.as_ref()
+    }
+
+    /// Makes it a request to a proxy: it names its whole URL, and shows credentials. Says by how
+    /// many bytes its head grows.
+    #[cold]
+    pub(super) fn address(
+        proxy: Option<&Proxy>,
+        message: &mut hyper::Request<Full<Bytes>>,
+        url: &Url,
+    ) -> Result<u64, Error> {
+        let mut grown = url.origin().to_string().len();
+        // The path alone was short enough, and origins are checked: it can only be too long.
+        *message.uri_mut() =
+            Uri::try_from(url.to_string()).map_err(|_| Error::BadUrl(UrlError::TooLong))?;
+        if let Some(authorization) = proxy.and_then(Proxy::authorization)
+            && !message.headers().contains_key(PROXY_AUTHORIZATION)
+        {
+            grown += PROXY_AUTHORIZATION.as_str().len() + authorization.len() + ": \r\n".len();
+            let headers = message.headers_mut();
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(grown as u64)
     }
 
     /// Has the proxy connect to `target`: from then on `tcp` leads there.

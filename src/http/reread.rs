@@ -7,38 +7,49 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Method;
-use hyper::http::response::Parts;
 
-use super::connection::{Body, Bounds, Connection};
+use super::connection::Connection;
 use super::failure::Error;
+use super::io::Notes;
 
 /// The most characters that are shown of a line or a name.
 const MOST_SHOWN: usize = 40;
 
-/// What comes of an exchange on a connection that could not read the response's head, and the
-/// connection from then on.
-pub(super) async fn exchange(
+/// What is left of the first try.
+pub(super) struct Reread {
+    bytes: Bytes,
+    written: u64,
+}
+
+/// The connection before the head that it could not read, a request that hyper needs to read one,
+/// and what is to be finished after its exchange.
+///
+/// That request goes nowhere (see `Unread`), and only its method matters: there is no body after
+/// HEAD.
+#[cold]
+pub(super) async fn again(
     connection: Box<Connection>,
     method: &Method,
-    bounds: &Bounds<'_>,
-    received: &mut u64,
-) -> Result<(Box<Connection>, Result<(Parts, Body), Error>), Error> {
+) -> Result<(Box<Connection>, hyper::Request<Full<Bytes>>, Reread), Error> {
     let (connection, bytes) = connection.lenient().await?;
-    let mut connection = Box::new(connection);
-    // hyper reads no response without a request. This one goes nowhere (see `Unread`), and only
-    // its method matters: there is no body after HEAD.
     let mut message = hyper::Request::new(Full::new(Bytes::new()));
     message.method_mut().clone_from(method);
     let written = connection.notes().take_written();
-    let head = std::pin::pin!(connection.take(message));
-    let mut result = connection.exchange(head, bounds, received).await;
-    connection.notes().set_written(written);
-    if let Err(Error::Head(what)) = &mut result
-        && let Some(fault) = faulty_line(&bytes)
-    {
-        *what = fault.into();
+    let reread = Reread { bytes, written };
+    Ok((Box::new(connection), message, reread))
+}
+
+impl Reread {
+    /// Puts right what was counted meanwhile, and says which line was at fault.
+    #[cold]
+    pub(super) fn finish<T>(self, notes: &Notes, result: &mut Result<T, Error>) {
+        notes.set_written(self.written);
+        if let Err(Error::Head(what)) = result
+            && let Some(fault) = faulty_line(&self.bytes)
+        {
+            *what = fault.into();
+        }
     }
-    Ok((connection, result))
 }
 
 /// What is wrong with the first line of a head that is no header.

@@ -12,7 +12,6 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::PROXY_AUTHORIZATION;
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Uri};
 
@@ -33,7 +32,6 @@ use super::response::Response;
 use super::streamed::StreamedBody;
 use super::tap::{AnsweredHop, SentHop};
 use super::timeline::{Phase, Timeline};
-use super::url::{Url, UrlError};
 use crate::clock::{Deadline, Micros, now};
 
 /// One user's connections, cookies and headers.
@@ -265,7 +263,7 @@ impl Session {
         let mut head_length =
             headers::head_length(request.body.len(), method, url, message.headers());
         if connection.is_proxied {
-            match self.address(&mut message, url) {
+            match Proxy::address(self.client.options().proxy.as_ref(), &mut message, url) {
                 Ok(grown) => head_length = head_length.saturating_add(grown),
                 Err(error) => {
                     self.put_idle(connection);
@@ -276,18 +274,25 @@ impl Session {
             *message.uri_mut() = Uri::from(url.path().clone());
         }
         connection.notes().begin(trip.timeline.mark());
-        let head = pin!(connection.take(message));
-        let mut result = connection.exchange(head, bounds, &mut trip.received).await;
-        if let Err(error) = &result
-            && error.is_of_unread_head()
-        {
+        let mut reread = None;
+        let mut result = loop {
+            let head = pin!(connection.take(message));
+            let result = connection.exchange(head, bounds, &mut trip.received).await;
+            match &result {
+                Err(error) if error.is_of_unread_head() && reread.is_none() => {}
+                _ => break result,
+            }
             let sent = connection.notes().written().saturating_sub(head_length);
             connection.is_spent = sent < request.body.len() as u64;
-            let again = reread::exchange(connection, method, bounds, &mut trip.received);
-            match Box::pin(again).await {
-                Ok((lenient, outcome)) => (connection, result) = (lenient, outcome),
+            match Box::pin(reread::again(connection, method)).await {
+                Ok((lenient, dummy, rest)) => {
+                    (connection, message, reread) = (lenient, dummy, Some(rest));
+                }
                 Err(error) => return Outcome::Failed(error),
             }
+        };
+        if let Some(reread) = reread {
+            reread.finish(connection.notes(), &mut result);
         }
         let notes = connection.notes();
         let (written, first_byte) = (notes.written(), notes.first_read());
@@ -321,24 +326,6 @@ impl Session {
             Err(error) if spoke_first && error.is_gone() => Outcome::Failed(Error::NotHttp),
             Err(error) => Outcome::Failed(error),
         }
-    }
-
-    /// Makes it a request to a proxy; says by how many bytes its head grows.
-    #[cold]
-    fn address(&self, message: &mut hyper::Request<Full<Bytes>>, url: &Url) -> Result<u64, Error> {
-        let mut grown = url.origin().to_string().len();
-        // The path alone was short enough, and origins are checked: it can only be too long.
-        *message.uri_mut() =
-            Uri::try_from(url.to_string()).map_err(|_| Error::BadUrl(UrlError::TooLong))?;
-        let proxy = self.client.options().proxy.as_ref();
-        if let Some(authorization) = proxy.and_then(Proxy::authorization)
-            && !message.headers().contains_key(PROXY_AUTHORIZATION)
-        {
-            grown += PROXY_AUTHORIZATION.as_str().len() + authorization.len() + ": \r\n".len();
-            let headers = message.headers_mut();
-            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
-        }
-        Ok(grown as u64)
     }
 
     /// A request on a connection that others may use at the same time.

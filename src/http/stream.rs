@@ -26,13 +26,39 @@ pub(super) struct Unread {
     pub(super) stream: Stream,
 }
 
+// Out of line: all other streams are read and written without paying for it.
+impl Unread {
+    #[cold]
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.bytes.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let length = self.bytes.len().min(buf.remaining());
+        buf.put_slice(&self.bytes.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+
+    #[cold]
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.bytes.is_empty() {
+            true => Pin::new(&mut self.stream).poll_write(cx, buf),
+            false => Poll::Ready(Ok(buf.len())),
+        }
+    }
+
+    #[cold]
+    fn is_plain(&self) -> bool {
+        self.bytes.is_empty() && self.stream.is_plain()
+    }
+}
+
 impl Stream {
     /// What a read gives is what the kernel has: TLS may hold back a part of a record.
     pub(super) fn is_plain(&self) -> bool {
         match self {
             Stream::Tcp(_) | Stream::Unix(_) => true,
             Stream::Tls(_) => false,
-            Stream::Unread(unread) => unread.bytes.is_empty() && unread.stream.is_plain(),
+            Stream::Unread(unread) => unread.is_plain(),
         }
     }
 }
@@ -47,14 +73,7 @@ impl AsyncRead for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Stream::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, buf),
-            Stream::Unread(unread) => match unread.bytes.is_empty() {
-                true => Pin::new(&mut unread.stream).poll_read(cx, buf),
-                false => {
-                    let length = unread.bytes.len().min(buf.remaining());
-                    buf.put_slice(&unread.bytes.split_to(length));
-                    Poll::Ready(Ok(()))
-                }
-            },
+            Stream::Unread(unread) => unread.poll_read(cx, buf),
         }
     }
 }
@@ -69,10 +88,7 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
             Stream::Unix(unix) => Pin::new(unix).poll_write(cx, buf),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, buf),
-            Stream::Unread(unread) => match unread.bytes.is_empty() {
-                true => Pin::new(&mut unread.stream).poll_write(cx, buf),
-                false => Poll::Ready(Ok(buf.len())),
-            },
+            Stream::Unread(unread) => unread.poll_write(cx, buf),
         }
     }
 
@@ -85,10 +101,11 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             Stream::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, bufs),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_write_vectored(cx, bufs),
-            Stream::Unread(unread) => match unread.bytes.is_empty() {
-                true => Pin::new(&mut unread.stream).poll_write_vectored(cx, bufs),
-                false => Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum())),
-            },
+            // As much as the first takes.
+            Stream::Unread(unread) => {
+                let first = bufs.iter().find(|buf| !buf.is_empty());
+                unread.poll_write(cx, first.map_or(&[], |buf| buf))
+            }
         }
     }
 
