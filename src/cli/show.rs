@@ -244,12 +244,11 @@ pub(super) fn script_words(line: &Line) -> Vec<(Level, String)> {
         );
         said.push((Level::Warn, text));
     }
-    let who = if line.who.is_empty() {
-        String::new()
-    } else {
-        format!("{} ", line.who)
-    };
-    said.push((line.level, format!("{who}{}: {}", line.place, line.text)));
+    let known = [&*line.who, &*line.place].map(str::trim);
+    let from = known.into_iter().filter(|part| !part.is_empty());
+    let from = from.collect::<Vec<_>>().join(" ");
+    let said_by = if from.is_empty() { "" } else { ": " };
+    said.push((line.level, format!("{from}{said_by}{}", line.text)));
     said
 }
 

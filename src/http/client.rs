@@ -2,7 +2,7 @@
 //!
 //! Owns no connection and no cookie: those belong to a user's session.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -15,9 +15,11 @@ use hyper::HeaderMap;
 
 use super::origin::Origin;
 use super::proxy::Proxy;
+use super::refused::{Reason, RefusedCookie};
 use super::resolve::Resolver;
 use super::tap::Tap;
 use super::tls::{TlsError, Trust};
+use super::url::Url;
 use crate::clock::Timers;
 
 /// Header maps kept for the next request; as many as are in use at once by a busy thread would
@@ -128,6 +130,9 @@ struct Shared {
     nudge: Arc<Nudge>,
     quiet: Waker,
     tap: OnceCell<Rc<dyn Tap>>,
+    /// The reasons for which cookies were refused so far: each is told once.
+    refused: Cell<u8>,
+    refusal: Cell<Option<Box<RefusedCookie>>>,
 }
 
 impl Client {
@@ -149,6 +154,8 @@ impl Client {
                 quiet: Waker::from(Arc::clone(&nudge)),
                 nudge,
                 tap: OnceCell::new(),
+                refused: Cell::default(),
+                refusal: Cell::default(),
             }),
         })
     }
@@ -160,6 +167,25 @@ impl Client {
 
     pub(super) fn tapped(&self) -> Option<&dyn Tap> {
         self.shared.tap.get().map(Rc::as_ref)
+    }
+
+    /// A cookie that was refused since this was asked last; each reason is given once.
+    #[must_use]
+    pub fn take_refused_cookie(&self) -> Option<Box<RefusedCookie>> {
+        self.shared.refusal.take()
+    }
+
+    /// Of several at once the first is told, the others the next time.
+    pub(super) fn cookie_refused(&self, header: &[u8], url: &Url, reason: Reason) {
+        let (before, slot) = (self.shared.refused.get(), &self.shared.refusal);
+        let first = slot.take();
+        if first.is_some() || before & reason.bit() != 0 {
+            slot.set(first);
+            return;
+        }
+        self.shared.refused.set(before | reason.bit());
+        let refused = RefusedCookie::new(header, url.origin().host(), reason);
+        slot.set(Some(Box::new(refused)));
     }
 
     /// The options it was made with.

@@ -7,10 +7,11 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
-use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie, StoreAction};
+use cookie_store::{Cookie, CookieError, CookieExpiration, CookieStore, RawCookie, StoreAction};
 use hyper::HeaderMap;
 use hyper::header::{HeaderValue, SET_COOKIE};
 
+use super::refused::{Reason, is_trustworthy, keeps_its_prefix};
 use super::url::Url;
 use crate::clock::{Micros, now};
 
@@ -103,8 +104,13 @@ impl Jar {
     }
 
     /// Stores what a response of `url` sets. What is malformed or not for that host is ignored,
-    /// as a browser does.
-    pub(super) fn store(&mut self, headers: &HeaderMap, url: &Url) {
+    /// as a browser does; `refused` is told of it.
+    pub(super) fn store(
+        &mut self,
+        headers: &HeaderMap,
+        url: &Url,
+        mut refused: impl FnMut(&[u8], Reason),
+    ) {
         let mut set = headers.get_all(SET_COOKIE).iter().peekable();
         if set.peek().is_none() {
             return;
@@ -114,12 +120,8 @@ impl Jar {
         };
         let filled = self.change();
         for value in set {
-            if let Ok(text) = std::str::from_utf8(value.as_bytes())
-                && let Ok(cookie) = Cookie::parse(text, &url)
-                && cookie.name().len() + cookie.value().len() <= MOST_BYTES
-                && keeps_its_prefix(&cookie)
-            {
-                filled.insert(cookie.into_owned(), &url);
+            if let Err(reason) = filled.store(value.as_bytes(), &url) {
+                refused(value.as_bytes(), reason);
             }
         }
         filled.bound();
@@ -134,7 +136,8 @@ impl Jar {
             && let Ok(cookie) = Cookie::try_from_raw_cookie(&cookie, &url)
         {
             let filled = self.change();
-            filled.insert(cookie.into_owned(), &url);
+            // Its domain is the host's.
+            let _ = filled.insert(cookie.into_owned(), &url);
             filled.bound();
         }
     }
@@ -171,14 +174,39 @@ impl Jar {
 }
 
 impl Filled {
-    fn insert(&mut self, cookie: Cookie<'static>, url: &url::Url) {
+    fn store(&mut self, header: &[u8], url: &url::Url) -> Result<(), Reason> {
+        let text = std::str::from_utf8(header).map_err(|_| Reason::Malformed)?;
+        let cookie = Cookie::parse(text, url).map_err(|error| match error {
+            CookieError::DomainMismatch => Reason::Domain,
+            _ => Reason::Malformed,
+        })?;
+        if cookie.name().len() + cookie.value().len() > MOST_BYTES {
+            return Err(Reason::TooLong);
+        }
+        if !keeps_its_prefix(&cookie) {
+            return Err(Reason::Prefix);
+        }
+        let is_stranded = cookie.secure() == Some(true) && !is_trustworthy(url);
+        self.insert(cookie.into_owned(), url)?;
+        // Kept all the same: the host may be asked over https later.
+        if is_stranded {
+            Err(Reason::Secure)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn insert(&mut self, cookie: Cookie<'static>, url: &url::Url) -> Result<(), Reason> {
         let key = Key::of(&cookie);
         match self.store.insert(cookie, url) {
             // One that has expired is replaced like any other: its place is not new.
             Ok(StoreAction::Inserted) => self.by_age.push_back(key),
             Ok(StoreAction::ExpiredExisting) => self.drop_if(|other, _| *other == key),
-            Ok(StoreAction::UpdatedExisting) | Err(_) => {}
+            // One that deletes what there is not.
+            Ok(StoreAction::UpdatedExisting) | Err(CookieError::Expired) => {}
+            Err(_) => return Err(Reason::Domain),
         }
+        Ok(())
     }
 
     fn drop_if(&mut self, mut is_dropped: impl FnMut(&Key, &CookieStore) -> bool) {
@@ -261,16 +289,6 @@ impl Filled {
     }
 }
 
-/// Whether a cookie is what its name promises (RFC 6265bis, section 4.1.3), which browsers and curl
-/// hold it to.
-fn keeps_its_prefix(cookie: &RawCookie<'_>) -> bool {
-    let is_secure = cookie.secure() == Some(true);
-    if cookie.name().starts_with("__Host-") {
-        return is_secure && cookie.path() == Some("/") && cookie.domain().is_none();
-    }
-    !cookie.name().starts_with("__Secure-") || is_secure
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -284,8 +302,37 @@ mod tests {
             .iter()
             .map(|cookie| (SET_COOKIE, HeaderValue::from_static(cookie)))
             .collect();
-        jar.store(&headers, url);
+        jar.store(&headers, url, |_, _| {});
         jar
+    }
+
+    #[test]
+    fn a_cookie_that_is_of_no_use_says_why() {
+        let at = |base: &str| Base::parse(base).unwrap().url("/x", &[]).unwrap();
+        let long = format!("a={}", "x".repeat(MOST_BYTES));
+        for (base, cookie, reason) in [
+            ("http://a.b", "a=1; Domain=other", Some(Reason::Domain)),
+            ("http://a.b", "a=1; Domain=c.a.b", Some(Reason::Domain)),
+            ("http://a.b", "a=1; Domain=b", None),
+            ("http://a.b", "__Host-a=1; Secure", Some(Reason::Prefix)),
+            ("http://a.b", "a=1; Secure", Some(Reason::Secure)),
+            ("https://a.b", "a=1; Secure", None),
+            ("http://localhost", "a=1; Secure", None),
+            ("http://127.0.0.1", "a=1; Secure", None),
+            ("http://[::1]", "a=1; Secure", None),
+            ("http://a.b", "=1", Some(Reason::Malformed)),
+            ("http://a.b", "a=\u{e9}", Some(Reason::Malformed)),
+            ("http://a.b", long.as_str(), Some(Reason::TooLong)),
+            ("http://a.b", "a=1; Max-Age=0", None),
+            ("http://a.b", "a=1; Path=/y", None),
+        ] {
+            let bytes: Vec<u8> = cookie.chars().map(|c| c as u8).collect();
+            let value = HeaderValue::from_bytes(&bytes).unwrap();
+            let headers = [(SET_COOKIE, value)].into_iter().collect();
+            let mut told = None;
+            Jar::default().store(&headers, &at(base), |_, reason| told = Some(reason));
+            assert_eq!(told, reason, "{base} {cookie:.40}");
+        }
     }
 
     fn deep_cookie() -> HeaderMap {
@@ -321,7 +368,7 @@ mod tests {
         assert_eq!(jar.header(&elsewhere, before).unwrap(), changed);
         assert_eq!(remembered(&jar).len(), 1);
         // With a cookie for one path, each path has its own answer.
-        jar.store(&deep_cookie(), &url);
+        jar.store(&deep_cookie(), &url, |_, _| {});
         assert!(
             !jar.header(&elsewhere, before)
                 .unwrap()
@@ -343,7 +390,7 @@ mod tests {
 
     fn set_all(jar: &mut Jar, url: &Url, cookies: impl Iterator<Item = String>) {
         let values = cookies.map(|cookie| (SET_COOKIE, HeaderValue::try_from(cookie).unwrap()));
-        jar.store(&values.collect(), url);
+        jar.store(&values.collect(), url, |_, _| {});
     }
 
     fn names(jar: &Jar) -> Vec<&str> {

@@ -437,7 +437,12 @@ impl Session {
         request: &Request,
     ) -> Box<Response> {
         if request.cookies && parts.headers.contains_key(hyper::header::SET_COOKIE) {
-            self.keep(|kept| kept.jar.store(&parts.headers, &request.url));
+            self.keep(|kept| {
+                let refused = |header: &[u8], reason| {
+                    self.client.cookie_refused(header, &request.url, reason);
+                };
+                kept.jar.store(&parts.headers, &request.url, refused);
+            });
         }
         if let Some(tap) = self.client.tapped() {
             tap.answers(&AnsweredHop {

@@ -14,13 +14,12 @@ use scraper::Html;
 
 use super::client::Client;
 use super::failure::Control;
-use super::html;
-use super::json;
 use super::onlooker::{Event, Watch};
 use super::secret::Secrets;
 use super::sent::Sent;
 use super::stream::{self, Streaming};
 use super::user::{Missed, User};
+use super::{html, json};
 use crate::coroutine::{self, NotAwaited};
 use crate::data::NotJson;
 use crate::http::{self, Charset, Exchange, Phases};
@@ -92,6 +91,7 @@ impl Answer {
         exchange: Exchange,
     ) -> Rc<Answer> {
         let user = &client.user;
+        user.tell_refused_cookie(&client.channel.session);
         let answer = Rc::new(Answer::new(client, path, counting, made_at, sent, exchange));
         if let Some(watch) = &user.thread.watch {
             answer.show(watch, counting.row(method, path));

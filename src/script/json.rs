@@ -9,7 +9,7 @@ use rhai::NativeCallContext;
 use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Identifier, ImmutableString, Map};
 
 use super::failure::Control;
-use super::log::Level;
+use super::said_once::Once;
 use super::user::User;
 use super::value::kind;
 use crate::coroutine;
@@ -50,13 +50,16 @@ impl Changed {
         }
         // At the top level there is nobody yet who would send it on.
         let Ok(user) = User::of(context) else { return };
-        for (bit, what) in [Changed::HALF_A_PAIR, Changed::ROUNDED] {
-            if self.0 & bit != 0 && user.thread.shared.is_first(bit) {
+        for (once, (bit, what)) in [
+            (Once::HalfAPair, Changed::HALF_A_PAIR),
+            (Once::RoundedNumber, Changed::ROUNDED),
+        ] {
+            if self.0 & bit != 0 {
                 let file = context.call_source().unwrap_or_default();
                 let line = context.call_position().line();
                 let place = line.map_or(file.to_owned(), |line| format!("{file}:{line}"));
                 let who = user.described();
-                user.thread.say(Level::Warn, who, place, what.to_owned());
+                user.thread.warn_once(once, who, place, what.to_owned());
             }
         }
     }

@@ -55,6 +55,7 @@ mod renewal;
 mod request;
 mod response;
 mod routes;
+mod said_once;
 mod secret;
 mod sending;
 mod sent;

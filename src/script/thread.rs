@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rhai::ImmutableString;
@@ -18,6 +18,7 @@ use super::generation::Generation;
 use super::log::{Level, Line, Log};
 use super::multipart::Uploads;
 use super::onlooker::{Event, Onlooker, Watch};
+use super::said_once::Once;
 use super::secret::Secrets;
 use crate::clock::{Micros, Timers};
 use crate::data::Value;
@@ -44,12 +45,12 @@ pub struct Shared {
     /// The files that scripts append to.
     appends: Appends,
     /// What has been said that is said once.
-    said: AtomicU8,
+    said: AtomicU16,
 }
 
 impl Shared {
-    /// Whether nobody has said what this bit stands for.
-    pub(super) fn is_first(&self, bit: u8) -> bool {
+    /// Says what this bit stands for; whether nobody had.
+    pub(super) fn say_once(&self, bit: u16) -> bool {
         self.said.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
@@ -341,7 +342,18 @@ impl Thread {
     fn measured(&self, mut batch: Batch) -> Batch {
         let generation = self.generation();
         let secrets = generation.program().secrets();
-        batch.rewrite(|text| reported(text, secrets));
+        batch.rewrite(|text| {
+            let reported = reported(text, secrets);
+            if let Some(cut) = reported.as_ref().filter(|cut| cut.ends_with(CUT)) {
+                let start: String = cut.chars().take(60).collect();
+                let what = format!(
+                    "a name or a failure has more than {LONGEST} bytes, and is reported without \
+                     the rest: `{start}…` (a request's `name` may be another)"
+                );
+                self.warn_once(Once::CutText, String::new(), String::new(), what);
+            }
+            reported
+        });
         if self.is_measured.get() {
             batch
         } else {
@@ -430,6 +442,8 @@ impl Thread {
 /// The longest text that is reported, in bytes: names and failures of megabytes would keep tables
 /// and files busy for minutes.
 const LONGEST: usize = 1_000;
+/// What stands for the rest.
+const CUT: char = '…';
 
 /// What is reported in the place of a text, if that is something else.
 fn reported(text: &str, secrets: &Secrets) -> Option<String> {
@@ -439,5 +453,5 @@ fn reported(text: &str, secrets: &Secrets) -> Option<String> {
         return hidden;
     }
     let end = text.floor_char_boundary(LONGEST);
-    Some(format!("{}…", &text[..end]))
+    Some(format!("{}{CUT}", &text[..end]))
 }

@@ -31,6 +31,7 @@ mod reload;
 mod reload_ends;
 mod reload_races;
 mod requests;
+mod said_once;
 mod screen;
 mod selection;
 mod sets;

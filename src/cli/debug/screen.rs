@@ -158,13 +158,16 @@ impl Screen {
     }
 
     fn said(&self, line: &Line) -> String {
-        let place = self.paint(Paint::Dim, &format!("{}:", line.place));
+        let place = match line.place.as_str() {
+            "" => String::new(),
+            place => self.paint(Paint::Dim, &format!("{place}:")) + " ",
+        };
         let text = match line.level {
             Level::Info => clean(&line.text).into_owned(),
             Level::Warn => self.paint(Paint::Yellow, &format!("warning: {}", line.text)),
             Level::Error => self.paint(Paint::Red, &format!("error: {}", line.text)),
         };
-        format!("{INDENT}{place} {text}\n")
+        format!("{INDENT}{place}{text}\n")
     }
 
     fn failed(&self, failure: &Failure) -> String {
