@@ -14,6 +14,8 @@ import threading
 
 import requests
 
+# The headers that the server says it was sent.
+ECHOED = ("content-length", "content-type", "cookie", "authorization", "x-own", "referer")
 ROWS = pathlib.Path(__file__).with_name("rows.json")
 
 
@@ -29,7 +31,8 @@ def serve(listener, rows):
                     data += more
                 head, data = data.split(b"\r\n\r\n", 1)
                 lines = head.decode("latin-1").split("\r\n")
-                headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+                pairs = (line.split(": ", 1) for line in lines[1:] if ": " in line)
+                headers = {name.lower(): value for name, value in pairs}
                 length = int(headers.get("content-length", 0))
                 while len(data) < length:
                     data += connection.recv(65536)
@@ -44,11 +47,13 @@ def serve(listener, rows):
                         return
                     continue
                 text = f"{method} {path}"
-                for name in ("content-length", "content-type", "cookie", "authorization"):
+                for name in ECHOED:
                     if name in headers:
                         text += f" {name}={headers[name]}"
                 body = text.encode("latin-1")
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+                if method != "HEAD":
+                    connection.sendall(body)
 
     while True:
         connection, _ = listener.accept()
@@ -61,13 +66,20 @@ def by_curl(base, number, row):
         # --compressed reads content encodings as the others do.
         line = ["curl", "-s", "-m", "3", "-L", "--compressed", "-c", jar, "-b", jar, "-w", "|%{http_code}"]
         line += ["-u", "ann:secret"] if row.get("auth") else []
+        for name, value in row.get("headers", {}).items():
+            line += ["-H", f"{name}: {value}"]
         method = row.get("method", "GET")
-        if method == "HEAD":
-            line += ["-I", "-o", "/dev/null"]
-        elif method == "POST":
-            line += ["-d", "a=1"]
-        elif method != "GET":
-            line += ["-X", method]
+        empty = f"{folder}/empty"
+        open(empty, "w").close()
+        # What says what is to be done lets curl choose the method after a redirect; -X has it for
+        # every hop, and there is no other way to a DELETE.
+        line += {
+            "GET": [],
+            "HEAD": ["-I", "-o", "/dev/null"],
+            "POST": ["-d", "a=1"],
+            "PUT": ["-T", empty],
+            "DELETE": ["-X", "DELETE"],
+        }[method]
         done = subprocess.run(line + [f"{base}/{number}"], capture_output=True)
         if done.returncode:
             return "error"
@@ -86,7 +98,13 @@ def by_requests(base, number, row):
     auth = ("ann", "secret") if row.get("auth") else None
     try:
         answer = session.request(
-            method, f"{base}/{number}", data=data, auth=auth, timeout=3, allow_redirects=True
+            method,
+            f"{base}/{number}",
+            data=data,
+            auth=auth,
+            headers=row.get("headers"),
+            timeout=3,
+            allow_redirects=True,
         )
         text = answer.content.decode("latin-1")
         if row.get("then"):
