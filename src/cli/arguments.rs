@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::follow::Watching;
 use super::select::{Changes, Selection};
-use crate::script::watch::How;
 use crate::units::{self, Bytes, Rate};
+use crate::watch::How;
 
 /// Load test with user scenarios written in Rhai.
 #[derive(Debug, Parser)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::{Exit, arguments, resolve, show};
+use crate::check;
 use crate::data::Sources;
 use crate::scenario::{Class, Scenario};
 use crate::script::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -89,7 +90,7 @@ pub(super) fn evaluate(bundle: Bundle, given: &Given) -> Checked {
         },
         user_memory: *user_memory,
     };
-    let mut findings = bundle.check();
+    let mut findings = check::check(&bundle);
     let mut said = Vec::new();
     let mut scenario = None;
     let mut shown = bundle.files().to_vec();

@@ -17,9 +17,9 @@ use super::show;
 use crate::data::Sources;
 use crate::runner::Edition;
 use crate::script::diagnostic::{Diagnostic, Diagnostics};
-use crate::script::watch::{How, Watcher};
 use crate::script::{Bundle, Inputs, Level, Program};
 use crate::units::Bytes;
+use crate::watch::{How, Watcher};
 
 /// Stack of the thread that checks: as large as a load thread's.
 const STACK: usize = 64 << 20;

@@ -12,7 +12,8 @@ use clap_complete::Shell;
 
 use super::{Exit, arguments, show};
 use crate::files;
-use crate::script::{Level, reference};
+use crate::reference;
+use crate::script::Level;
 
 /// Prints the reference, or the entries of one word.
 pub(super) fn docs(word: Option<&str>) -> Exit {

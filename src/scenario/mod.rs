@@ -19,7 +19,7 @@ pub use hooks::{Event, Hooks};
 pub use random::Random;
 pub use ratio::{Ratio, Whole, ratios};
 pub use select::Tags;
-pub use tasks::{Body, Cursor, Order, Set, Task};
+pub use tasks::{Body, Cursor, Function, Order, Set, Task};
 
 /// Everything a script declares.
 #[derive(Clone, Debug, Default, PartialEq)]

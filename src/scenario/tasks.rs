@@ -144,6 +144,21 @@ fn weighted(weights: impl Iterator<Item = u32> + Clone, random: &mut Random) -> 
     None
 }
 
+/// Which of a class's functions to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// `on_start`
+    OnStart,
+    /// `on_stop`
+    OnStop,
+    /// `on_reload`
+    OnReload,
+    /// The closure of `wait_time`.
+    Wait,
+    /// The function of a task, or a set's hook, by its index in the class's table.
+    Task(usize),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

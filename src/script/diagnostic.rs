@@ -7,6 +7,7 @@ use std::fmt;
 
 use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Snippet};
+use rhai::Position;
 
 /// Whether the script may be run in spite of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -231,6 +232,14 @@ impl<'a> IntoIterator for &'a Diagnostics {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
+}
+
+/// A finding at one of Rhai's positions, which are single points.
+pub(crate) fn found(file: &str, position: Position, message: impl Into<String>) -> Diagnostic {
+    let number = |number: Option<usize>| number.and_then(|number| u32::try_from(number).ok());
+    let line = number(position.line()).unwrap_or(0);
+    let column = number(position.position()).unwrap_or(0);
+    Diagnostic::error(file, message).at(line, column, 1)
 }
 
 #[cfg(test)]

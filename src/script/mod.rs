@@ -1,89 +1,48 @@
 //! Scenario scripts: from text to functions that users run.
 //!
-//! Owns everything that knows Rhai: reading a bundle, the load-time check, the engine and its
-//! limits, the script API, and what a script's mistakes look like. When a user runs which
-//! function is decided in `vu`.
+//! Owns everything that knows Rhai: reading a bundle, the engine and its limits, the script API,
+//! and what a script's mistakes look like. When a user runs which function is decided in `vu`.
 //!
 //! ```text
-//! Bundle::read ─► check ─► Program::compile (once per thread) ─► Instance::call (in a coroutine)
+//! Bundle::read ─► Program::compile (once per thread) ─► Instance::call (in a coroutine)
+//!    `load`          `load`                                `run`, which calls back into `api`
 //! ```
 
-mod answer;
+mod load;
+
+mod run;
+
 mod api;
-mod appends;
-mod assembly;
-mod batch;
-mod bundle;
-mod call;
-mod capture;
-mod check;
-mod class;
-mod client;
-mod clients;
-mod control;
-mod data_source;
-mod declare;
-mod definitions;
+
+mod bounds;
 pub mod diagnostic;
-mod engine;
-mod extent;
-mod extract;
-mod failure;
-mod fields;
-mod figures;
-mod former;
-mod functions;
-mod generation;
-mod group;
-mod headers;
-mod html;
-mod http_options;
-mod imports;
-mod json;
-mod label;
-mod listeners;
-mod log;
-mod methods;
-mod multipart;
-mod onlooker;
-mod patterns;
 mod plain;
-mod program;
-mod record;
-pub mod reference;
-mod renewal;
-mod request;
-mod response;
-mod routes;
-mod said_once;
-mod secret;
-mod sending;
-mod sent;
-mod shape;
-mod shared;
-mod slices;
-mod stream;
-mod task_table;
+mod value;
+
 #[cfg(test)]
 mod tests;
-mod thread;
-mod user;
-mod value;
-pub mod watch;
-pub mod words;
 
-pub use assembly::Class;
-pub use bundle::{Bundle, File, Unreadable};
-pub use control::{Call, ControlUser, Outcome};
-pub use declare::Inputs;
-pub use engine::fail_for_memory;
-pub use failure::{Control, Ended, Failure};
-pub use generation::Generation;
-pub use label::described;
-pub use log::{Level, Line};
-pub use onlooker::{Event, Onlooker};
-pub use program::Program;
-pub use shape::Asked;
-pub use thread::{Outbox, Shared, Thread, ThreadParts};
-pub use user::{Function, Instance, Missed, User};
+// For `check` and `reference`, which look at a script's text without running it.
+pub(crate) use api::patterns;
+pub(crate) use load::class;
+pub(crate) use load::declare;
+pub(crate) use load::parsed;
+pub(crate) use load::parser;
+pub(crate) use load::tree;
+
+pub use load::assembly::Class;
+pub use load::bundle::{Bundle, File, Unreadable};
+pub use load::declare::Inputs;
+
+pub use load::program::Program;
+pub use run::control::{Call, ControlUser, Outcome};
+pub use run::engine::fail_for_memory;
+pub use run::failure::{Control, Ended, Failure};
+pub use run::generation::Generation;
+pub use run::label::described;
+pub use run::log::{Level, Line};
+pub use run::onlooker::{Event, Onlooker};
+pub use run::shape::Asked;
+pub use run::thread::{Outbox, Shared, Thread, ThreadParts};
+pub use run::user::{Instance, Missed, User};
 pub use value::duration as seconds;

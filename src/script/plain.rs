@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn data_survives_the_way_there_and_back() {
         let json = br#"{"a": [1, 18446744073709551615, 2.5, "x", null, true, {"b": []}]}"#;
-        let value = crate::script::json::read(json).unwrap().unwrap().value;
+        let value = crate::script::api::json::read(json).unwrap().unwrap().value;
         let plain = plain(&value).unwrap();
         assert_eq!(dynamic(&plain).to_string(), value.to_string());
         let bytes = Dynamic::from_blob(vec![1, 2]);

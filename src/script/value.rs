@@ -4,6 +4,7 @@
 //! the caller's business.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::{Array, Dynamic, Map};
@@ -106,9 +107,24 @@ pub(super) fn kind(value: &Dynamic) -> &'static str {
         "array" => "an array",
         "map" => "a map",
         "Fn" => "a closure",
-        super::data_source::NAME => "a data source",
+        crate::language::DATA_SOURCE => "a data source",
         "queue" => "a queue",
         "blob" => "bytes",
         _ => "something else",
+    }
+}
+
+/// The name of a protocol other than HTTP.
+pub(crate) fn protocol(value: &Dynamic) -> Result<Arc<str>, String> {
+    let Some(text) = text(value) else {
+        let kind = kind(value);
+        return Err(format!("`type` is the name of a protocol, not {kind}"));
+    };
+    match text.as_str() {
+        "" => Err("`type` is the name of a protocol, not empty".to_owned()),
+        "http" | "group" | "total" => Err(format!(
+            "`type` is the name of another protocol: `{text}` has its rows already"
+        )),
+        _ => Ok(text.into()),
     }
 }

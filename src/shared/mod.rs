@@ -7,6 +7,7 @@
 //! No lock is held across a wait, none longer than it takes to move one value, and dropping a
 //! future that waits loses nothing: neither an element nor somebody's turn.
 
+pub mod appends;
 mod once;
 mod queue;
 

@@ -28,8 +28,9 @@ use rhai::Dynamic;
 
 use crate::clock::{self, Deadline, Micros};
 use crate::coroutine::{Coroutine, Stacks};
+use crate::scenario::Function;
 use crate::scenario::{self, Body, Wait};
-use crate::script::{Control, Ended, Failure, Function, Instance, Thread, User, seconds};
+use crate::script::{Control, Ended, Failure, Instance, Thread, User, seconds};
 
 pub use orders::{Called, Orders, Stopping};
 use pace::AfterSet;

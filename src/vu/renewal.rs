@@ -5,7 +5,7 @@
 
 use super::{Called, Death, Driver, Limit};
 use crate::clock;
-use crate::script::Function;
+use crate::scenario::Function;
 
 impl Driver {
     /// Does what the user was called for; gives how it ends, if it does.

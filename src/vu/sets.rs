@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use super::pace::{AfterSet, Pace};
 use crate::clock::Micros;
+use crate::scenario::Function;
 use crate::scenario::{Body, Class, Cursor, Random, Set, Wait};
-use crate::script::{Function, Missed};
+use crate::script::Missed;
 
 /// A user's place in the tasks of its class.
 pub(super) struct Place {

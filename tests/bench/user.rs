@@ -16,8 +16,9 @@ use katydid::coroutine::{Coroutine, Label, Stacks};
 use katydid::http::{self, Session};
 use katydid::load::Plan;
 use katydid::runner::{self, Edition, Options, Setup, State};
+use katydid::scenario::Function;
 use katydid::script::{
-    Bundle, Function, Generation, Inputs, Instance, Outbox, Program, Shared, Thread, ThreadParts,
+    Bundle, Generation, Inputs, Instance, Outbox, Program, Shared, Thread, ThreadParts,
 };
 use katydid::stats::{Limits, Recorder};
 use katydid::target::{self, Target};

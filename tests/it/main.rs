@@ -9,6 +9,7 @@ mod appends;
 mod as_curl;
 mod bad_input;
 mod batches;
+mod circles;
 mod clients;
 mod commands;
 mod crashes;

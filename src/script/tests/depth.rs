@@ -179,7 +179,7 @@ fn expressions_250_deep_run_at_the_top_level_and_in_tasks() {
         "let top = {expression};\n{}",
         task(&format!("top + {expression}"))
     );
-    assert!(!bundle(&[("s.rhai", &script)]).check().has_errors());
+    assert!(!checked(&bundle(&[("s.rhai", &script)])).has_errors());
     let value = on_load_thread(async move || World::new(&script).value().await);
     assert_eq!(value, "240");
 }
@@ -195,7 +195,7 @@ fn expressions_deeper_than_256_are_a_mistake_of_the_load() {
 #[test]
 fn more_functions_than_the_parser_takes_in_time_are_a_mistake_of_the_load() {
     let script = format!("let all = [{}]; {}", "|| 1, ".repeat(5_001), task("1"));
-    let findings = bundle(&[("s.rhai", &script)]).check();
+    let findings = checked(&bundle(&[("s.rhai", &script)]));
     let first = findings.iter().next().unwrap().to_string();
     assert!(
         first.contains("more than 5,000 functions and closures"),
@@ -213,7 +213,7 @@ fn more_keys_and_variables_than_the_parser_takes_in_time_are_mistakes_of_the_loa
         (format!("fn f() {{ {lets} }}"), "more than 5,000 variables"),
     ] {
         let script = format!("{script} {}", task("1"));
-        let findings = bundle(&[("s.rhai", &script)]).check();
+        let findings = checked(&bundle(&[("s.rhai", &script)]));
         let first = findings.iter().next().unwrap().to_string();
         assert!(first.contains(said), "{first}");
     }
@@ -223,7 +223,7 @@ fn more_keys_and_variables_than_the_parser_takes_in_time_are_mistakes_of_the_loa
 fn mistakes_without_number_are_told_up_to_a_bound() {
     for (mistake, most) in [("nope();", 1_010), ("print(nix);", 110)] {
         let script = task(&mistake.repeat(3_000));
-        let findings = bundle(&[("s.rhai", &script)]).check();
+        let findings = checked(&bundle(&[("s.rhai", &script)]));
         let count = findings.iter().count();
         assert!((100..most).contains(&count), "{mistake} {count}");
         let shown = findings.render(|_| None, Colours::Plain);

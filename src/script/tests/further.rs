@@ -2,7 +2,7 @@
 //!
 //! What many users at once write is tested through the built binary.
 
-use super::{evaluated, failed, refusal, task};
+use super::{checked, evaluated, failed, refusal, task};
 use crate::script::Bundle;
 
 #[test]
@@ -34,8 +34,10 @@ fn find_gives_the_group_the_match_or_nothing() {
 
 #[test]
 fn a_pattern_that_is_written_out_is_checked_at_load() {
-    let found =
-        Bundle::from_text("s.rhai", &task("find(\"x\", \"[a\"); \"x\".find(\"*\");")).check();
+    let found = checked(&Bundle::from_text(
+        "s.rhai",
+        &task("find(\"x\", \"[a\"); \"x\".find(\"*\");"),
+    ));
     let messages: Vec<_> = found.iter().map(|one| one.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -44,7 +46,10 @@ fn a_pattern_that_is_written_out_is_checked_at_load() {
             "`*` is not a regular expression: repetition operator missing expression",
         ]
     );
-    let append = Bundle::from_text("s.rhai", &task("let s = \"a\"; s.append(\"b\");")).check();
+    let append = checked(&Bundle::from_text(
+        "s.rhai",
+        &task("let s = \"a\"; s.append(\"b\");"),
+    ));
     assert!(append.has_errors(), "it would write to a file `a`");
 }
 

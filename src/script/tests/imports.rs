@@ -189,7 +189,7 @@ fn twins_of_closures_in_two_files_are_found_by_the_check() {
         ("a.rhai", closure),
         ("b.rhai", closure),
     ];
-    let findings = bundle(&files).check();
+    let findings = checked(&bundle(&files));
     let twin = findings.iter().map(ToString::to_string);
     let twin: Vec<_> = twin.filter(|text| text.contains("twin")).collect();
     assert!(twin[0].contains("b.rhai:1"), "{twin:?}");
@@ -198,7 +198,7 @@ fn twins_of_closures_in_two_files_are_found_by_the_check() {
         ("a.rhai", closure),
         ("b.rhai", "\nexport const F = || 1;"),
     ];
-    assert!(!bundle(&moved).check().has_errors());
+    assert!(!checked(&bundle(&moved)).has_errors());
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn an_import_inside_a_function_is_refused_when_it_runs() {
         );
         assert_eq!(failure.location(), "main.rhai:2:46");
         assert!(
-            bundle(&files).check().has_errors(),
+            checked(&bundle(&files)).has_errors(),
             "and the check says so before"
         );
     });

@@ -58,7 +58,7 @@ fn what_would_leave_or_hide_is_refused() {
         "eval(\"let x = 1;\"); user(\"U\", #{ t: task(|| 1) });".to_owned(),
         task("let f = Fn(\"eval\"); f.call(\"stop_user()\")"),
     ] {
-        let found = bundle(&[("s.rhai", &script)]).check();
+        let found = checked(&bundle(&[("s.rhai", &script)]));
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         let refused = found.iter().any(|text| text.contains("eval"));
         assert!(refused || script.contains("Fn("), "{script}: {found:?}");

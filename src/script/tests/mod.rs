@@ -30,14 +30,13 @@ use rhai::Dynamic;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::{
-    Bundle, Ended, Failure, Function, Generation, Inputs, Instance, Line, Outbox, Program,
-};
+use super::{Bundle, Ended, Failure, Generation, Inputs, Instance, Line, Outbox, Program};
 use super::{Thread, ThreadParts};
 use crate::clock::{self, Timers};
 use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::http;
-use crate::script::diagnostic::Diagnostic;
+use crate::scenario::Function;
+use crate::script::diagnostic::{Diagnostic, Diagnostics};
 use crate::stats::{Batch, Limits, Recorder};
 use crate::target::{self, Target};
 
@@ -110,6 +109,11 @@ fn refusal(script: &str) -> String {
 }
 
 /// A class with one task of that body.
+/// What the check says of it: what is said beforehand and what happens then belong together.
+fn checked(bundle: &Bundle) -> Diagnostics {
+    crate::check::check(bundle)
+}
+
 fn task(body: &str) -> String {
     format!("user(\"U\", #{{ t: task(|| {{ {body} }}) }});")
 }

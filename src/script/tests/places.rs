@@ -234,7 +234,7 @@ fn positions_beyond_what_rhai_counts_do_not_panic() {
             "{lines}if true {{ throw \"far\" }}{lines}{spaces}"
         )),
     ] {
-        let findings = bundle(&[("s.rhai", &script)]).check();
+        let findings = checked(&bundle(&[("s.rhai", &script)]));
         assert!(!findings.has_errors());
         let failure = failure_of(&[("s.rhai", &script)]);
         assert_eq!(failure.message, "far");

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::script::words::{self, Kind, Signature, Word};
-use crate::script::{api, engine};
+use crate::language::{self, Kind, Signature, Word};
+use crate::script::api;
+use crate::script::load::parser;
 
 /// Names of types as the table has them; `None` for what says nothing.
 type Types = Option<BTreeSet<&'static str>>;
@@ -19,7 +20,7 @@ struct Registered {
 
 /// What the script API registers, by receiver (empty for none) and name.
 fn registered() -> BTreeMap<(&'static str, String), Vec<Registered>> {
-    let mut engine = engine::parser();
+    let mut engine = parser::parser();
     api::register(&mut engine);
     let all = engine.collect_fn_metadata(
         None,
@@ -158,7 +159,7 @@ fn types_of_the_table_are_those_registered() {
     let registered = registered();
     let mut compared = 0;
     let mut wrong = Vec::new();
-    for word in words::all().filter(|word| word.available) {
+    for word in language::all().filter(|word| word.available) {
         let (receiver, name) = match word.kind {
             Kind::Function => ("", word.name.to_owned()),
             Kind::ClientMethod => ("client", word.name.to_owned()),
@@ -181,7 +182,7 @@ fn a_wrong_type_would_be_found() {
         arguments: vec![in_words(argument)],
         result: in_words("core::result::Result<(), alloc::boxed::Box<E>>"),
     };
-    let sleep = words::find(Kind::Function, "sleep").unwrap();
+    let sleep = language::find(Kind::Function, "sleep").unwrap();
     let right = [
         function("_: i64"),
         function("_: f64"),

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::script::words::{self, Kind, Word};
-use crate::script::{api, engine};
+use crate::language::{self, Kind, Word};
+use crate::script::api;
+use crate::script::load::parser;
 
 /// Registered, but no words: what Rhai has and the language refuses, and what sessions have.
 const NO_WORDS: [(&str, &str); 14] = [
@@ -31,7 +32,7 @@ type Arities = BTreeMap<(String, String), BTreeSet<usize>>;
 /// What the script API registers: by receiver (empty for none) and name the numbers of arguments,
 /// the receiver not counted.
 fn registered() -> Arities {
-    let mut engine = engine::parser();
+    let mut engine = parser::parser();
     api::register(&mut engine);
     let all = engine.collect_fn_metadata(
         None,
@@ -92,7 +93,7 @@ fn registered_as(word: &Word) -> Option<(String, String)> {
 #[test]
 fn every_available_word_is_registered_with_its_arities_and_no_other() {
     let mut left = registered();
-    for word in words::all() {
+    for word in language::all() {
         let Some(key) = registered_as(word) else {
             continue;
         };
@@ -128,8 +129,8 @@ fn every_available_word_is_registered_with_its_arities_and_no_other() {
 
 #[test]
 fn words_of_the_table_work_in_the_place_it_says() {
-    use crate::script::words::Place;
-    for word in words::of_kind(Kind::Function).filter(|word| word.available) {
+    use crate::language::Place;
+    for word in language::of_kind(Kind::Function).filter(|word| word.available) {
         let arguments = match word.name {
             "random" => "",
             "choice" | "sample" | "join" => continue,

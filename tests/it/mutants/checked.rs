@@ -7,7 +7,7 @@ use katydid::script::{Bundle, Inputs, Program};
 /// Checks a bundle, evaluates it if nothing is wrong so far, and renders what was found. True if
 /// a run could begin.
 pub(crate) fn check(bundle: &Bundle) -> bool {
-    let mut findings = bundle.check();
+    let mut findings = katydid::check::check(bundle);
     if !findings.has_errors() {
         match Program::compile(bundle, &Inputs::default()) {
             Ok(program) => findings.extend(program.warnings().iter().cloned()),

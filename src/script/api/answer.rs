@@ -1,0 +1,499 @@
+//! What became of one request, and the verdict of its script on it.
+//!
+//! The verdict stays open until the user's next request, sleep or wait, or the end of its task;
+//! then the sample is recorded once, with the time measured when the response arrived. What a
+//! script can read of it is in `response`.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::Method;
+use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
+use scraper::Html;
+
+use super::client::Client;
+use super::sent::Sent;
+use super::stream::{self, Streaming};
+use super::{html, json};
+use crate::coroutine::{self, NotAwaited};
+use crate::data::NotJson;
+use crate::http::{self, Charset, Exchange, Phases};
+use crate::script::run::failure::Control;
+use crate::script::run::onlooker::{Event, Watch};
+use crate::script::run::secret::Secrets;
+use crate::script::run::user::{Missed, User};
+use crate::stats::{Outcome, Recorder, Sample, SeriesId, Slots};
+
+type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+
+/// How much of a body that is no JSON is shown.
+const SHOWN_CHARS: usize = 250;
+
+/// What became of one request, and what its script thinks of it.
+pub(crate) struct Answer {
+    pub(crate) response: Option<Box<http::Response>>,
+    error: Option<String>,
+    phases: Phases,
+    /// What was sent, if scripts ask for it.
+    pub(crate) sent: Option<Box<Sent>>,
+    /// How it enters the statistics; `None` if it does not.
+    measured: Option<Measured>,
+    stale_retries: u32,
+    /// Its body, if that is read as it comes.
+    pub(crate) streaming: Option<Box<Streaming>>,
+    /// Why the sample fails; `None` if it does not.
+    failure: RefCell<Option<String>>,
+    /// Where the request was made, and where its verdict was closed.
+    made_at: Position,
+    closed_by: Cell<Option<Position>>,
+    /// Its row in the reports, where somebody looks on.
+    row: OnceCell<String>,
+    text: OnceCell<ImmutableString>,
+    json: OnceCell<Result<json::Read, NotJson>>,
+    html: OnceCell<Result<Box<Html>, String>>,
+}
+
+/// What the statistics get, apart from the verdict.
+struct Measured {
+    sample: Sample,
+    series: SeriesId,
+    /// µs since the run began.
+    ended_us: u64,
+    missed: Option<Missed>,
+}
+
+/// How a request is judged and counted, as its script asked for it.
+pub(crate) struct Counting {
+    /// Where it counts; `None` for nowhere.
+    pub(crate) series: Option<SeriesId>,
+    /// Its row, if that is not its path.
+    pub(crate) name: Option<String>,
+    /// The only statuses that are right; empty for all below 400.
+    pub(crate) expect: Vec<u16>,
+}
+
+impl Counting {
+    /// Method and name, as in the reports.
+    pub(crate) fn row(&self, method: &Method, path: &str) -> String {
+        format!("{method} {}", self.name.as_deref().unwrap_or(path))
+    }
+}
+
+impl Answer {
+    /// What became of a request of that method and path. Whoever looks on is told.
+    pub(crate) fn of(
+        client: &Client,
+        (method, path): (&Method, &str),
+        counting: &Counting,
+        made_at: Position,
+        sent: Option<Box<Sent>>,
+        exchange: Exchange,
+    ) -> Rc<Answer> {
+        let user = &client.user;
+        client.tell_refused_cookie();
+        let answer = Rc::new(Answer::new(client, path, counting, made_at, sent, exchange));
+        if let Some(watch) = &user.thread.watch {
+            answer.show(watch, counting.row(method, path));
+        }
+        if answer.streaming.is_some() {
+            user.keep_stream(&answer);
+        }
+        answer
+    }
+
+    fn new(
+        client: &Client,
+        path: &str,
+        counting: &Counting,
+        made_at: Position,
+        sent: Option<Box<Sent>>,
+        mut exchange: Exchange,
+    ) -> Answer {
+        let user = &client.user;
+        let thread = &user.thread;
+        let streaming = stream::begun(&mut exchange, client);
+        let elapsed_us = exchange.ended.since(exchange.started);
+        let measured = counting.series.map(|series| {
+            let started_us = thread.run_us(exchange.started);
+            let first_byte = exchange
+                .first_byte
+                .map_or(0, |first| first.since(exchange.started));
+            let generation = user.generation.number();
+            let sample = Sample::new(series, generation, Outcome::Success, started_us)
+                .service_us(elapsed_us)
+                .late_us(user.late_us.take())
+                .first_byte_us(first_byte)
+                .bytes(exchange.sent, exchange.received);
+            Measured {
+                sample,
+                series,
+                ended_us: thread.run_us(exchange.ended),
+                missed: user.missed.take(),
+            }
+        });
+        let (response, error) = match exchange.result {
+            Ok(response) => (Some(response), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let failure = match &response {
+            Some(response) => {
+                let name = counting.name.as_deref().unwrap_or(path);
+                wrong_status(response, name, &counting.expect)
+            }
+            None => error.clone(),
+        };
+        Answer {
+            response,
+            error,
+            phases: exchange.phases,
+            sent,
+            measured,
+            stale_retries: exchange.stale_retries,
+            streaming,
+            failure: RefCell::new(failure),
+            made_at,
+            closed_by: Cell::new(None),
+            row: OnceCell::new(),
+            text: OnceCell::new(),
+            json: OnceCell::new(),
+            html: OnceCell::new(),
+        }
+    }
+
+    /// Tells whoever looks on, and notes its row for them.
+    fn show(&self, watch: &Watch, row: String) {
+        let row = self.row.get_or_init(|| watch.mask(row)).clone();
+        let body = match (&self.response, &self.error) {
+            // It comes while the script reads it.
+            (Some(_), _) if self.streaming.is_some() => Ok(bytes::Bytes::new()),
+            (Some(_), _) => match self.decoded() {
+                // Shown as the script reads it.
+                Ok(body) => Ok(watch.hide(&self.charset().transcoded(body))),
+                Err(error) => Err(error.to_string()),
+            },
+            (None, error) => Err(error.clone().unwrap_or_default()),
+        };
+        watch.tell(Event::Over {
+            row,
+            phases: self.phases,
+            body,
+        });
+    }
+
+    /// Tells whoever looks on what has been read of its body since the last time.
+    pub(crate) fn tell_read(&self, watch: &Watch) {
+        let seen = self.streaming.as_ref().and_then(|it| it.take_seen());
+        let Some((body, whole)) = seen else { return };
+        let (body, whole) = watch.hide_beginning(body, whole);
+        watch.tell(Event::Read {
+            row: self.row.get().cloned().unwrap_or_default(),
+            phases: self.phases(),
+            body,
+            whole,
+        });
+    }
+
+    /// The verdict, for whoever looks on.
+    pub(crate) fn judged(&self) -> Event {
+        Event::Judged {
+            row: self.row.get().cloned().unwrap_or_default(),
+            failure: self.failure.borrow().clone(),
+        }
+    }
+
+    /// How the request counts, as things stand.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.failure.borrow().is_some() {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        }
+    }
+
+    /// Makes the sample a failure.
+    pub(crate) fn fail(&self, why: String) {
+        *self.failure.borrow_mut() = Some(why);
+    }
+
+    /// No verdict is taken from now on; `by` is the place of the call that ended it.
+    pub(crate) fn close(&self, by: Position) {
+        self.closed_by.set(Some(by));
+    }
+
+    /// Whether a verdict is still taken.
+    pub(crate) fn is_open(&self) -> bool {
+        self.closed_by.get().is_none()
+    }
+
+    /// Makes the sample a failure, unless it is one already or has been recorded.
+    pub(crate) fn fail_if_open(&self, why: &str) {
+        if self.is_open() && self.outcome() == Outcome::Success {
+            self.fail(why.to_owned());
+        }
+    }
+
+    /// Why there is no response, or not all of it.
+    pub(crate) fn error(&self) -> Option<String> {
+        let error = self.error.clone();
+        error.or_else(|| self.streaming.as_ref()?.error())
+    }
+
+    /// Where its time went, as far as it was read.
+    pub(crate) fn phases(&self) -> Phases {
+        match &self.streaming {
+            None => self.phases,
+            Some(streaming) => streaming.phases(self.phases),
+        }
+    }
+
+    /// Body bytes received, as they were transferred.
+    pub(crate) fn length(&self) -> u64 {
+        match (&self.streaming, &self.response) {
+            (Some(streaming), _) => streaming.received(),
+            (None, Some(response)) => response.length(),
+            (None, None) => 0,
+        }
+    }
+
+    /// Hides secrets in why the sample fails.
+    pub(crate) fn mask(&self, secrets: &Secrets) {
+        if let Some(why) = &mut *self.failure.borrow_mut() {
+            *why = secrets.mask(std::mem::take(why));
+        }
+    }
+
+    /// Records the sample, once its verdict is closed; how it counts, if it does.
+    pub(crate) fn record(&self, recorder: &mut Recorder) -> Option<Outcome> {
+        let measured = self.measured.as_ref()?;
+        let outcome = self.outcome();
+        let sample = match &self.streaming {
+            None => measured.sample,
+            Some(streaming) => streaming.measured(measured.sample),
+        };
+        recorder.record(sample.outcome(outcome));
+        if let Some(why) = &*self.failure.borrow() {
+            recorder.error(measured.series, measured.ended_us, why);
+        }
+        for _ in 0..self.stale_retries {
+            recorder.stale_retry();
+        }
+        Some(outcome)
+    }
+
+    /// The slots that its user missed before it, and the run's time of the first in µs.
+    pub(crate) fn missed_slots(&self, user: &User) -> Option<Slots> {
+        let measured = self.measured.as_ref()?;
+        let missed = measured.missed?;
+        let first_us = user.thread.run_us(missed.first);
+        Some(Slots {
+            series: measured.series,
+            generation: measured.sample.generation(),
+            outcome: self.outcome(),
+            longest_us: measured.ended_us.saturating_sub(first_us),
+            period_us: missed.period_us,
+            count: missed.count,
+        })
+    }
+
+    /// What a listener of `request` is told, in seconds; `None` if it is not recorded.
+    pub(crate) fn described(&self, user: &User) -> Option<Map> {
+        let measured = self.measured.as_ref()?;
+        let sample = match &self.streaming {
+            None => measured.sample,
+            Some(streaming) => streaming.measured(measured.sample),
+        };
+        let thread = &user.thread;
+        let url = self
+            .response
+            .as_ref()
+            .map(|response| response.url().to_string());
+        let error = self.failure.borrow().clone();
+        let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
+        let response_time = Duration::from_micros(sample.response_us()).as_secs_f64();
+        let length = i64::try_from(self.length()).unwrap_or(i64::MAX);
+        let mut map = Map::new();
+        thread.record(|recorder| {
+            let key = recorder.key(measured.series);
+            map.insert("type".into(), key.kind.as_str().into());
+            map.insert("method".into(), (*key.method).into());
+            map.insert("name".into(), (*key.name).into());
+        });
+        map.insert("response_time".into(), response_time.into());
+        map.insert("response_length".into(), length.into());
+        map.insert("status".into(), i64::from(self.status()).into());
+        map.insert("error".into(), text(error));
+        map.insert("url".into(), text(url));
+        map.insert("start".into(), thread.unix_s(sample.start_us()).into());
+        Some(map)
+    }
+
+    /// The script's verdict: why it is a failure, or that it is none.
+    pub(crate) fn judge(&self, failure: Option<String>) -> Result<()> {
+        if let Some(by) = self.closed_by.get() {
+            let line = |position: Position| {
+                position
+                    .line()
+                    .map_or(String::new(), |line| format!(" in line {line}"))
+            };
+            return Err(format!(
+                "the verdict on the request{} came too late: it was closed{}",
+                line(self.made_at),
+                line(by)
+            )
+            .into());
+        }
+        *self.failure.borrow_mut() = failure;
+        Ok(())
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        let response = self.response.as_ref();
+        response.map_or(0, |response| response.status().as_u16())
+    }
+
+    pub(crate) fn decoded(&self) -> Result<bytes::Bytes> {
+        if let Some(streaming) = &self.streaming {
+            return streaming.rest(self);
+        }
+        let Some(response) = &self.response else {
+            return Ok(bytes::Bytes::new());
+        };
+        if !response.is_encoded() {
+            return Ok(response.body());
+        }
+        let decoded = match coroutine::await_in(response.decode_body()) {
+            // A listener has no turns to give.
+            Err(NotAwaited::Outside) => coroutine::on_thread_stack(|| response.decoded_body()),
+            decoded => decoded,
+        };
+        decoded
+            .map_err(|_| Control::Cancelled)?
+            .map_err(|error| error.to_string().into())
+    }
+
+    /// No script has the response in its hands any more: a large body goes, though the verdict
+    /// may stay open for long.
+    pub(crate) fn is_let_go(&self) {
+        if let Some(response) = &self.response {
+            response.discard_body();
+        }
+    }
+
+    pub(crate) fn text(&self) -> Result<ImmutableString> {
+        if let Some(text) = self.text.get() {
+            return Ok(text.clone());
+        }
+        let text: ImmutableString = self.charset().decode(&self.decoded()?).as_ref().into();
+        Ok(self.text.get_or_init(|| text).clone())
+    }
+
+    /// Bytes of its body, as transferred and as read, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let body = self.response.as_ref().map_or(0, |body| body.body().len());
+        let text = self.text.get().map_or(0, |text| text.len());
+        body + text
+    }
+
+    /// What its text is in.
+    pub(crate) fn charset(&self) -> Charset {
+        match &self.response {
+            Some(response) => response.charset(),
+            None => Charset::default(),
+        }
+    }
+
+    fn read_json(&self, body: &[u8]) -> Result<Result<json::Read, NotJson>> {
+        let read = json::read(body)?;
+        if read.is_err()
+            && let Some(text) = self.charset().json(body)
+        {
+            return json::read(text.as_bytes());
+        }
+        Ok(read)
+    }
+
+    /// The body as JSON, parsed once, or why it is none. Nested deeper than 128 it is refused.
+    pub(crate) fn json(&self) -> Result<Result<json::Read, NotJson>> {
+        if let Some(json) = self.json.get() {
+            return Ok(json.clone());
+        }
+        let body = self.decoded()?;
+        let json = self.read_json(&body)?;
+        Ok(self.json.get_or_init(|| json).clone())
+    }
+
+    /// The body as HTML, parsed once.
+    ///
+    /// # Errors
+    /// Those of reading the body, that the page is too much work, and when the user is cancelled.
+    pub(crate) fn html(&self) -> Result<&Html> {
+        if self.html.get().is_none() {
+            let page = html::parsed(&self.text()?)?;
+            // Only its user reads an answer, and that waited for this.
+            let _ = self.html.set(page);
+        }
+        match self.html.get() {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(wrong)) => Err(wrong.as_str().into()),
+            None => Err(Control::Cancelled.into()),
+        }
+    }
+
+    /// Reads the body of an answer that is to be JSON: none is `()`, another is `()` too and a
+    /// failure, unless the request has failed already.
+    pub(crate) fn expect_json(&self) -> Result<()> {
+        let body = match self.decoded() {
+            Ok(body) => body,
+            Err(error) if coroutine::is_leaving() => return Err(error),
+            Err(error) => return self.refuse_json(&error.to_string(), ""),
+        };
+        if body.is_empty() {
+            let _ = self.json.set(Ok(json::Read::default()));
+            return Ok(());
+        }
+        match self.read_json(&body)? {
+            Ok(read) => {
+                let _ = self.json.set(Ok(read));
+                Ok(())
+            }
+            Err(error) => self.refuse_json(&error.to_string(), &self.charset().decode(&body)),
+        }
+    }
+
+    fn refuse_json(&self, error: &str, body: &str) -> Result<()> {
+        let _ = self.json.set(Ok(json::Read::default()));
+        if self.outcome() == Outcome::Success {
+            let shown: String = body.chars().take(SHOWN_CHARS).collect();
+            self.fail(format!(
+                "Could not parse response as JSON. {shown}, response code {}, error {error}",
+                self.status()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Why a response is a failure by its status alone.
+fn wrong_status(response: &http::Response, name: &str, expect: &[u16]) -> Option<String> {
+    let status = response.status().as_u16();
+    if expect.is_empty() {
+        let whose = match status {
+            ..400 => return None,
+            400..500 => "Client",
+            _ => "Server",
+        };
+        return Some(format!(
+            "{status} {whose} Error: {} for url: {name}",
+            response.reason()
+        ));
+    }
+    if expect.contains(&status) {
+        return None;
+    }
+    let expected: Vec<_> = expect.iter().map(u16::to_string).collect();
+    Some(format!(
+        "status {status}, expected {}",
+        expected.join(" or ")
+    ))
+}

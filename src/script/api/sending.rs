@@ -1,0 +1,206 @@
+//! From a call in a script to a request, and from its end to an answer whose verdict is open.
+//!
+//! Owns what is sent, waiting for it, and what is counted when it is cut. What a request may be
+//! given is `request`'s, what becomes of its verdict `user`'s.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
+
+use hyper::Method;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use rhai::{EvalAltResult, Map, NativeCallContext};
+
+use super::answer::{Answer, Counting};
+use super::client::Client;
+use super::request::Asked;
+use super::response::Response;
+use crate::coroutine::{self, NotAwaited};
+use crate::http;
+use crate::script::run::failure::Control;
+use crate::script::run::listeners::cannot_wait;
+use crate::script::run::routes::Route;
+use crate::script::run::user::Open;
+use crate::stats::Kind;
+
+type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How deep Rhai says that a request is which stands in the very function that Katydid called.
+const OUTERMOST: usize = 1;
+
+/// What a request is given besides its method and path.
+pub(crate) enum Asks {
+    /// Nothing: the way of `this.client.get("/hello")`.
+    Nothing,
+    /// `#{…}`
+    Options(Map),
+    /// `#{…}`, and its answer is to be JSON.
+    Json(Map),
+}
+
+/// Sends a request and waits for its answer.
+pub(crate) fn send(
+    context: &NativeCallContext,
+    client: &Client,
+    method: &Method,
+    path: &str,
+    asks: Asks,
+) -> Result<Response> {
+    let position = context.call_position();
+    let user = &client.user;
+    user.settle(position);
+    let is_json = matches!(asks, Asks::Json(_));
+    let Prepared { request, counting } = match asks {
+        Asks::Nothing => Prepared::plain(client, method, path)?,
+        Asks::Options(options) => {
+            let source = context.call_source().unwrap_or_default();
+            Prepared::of(client, method, path, &options, source)?
+        }
+        Asks::Json(options) => {
+            let source = context.call_source().unwrap_or_default();
+            let mut prepared = Prepared::with(client, method, path, &options, source)?;
+            prepared.speak_json(client);
+            prepared
+        }
+    };
+
+    let sent = client.sent_if_asked(&request);
+    let begun = Cell::new(false);
+    let is_unread = || {
+        let unread = &user.generation.program.unread;
+        let source = context.call_source().unwrap_or_default();
+        let is_outermost = context.call_level() == OUTERMOST && user.drops_value.get();
+        unread.has(source, position, is_outermost)
+    };
+    // Whoever looks on sees each body.
+    let may_be_unread = !is_json && user.thread.watch.is_none();
+    let is_unread = may_be_unread.then_some(&is_unread as &dyn Fn() -> bool);
+    let sending = pin!(async {
+        begun.set(true);
+        client.channel.session.send_for(request, is_unread).await
+    });
+    let exchange = coroutine::await_pinned(sending)
+        .map_err(|why| not_awaited(client, why, u64::from(begun.get())))?;
+    let answer = Answer::of(client, (method, path), &counting, position, sent, exchange);
+    user.keep_open(Open::One(answer.clone()));
+    if is_json {
+        answer.expect_json()?;
+    }
+    Ok(Response(answer))
+}
+
+/// What a script gets that waited in vain; so many requests were under way.
+pub(crate) fn not_awaited(client: &Client, why: NotAwaited, under_way: u64) -> Box<EvalAltResult> {
+    match why {
+        NotAwaited::Cancelled => {
+            client.user.thread.count_cut(under_way);
+            Control::Cancelled.into()
+        }
+        NotAwaited::Outside => cannot_wait("a request"),
+    }
+}
+
+/// A request that is ready to be sent, and how it counts.
+pub(crate) struct Prepared {
+    /// Shared with others of its route, if it has no options.
+    pub(crate) request: Rc<http::Request>,
+    pub(crate) counting: Counting,
+}
+
+impl Prepared {
+    /// A request without options.
+    fn plain(client: &Client, method: &Method, path: &str) -> Result<Prepared> {
+        let Client { user, channel } = client;
+        let Route { request, series } = match channel.destination.find(method, path) {
+            Some(known) => known,
+            None => {
+                let url = channel.url(user, path, &[])?;
+                let mut request = http::Request::new(method.clone(), url);
+                request.allow_redirects = *method != Method::HEAD;
+                let series = user
+                    .thread
+                    .record(|recorder| recorder.series(&Kind::Http, method.as_str(), path));
+                let route = Route {
+                    request: Rc::new(request),
+                    series,
+                };
+                channel.destination.learn(path, &route);
+                route
+            }
+        };
+        Ok(Prepared {
+            request,
+            counting: Counting {
+                series: Some(series),
+                name: None,
+                expect: Vec::new(),
+            },
+        })
+    }
+
+    /// A request with options, if there are any, of the script `source`.
+    pub(crate) fn of(
+        client: &Client,
+        method: &Method,
+        path: &str,
+        options: &Map,
+        source: &str,
+    ) -> Result<Prepared> {
+        if options.is_empty() {
+            Prepared::plain(client, method, path)
+        } else {
+            Prepared::with(client, method, path, options, source)
+        }
+    }
+
+    fn with(
+        client: &Client,
+        method: &Method,
+        path: &str,
+        options: &Map,
+        source: &str,
+    ) -> Result<Prepared> {
+        let Client { user, channel } = client;
+        let mut asked = Asked::read(options, &user.thread.uploads, source)?;
+        let url = channel.url(user, path, &asked.params)?;
+        let mut request = http::Request::new(method.clone(), url);
+        request.allow_redirects = asked.allow_redirects.unwrap_or(*method != Method::HEAD);
+        asked.apply(&mut request);
+        let name = asked.name.as_deref().unwrap_or(path);
+        let series = asked.record.then(|| {
+            user.thread.record(|recorder| match &asked.protocol {
+                None => recorder.series(&Kind::Http, method.as_str(), name),
+                Some(protocol) => {
+                    recorder.series(&Kind::Protocol(protocol.clone()), protocol, name)
+                }
+            })
+        });
+        Ok(Prepared {
+            request: Rc::new(request),
+            counting: Counting {
+                series,
+                name: asked.name,
+                expect: asked.expect,
+            },
+        })
+    }
+
+    /// Says that JSON is sent, if anything is, and wanted, unless the script or its session says
+    /// something else.
+    fn speak_json(&mut self, client: &Client) {
+        let session = &client.channel.session;
+        let request = Rc::make_mut(&mut self.request);
+        let headers = &mut request.headers;
+        if !headers.contains_key(ACCEPT) && session.header(&ACCEPT).is_none() {
+            headers.insert(ACCEPT, JSON);
+        }
+        if !request.body.is_empty()
+            && !headers.contains_key(CONTENT_TYPE)
+            && session.header(&CONTENT_TYPE).is_none()
+        {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What scripts share over all users and threads: `queue`, `once`, `wait_for`.
+//!
+//! Owns the script's side: names, waiting, and values as plain data. What is shared, and how it
+//! stays whole, is the `shared` layer's business. Every call here may suspend its user, so each
+//! closes the open verdict, as `sleep` does.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
+
+use super::client::Client;
+use crate::coroutine::{self, NotAwaited};
+use crate::scenario::Event;
+use crate::script::load::methods::register_on_user;
+use crate::script::plain::{dynamic, plain};
+use crate::script::run::failure::Control;
+use crate::script::run::listeners::cannot_wait;
+use crate::script::run::user::User;
+use crate::shared::{Maker, Milestone, NAMES, Queue, TooManyNames, Turn};
+
+type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+
+/// What `queue(name)` gives: a name until it is used, for the top level has no run yet.
+#[derive(Clone)]
+struct Handle {
+    name: ImmutableString,
+    queue: Rc<OnceCell<Arc<Queue>>>,
+}
+
+/// Registers what this file owns.
+pub(crate) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Handle>("queue")
+        .register_fn("queue", |name: ImmutableString| Handle {
+            name,
+            queue: Rc::default(),
+        })
+        .register_fn("put", put)
+        .register_fn("take", take)
+        .register_fn("try_take", try_take)
+        .register_fn("len", length)
+        .register_fn(
+            "once",
+            |context: NativeCallContext, name: &str, make: FnPtr| once(&context, None, name, &make),
+        )
+        .register_fn("wait_for", wait_for);
+    let parameters = ["name: &str", "make: Fn"];
+    register_on_user(engine, "once", parameters, |context, this, name, make| {
+        once(context, Some(this), name, make)
+    });
+}
+
+impl Handle {
+    /// The queue itself, and the user that asks for it.
+    fn of(&self, context: &NativeCallContext) -> Result<(Rc<User>, Arc<Queue>)> {
+        let user = User::of(context)?;
+        if let Some(queue) = self.queue.get() {
+            return Ok((user, queue.clone()));
+        }
+        let found = user.thread.shared.commons().queue(&self.name);
+        let queue = found.map_err(|TooManyNames| too_many("queues"))?;
+        Ok((user, self.queue.get_or_init(|| queue).clone()))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
+fn put(context: NativeCallContext, queue: &mut Handle, value: Dynamic) -> Result<()> {
+    let (user, queue) = queue.of(&context)?;
+    let value = plain(&value).map_err(|wrong| format!("what is put into a queue {wrong}"))?;
+    waited(&context, &user, queue.put(value))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
+fn take(context: NativeCallContext, queue: &mut Handle) -> Result<Dynamic> {
+    let (user, queue) = queue.of(&context)?;
+    Ok(dynamic(&waited(&context, &user, queue.take())?))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
+fn try_take(context: NativeCallContext, queue: &mut Handle) -> Result<Dynamic> {
+    let (user, queue) = queue.of(&context)?;
+    let value = waited(&context, &user, queue.try_take())?;
+    Ok(value.as_ref().map_or(Dynamic::UNIT, dynamic))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
+fn length(context: NativeCallContext, queue: &mut Handle) -> Result<i64> {
+    let (user, queue) = queue.of(&context)?;
+    let length = waited(&context, &user, queue.length())?;
+    Ok(i64::try_from(length).unwrap_or(i64::MAX))
+}
+
+/// `make` is given the user's client if it takes an argument, and `this` if it was called so.
+fn once(
+    context: &NativeCallContext,
+    this: Option<&mut Dynamic>,
+    name: &str,
+    make: &FnPtr,
+) -> Result<Dynamic> {
+    let user = User::of(context)?;
+    if user.thread.is_making(user.ordinal, name) {
+        let message = format!("`once(\"{name}\", …)` inside itself would wait for ever");
+        return Err(message.into());
+    }
+    let commons = user.thread.shared.commons();
+    let turn = waited(context, &user, commons.once(name))?;
+    let maker: Maker = match turn.map_err(|TooManyNames| too_many("names of `once`"))? {
+        Turn::Made(value) => return Ok(dynamic(&value)),
+        Turn::Make(maker) => maker,
+    };
+    let _making = user.thread.begin_making(user.ordinal, name);
+    let client = Client::of(&user);
+    let arguments = if takes_one(context, make) {
+        vec![Dynamic::from(client)]
+    } else {
+        Vec::new()
+    };
+    // An error drops the turn, which passes to the next one that waits.
+    let made = make.call_raw(context, this, arguments)?;
+    let made = plain(&made).map_err(|wrong| format!("what `once` keeps for all users {wrong}"))?;
+    maker.made(&made);
+    Ok(dynamic(&made))
+}
+
+/// Whether a closure has one parameter besides what it captured.
+fn takes_one(context: &NativeCallContext, closure: &FnPtr) -> bool {
+    let parameters = closure.curry().len() + 1;
+    let known = |name: &str| {
+        let mut modules = context.iter_namespaces();
+        modules.any(|module| module.get_script_fn(name, parameters).is_some())
+    };
+    known(closure.fn_name())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
+fn wait_for(context: NativeCallContext, event: &str) -> Result<()> {
+    let user = User::of(&context)?;
+    let known = Event::SpawningComplete.name();
+    if event != known {
+        return Err(format!(
+            "`wait_for` waits for `{known}` only, not for `{event}`: users run after \
+             all that is before it, and are stopped at what comes after"
+        )
+        .into());
+    }
+    let commons = user.thread.shared.commons();
+    waited(
+        &context,
+        &user,
+        commons.wait_for(Milestone::SpawningComplete),
+    )
+}
+
+/// Waits for what is shared, as a user may.
+fn waited<F: Future>(context: &NativeCallContext, user: &Rc<User>, asked: F) -> Result<F::Output> {
+    user.settle(context.call_position());
+    coroutine::await_in(asked).map_err(|not| match not {
+        NotAwaited::Cancelled => Control::Cancelled.into(),
+        NotAwaited::Outside => cannot_wait(&format!("`{}`", context.fn_name())),
+    })
+}
+
+fn too_many(what: &str) -> Box<EvalAltResult> {
+    format!("there are {NAMES} {what} already: a name with an id in it makes one for each id")
+        .into()
+}

@@ -1,0 +1,139 @@
+//! Closures that a user kept in its state, after the script was edited.
+//!
+//! Rhai finds a closure by a name that comes from its place in the text: in the edited script it
+//! may be gone, or be another one. So what a user keeps is called in the generation that made it,
+//! for as long as that is the one before; then calling it is a mistake of the script that names
+//! the key.
+
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext};
+
+use super::failure::OLD_CLOSURE;
+use super::generation::Generation;
+use super::user::User;
+use crate::script::api::client;
+use crate::script::load::assembly::Class;
+
+/// How deep values are followed; only a closure that captures itself is deeper.
+const DEEPEST: usize = 48;
+
+/// A closure of an older generation. It is the first thing that the pointer to it carries, which
+/// is how a call finds it, and the next renewal.
+#[derive(Clone)]
+struct Former {
+    key: ImmutableString,
+    /// `None` when the script has changed once more.
+    kept: Option<Rc<Kept>>,
+}
+
+struct Kept {
+    generation: Rc<Generation>,
+    class: Rc<Class>,
+    closure: FnPtr,
+}
+
+/// A user that goes on in another generation, as what it keeps sees it.
+pub(crate) struct Move<'a> {
+    pub(crate) from: &'a Rc<User>,
+    pub(crate) to: &'a Rc<User>,
+}
+
+impl Move<'_> {
+    /// Takes a value of the user's state along: closures stay with their generation, clients go
+    /// with the user.
+    pub(crate) fn take_along(&self, key: &ImmutableString, value: &mut Dynamic) {
+        self.within(key, value, DEEPEST);
+    }
+
+    fn within(&self, key: &ImmutableString, value: &mut Dynamic, depth: usize) {
+        let Some(depth) = depth.checked_sub(1) else {
+            return;
+        };
+        if let Some(mut closure) = value.write_lock::<FnPtr>() {
+            self.closure(key, &mut closure, depth);
+        } else if let Some(mut array) = value.write_lock::<Array>() {
+            for value in array.iter_mut() {
+                self.within(key, value, depth);
+            }
+        } else if let Some(mut map) = value.write_lock::<Map>() {
+            for value in map.values_mut() {
+                self.within(key, value, depth);
+            }
+        } else {
+            client::take_along(value, self.from, self.to);
+        }
+    }
+
+    fn closure(&self, key: &ImmutableString, closure: &mut FnPtr, depth: usize) {
+        if let Some(first) = closure.iter_curry_mut().next()
+            && let Some(mut former) = first.write_lock::<Former>()
+        {
+            // What several closures captured is met by way of each: it was wrapped just now.
+            let of = former.kept.as_ref().map(|kept| &kept.generation);
+            if !of.is_some_and(|of| Rc::ptr_eq(of, &self.from.generation)) {
+                former.kept = None;
+            }
+            return;
+        }
+        for captured in closure.iter_curry_mut() {
+            self.within(key, captured, depth);
+        }
+        // A function with a name is the one that the edited script has by that name.
+        if !closure.is_anonymous() {
+            return;
+        }
+        let former = Former {
+            key: key.clone(),
+            kept: Some(Rc::new(Kept {
+                generation: self.from.generation.clone(),
+                class: self.from.class.clone(),
+                closure: closure.clone(),
+            })),
+        };
+        #[expect(
+            deprecated,
+            reason = "Rhai's mark for a volatile function; the version is pinned"
+        )]
+        let pointer = FnPtr::from_fn(OLD_CLOSURE, call);
+        if let Ok(mut pointer) = pointer {
+            pointer.add_curry(Dynamic::from(former));
+            *closure = pointer;
+        }
+    }
+}
+
+/// Calls a former closure. In front of it may stand what `this` shall be, behind it stand the
+/// arguments.
+#[expect(clippy::needless_pass_by_value, reason = "Rhai passes a context")]
+fn call(
+    context: NativeCallContext,
+    arguments: &mut [&mut Dynamic],
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let place = arguments.iter().position(|value| value.is::<Former>());
+    let (before, after) = arguments.split_at_mut(place.ok_or("a closure was lost")?);
+    let former = after[0].clone().cast::<Former>();
+    let Some(kept) = former.kept else {
+        let key = former.key;
+        return Err(format!(
+            "`this.{key}` holds a closure of a script that was replaced more than once: make it \
+             anew, `on_reload` is the place for it"
+        )
+        .into());
+    };
+    let arguments: Vec<_> = after[1..].iter_mut().map(|value| value.take()).collect();
+    let user = User::of(&context)?;
+    let engine = &kept.generation.program.engine;
+    let this = before.first_mut().map(|this| &mut **this);
+    let states = &kept.class.states;
+    let result = states.call_closure(engine, &kept.closure, arguments, Dynamic::from(user), this);
+    result.map_err(|error| match *error {
+        // `map` and its like then try other arguments, if the name is that of what they called.
+        EvalAltResult::ErrorFunctionNotFound(called, position)
+            if called.starts_with(kept.closure.fn_name()) =>
+        {
+            EvalAltResult::ErrorFunctionNotFound(OLD_CLOSURE.to_owned(), position).into()
+        }
+        _ => error,
+    })
+}

@@ -1,0 +1,24 @@
+//! Users that run: one user as its script sees it, the thread it lives on, what it keeps when its
+//! script is edited, how a call ends.
+//!
+//! Owns calling a script's functions. When a user runs which one is decided in `vu`.
+
+pub(super) mod call;
+pub(super) mod control;
+pub(super) mod engine;
+pub(super) mod extent;
+pub(super) mod failure;
+pub(super) mod former;
+pub(super) mod generation;
+pub(super) mod label;
+pub(super) mod listeners;
+pub(super) mod log;
+pub(super) mod onlooker;
+pub(super) mod renewal;
+pub(super) mod routes;
+pub(super) mod said_once;
+pub(super) mod secret;
+pub(super) mod shape;
+pub(super) mod slices;
+pub(super) mod thread;
+pub(super) mod user;

@@ -1,0 +1,474 @@
+//! One user as its script sees it: client, data, random stream, and the verdict that is open.
+//!
+//! Owns what a script can reach of its user. When the user runs, waits and stops is decided in
+//! `vu`, which moves an [`Instance`] into a coroutine and gets it back.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::task::Context;
+
+use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
+
+use super::call::Callable;
+use super::extent::{self, KeptGauge};
+use super::failure::{self, Control, Ended, Failure};
+use super::generation::{Generation, Membership};
+use super::listeners;
+use super::onlooker::Event;
+use super::thread::Thread;
+use crate::clock::Micros;
+use crate::coroutine::{self, Label};
+use crate::http::Session;
+use crate::scenario::{Function, Random};
+use crate::script::api::answer::Answer;
+use crate::script::api::client::{Channel, Client};
+use crate::script::load::assembly::Class;
+use crate::stats::Outcome;
+
+/// What natives know of the user that calls them.
+pub struct User {
+    pub(crate) ordinal: u64,
+    pub(crate) class: Rc<Class>,
+    /// The version of the script that it runs.
+    pub(crate) generation: Rc<Generation>,
+    pub(crate) thread: Rc<Thread>,
+    /// Its own way to its host.
+    pub(crate) channel: Rc<Channel>,
+    /// Those of its further clients.
+    pub(crate) channels: RefCell<Vec<Weak<Channel>>>,
+    pub(crate) random: RefCell<Random>,
+    pub(crate) iteration: Cell<u64>,
+    /// How late the next request is by the user's own fault: only the first of an iteration.
+    pub(crate) late_us: Cell<u64>,
+    pub(crate) missed: Cell<Option<Missed>>,
+    /// Whether there is a set that `interrupt` could leave.
+    pub(crate) in_set: Cell<bool>,
+    /// A control call that was made: it counts, whatever the script does with the error.
+    pub(crate) ending: RefCell<Option<Control>>,
+    /// The answers whose verdicts are still open.
+    pub(crate) open: RefCell<Open>,
+    /// Answers whose bodies were to be read as they come.
+    pub(crate) streams: RefCell<Vec<Weak<Answer>>>,
+    /// How many samples of it have failed, to tell what happened within a group.
+    pub(crate) failed: Cell<u64>,
+    /// Whether the script listens to what its users do.
+    pub(crate) is_listened: bool,
+    /// Whether what the function returns that runs now is dropped.
+    pub(crate) drops_value: Cell<bool>,
+    /// Whether a listener runs now.
+    pub(crate) is_listening: Cell<bool>,
+}
+
+/// Answers whose verdicts are open: one of a request, all of a batch.
+#[derive(Default)]
+pub(crate) enum Open {
+    #[default]
+    Nothing,
+    One(Rc<Answer>),
+    Many(Vec<Rc<Answer>>),
+}
+
+/// Slots that a paced user missed before the iteration that runs now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The intended start of the first of them.
+    pub first: Micros,
+    /// The pace, in µs.
+    pub period_us: u64,
+    /// How many.
+    pub count: u64,
+}
+
+impl User {
+    /// The user that calls a native function.
+    ///
+    /// # Errors
+    /// When no user does: the top level of the script, which only declares.
+    pub(crate) fn of(context: &NativeCallContext) -> Result<Rc<User>, Box<EvalAltResult>> {
+        let user = context
+            .tag()
+            .and_then(|tag| Some(tag.read_lock::<Rc<User>>()?.clone()));
+        user.ok_or_else(|| {
+            let name = context.fn_name();
+            format!("`{name}` works only inside a task: the top level declares, it does not do")
+                .into()
+        })
+    }
+
+    /// Closes the verdicts that are open and records their samples. `by` is the place of the
+    /// call that closed them.
+    pub(crate) fn settle(self: &Rc<Self>, by: Position) {
+        match self.open.take() {
+            Open::Nothing => {}
+            Open::One(answer) => self.close(&answer, by),
+            Open::Many(answers) => {
+                for answer in answers {
+                    self.close(&answer, by);
+                }
+            }
+        }
+    }
+
+    fn close(self: &Rc<Self>, answer: &Answer, by: Position) {
+        answer.close(by);
+        answer.mask(&self.class.secrets);
+        let outcome = self.thread.record(|recorder| answer.record(recorder));
+        if let Some(watch) = &self.thread.watch {
+            answer.tell_read(watch);
+            watch.tell(answer.judged());
+        }
+        if outcome == Some(Outcome::Failure) {
+            self.failed.set(self.failed.get() + 1);
+        }
+        if let Some(slots) = answer.missed_slots(self) {
+            self.thread.record(|recorder| recorder.missed_slots(slots));
+        }
+        if self.is_listened {
+            listeners::request(self, || answer.described(self));
+        }
+    }
+
+    /// Keeps verdicts open.
+    pub(crate) fn keep_open(&self, open: Open) {
+        *self.open.borrow_mut() = open;
+    }
+
+    /// An answer whose body will be read as it comes.
+    pub(crate) fn keep_stream(&self, answer: &Rc<Answer>) {
+        let mut streams = self.streams.borrow_mut();
+        streams.retain(|other| other.strong_count() > 0);
+        streams.push(Rc::downgrade(answer));
+    }
+
+    /// A body is read in the task that asked for it: what is left of it is given up, or a
+    /// response kept in `this` would hold its connection.
+    fn end_streams(&self) {
+        for answer in self.streams.borrow_mut().drain(..) {
+            if let Some(answer) = answer.upgrade()
+                && let Some(streaming) = &answer.streaming
+            {
+                streaming.abandon();
+            }
+        }
+    }
+
+    /// Fails the last answer whose verdict is open, for a mistake of the script.
+    fn fail_open(&self, message: &str) {
+        let open = self.open.borrow();
+        let last = match &*open {
+            Open::Nothing => None,
+            Open::One(answer) => Some(answer),
+            Open::Many(answers) => answers.last(),
+        };
+        if let Some(answer) = last.filter(|answer| answer.outcome() == Outcome::Success) {
+            // What failed already keeps its reason: it is usually why the script threw.
+            answer.fail(format!("script error: {message}"));
+        }
+    }
+
+    /// Whether a control call has ended what the user runs.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.borrow().is_some()
+    }
+
+    /// Ends what the user runs, by a control call; gives the error that unwinds the script.
+    ///
+    /// Rhai wraps it where `map` and its like call a closure, and what is wrapped `try` can
+    /// catch: so from now on every operation of the script ends it again.
+    pub(crate) fn end(&self, control: Control) -> Box<EvalAltResult> {
+        *self.ending.borrow_mut() = Some(control.clone());
+        coroutine::leave();
+        control.into()
+    }
+
+    /// `Shopper 17`
+    pub(crate) fn described(&self) -> String {
+        format!("{} {}", self.class.name, self.ordinal)
+    }
+}
+
+/// A user with everything it needs to run a function of its script. It is moved into the
+/// coroutine that runs it and comes back with the result.
+pub struct Instance {
+    pub(crate) user: Rc<User>,
+    pub(crate) this: Dynamic,
+    pub(crate) tag: Dynamic,
+    pub(crate) membership: Membership,
+    pub(crate) kept: KeptGauge,
+}
+
+impl Instance {
+    /// The user `ordinal` (from 0, over the whole run) of a class, in the generation that is in
+    /// service on the thread.
+    #[must_use]
+    pub fn new(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64) -> Instance {
+        Instance::again(class, thread, ordinal, 0)
+    }
+
+    /// The same for a user that is started anew after so many others of its ordinal have been
+    /// stopped: it draws other random numbers than they did.
+    #[must_use]
+    pub fn again(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64, life: u32) -> Instance {
+        let generation = thread.generation();
+        let stream = ordinal ^ (u64::from(life) << u32::BITS);
+        let way = &generation.ways[class.index];
+        let channel = Channel::new(
+            Session::new(&way.client),
+            way.destination.clone(),
+            &class.headers,
+            class.auth.as_ref(),
+        );
+        let membership = Membership::new(&generation, &thread.shared);
+        let user = Rc::new(User {
+            ordinal,
+            class: class.clone(),
+            thread: thread.clone(),
+            channel,
+            channels: RefCell::default(),
+            random: RefCell::new(thread.random(&class.name, stream)),
+            iteration: Cell::new(0),
+            late_us: Cell::new(0),
+            missed: Cell::new(None),
+            in_set: Cell::new(false),
+            ending: RefCell::default(),
+            open: RefCell::default(),
+            streams: RefCell::default(),
+            failed: Cell::new(0),
+            is_listened: generation.program.listeners.is_some() && thread.is_measured(),
+            generation,
+            drops_value: Cell::new(false),
+            is_listening: Cell::new(false),
+        });
+        let mut this: Map = class.state.clone();
+        this.insert("client".into(), Dynamic::from(Client::of(&user)));
+        Instance {
+            tag: Dynamic::from(user.clone()),
+            user,
+            this: Dynamic::from_map(this),
+            membership,
+            kept: KeptGauge::default(),
+        }
+    }
+
+    /// What a call of that function is known by, should it crash the thread.
+    #[must_use]
+    pub fn label(&self, function: Function) -> Label {
+        Label {
+            owner: self.user.ordinal,
+            kind: u32::try_from(self.user.class.index).unwrap_or(u32::MAX),
+            work: function.code(),
+        }
+    }
+
+    /// Whether the class has that function.
+    #[must_use]
+    pub fn has(&self, function: Function) -> bool {
+        self.user.class.callable(function).is_some()
+    }
+
+    /// Calls a function of the class; must run in a coroutine, for it may wait.
+    ///
+    /// At its end, however it ends, the open verdict is closed and its sample recorded; a mistake
+    /// of the script fails that sample.
+    ///
+    /// # Errors
+    /// How it ended if it did not return.
+    pub fn call(&mut self, function: Function) -> Result<Dynamic, Ended> {
+        let class = self.user.class.clone();
+        match class.callable(function) {
+            Some(callable) => {
+                // The value of a wait is its length.
+                self.user.drops_value.set(function != Function::Wait);
+                let result = self.run(callable, Vec::new());
+                self.user.drops_value.set(false);
+                self.heard(result)
+            }
+            None => Ok(Dynamic::UNIT),
+        }
+    }
+
+    /// Tells listeners of a failure; a control call that one of them made counts here.
+    fn heard(&self, result: Result<Dynamic, Ended>) -> Result<Dynamic, Ended> {
+        if !self.user.is_listened {
+            return result;
+        }
+        if let Err(Ended::Failure(failure)) = &result {
+            listeners::user_error(&self.user, failure);
+        }
+        match self.user.ending.take() {
+            Some(control) => Err(Ended::Control(control)),
+            None => result,
+        }
+    }
+
+    /// The same for a function that takes arguments, of the class's script.
+    pub(crate) fn run(
+        &mut self,
+        callable: &Callable,
+        arguments: Vec<Dynamic>,
+    ) -> Result<Dynamic, Ended> {
+        let user = self.user.clone();
+        if let Some(watch) = &user.thread.watch {
+            watch.tell(Event::Begins {
+                who: watch.mask(user.described()),
+                what: watch.mask(callable.what.clone()),
+            });
+        }
+        let engine = &user.generation.program.engine;
+        let states = &user.class.states;
+        let result = coroutine::caught(|| {
+            states.call(engine, callable, arguments, &mut self.tag, &mut self.this)
+        });
+        let result = result.unwrap_or_else(|panic| {
+            // It stayed in the state of the call, which is gone.
+            self.tag = Dynamic::from(user.clone());
+            Err(format!("a bug of Katydid, please report it: {panic}").into())
+        });
+        let mut result = self.concluded(callable, result);
+        if self.kept.is_due() {
+            result = self.hold_kept(callable, result);
+        }
+        // Nothing, as most calls return, and handles such as responses cannot be deep.
+        if matches!(&result, Ok(value) if !value.is_unit() && !value.is_variant()) {
+            result = extent::hold_returned(callable, result);
+        }
+        if let Err(Ended::Failure(failure)) = &result {
+            user.fail_open(&failure.message);
+        }
+        user.settle(Position::NONE);
+        user.end_streams();
+        result
+    }
+
+    /// How a call really ended.
+    fn concluded(
+        &mut self,
+        callable: &Callable,
+        result: Result<Dynamic, Box<EvalAltResult>>,
+    ) -> Result<Dynamic, Ended> {
+        let user = &self.user;
+        let mut result =
+            result.map_err(|error| failure::ended(*error, &callable.file, callable.begins));
+        if let Some(control) = user.ending.take() {
+            result = Err(Ended::Control(control));
+        } else if coroutine::is_leaving() {
+            result = Err(Ended::Control(Control::Cancelled));
+        }
+        if !self.has_client() {
+            self.give_client();
+            if !matches!(result, Err(Ended::Control(_))) {
+                let message = "`this.client` was taken away: `this` may not be cleared or replaced";
+                result = Err(Ended::Failure(Box::new(Failure::at_callable(
+                    message, callable,
+                ))));
+            }
+        }
+        if let Err(Ended::Failure(failure)) = &mut result {
+            let secrets = &self.user.class.secrets;
+            failure.message = secrets.mask(std::mem::take(&mut failure.message));
+        }
+        result
+    }
+
+    /// Holds what calls have left behind against what a user may have.
+    #[inline(never)]
+    fn hold_kept(
+        &mut self,
+        callable: &Callable,
+        result: Result<Dynamic, Ended>,
+    ) -> Result<Dynamic, Ended> {
+        let most = self.user.generation.program.user_bytes;
+        match self.kept.look(&mut self.this, most) {
+            Err((key, control)) if !matches!(result, Err(Ended::Control(_))) => {
+                let failure = Failure::of_kept(key.as_deref(), &control, callable);
+                Err(Ended::Failure(Box::new(failure)))
+            }
+            _ => result,
+        }
+    }
+
+    fn has_client(&self) -> bool {
+        let this = self.this.read_lock::<Map>();
+        let client = this.as_ref().and_then(|this| this.get("client"));
+        let client = client.and_then(|client| client.read_lock::<Client>());
+        client.is_some_and(|client| Rc::ptr_eq(&client.channel, &self.user.channel))
+    }
+
+    /// Gives back what the script took away.
+    fn give_client(&mut self) {
+        let client = Client::of(&self.user);
+        if let Some(mut this) = self.this.write_lock::<Map>() {
+            this.insert("client".into(), Dynamic::from(client));
+            return;
+        }
+        let mut this = self.user.class.state.clone();
+        this.insert("client".into(), Dynamic::from(client));
+        self.this = Dynamic::from_map(this);
+    }
+
+    /// What the script may reach of this user.
+    #[must_use]
+    pub fn user(&self) -> &Rc<User> {
+        &self.user
+    }
+}
+
+impl User {
+    /// Begins an iteration: its number, and how late its first request is by the user's own
+    /// fault, in µs.
+    pub fn begin_iteration(&self, late_us: u64, missed: Option<Missed>) {
+        self.iteration.set(self.iteration.get() + 1);
+        self.late_us.set(late_us);
+        self.missed.set(missed);
+        if let Some(watch) = &self.thread.watch {
+            watch.tell(Event::IterationBegins {
+                number: self.iteration.get(),
+                generation: self.generation.number(),
+            });
+        }
+    }
+
+    /// Ends an iteration, which came to its own end or was interrupted.
+    pub fn end_iteration(&self, is_whole: bool) {
+        if let Some(watch) = &self.thread.watch {
+            watch.tell(Event::IterationEnds { is_whole });
+        }
+    }
+
+    /// Says whether `interrupt` has a set to leave from now on.
+    pub fn set_in_set(&self, in_set: bool) {
+        self.in_set.set(in_set);
+    }
+
+    /// Draws from the user's random stream.
+    pub fn draw<R>(&self, draw: impl FnOnce(&mut Random) -> R) -> R {
+        draw(&mut self.random.borrow_mut())
+    }
+
+    /// Closes the idle connections whose server has closed them, and wakes `cx` when one closes
+    /// later. To be polled while the user waits.
+    pub fn poll_idle(&self, cx: &mut Context<'_>) {
+        self.channel.session.poll_idle(cx);
+        for channel in &*self.channels.borrow() {
+            if let Some(channel) = channel.upgrade() {
+                channel.session.poll_idle(cx);
+            }
+        }
+    }
+
+    /// Notes a further client, for as long as its script keeps it.
+    pub(crate) fn add_channel(&self, channel: &Rc<Channel>) {
+        let mut channels = self.channels.borrow_mut();
+        channels.retain(|channel| channel.strong_count() > 0);
+        channels.push(Rc::downgrade(channel));
+    }
+
+    /// Counts a mistake of the script under Exceptions.
+    pub fn exception(&self, failure: &Failure) {
+        if let Some(watch) = &self.thread.watch {
+            watch.tell(Event::Failed(failure.clone()));
+        }
+        self.thread
+            .record(|recorder| recorder.exception(&failure.message, &failure.location()));
+    }
+}

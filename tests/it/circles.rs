@@ -1,0 +1,251 @@
+//! Files of one layer that import one another in a circle: none of them can be understood alone.
+//!
+//! Owns finding the largest circle of each layer; how large it may be stands in ARCHITECTURE.md,
+//! and only ever falls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::source::Source;
+use crate::tidy::rust_files;
+
+/// A module's path in the crate: `script`, `run`, `user`.
+type Module = Vec<String>;
+
+/// The production code of each module that has a file.
+type Modules = BTreeMap<Module, String>;
+
+#[test]
+fn no_circle_within_a_layer_is_larger_than_the_page_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let (_, after) = page.split_once("circle of more than ").unwrap();
+    let most: usize = after.split(' ').next().unwrap().parse().unwrap();
+    let mut modules = Modules::new();
+    for path in rust_files(&root.join("src")) {
+        let inside = path.strip_prefix(root.join("src")).unwrap();
+        let name = inside.to_str().unwrap();
+        if !name.contains("/tests") && name != "lib.rs" && name != "main.rs" {
+            let source = Source::new(&fs::read_to_string(&path).unwrap());
+            modules.insert(module(name), source.production_code().to_owned());
+        }
+    }
+    let largest = circles(&modules).into_iter().max_by_key(Vec::len).unwrap();
+    let listed: Vec<_> = largest.iter().map(|it| it.join("::")).collect();
+    assert_eq!(
+        largest.len(),
+        most,
+        "the largest circle; ARCHITECTURE.md says how large it is:\n{}",
+        listed.join("\n")
+    );
+}
+
+/// `script/run/mod.rs` is `script::run`.
+fn module(file: &str) -> Module {
+    let mut parts: Module = file.split('/').map(str::to_owned).collect();
+    let last = parts.pop().unwrap();
+    match last.strip_suffix(".rs").unwrap() {
+        "mod" => {}
+        name => parts.push(name.to_owned()),
+    }
+    parts
+}
+
+/// All circles of modules of one layer.
+fn circles(modules: &Modules) -> Vec<Vec<Module>> {
+    let re_exports = re_exports(modules);
+    let imports: BTreeMap<&Module, BTreeSet<&Module>> = modules
+        .iter()
+        .map(|(module, code)| {
+            let used = paths(code)
+                .into_iter()
+                .filter(|(is_passed_on, _)| !is_passed_on);
+            let found = used.filter_map(|(_, path)| {
+                let path = absolute(&path, module)?;
+                let found = file_of(&path, modules, &re_exports, 0)?;
+                (found != module && found[0] == module[0]).then_some(found)
+            });
+            (module, found.collect())
+        })
+        .collect();
+    let reached: BTreeMap<&Module, BTreeSet<&Module>> = imports
+        .keys()
+        .map(|module| (*module, reachable(module, &imports)))
+        .collect();
+    let mut circles: Vec<Vec<Module>> = Vec::new();
+    for (module, from_here) in &reached {
+        let known = circles.iter().any(|circle| circle.contains(module));
+        let mutual = |other: &&&Module| reached[**other].contains(*module);
+        if !known && from_here.contains(*module) {
+            let circle = from_here.iter().filter(mutual);
+            circles.push(circle.map(|it| (**it).clone()).collect());
+        }
+    }
+    circles
+}
+
+fn reachable<'a>(
+    from: &Module,
+    imports: &BTreeMap<&'a Module, BTreeSet<&'a Module>>,
+) -> BTreeSet<&'a Module> {
+    let mut reached = BTreeSet::new();
+    let mut next: Vec<_> = imports[from].iter().copied().collect();
+    while let Some(module) = next.pop() {
+        if reached.insert(module) {
+            next.extend(imports[module].iter().copied());
+        }
+    }
+    reached
+}
+
+/// The names that a module passes on from another: `pub use`.
+fn re_exports(modules: &Modules) -> BTreeMap<Module, Module> {
+    let mut found = BTreeMap::new();
+    for (module, code) in modules {
+        for (is_passed_on, path) in paths(code) {
+            if let Some(target) = absolute(&path, module).filter(|_| is_passed_on) {
+                let mut name = module.clone();
+                name.extend(target.last().cloned());
+                found.insert(name, target);
+            }
+        }
+    }
+    found
+}
+
+/// The module whose file a path leads to, through what is passed on.
+fn file_of<'a>(
+    path: &[String],
+    modules: &'a Modules,
+    re_exports: &BTreeMap<Module, Module>,
+    depth: usize,
+) -> Option<&'a Module> {
+    let length = (1..=path.len()).rev();
+    let mut prefixes = length.map(|length| path.split_at(length));
+    prefixes.find_map(|(prefix, rest)| match re_exports.get(prefix) {
+        Some(target) if depth < 8 => {
+            let target = [target.as_slice(), rest].concat();
+            file_of(&target, modules, re_exports, depth + 1)
+        }
+        _ => modules.get_key_value(prefix).map(|(module, _)| module),
+    })
+}
+
+/// The paths that begin with `crate`, `super` or `self`, and whether each is passed on.
+fn paths(code: &str) -> Vec<(bool, Vec<String>)> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(start) {
+            let before = &code[..at];
+            if before.ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c)) {
+                continue;
+            }
+            let line = before.rsplit('\n').next().unwrap().trim_start();
+            let passed_on = line.starts_with("pub") && line.ends_with("use ");
+            let mut stem = Vec::new();
+            tree(&code[at..], &mut stem, &mut |path| {
+                found.push((passed_on, path.to_vec()));
+            });
+        }
+    }
+    // What a folder's first file passes on from its own files needs no `self`.
+    for line in code.lines().filter(|line| line.starts_with("pub")) {
+        if let Some((_, path)) = line.split_once(" use ")
+            && !path.starts_with(['c', 's'])
+        {
+            let path = format!("self::{path}");
+            let mut stem = Vec::new();
+            tree(&path, &mut stem, &mut |path| {
+                found.push((true, path.to_vec()))
+            });
+        }
+    }
+    found
+}
+
+/// Gives each path of a tree such as `a::{b, c::d}` to `each`; returns what comes behind it.
+fn tree<'a>(code: &'a str, stem: &mut Vec<String>, each: &mut impl FnMut(&[String])) -> &'a str {
+    let depth = stem.len();
+    let mut code = code;
+    loop {
+        let end = code.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let (name, rest) = code.split_at(end.unwrap_or(code.len()));
+        if !name.is_empty() {
+            stem.push(name.to_owned());
+        }
+        let Some(inner) = rest.strip_prefix("::") else {
+            each(stem);
+            stem.truncate(depth);
+            return rest;
+        };
+        code = inner;
+        if let Some(group) = inner.strip_prefix('{') {
+            let mut rest = group.trim_start();
+            while !rest.is_empty() && !rest.starts_with('}') {
+                rest = tree(rest, stem, each);
+                let end = rest.find([',', '}']).unwrap_or(rest.len());
+                rest = rest[end..].trim_start_matches(',').trim_start();
+            }
+            stem.truncate(depth);
+            return rest.strip_prefix('}').unwrap_or(rest);
+        }
+    }
+}
+
+/// The same path from the crate's root on.
+fn absolute(path: &[String], module: &Module) -> Option<Module> {
+    let mut base = module.clone();
+    let mut rest = path;
+    match rest.first()?.as_str() {
+        "crate" => base.clear(),
+        "self" => {}
+        _ => {
+            base.pop()?;
+        }
+    }
+    rest = &rest[1..];
+    while let Some((first, more)) = rest.split_first()
+        && first == "super"
+    {
+        base.pop()?;
+        rest = more;
+    }
+    base.extend(rest.iter().filter(|name| *name != "self").cloned());
+    Some(base)
+}
+
+#[test]
+fn circles_are_found_through_what_is_passed_on() {
+    let modules = |files: &[(&str, &str)]| -> Modules {
+        let parts = files
+            .iter()
+            .map(|(file, code)| (module(file), (*code).to_owned()));
+        parts.collect()
+    };
+    let found = |files: &[(&str, &str)]| -> Vec<String> {
+        let circles = circles(&modules(files));
+        let joined = circles.iter().map(|circle| {
+            let names: Vec<_> = circle.iter().map(|it| it.join("::")).collect();
+            names.join(" ")
+        });
+        joined.collect()
+    };
+    let straight = [
+        ("a/mod.rs", "mod b; mod c;\npub use b::B;"),
+        ("a/b.rs", "use super::c::{self, C};"),
+        ("a/c.rs", "use crate::other::Thing;"),
+        ("other.rs", "use crate::a::b::B;"),
+    ];
+    assert_eq!(found(&straight), [""; 0]);
+    for back in [
+        "use super::b::B;",
+        "use crate::a::B;",
+        "use crate::{a::{B as X}, other};",
+        "fn f() { super::b::f() }",
+    ] {
+        let mut circle = straight;
+        circle[2].1 = back;
+        assert_eq!(found(&circle), ["a::b a::c"], "{back}");
+    }
+}
