@@ -6,6 +6,7 @@
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod control;
 #[expect(unsafe_code, reason = "stack switching needs it; see the module")]
 pub mod coroutine;
 pub mod data;
@@ -17,6 +18,7 @@ pub mod output;
 pub mod reference;
 pub mod runner;
 pub mod scenario;
+pub mod screen;
 pub mod script;
 pub mod shared;
 pub mod stats;

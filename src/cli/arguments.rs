@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use super::follow::Watching;
 use super::select::{Changes, Selection};
+use crate::control::Watching;
 use crate::units::{self, Bytes, Rate};
 use crate::watch::How;
 

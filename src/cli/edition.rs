@@ -3,10 +3,11 @@
 //! Owns putting the command line and the script together and saying what is odd about it. What
 //! each option comes to is `resolve`'s and `select`'s.
 
-use super::check::Checked;
-use super::{arguments, limits, resolve, select, show};
+use super::{arguments, limits, resolve, select};
+use crate::control::Checked;
 use crate::http;
 use crate::runner::{self, Edition};
+use crate::screen::show;
 use crate::script::Level;
 
 /// Open files that the process needs besides one per user.

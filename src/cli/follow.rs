@@ -1,268 +1,19 @@
-//! Following a script while it runs: what is saved is checked, and goes into service if it is
-//! right.
+//! What the log of a run says of a save.
 //!
-//! Owns when it is looked, what was found, and what a person is told of it. Watching files is
-//! `script`'s, the way of an edition into service the runner's.
+//! Owns the words. What a save comes to is `control`'s.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
-
-use super::check::{self, Checked, Given};
-use super::show;
-use crate::data::Sources;
-use crate::runner::Edition;
-use crate::script::diagnostic::{Diagnostic, Diagnostics};
-use crate::script::{Bundle, Inputs, Level, Program};
-use crate::units::Bytes;
-use crate::watch::{How, Watcher};
-
-/// Stack of the thread that checks: as large as a load thread's.
-const STACK: usize = 64 << 20;
-
-/// A top level that computes for longer than this is timed once more, with its data at hand.
-const SLOW: Duration = Duration::from_millis(100);
-
-/// The longest that a top level may hold the users of a load thread.
-const LONGEST: Duration = Duration::from_millis(500);
-
-/// Which files are watched, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Watching {
-    /// None: only a signal makes it look.
-    No,
-    /// Those of the scenario.
-    Files(How),
-}
-
-/// What a save of the script came to.
-pub(super) enum Found {
-    /// A right script, another than the one in service.
-    Edited {
-        checked: Box<Checked>,
-        /// Whether what was saved before could not be run.
-        was_broken: bool,
-    },
-    /// The script in service.
-    Same {
-        /// Whether what was saved before could not be run; else a person has asked by a signal.
-        was_broken: bool,
-    },
-    /// A script with mistakes.
-    Broken(Box<Checked>),
-    /// Nothing that could be read.
-    Unreadable(String),
-}
-
-/// The script of a run, followed.
-pub(super) struct Follower {
-    path: PathBuf,
-    params: Vec<(String, String)>,
-    seed: u64,
-    user_memory: Option<Bytes>,
-    watcher: Option<Watcher>,
-    /// Those of the script that was last right.
-    files: Vec<PathBuf>,
-    notes: Vec<(Level, String)>,
-    changed: mpsc::Receiver<()>,
-    hangup: Signal,
-    /// A check that goes on, on a thread of its own.
-    checking: Option<oneshot::Receiver<Result<Checked, String>>>,
-    /// A person asked by a signal, and wants an answer.
-    is_asked: bool,
-    /// Of the edition that was last handed over.
-    sources: Arc<Sources>,
-    hash: String,
-    /// Its hash and its findings, when what was saved last is broken.
-    broken: Option<(String, Diagnostics)>,
-}
-
-impl Follower {
-    /// Follows the script at `path`, which was this bundle when it was read. Must be called in a
-    /// tokio runtime.
-    ///
-    /// # Errors
-    /// When the process may not listen for signals.
-    pub(super) fn new(
-        path: PathBuf,
-        params: Vec<(String, String)>,
-        (bundle, inputs): (&Bundle, &Inputs),
-        watching: Watching,
-    ) -> io::Result<Follower> {
-        let (changed_in, changed) = mpsc::channel(1);
-        let mut notes = Vec::new();
-        let files = files(&path, bundle.paths(), &inputs.sources);
-        let watcher = match watching {
-            Watching::No => None,
-            Watching::Files(how) => {
-                match Watcher::start(files.clone(), how, changed_in.clone()) {
-                    Ok(watcher) => {
-                        // It may have been edited since it was read.
-                        let _ = changed_in.try_send(());
-                        notes.extend(watcher.notes().into_iter().map(|note| (Level::Info, note)));
-                        Some(watcher)
-                    }
-                    Err(message) => {
-                        let text = format!("the script is not watched: {message}");
-                        notes.push((Level::Warn, text));
-                        None
-                    }
-                }
-            }
-        };
-        Ok(Follower {
-            path,
-            params,
-            seed: inputs.seed,
-            user_memory: inputs.user_memory,
-            watcher,
-            files,
-            notes,
-            changed,
-            hangup: signal(SignalKind::hangup())?,
-            checking: None,
-            is_asked: false,
-            sources: inputs.sources.clone(),
-            hash: bundle.hash(&inputs.sources),
-            broken: None,
-        })
-    }
-
-    /// The same when what was read could not be run, with these findings.
-    pub(super) fn broken(self, findings: &Diagnostics) -> Follower {
-        Follower {
-            broken: Some((self.hash.clone(), findings.clone())),
-            ..self
-        }
-    }
-
-    /// What a person should know of how files are watched; each thing once.
-    pub(super) fn notes(&mut self) -> Vec<(Level, String)> {
-        std::mem::take(&mut self.notes)
-    }
-
-    /// What the next save comes to. Cancelling loses nothing.
-    pub(super) async fn next(&mut self) -> Found {
-        loop {
-            let result = self.looked().await;
-            let is_asked = std::mem::take(&mut self.is_asked);
-            match result {
-                Ok(checked) => {
-                    if let Some(found) = self.judged(checked, is_asked) {
-                        return found;
-                    }
-                }
-                Err(message) => {
-                    self.refuse();
-                    return Found::Unreadable(message);
-                }
-            }
-        }
-    }
-
-    /// An edition has been handed over: what comes next is compared with it. Gives what a person
-    /// should know of its data.
-    pub(super) fn took(&mut self, edition: &Edition) -> Vec<String> {
-        self.hash = edition.hash();
-        self.seed = edition.inputs.seed;
-        self.sources = edition.inputs.sources.clone();
-        let restarted = self.sources.finish();
-        let remark = |file: &PathBuf| {
-            format!(
-                "`{}` has other rows: they are taken from the first",
-                file.display()
-            )
-        };
-        restarted.iter().map(remark).collect()
-    }
-
-    /// What was given last cannot be run after all, or not with this command line.
-    pub(super) fn refuse(&mut self) {
-        self.broken = Some((String::new(), Diagnostics::default()));
-    }
-
-    /// The edition that was handed over last did not go into service: saved again, or asked for by
-    /// a signal, it is tried again.
-    pub(super) fn lost(&mut self) {
-        self.hash = String::new();
-    }
-
-    /// The next check's result.
-    async fn looked(&mut self) -> Result<Checked, String> {
-        loop {
-            if let Some(checking) = &mut self.checking {
-                let result = checking.await;
-                self.checking = None;
-                return result
-                    .unwrap_or_else(|_| Err("the check of the script panicked".to_owned()));
-            }
-            tokio::select! {
-                Some(()) = self.changed.recv() => {}
-                Some(()) = self.hangup.recv() => self.is_asked = true,
-            }
-            let given = Given {
-                params: self.params.clone(),
-                seed: Some(self.seed),
-                before: Some(self.sources.clone()),
-                user_memory: self.user_memory,
-            };
-            let path = self.path.clone();
-            let (answer, checking) = oneshot::channel();
-            let thread = std::thread::Builder::new()
-                .name("check".to_owned())
-                .stack_size(STACK)
-                .spawn(move || {
-                    let checked = check::read(&path, &given);
-                    let _ = answer.send(checked.map(timed));
-                })
-                .map_err(|error| format!("cannot check the script: {error}"))?;
-            drop(thread);
-            self.checking = Some(checking);
-        }
-    }
-
-    /// What a check comes to; `None` if there is nothing new.
-    fn judged(&mut self, checked: Checked, is_asked: bool) -> Option<Found> {
-        let sources = &checked.inputs.sources;
-        if let Some(watcher) = &self.watcher {
-            let mut now = files(&self.path, checked.bundle.paths(), sources);
-            if checked.scenario.is_none() {
-                // The mistake may be mended in a file that only the good script has.
-                now.extend(self.files.iter().cloned());
-            } else {
-                self.files.clone_from(&now);
-            }
-            watcher.follow(now);
-        }
-        let hash = checked.bundle.hash(&checked.inputs.sources);
-        if checked.scenario.is_none() {
-            let now = Some((hash, checked.findings.clone()));
-            let is_known = self.broken == now;
-            self.broken = now;
-            return (!is_known || is_asked).then(|| Found::Broken(Box::new(checked)));
-        }
-        let was_broken = self.broken.take().is_some();
-        if hash != self.hash {
-            return Some(Found::Edited {
-                checked: Box::new(checked),
-                was_broken,
-            });
-        }
-        (was_broken || is_asked).then_some(Found::Same { was_broken })
-    }
-}
+use crate::control::SaveOutcome;
+use crate::screen::show;
+use crate::script::Level;
 
 /// Says in the log what there is to say of a save.
-pub(super) fn show(found: &Found) {
+pub(super) fn show(found: &SaveOutcome) {
     match found {
-        Found::Edited {
+        SaveOutcome::Edited {
             checked,
             was_broken,
         } => {
+            show::hide(checked.hidden.clone());
             if !checked.findings.is_empty() {
                 show::findings(&checked.shown, &checked.findings);
             }
@@ -273,50 +24,21 @@ pub(super) fn show(found: &Found) {
                 show::script_line(line);
             }
         }
-        Found::Same { was_broken: true } => {
+        SaveOutcome::Same { was_broken: true } => {
             show::log(Level::Info, "the script is again as it runs")
         }
-        Found::Same { was_broken: false } => show::log(Level::Info, "the script has not changed"),
-        Found::Broken(checked) => {
+        SaveOutcome::Same { was_broken: false } => {
+            show::log(Level::Info, "the script has not changed")
+        }
+        SaveOutcome::Broken(checked) => {
+            show::hide(checked.hidden.clone());
             show::findings(&checked.shown, &checked.findings);
             let text = "the edited script has mistakes: the one that runs goes on";
             show::log(Level::Error, text);
         }
-        Found::Unreadable(message) => {
+        SaveOutcome::Unreadable(message) => {
             show::error(message, None);
             show::log(Level::Error, "the script that runs goes on");
         }
     }
-}
-
-/// The files that a scenario is made of; the script itself, if it could not be read.
-fn files(script: &Path, mut bundle: Vec<PathBuf>, data: &Sources) -> Vec<PathBuf> {
-    if bundle.is_empty() {
-        bundle.push(script.to_owned());
-    }
-    bundle.extend(data.paths());
-    bundle
-}
-
-/// A top level that takes long would hold the users of each load thread for so long.
-fn timed(mut checked: Checked) -> Checked {
-    if checked.scenario.is_none() || checked.took <= SLOW {
-        return checked;
-    }
-    let begun = Instant::now();
-    let _ = Program::compile(&checked.bundle, &checked.inputs);
-    let took = begun.elapsed();
-    if took > LONGEST {
-        let path = &checked.bundle.files()[0].path;
-        let message = format!(
-            "the top level of the script computes for {:.1} s: going on with it would hold the \
-             users of each load thread for so long",
-            took.as_secs_f64()
-        );
-        let hint = "it only describes: move what takes time into `setup`, `on_start` or a task";
-        let finding = Diagnostic::error(path, message).hint(hint);
-        checked.findings.extend([finding]);
-        checked.scenario = None;
-    }
-    checked
 }

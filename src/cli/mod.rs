@@ -14,39 +14,26 @@ mod panics;
 mod ratio;
 mod reference;
 mod resolve;
+mod result;
 mod run;
 mod select;
 mod serve;
-mod show;
 mod signals;
 mod starter;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use arguments::{Arguments, Command};
 
+use crate::control::{self, Checked, Exit, Given};
+use crate::screen::show;
+
 /// Stack of the control thread: scripts are parsed and evaluated on it, and shapes keep their
 /// values there. What is not touched costs addresses only.
 const CONTROL_STACK: usize = 64 << 20;
-
-/// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
-    /// All went well.
-    Ok,
-    /// Requests failed or the script threw; the number is `--exit-code-on-error`'s.
-    Failures(u8),
-    /// A script asked for this code.
-    Script(u8),
-    /// Wrong usage, or a script that does not load.
-    Usage,
-    /// The run or a report could not be completed.
-    Incomplete,
-    /// Ended at once by a second Ctrl-C.
-    Killed,
-}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
@@ -66,7 +53,7 @@ pub fn main() -> ExitCode {
     signals::hold();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return show::usage(&error).into(),
+        Err(error) => return result::usage(&error).into(),
     };
     panics::tell();
     let control = std::thread::Builder::new()
@@ -105,4 +92,14 @@ fn command(arguments: Arguments) -> Exit {
         Some(Command::Definitions(definitions)) => reference::definitions(&definitions.folder),
         Some(Command::Completions(completions)) => reference::completions(completions.shell),
     }
+}
+
+/// Reads and checks a script; from then on nothing that is shown has its secrets in it.
+///
+/// # Errors
+/// When the file itself cannot be read.
+fn read(script: &Path, given: &Given) -> Result<Checked, String> {
+    let checked = control::read(script, given)?;
+    show::hide(checked.hidden.clone());
+    Ok(checked)
 }

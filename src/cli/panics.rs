@@ -7,7 +7,8 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Exit, show};
+use super::Exit;
+use crate::screen::show;
 
 /// Panics that are told; there may be one for each request.
 const TOLD: u32 = 3;

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::select::Selection;
-use super::{Exit, show};
+use super::{Exit, result};
 use crate::scenario::{Class, Ratio, Scenario, Whole, ratios};
+use crate::screen::show;
 
 /// Shows what was asked for in place of a run.
 pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32>) -> Exit {
@@ -18,7 +19,7 @@ pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32
     } else {
         tables(scenario, users)
     };
-    show::result(show::clean(&text).as_bytes())
+    result::print(show::clean(&text).as_bytes())
 }
 
 /// The classes, in the order written.

@@ -10,16 +10,17 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Exit, arguments, show};
+use super::{Exit, arguments, result};
 use crate::files;
 use crate::reference;
+use crate::screen::show;
 use crate::script::Level;
 
 /// Prints the reference, or the entries of one word.
 pub(super) fn docs(word: Option<&str>) -> Exit {
     match word.map(reference::entries) {
-        None => show::result(reference::page().as_bytes()),
-        Some(Ok(entries)) => show::result(entries.as_bytes()),
+        None => result::print(reference::page().as_bytes()),
+        Some(Ok(entries)) => result::print(entries.as_bytes()),
         Some(Err(similar)) => {
             let word = word.unwrap_or_default();
             let hint = match similar.as_slice() {
@@ -80,5 +81,5 @@ pub(super) fn completions(shell: Shell) -> Exit {
     let mut script = Vec::new();
     let mut command = arguments::Arguments::command();
     clap_complete::generate(shell, &mut command, "katydid", &mut script);
-    show::result(&script)
+    result::print(&script)
 }

@@ -3,7 +3,6 @@
 //! A pure function of what was said; nothing is read or started here. The command line wins over
 //! the environment (clap sees to that), and both over `options(#{…})` in the script.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,22 +12,6 @@ use crate::load::{Division, Plan};
 use crate::runner::Options;
 use crate::scenario::{Scenario, Shape};
 use crate::units::Rate;
-
-/// Values for the script's parameters come from `KATYDID_PARAM_LANGUAGE` too.
-const PARAM_PREFIX: &str = "KATYDID_PARAM_";
-
-/// The values of the script's parameters: the command line wins over the environment, where names
-/// stand in capitals. Those come in small letters, as `param` looks them up.
-pub(super) fn params(
-    given: &[(String, String)],
-    environment: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let from_environment = environment.iter().filter_map(|(name, value)| {
-        let name = name.strip_prefix(PARAM_PREFIX)?;
-        Some((name.to_lowercase(), value.clone()))
-    });
-    from_environment.chain(given.iter().cloned()).collect()
-}
 
 /// The options of a run.
 pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
@@ -216,19 +199,5 @@ mod tests {
             wrong.starts_with("`--host`") && wrong.contains("http://"),
             "{wrong}"
         );
-    }
-
-    #[test]
-    fn parameters_come_from_the_command_line_and_the_environment() {
-        let environment = BTreeMap::from([
-            ("KATYDID_PARAM_LANGUAGE".to_owned(), "ko".to_owned()),
-            ("KATYDID_PARAM_SIZE".to_owned(), "1".to_owned()),
-            ("HOME".to_owned(), "/".to_owned()),
-        ]);
-        let given = [("size".to_owned(), "2".to_owned())];
-        let found = params(&given, &environment);
-        let expected = [("language", "ko"), ("size", "2")];
-        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(found, BTreeMap::from(expected));
     }
 }

@@ -5,15 +5,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
-use super::check::{Checked, Given};
-use super::follow::{Follower, Found};
-use super::{Exit, arguments, check, edition, follow, limits, ratio, select, show};
+use super::{arguments, edition, follow, ratio, select, signals};
+use crate::control::{self, Checked, Control, Exit, Given, Happening, Interrupts, SaveOutcome};
 use crate::http::without_credentials;
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
-use crate::runner::{self, Edition, End, Handle, Notice, Setup, State};
-use crate::script::{Bundle, Level, Shared};
+use crate::runner::{Edition, End, Setup};
+use crate::screen::show;
+use crate::script::{Bundle, Level};
 use crate::stats::Summary;
 use crate::target::{self, Target};
 
@@ -39,7 +37,7 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
         user_memory: arguments.user_memory,
         ..Given::new(&arguments.params, arguments.seed)
     };
-    match check::read(&arguments.script, &given) {
+    match super::read(&arguments.script, &given) {
         Ok(checked) => run_checked(arguments, checked, Some(&arguments.script)),
         Err(message) => {
             let hint = "name a script with `-f FILE`, or write one with `katydid new FILE`";
@@ -80,7 +78,11 @@ pub(super) fn demo() -> Exit {
     let arguments = <arguments::Arguments as clap::Parser>::parse_from(line).run;
     let script = include_str!("../../scripts/coupon.rhai");
     let bundle = Bundle::from_text("scripts/coupon.rhai", script);
-    let exit = run_checked(&arguments, check::evaluate(bundle, &Given::default()), None);
+    let exit = run_checked(
+        &arguments,
+        control::evaluate(bundle, &Given::default()),
+        None,
+    );
     target.stop();
     exit
 }
@@ -154,42 +156,12 @@ pub(super) fn on_control_thread(work: impl Future<Output = Exit>) -> Exit {
     }
 }
 
-/// A run that goes on, and what is heard of it.
-pub(super) struct Started {
-    pub(super) handle: Handle,
-    pub(super) shared: Arc<Shared>,
-    pub(super) notices: mpsc::Receiver<Notice>,
-    pub(super) interrupts: limits::Interrupts,
-}
-
-/// Starts a run; what prevents it has been shown.
-pub(super) async fn start(setup: Setup) -> Result<Started, Exit> {
-    // Before it: a run that is interrupted early has outputs to finish too.
-    let interrupts = limits::Interrupts::listen().map_err(|error| {
-        show::error(&format!("cannot listen for Ctrl-C: {error}"), None);
+/// Listens for Ctrl-C and the like; that it can't has been shown.
+pub(super) fn listen() -> Result<Interrupts, Exit> {
+    Interrupts::listen(signals::take).map_err(|error| {
+        show::error(&format!("cannot listen for signals: {error}"), None);
         Exit::Incomplete
-    })?;
-    let (notices_in, notices) = mpsc::channel(1_024);
-    let started = runner::start(Arc::new(setup), notices_in).await;
-    let (handle, shared) = started.map_err(|message| {
-        show::error(&message, None);
-        Exit::Usage
-    })?;
-    Ok(Started {
-        handle,
-        shared,
-        notices,
-        interrupts,
     })
-}
-
-/// Writes what `append` still holds; false, and shown why, if a file could not be written.
-pub(super) fn finish_appends(shared: &Shared) -> bool {
-    let unwritten = shared.finish_appends();
-    for message in &unwritten {
-        show::error(message, None);
-    }
-    unwritten.is_empty()
 }
 
 /// Starts the run and stays with it until its end.
@@ -200,164 +172,72 @@ async fn attend(
     mut outputs: Outputs,
     script: Option<&Path>,
 ) -> Exit {
-    let edition = setup.edition.clone();
-    let Started {
-        handle,
-        shared,
-        mut notices,
-        mut interrupts,
-    } = match start(setup).await {
-        Ok(started) => started,
+    // Before it: a run that is interrupted early has outputs to finish too.
+    let mut control = match listen() {
+        Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
     };
+    let edition = setup.edition.clone();
+    if let Err(message) = control.start(setup).await {
+        show::error(&message, None);
+        return Exit::Usage;
+    }
     outputs.start(&described);
-    let follower = script.map(|script| {
-        let (path, params) = (script.to_owned(), arguments.params.clone());
-        let known = (&edition.bundle, &edition.inputs);
-        Follower::new(path, params, known, arguments.following.watching())
-    });
-    let follower = match follower.transpose() {
-        Ok(mut follower) => {
-            for (level, note) in follower.iter_mut().flat_map(Follower::notes) {
+    if let Some(script) = script {
+        follow(&mut control, arguments, script, &edition);
+    }
+    drop(edition);
+    loop {
+        match control.next().await {
+            Happening::Summary(summary) => outputs.tick(&summary),
+            Happening::Notice(notice) => show::notice(&notice),
+            Happening::Lost(count) => show::lost(count),
+            Happening::Saved(outcome) => saved(&mut control, arguments, outcome),
+            Happening::Interrupted { is_first: true } => show::interrupted(),
+            Happening::Interrupted { is_first: false } => {}
+            Happening::Stopping(why) => show::stopping(&why),
+            Happening::Finished(run) => {
+                show::unwritten(&run.unwritten);
+                let is_complete = outputs.finish(&run.summary);
+                if let End::Failed(message) = &run.why {
+                    show::error(message, None);
+                }
+                return run.exit(is_complete, arguments.exit_code_on_error);
+            }
+        }
+    }
+}
+
+/// Follows the script, or says why it can't be followed.
+fn follow(control: &mut Control, arguments: &arguments::Run, script: &Path, edition: &Edition) {
+    let known = (&edition.bundle, &edition.inputs);
+    let watching = arguments.following.watching();
+    let params = arguments.params.clone();
+    match control.follow(script.to_owned(), params, known, watching, None) {
+        Ok(notes) => {
+            for (level, note) in notes {
                 show::log(level, &note);
             }
-            follower
         }
-        Err(error) => {
-            show::log(Level::Warn, &format!("the script is not followed: {error}"));
-            None
-        }
+        Err(error) => show::log(Level::Warn, &format!("the script is not followed: {error}")),
+    }
+}
+
+/// Goes on with what was saved, if it can be run.
+fn saved(control: &mut Control, arguments: &arguments::Run, outcome: SaveOutcome) {
+    follow::show(&outcome);
+    let SaveOutcome::Edited { checked, .. } = outcome else {
+        return;
     };
-    drop(edition);
-    let following = Following {
-        arguments,
-        follower,
-    };
-    let (end, killed) = watch(
-        &handle,
-        &mut notices,
-        &mut outputs,
-        &mut interrupts,
-        following,
-    )
-    .await;
-    while let Ok(notice) = notices.try_recv() {
-        show::notice(&notice);
-    }
-    let summary = handle.summary().borrow().clone();
-    let appended = finish_appends(&shared);
-    let complete = outputs.finish(&summary) && appended;
-    match (&end, shared.exit_code()) {
-        _ if killed => Exit::Killed,
-        (End::Failed(message), _) => {
-            show::error(message, None);
-            Exit::Incomplete
-        }
-        _ if !complete => Exit::Incomplete,
-        (_, Some(code)) => Exit::Script(code),
-        _ if summary.total.failures > 0 || !summary.exceptions.is_empty() => {
-            Exit::Failures(arguments.exit_code_on_error)
-        }
-        _ => Exit::Ok,
-    }
-}
-
-/// Shows what happens until the run has ended; true if it was ended by a second Ctrl-C.
-async fn watch(
-    handle: &Handle,
-    notices: &mut mpsc::Receiver<Notice>,
-    outputs: &mut Outputs,
-    interrupts: &mut limits::Interrupts,
-    mut following: Following<'_>,
-) -> (End, bool) {
-    let mut state = handle.state();
-    let mut summary = handle.summary();
-    summary.mark_unchanged();
-    let mut interrupted = 0;
-    let mut is_stopping = false;
-    loop {
-        tokio::select! {
-            changed = state.changed() => {
-                let now = state.borrow_and_update().clone();
-                match now {
-                    State::Ended(end) => {
-                        // A run may end before it was seen to stop.
-                        if !is_stopping {
-                            show::stopping(&end);
-                        }
-                        return (end, interrupted > 1);
-                    }
-                    State::Stopping(why) => {
-                        is_stopping = true;
-                        show::stopping(&why);
-                    }
-                    State::Spawning | State::Running => {}
-                }
-                if changed.is_err() {
-                    return (End::Failed("the run ended without a result".to_owned()), false);
-                }
-            }
-            Ok(()) = summary.changed() => {
-                let now = summary.borrow_and_update().clone();
-                outputs.tick(&now);
-            }
-            Some(notice) = notices.recv() => {
-                if let Notice::NotReloaded(_) = notice {
-                    following.was_lost();
-                }
-                show::notice(&notice);
-            }
-            edition = following.next(), if !is_stopping => handle.reload(edition),
-            () = interrupts.next() => {
-                interrupted += 1;
-                if interrupted == 1 {
-                    show::log(Level::Info, "interrupted: stopping (again to end at once)");
-                    handle.stop();
-                } else {
-                    handle.kill();
-                }
+    match edition::of(arguments, *checked) {
+        Some(edition) => {
+            for remark in control.reload(edition) {
+                show::log(Level::Warn, &remark);
             }
         }
-    }
-}
-
-/// The script of a run and what the command line makes of it.
-struct Following<'a> {
-    arguments: &'a arguments::Run,
-    follower: Option<Follower>,
-}
-
-impl Following<'_> {
-    /// The next edition to go on with. Cancelling loses nothing.
-    async fn next(&mut self) -> Arc<Edition> {
-        let Some(follower) = &mut self.follower else {
-            return std::future::pending().await;
-        };
-        loop {
-            let found = follower.next().await;
-            follow::show(&found);
-            let Found::Edited { checked, .. } = found else {
-                continue;
-            };
-            match edition::of(self.arguments, *checked) {
-                Some(edition) => {
-                    for remark in follower.took(&edition) {
-                        show::log(Level::Warn, &remark);
-                    }
-                    return Arc::new(edition);
-                }
-                None => {
-                    follower.refuse();
-                    show::log(Level::Error, "the script that runs goes on");
-                }
-            }
-        }
-    }
-
-    /// An edition that was handed over did not go into service.
-    fn was_lost(&mut self) {
-        if let Some(follower) = &mut self.follower {
-            follower.lost();
+        None => {
+            control.refuse();
+            show::log(Level::Error, "the script that runs goes on");
         }
     }
 }

@@ -5,7 +5,9 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use super::{Exit, arguments, limits, show};
+use super::{Exit, arguments, limits, signals};
+use crate::control::Interrupts;
+use crate::screen::show;
 use crate::target::{Options, Target};
 
 /// Serves until Ctrl-C or SIGTERM; prints its address on stdout.
@@ -43,7 +45,7 @@ pub(super) fn serve(arguments: &arguments::Target) -> Exit {
 
 async fn tell_and_wait(target: &Target) -> io::Result<()> {
     // Before the address is told: whoever reads it may stop the server at once.
-    let mut interrupts = limits::Interrupts::listen()?;
+    let mut interrupts = Interrupts::listen(signals::take)?;
     let mut stdout = io::stdout().lock();
     // There is nowhere to tell that stdout is gone.
     let _ = writeln!(stdout, "http://{}", target.address()).and_then(|()| stdout.flush());

@@ -6,7 +6,8 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use super::{Exit, show};
+use super::Exit;
+use crate::screen::show;
 
 /// What is written.
 const STARTER: &str = include_str!("starter.rhai");

@@ -16,6 +16,7 @@ mod emergency;
 mod load_thread;
 mod members;
 mod memory;
+mod numbers;
 mod once;
 mod places;
 mod reload;
@@ -28,7 +29,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::load::{Change, Plan};
 use crate::script::{Line, Onlooker};
@@ -75,7 +76,18 @@ pub enum State {
     /// Users are being stopped, for this reason.
     Stopping(End),
     /// It is over; the last summary is final.
-    Ended(End),
+    Ended(Ended),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Why.
+    pub why: End,
+    /// What its script asked for with `exit_code`.
+    pub exit_code: Option<u8>,
+    /// Files of `append` that could not be written: why, each.
+    pub unwritten: Vec<String>,
 }
 
 /// Why a run ended.
@@ -101,6 +113,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     state: watch::Receiver<State>,
     summary: watch::Receiver<Arc<Summary>>,
+    notices: broadcast::Sender<Notice>,
 }
 
 /// What a handle can ask for.
@@ -150,6 +163,12 @@ impl Handle {
         self.state.clone()
     }
 
+    /// What a person should read, from now on; any number of readers have all of it.
+    #[must_use]
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
     /// The result so far, about once a second; after the end the final one.
     #[must_use]
     pub fn summary(&self) -> watch::Receiver<Arc<Summary>> {
@@ -157,7 +176,8 @@ impl Handle {
     }
 }
 
-/// What a person should read while the run goes on. Bounded: what finds no room is dropped.
+/// What a person should read while the run goes on. Bounded: of what a reader is too slow for, the
+/// oldest is lost to it, and it is told how many.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// A script printed it.

@@ -136,7 +136,7 @@ impl Run {
                 match self.answered(answer, Patience::End(until)).await {
                     Err(Unanswered::Late) => {
                         let message = format!("`{what}` took longer than {limit:?} and was ended");
-                        self.collector.exception(&message, "--on-stop-timeout");
+                        self.numbers.exception(&message, "--on-stop-timeout");
                         self.notice(Notice::Late { what, limit });
                     }
                     Err(Unanswered::Killed) => self.killed = true,

@@ -26,7 +26,6 @@ use crate::clock::{self, Micros};
 use crate::load::{Division, Plan};
 use crate::scenario::Event;
 use crate::script::Program;
-use crate::stats::Generation;
 
 /// How often it is looked whether an edition still has to wait.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -207,12 +206,7 @@ impl Run {
         let plan = self.plan_of(&edition, elapsed);
         // Before any sample of it can come.
         let hash = edition.hash();
-        let at_us = self.now_us();
-        self.collector.generation(Generation {
-            n: number,
-            hash: hash.as_str().into(),
-            at_us,
-        });
+        self.numbers.generation(number, &hash, self.now_us());
         self.order(&Order::Adopt(Adoption {
             mixed,
             plan: plan.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::control::{Connections, Control};
@@ -15,30 +15,31 @@ use super::course::Course;
 use super::emergency::Emergency;
 use super::load_thread::{Config, News, Order};
 use super::members::{self, Member};
+use super::numbers::{Alive, Numbers, SILENT_ITERATIONS};
 use super::once::until;
 use super::reload::{self, Reload};
 use super::shape::{LiveShape, Turn};
-use super::{Command, Edition, End, Handle, Notice, Setup, State, usage};
+use super::{Command, Edition, End, Ended, Handle, Notice, Setup, State};
 use crate::clock::{self, Micros};
 use crate::load::{Division, Plan, Stage};
 use crate::scenario;
 use crate::script::{Line, Outbox, Outcome, Shared};
 use crate::shared::Milestone;
-use crate::stats::{Batch, Collector, Generation, Limits, Summary};
+use crate::stats::Batch;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Full batches under way to the collector, per load thread.
 const BATCHES: usize = 64;
 
+/// Notices that a reader may be behind.
+const NOTICES: usize = 1_024;
+
 /// How long threads may take to end once their last limit has passed.
 const LAST_GRACE: Duration = Duration::from_secs(3);
 
 /// How long they may take after a second Ctrl-C: a person is waiting.
 const KILL_GRACE: Duration = Duration::from_millis(500);
-
-/// A run whose first iterations, so many, make no request is told of.
-const SILENT_ITERATIONS: u64 = 10;
 
 /// Everything that can happen to a run.
 enum Event {
@@ -59,10 +60,9 @@ enum Event {
 /// # Errors
 /// When the load threads cannot begin: no threads to be had, a certificate file that cannot be
 /// read, a script that is another each time it is evaluated.
-pub async fn start(
-    setup: Arc<Setup>,
-    notices: mpsc::Sender<Notice>,
-) -> Result<(Handle, Arc<Shared>), String> {
+///
+/// What the run says is kept for readers that ask for it before they wait for anything else.
+pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
     let shared = Arc::new(Shared::default());
     let edition = setup.edition.clone();
     let threads = edition.options.threads as usize;
@@ -111,8 +111,9 @@ pub async fn start(
     members::all_ready(&mut news, members.len()).await?;
     let (commands_in, commands) = mpsc::channel(16);
     let (state_in, state) = watch::channel(State::Spawning);
-    let collector = Collector::new(Limits::default());
-    let (summary_in, summary) = watch::channel(collector.summary(0));
+    let (notices, _) = broadcast::channel(NOTICES);
+    let numbers = Numbers::new();
+    let summary = numbers.watch();
     shared.show(summary.clone());
     let run = Run {
         epoch: clock::now(),
@@ -121,17 +122,15 @@ pub async fn start(
         setup,
         edition,
         members,
-        collector,
-        may_be_silent: true,
+        numbers,
         news,
         lines,
         batches,
         commands,
-        notices,
-        shared: shared.clone(),
+        notices: notices.clone(),
+        shared,
         budget,
         state: state_in,
-        summary: summary_in,
         control,
         shape,
         to_control,
@@ -145,14 +144,12 @@ pub async fn start(
         grace: None,
     };
     tokio::task::spawn_local(run.go());
-    Ok((
-        Handle {
-            commands: commands_in,
-            state,
-            summary,
-        },
-        shared,
-    ))
+    Ok(Handle {
+        commands: commands_in,
+        state,
+        summary,
+        notices,
+    })
 }
 
 pub(super) struct Run {
@@ -164,21 +161,18 @@ pub(super) struct Run {
     pub(super) edition: Arc<Edition>,
     pub(super) reload: Reload,
     pub(super) members: Vec<Member>,
-    pub(super) collector: Collector,
+    pub(super) numbers: Numbers,
     news: mpsc::Receiver<News>,
     pub(super) lines: mpsc::Receiver<Line>,
     pub(super) batches: mpsc::Receiver<Batch>,
     pub(super) commands: mpsc::Receiver<Command>,
-    notices: mpsc::Sender<Notice>,
+    notices: broadcast::Sender<Notice>,
     pub(super) shared: Arc<Shared>,
     /// Iterations left; `None` for no limit.
     budget: Option<Arc<AtomicU64>>,
     pub(super) state: watch::Sender<State>,
-    summary: watch::Sender<Arc<Summary>>,
     pub(super) course: Course,
     pub(super) shape: Option<LiveShape>,
-    /// The run may still be found to measure nothing.
-    may_be_silent: bool,
     /// The script's functions that run once, if it has any.
     pub(super) control: Option<Control>,
     /// What such functions are connected to.
@@ -214,11 +208,7 @@ impl Run {
         let begun = Instant::now();
         let unix_us = jiff::Timestamp::now().as_microsecond();
         self.epoch_unix_us = unix_us;
-        self.collector.generation(Generation {
-            n: 1,
-            hash: self.edition.hash().into(),
-            at_us: 0,
-        });
+        self.numbers.generation(1, &self.edition.hash(), 0);
         self.order(&Order::Start { epoch, unix_us });
         if let Some(control) = &self.control {
             control.begin(epoch, unix_us);
@@ -342,7 +332,7 @@ impl Run {
             News::StopTest(why) => self.stop(End::StopTest(why)),
             News::Overflowed => self.notice(Notice::TooManyNames),
             News::Ended { cut } => {
-                self.collector.in_flight(cut);
+                self.numbers.in_flight(cut);
                 self.ended += 1;
                 return self.ended < threads;
             }
@@ -355,7 +345,7 @@ impl Run {
         let Some((change, notice)) = self.course.enter(self.elapsed()) else {
             return;
         };
-        self.collector.asked(u64::from(change.to));
+        self.numbers.asked(change.to);
         notice.into_iter().for_each(|notice| self.notice(notice));
         if self.end.is_none() && change.from != change.to {
             self.state.send_replace(State::Spawning);
@@ -411,7 +401,7 @@ impl Run {
         self.end = Some(why.clone());
         self.grace = Some(Instant::now() + stop_timeout + on_stop_timeout + LAST_GRACE);
         let now_us = self.now_us();
-        self.collector.end(now_us);
+        self.numbers.end(now_us);
         self.state.send_replace(State::Stopping(why));
         self.tell(scenario::Event::TestStopping);
         self.order(&Order::Stop {
@@ -427,7 +417,7 @@ impl Run {
     }
 
     pub(super) fn absorb(&mut self, thread: u32, batch: Batch) {
-        let spare = self.collector.absorb(batch);
+        let spare = self.numbers.absorb(batch);
         if let Some(member) = self.members.get(thread as usize) {
             member.give_back(spare);
         }
@@ -438,28 +428,24 @@ impl Run {
             // Nobody will be started any more, even if the plan goes on.
             self.shared.commons().reach(Milestone::SpawningComplete);
         }
-        let now_us = self.now_us();
-        self.collector.users(
-            u64::from(self.shared.users()),
-            u64::from(self.shared.peak_users()),
-        );
-        self.collector
-            .generator(usage::cpu_us(), usage::max_rss_bytes());
-        self.collector.tick(now_us);
-        if self.may_be_silent && self.collector.is_silent_after(SILENT_ITERATIONS) {
-            self.may_be_silent = false;
-            self.notice(Notice::NothingMeasured {
-                iterations: SILENT_ITERATIONS,
-            });
+        let is_silent = self.numbers.tick(self.now_us(), self.alive());
+        if is_silent {
+            let iterations = SILENT_ITERATIONS;
+            self.notice(Notice::NothingMeasured { iterations });
         }
-        self.show();
+    }
+
+    fn alive(&self) -> Alive {
+        Alive {
+            now: self.shared.users(),
+            peak: self.shared.peak_users(),
+            behind: self.shared.behind(),
+        }
     }
 
     /// Shows the figures so far.
     pub(super) fn show(&mut self) {
-        let now_us = self.now_us();
-        self.collector.behind(u64::from(self.shared.behind()));
-        self.summary.send_replace(self.collector.summary(now_us));
+        self.numbers.show(self.now_us(), self.alive());
     }
 
     /// Shows the figures with all samples that have come so far.
@@ -481,12 +467,17 @@ impl Run {
             self.members.iter_mut().for_each(Member::join);
         }
         self.tick();
-        let end = self.end.take().unwrap_or(End::Done);
-        self.state.send_replace(State::Ended(end));
+        let ended = Ended {
+            why: self.end.take().unwrap_or(End::Done),
+            exit_code: self.shared.exit_code(),
+            unwritten: self.shared.finish_appends(),
+        };
+        self.state.send_replace(State::Ended(ended));
     }
 
     pub(super) fn notice(&self, notice: Notice) {
-        let _ = self.notices.try_send(notice);
+        // Nobody need listen.
+        let _ = self.notices.send(notice);
     }
 
     pub(super) fn now_us(&self) -> u64 {

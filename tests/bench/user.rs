@@ -155,19 +155,18 @@ fn started(users: u32) -> Duration {
         onlooker: None,
     };
     runtime().block_on(async {
-        let (notices, _kept) = mpsc::channel(64);
         let begun = Instant::now();
-        let (handle, shared) = runner::start(Arc::new(setup), notices)
+        let handle = runner::start(Arc::new(setup))
             .await
             .expect("the run can begin");
         let mut state = handle.state();
         let running = |state: &State| *state != State::Spawning;
         state.wait_for(running).await.expect("the run tells");
         let taken = begun.elapsed();
-        assert_eq!(shared.users(), users);
         handle.stop();
         let ended = |state: &State| matches!(state, State::Ended(_));
         state.wait_for(ended).await.expect("the run tells");
+        assert_eq!(handle.summary().borrow().users.peak, u64::from(users));
         taken
     })
 }

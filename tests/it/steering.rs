@@ -1,15 +1,17 @@
-//! A run steered by its handle, as a web page or a master would: what is sent is plain data.
+//! Runs steered by their handle, as a web page or a master would: what is sent is plain data.
 //!
 //! What becomes of its users is tested through the built binary.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use katydid::control::{Control, Exit, Finished, Happening, Interrupts};
 use katydid::load::Plan;
+use katydid::output::{Csv, HistoryRows, Output, Run};
 use katydid::runner::{self, Edition, Handle, Notice, Options, Setup, State};
 use katydid::script::{Bundle, Inputs, Program};
 use katydid::units::Rate;
-use tokio::sync::mpsc;
+use tokio::sync::broadcast;
 
 /// The longest that one step may take on a slow and busy machine.
 const BOUND: Duration = Duration::from_secs(60);
@@ -42,7 +44,7 @@ fn script(word: &str) -> String {
 }
 
 /// Runs `steer` with a run of this script, and waits for its end.
-fn steered(script: &str, steer: impl AsyncFnOnce(&Handle, &mut mpsc::Receiver<Notice>)) {
+fn steered(script: &str, steer: impl AsyncFnOnce(&Handle, &mut broadcast::Receiver<Notice>)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
@@ -53,8 +55,8 @@ fn steered(script: &str, steer: impl AsyncFnOnce(&Handle, &mut mpsc::Receiver<No
         onlooker: None,
     };
     runtime.block_on(async {
-        let (notices_in, mut notices) = mpsc::channel(1_000);
-        let (handle, _shared) = runner::start(Arc::new(setup), notices_in).await.unwrap();
+        let handle = runner::start(Arc::new(setup)).await.unwrap();
+        let mut notices = handle.notices();
         steer(&handle, &mut notices).await;
         handle.stop();
         let ended = |state: &State| matches!(state, State::Ended(_));
@@ -65,7 +67,10 @@ fn steered(script: &str, steer: impl AsyncFnOnce(&Handle, &mut mpsc::Receiver<No
 }
 
 /// The next notice that `wanted` knows.
-async fn told<R>(notices: &mut mpsc::Receiver<Notice>, wanted: impl Fn(&Notice) -> Option<R>) -> R {
+async fn told<R>(
+    notices: &mut broadcast::Receiver<Notice>,
+    wanted: impl Fn(&Notice) -> Option<R>,
+) -> R {
     let heard = async {
         loop {
             let notice = notices.recv().await.expect("the run goes on");
@@ -79,7 +84,7 @@ async fn told<R>(notices: &mut mpsc::Receiver<Notice>, wanted: impl Fn(&Notice) 
         .expect("it is told")
 }
 
-async fn said(notices: &mut mpsc::Receiver<Notice>, text: &str) {
+async fn said(notices: &mut broadcast::Receiver<Notice>, text: &str) {
     told(notices, |notice| match notice {
         Notice::Script(line) if line.text == text => Some(()),
         _ => None,
@@ -163,4 +168,82 @@ fn a_run_that_stops_takes_no_edition() {
             .unwrap();
         assert_eq!(handle.summary().borrow().generations.len(), 1);
     });
+}
+
+/// Stays with the run at hand until `wanted` is printed, hands it `edition`, if there is one, and
+/// stops it when `last` is printed.
+async fn stay(control: &mut Control, prints: &[&str], next: Option<Edition>) -> Finished {
+    let (mut prints, mut next) = (prints.iter(), next);
+    let mut awaited = prints.next();
+    loop {
+        let happening = tokio::time::timeout(BOUND, control.next()).await;
+        match happening.expect("something happens") {
+            Happening::Notice(Notice::Script(line)) if awaited == Some(&line.text.as_str()) => {
+                awaited = prints.next();
+                match (next.take(), awaited) {
+                    (Some(edition), _) => drop(control.reload(edition)),
+                    (None, Some(_)) => {}
+                    (None, None) => control.handle().expect("it runs").stop(),
+                }
+            }
+            Happening::Finished(run) => return run,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn runs_follow_one_another_each_with_its_own_numbers_and_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let described = |name: &str| Run {
+        version: String::new(),
+        script: name.to_owned(),
+        host: String::new(),
+        seed: 0,
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    // Each counts under its own name.
+    let counting = |word: &str| {
+        let counts =
+            format!("record(#{{ type: \"step\", name: \"{word}\", response_time: 0.001 }})");
+        format!(
+            "user(\"U\", #{{ wait_time: 0.01, t: task(|| {{ {counts}; print(\"{word}\"); }}) }});"
+        )
+    };
+    let setup = |word: &str| Setup {
+        edition: Arc::new(edition(&counting(word))),
+        environment: Arc::default(),
+        onlooker: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .unwrap();
+    let finished = runtime.block_on(async {
+        let mut control = Control::new(Interrupts::listen(|| 0).unwrap());
+        let mut finished = Vec::new();
+        for (word, next) in [("one", Some("two")), ("three", None)] {
+            let mut csv = Csv::new(folder.path().join(word), HistoryRows::Total);
+            csv.start(&described(word)).unwrap();
+            control.start(setup(word)).await.unwrap();
+            let edited = next.map(|next| edition(&counting(next)));
+            let prints: Vec<_> = [word].into_iter().chain(next).collect();
+            let run = stay(&mut control, &prints, edited).await;
+            assert!(!control.is_running());
+            csv.finish(&run.summary).unwrap();
+            finished.push(run);
+        }
+        finished
+    });
+    let stats = |word: &str| {
+        let path = folder.path().join(format!("{word}_stats.csv"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    assert!(stats("one").contains(",one,") && stats("one").contains(",two,"));
+    assert!(stats("three").contains(",three,") && !stats("three").contains(",one,"));
+    for (run, generations) in finished.iter().zip([2, 1]) {
+        assert_eq!(run.summary.generations.len(), generations);
+        assert_eq!(run.exit(true, 1), Exit::Ok);
+        assert_eq!(run.exit(false, 1), Exit::Incomplete);
+    }
 }

@@ -196,9 +196,9 @@ fn violations(path: &str, source: &Source, layers: &Layers) -> Vec<String> {
         if module != Some("cli") {
             forbid(code, &["process::exit"], "belongs to `cli`");
         }
-        if !matches!(module, Some("cli" | "output")) {
+        if !matches!(module, Some("cli" | "output" | "screen")) {
             let printing = ["print!", "println!", "eprint!", "eprintln!"];
-            forbid(code, &printing, "belongs to `output` and `cli`");
+            forbid(code, &printing, "belongs to `output`, `screen` and `cli`");
         }
         for (number, line) in (1..).zip(code.lines()) {
             if line.trim_start().starts_with("use ") && line.contains("::*") {
@@ -344,7 +344,7 @@ fn each_rule_finds_its_offender() {
         (
             "src/load/a.rs",
             "println!();",
-            ":4: `println!` belongs to `output` and `cli`",
+            ":4: `println!` belongs to `output`, `screen` and `cli`",
         ),
         (
             "src/load/a.rs",

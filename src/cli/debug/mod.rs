@@ -1,31 +1,26 @@
 //! `katydid debug`: one user of a script for an iteration or a few, everything it does shown.
 //!
 //! Owns the run of one user. It is an ordinary run on one load thread, so
-//! that a script behaves as it will under load; what is seen is shown by `screen`.
+//! that a script behaves as it will under load; what is seen is shown by `screen::debug`.
 
-mod screen;
-
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
-pub(super) use self::screen::{Paint, Screen, View};
-use super::check::{Checked, Given};
-use super::run::{self, Started};
-use super::{Exit, arguments, check, limits, resolve, select, show};
+use super::{arguments, resolve, run, select};
+use crate::control::{Checked, Control, Exit, Given, Happening};
 use crate::load::{Division, Plan, Stage};
-use crate::runner::{Edition, End, Handle, Notice, Options, Setup, State};
+use crate::runner::{Edition, End, Notice, Options, Setup};
 use crate::scenario::Scenario;
-use crate::script::diagnostic::Colours;
+use crate::screen::debug::{Screen, view};
+use crate::screen::show;
 use crate::script::{Event, Level, Onlooker};
 use crate::units::Rate;
 
 /// Carries out `katydid debug`.
 pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
     let given = Given::new(&arguments.shown.params, arguments.shown.seed);
-    match check::read(&arguments.script, &given) {
+    match super::read(&arguments.script, &given) {
         Ok(checked) => watched(arguments, checked),
         Err(message) => {
             show::error(&message, Some("name a script: `katydid debug FILE`"));
@@ -111,26 +106,6 @@ pub(super) fn options(
     }
 }
 
-/// How it is shown: a terminal has a width and colours, a pipe neither.
-pub(super) fn view(body: usize) -> View {
-    let stdout = std::io::stdout();
-    let width = if stdout.is_terminal() {
-        let size = rustix::termios::tcgetwinsize(&stdout);
-        size.ok().map(|size| usize::from(size.ws_col))
-    } else {
-        None
-    };
-    let colours = match anstream::AutoStream::choice(&stdout) {
-        anstream::ColorChoice::Never => Colours::Plain,
-        _ => Colours::Ansi,
-    };
-    View {
-        width,
-        colours,
-        body,
-    }
-}
-
 /// Shows an event. Whoever looks on is on another thread, but it is one at a time.
 fn tell(screen: &Mutex<Screen>, event: &Event) {
     let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,71 +119,29 @@ fn tell(screen: &Mutex<Screen>, event: &Event) {
 
 /// Starts the run and stays with it until its end.
 async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
-    let Started {
-        handle,
-        shared,
-        mut notices,
-        mut interrupts,
-    } = match run::start(setup).await {
-        Ok(started) => started,
+    let mut control = match run::listen() {
+        Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
     };
-    let (end, killed) = until_ended(&handle, &mut notices, &mut interrupts, screen).await;
-    let summary = handle.summary().borrow().clone();
-    let appended = run::finish_appends(&shared);
-    match (&end, shared.exit_code()) {
-        _ if killed => return Exit::Killed,
-        (End::Failed(message), _) => {
-            show::error(message, None);
-            return Exit::Incomplete;
-        }
-        (End::StopTest(_), _) => show::stopping(&end),
-        _ => {}
+    if let Err(message) = control.start(setup).await {
+        show::error(&message, None);
+        return Exit::Usage;
     }
-    match shared.exit_code() {
-        _ if !appended => Exit::Incomplete,
-        Some(code) => Exit::Script(code),
-        None if summary.total.failures > 0 || !summary.exceptions.is_empty() => Exit::Failures(1),
-        None => Exit::Ok,
-    }
-}
-
-/// Waits for the end of the run; true if it was ended by a second Ctrl-C.
-async fn until_ended(
-    handle: &Handle,
-    notices: &mut mpsc::Receiver<Notice>,
-    interrupts: &mut limits::Interrupts,
-    screen: &Mutex<Screen>,
-) -> (End, bool) {
-    let mut state = handle.state();
-    let mut interrupted = 0;
-    let said = |notice: Notice| {
-        if let Notice::Script(line) = notice {
-            tell(screen, &Event::Said(line));
-        }
-    };
     loop {
-        let now = state.borrow_and_update().clone();
-        if let State::Ended(end) = now {
-            while let Ok(notice) = notices.try_recv() {
-                said(notice);
-            }
-            return (end, interrupted > 1);
-        }
-        tokio::select! {
-            changed = state.changed() => if changed.is_err() {
-                return (End::Failed("the run ended without a result".to_owned()), false);
-            },
-            Some(notice) = notices.recv() => said(notice),
-            () = interrupts.next() => {
-                interrupted += 1;
-                if interrupted == 1 {
-                    show::log(Level::Info, "interrupted: stopping (again to end at once)");
-                    handle.stop();
-                } else {
-                    handle.kill();
+        match control.next().await {
+            Happening::Notice(Notice::Script(line)) => tell(screen, &Event::Said(line)),
+            Happening::Interrupted { is_first: true } => show::interrupted(),
+            Happening::Finished(run) => {
+                show::unwritten(&run.unwritten);
+                match &run.why {
+                    End::Failed(message) => show::error(message, None),
+                    End::StopTest(_) => show::stopping(&run.why),
+                    _ => {}
                 }
+                return run.exit(true, 1);
             }
+            // One user is watched by all it does.
+            _ => {}
         }
     }
 }

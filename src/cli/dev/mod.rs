@@ -3,38 +3,26 @@
 //! Owns the order of runs and saves. It is an ordinary run on one load thread that goes on with
 //! what is saved, and the next run when that one is over. What is seen is kept by `board`.
 
-mod board;
-mod fold;
-mod frame;
-mod stage;
-#[cfg(test)]
-mod tests;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use self::board::{Board, Finding};
-use self::stage::Stage;
-use super::check::{Checked, Given};
-use super::follow::{Follower, Found};
 use super::select::{self, Wrong};
-use super::{Exit, arguments, check, debug, limits, resolve, run, show};
-use crate::runner::{self, Edition, End, Handle, Notice, Setup, State};
-use crate::script::{Level, Onlooker, Shared};
+use super::{arguments, debug, resolve, run};
+use crate::control::{Checked, Control, Exit, Finished, Given, Happening, SaveOutcome};
+use crate::runner::{Edition, End, Notice, Setup};
+use crate::screen::dev::{Board, Finding, Stage};
+use crate::screen::show;
+use crate::script::{Level, Onlooker};
 use crate::stats::Summary;
 
 /// How often the screen is looked at.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 
-/// What can be told of the run before it is heard.
-const NOTICES: usize = 1_024;
-
 /// Carries out `katydid dev`.
 pub(super) fn dev(arguments: &arguments::Dev) -> Exit {
-    let checked = match check::read(&arguments.script, &given(arguments)) {
+    let checked = match super::read(&arguments.script, &given(arguments)) {
         Ok(checked) => checked,
         Err(message) => {
             show::error(&message, Some("write one with `katydid new FILE`"));
@@ -49,50 +37,39 @@ fn given(arguments: &arguments::Dev) -> Given {
     Given::new(&arguments.shown.params, arguments.shown.seed)
 }
 
-/// What the person asked for by Ctrl-C.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Stop,
-    Kill,
-}
-
 /// One run after the other, until the person has enough.
 async fn attend(arguments: &arguments::Dev, checked: Checked) -> Exit {
-    let prepared = limits::Interrupts::listen().and_then(|interrupts| {
-        let (path, params) = (arguments.script.clone(), arguments.shown.params.clone());
-        let known = (&checked.bundle, &checked.inputs);
-        let follower = Follower::new(path, params, known, arguments.watching())?;
-        Ok((interrupts, follower))
-    });
-    let (interrupts, follower) = match prepared {
-        Ok(prepared) => prepared,
+    let mut control = match run::listen() {
+        Ok(interrupts) => Control::new(interrupts),
+        Err(exit) => return exit,
+    };
+    let (path, params) = (arguments.script.clone(), arguments.shown.params.clone());
+    let known = (&checked.bundle, &checked.inputs);
+    let broken = checked.scenario.is_none().then_some(&checked.findings);
+    let notes = match control.follow(path, params, known, arguments.watching(), broken) {
+        Ok(notes) => notes,
         Err(error) => {
             show::error(&format!("cannot listen for signals: {error}"), None);
             return Exit::Incomplete;
         }
-    };
-    let follower = match &checked.scenario {
-        Some(_) => follower,
-        None => follower.broken(&checked.findings),
     };
     let board = Board::new(arguments.script.display().to_string());
     let mut ticks = interval(DRAW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut session = Session {
         arguments,
-        follower,
-        interrupts,
+        control,
         ticks,
         stage: Arc::new(Mutex::new(Stage::new(board, arguments.shown.body))),
         totals: Totals::default(),
     };
-    let asked = session.go(checked).await;
+    for (level, note) in notes {
+        session.stage().note(level, note);
+    }
+    let exit = session.go(checked).await;
     let line = session.totals.line();
     session.stage().close(&line);
-    match asked {
-        Asked::Stop => Exit::Ok,
-        Asked::Kill => Exit::Killed,
-    }
+    exit
 }
 
 /// What all runs together came to.
@@ -132,8 +109,7 @@ impl Totals {
 /// A person who writes a script.
 struct Session<'a> {
     arguments: &'a arguments::Dev,
-    follower: Follower,
-    interrupts: limits::Interrupts,
+    control: Control,
     ticks: Interval,
     /// Users tell it from their own thread.
     stage: Arc<Mutex<Stage>>,
@@ -145,45 +121,79 @@ impl Session<'_> {
         locked(&self.stage)
     }
 
-    /// Runs a script and whatever is saved after it; gives how the person ended it.
-    async fn go(&mut self, checked: Checked) -> Asked {
-        for (level, note) in self.follower.notes() {
-            self.stage().note(level, note);
+    /// Runs a script and whatever is saved after it, until the person has enough.
+    async fn go(&mut self, checked: Checked) -> Exit {
+        if let Some(ready) = self.taken(checked, None) {
+            self.start(ready).await;
         }
-        let mut ready = self.taken(checked, None);
         loop {
-            let ended = match ready.take() {
-                Some(ready) => self.run(ready).await,
-                None => Ok(Next::Wait),
-            };
-            let saved = match ended {
-                Ok(Next::StartAnew) => Ok(()),
-                Ok(Next::Wait) => self.saved().await,
-                Err(asked) => Err(asked),
-            };
-            if let Err(asked) = saved {
-                return asked;
-            }
-            // Read once more: what was made for the run that is over goes on with its data.
-            let was_broken = self.stage().board.is_broken;
-            let news = if was_broken {
-                "mended: started"
-            } else {
-                "started anew"
-            };
-            ready = match check::read(&self.arguments.script, &given(self.arguments)) {
-                Ok(checked) => self.taken(checked, Some(news)),
-                Err(message) => {
-                    self.stage().broken(vec![Finding::Wrong(message, None)]);
-                    None
+            let happening = tokio::select! {
+                happening = self.control.next() => happening,
+                _ = self.ticks.tick() => {
+                    self.stage().draw();
+                    continue;
                 }
             };
+            match happening {
+                Happening::Saved(outcome) => self.saved(outcome).await,
+                Happening::Notice(notice) => self.heed(&notice),
+                Happening::Finished(run) => {
+                    self.totals.add(&run.summary);
+                    if let Some(exit) = self.finished(&run).await {
+                        return exit;
+                    }
+                }
+                // Without a run it ends at once.
+                Happening::Interrupted { .. } if !self.control.is_running() => return Exit::Ok,
+                Happening::Interrupted { is_first: true } => self.stage().stop(),
+                Happening::Lost(count) => {
+                    let text = format!("{count} messages were dropped");
+                    self.stage().note(Level::Warn, text);
+                }
+                // The screen has the figures.
+                Happening::Interrupted { .. } | Happening::Summary(_) | Happening::Stopping(_) => {}
+            }
+        }
+    }
+
+    /// A run is over; gives the exit code if that is what the person asked for.
+    async fn finished(&mut self, run: &Finished) -> Option<Exit> {
+        for message in &run.unwritten {
+            self.stage().note(Level::Error, message.clone());
+        }
+        match run.interrupts {
+            0 => {}
+            1 => return Some(Exit::Ok),
+            _ => return Some(Exit::Killed),
+        }
+        self.over(&run.why);
+        if run.is_reload_pending {
+            self.start_anew().await;
+        }
+        None
+    }
+
+    /// Starts what was saved last. It is read once more: what was made for the run that is over
+    /// goes on with its data.
+    async fn start_anew(&mut self) {
+        let news = match self.stage().board.is_broken {
+            true => "mended: started",
+            false => "started anew",
+        };
+        match super::read(&self.arguments.script, &given(self.arguments)) {
+            Ok(checked) => {
+                if let Some(ready) = self.taken(checked, Some(news)) {
+                    self.start(ready).await;
+                }
+            }
+            Err(message) => self.stage().broken(vec![Finding::Wrong(message, None)]),
         }
     }
 
     /// What a checked script comes to with this command line; shows what is wrong with it, else
     /// the `news`.
     fn taken(&mut self, checked: Checked, news: Option<&str>) -> Option<Ready> {
+        show::hide(checked.hidden.clone());
         let mut stage = locked(&self.stage);
         let mut findings = Vec::new();
         if !checked.findings.is_empty() {
@@ -199,7 +209,7 @@ impl Session<'_> {
             }
             Err(wrong) => {
                 findings.push(Finding::Wrong(wrong.message, wrong.hint));
-                self.follower.refuse();
+                self.control.refuse();
                 stage.broken(findings);
                 return None;
             }
@@ -217,28 +227,8 @@ impl Session<'_> {
         Some(ready)
     }
 
-    /// Waits for a save that could be run, when nothing runs.
-    async fn saved(&mut self) -> Result<(), Asked> {
-        loop {
-            tokio::select! {
-                found = self.follower.next() => match found {
-                    Found::Edited { .. } | Found::Same { .. } => return Ok(()),
-                    Found::Broken(checked) => {
-                        self.taken(*checked, None);
-                    }
-                    Found::Unreadable(message) => {
-                        self.stage().broken(vec![Finding::Wrong(message, None)]);
-                    }
-                },
-                _ = self.ticks.tick() => self.stage().draw(),
-                () = self.interrupts.next() => return Err(Asked::Stop),
-            }
-        }
-    }
-
-    /// One run, from its start to its end.
-    async fn run(&mut self, Ready { edition, .. }: Ready) -> Result<Next, Asked> {
-        self.follower.took(&edition);
+    /// Starts a run; the next save starts another if it can't begin.
+    async fn start(&mut self, Ready { edition, .. }: Ready) {
         self.stage().board.begin(edition.hash());
         let told = self.stage.clone();
         let setup = Setup {
@@ -248,110 +238,41 @@ impl Session<'_> {
                 locked(&told).hear(event)
             })),
         };
-        let (notices_in, notices) = mpsc::channel(NOTICES);
-        let (handle, shared) = match runner::start(Arc::new(setup), notices_in).await {
-            Ok(started) => started,
-            Err(message) => {
-                self.over(&End::Failed(message));
-                return Ok(Next::Wait);
-            }
-        };
-        let ended = self.until_ended(&handle, notices, &shared).await;
-        self.totals.add(&handle.summary().borrow());
-        ended
-    }
-
-    async fn until_ended(
-        &mut self,
-        handle: &Handle,
-        mut notices: mpsc::Receiver<Notice>,
-        shared: &Shared,
-    ) -> Result<Next, Asked> {
-        let mut state = handle.state();
-        let mut asked = None;
-        // A save that the run has not taken up yet; if it ends before, it is for the next.
-        let mut is_pending = false;
-        loop {
-            let now = state.borrow_and_update().clone();
-            if let State::Ended(end) = now {
-                while let Ok(notice) = notices.try_recv() {
-                    is_pending &= !is_answer(&notice);
-                    self.heed(&notice);
-                }
-                for message in shared.finish_appends() {
-                    self.stage().note(Level::Error, message);
-                }
-                return match asked {
-                    Some(asked) => Err(asked),
-                    None => {
-                        self.over(&end);
-                        Ok(match is_pending {
-                            true => Next::StartAnew,
-                            false => Next::Wait,
-                        })
-                    }
-                };
-            }
-            tokio::select! {
-                changed = state.changed() => if changed.is_err() {
-                    let end = End::Failed("the run ended without a result".to_owned());
-                    self.over(&end);
-                    return Ok(Next::Wait);
-                },
-                Some(notice) = notices.recv() => {
-                    is_pending &= !is_answer(&notice);
-                    self.heed(&notice);
-                }
-                found = self.follower.next(), if asked.is_none() => {
-                    if let Some(edition) = self.found(found) {
-                        is_pending = true;
-                        handle.reload(Arc::new(edition));
-                    }
-                }
-                _ = self.ticks.tick() => self.stage().draw(),
-                () = self.interrupts.next() => if asked.is_none() {
-                    asked = Some(Asked::Stop);
-                    self.stage().stop();
-                    handle.stop();
-                } else {
-                    asked = Some(Asked::Kill);
-                    handle.kill();
-                }
-            }
+        if let Err(message) = self.control.start(setup).await {
+            self.over(&End::Failed(message));
         }
     }
 
-    /// What a save comes to for the run that goes on.
-    fn found(&mut self, found: Found) -> Option<Edition> {
-        match found {
-            Found::Edited {
+    /// Takes a save: for the run that goes on, or for the next one.
+    async fn saved(&mut self, outcome: SaveOutcome) {
+        match outcome {
+            SaveOutcome::Edited { .. } | SaveOutcome::Same { .. } if !self.control.is_running() => {
+                self.start_anew().await;
+            }
+            SaveOutcome::Edited {
                 checked,
                 was_broken,
             } => {
                 let news = was_broken.then_some("mended");
-                let Ready { edition, .. } = self.taken(*checked, news)?;
-                for remark in self.follower.took(&edition) {
-                    self.stage().note(Level::Warn, remark);
+                if let Some(Ready { edition, .. }) = self.taken(*checked, news) {
+                    for remark in self.control.reload(edition) {
+                        self.stage().note(Level::Warn, remark);
+                    }
                 }
-                Some(edition)
             }
-            Found::Same { was_broken: true } => {
+            SaveOutcome::Same { was_broken: true } => {
                 let news = "mended: the script is again as it runs";
                 self.stage().good(Vec::new(), Some(news));
-                None
             }
-            Found::Same { was_broken: false } => {
+            SaveOutcome::Same { was_broken: false } => {
                 let text = "the script has not changed".to_owned();
                 self.stage().note(Level::Info, text);
-                None
             }
-            Found::Broken(checked) => {
+            SaveOutcome::Broken(checked) => {
                 self.taken(*checked, None);
-                None
             }
-            Found::Unreadable(message) => {
+            SaveOutcome::Unreadable(message) => {
                 self.stage().broken(vec![Finding::Wrong(message, None)]);
-                None
             }
         }
     }
@@ -395,22 +316,9 @@ impl Session<'_> {
     }
 }
 
-/// What comes after a run.
-enum Next {
-    /// The next one, when something has been saved.
-    Wait,
-    /// The next one at once: something was saved that came too late for this one.
-    StartAnew,
-}
-
 /// Whoever panicked has left nothing half-done that would be worse than no screen.
 fn locked(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
     stage.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether a notice says what has become of a save.
-fn is_answer(notice: &Notice) -> bool {
-    matches!(notice, Notice::Reloaded { .. } | Notice::NotReloaded(_))
 }
 
 /// A script that can be run, and which of its classes has users.

@@ -11,7 +11,7 @@ const ESCAPE: char = '\u{1b}';
 const TAB: usize = 8;
 
 /// The rows that `text` takes at this width.
-pub(super) fn rows(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn rows(text: &str, width: usize) -> Vec<String> {
     let mut rows = Vec::new();
     for line in text.split('\n') {
         fold(line, width.max(1), &mut rows);

@@ -9,43 +9,40 @@ use rustc_hash::FxHasher;
 
 use super::board::{Board, Finding, Ledger, Piece, Standing};
 use super::fold;
-use crate::cli::debug::{Paint, Screen, View};
-use crate::cli::show;
+use crate::screen::debug::{Paint, Screen, View};
+use crate::screen::show;
 use crate::script::{Event, Level};
 
 /// Digits of a hash that tell one generation from the next.
 const SHORT: usize = 7;
 
 /// What follows when a run is over.
-pub(super) const NEXT_SAVE: &str = "waiting for the next save, which starts anew";
-
-/// What follows the first Ctrl-C.
-pub(super) const STOPPING: &str = "interrupted: stopping (again to end at once)";
+pub(crate) const NEXT_SAVE: &str = "waiting for the next save, which starts anew";
 
 /// A board's rows, each one row of the screen.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(crate) struct Frame {
     /// What is shown, which iteration and of how many users.
-    pub(super) header: Vec<String>,
+    pub(crate) header: Vec<String>,
     /// What is to be said of the script.
-    pub(super) said: Vec<String>,
+    pub(crate) said: Vec<String>,
     /// The iteration, and the mistakes of earlier ones.
-    pub(super) rest: Vec<String>,
+    pub(crate) rest: Vec<String>,
     /// One row below, if the top of the screen has scrolled away.
-    pub(super) footer: String,
+    pub(crate) footer: String,
     /// The same for two frames in which the same happened, at whatever time.
-    pub(super) essence: u64,
+    pub(crate) essence: u64,
 }
 
 impl Frame {
     /// All rows, from the top.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &String> {
         self.header.iter().chain(&self.said).chain(&self.rest)
     }
 }
 
 /// The frame of a board at that moment.
-pub(super) fn of(board: &Board, view: View, now: Instant) -> Frame {
+pub(crate) fn of(board: &Board, view: View, now: Instant) -> Frame {
     let width = view.width.unwrap_or(usize::MAX);
     let shown = board.shown(now);
     let said = said(board, view);
@@ -80,7 +77,7 @@ fn rows(text: &str, width: usize) -> Vec<String> {
 }
 
 /// `shop.rhai · generation 2 (8c1f0de) · Shopper · iteration 17 · 1 user`
-pub(super) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) -> String {
+pub(crate) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) -> String {
     let mut parts = vec![board.script.clone()];
     if board.generation() > 0 {
         let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
@@ -107,7 +104,7 @@ pub(super) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) 
 fn footer(board: &Board, shown: Option<&(&Piece, Ledger)>, view: View) -> String {
     let mut parts = Vec::new();
     match &board.standing {
-        Standing::Stops => parts.push(STOPPING.to_owned()),
+        Standing::Stops => parts.push(show::INTERRUPTED.to_owned()),
         Standing::Over(_, why) => parts.push(format!("{why}: {NEXT_SAVE}")),
         Standing::Waits | Standing::Runs | Standing::Stopped => {}
     }
@@ -124,7 +121,7 @@ fn footer(board: &Board, shown: Option<&(&Piece, Ledger)>, view: View) -> String
 }
 
 /// A piece as `katydid debug` shows it.
-pub(super) fn text(board: &Board, piece: &Piece, view: View) -> String {
+pub(crate) fn text(board: &Board, piece: &Piece, view: View) -> String {
     let mut screen = Screen::new(view, board.files_of(piece).to_vec());
     let mut text = String::new();
     for event in &piece.events {
@@ -139,7 +136,7 @@ pub(super) fn text(board: &Board, piece: &Piece, view: View) -> String {
 }
 
 /// What the findings are, each with its lines.
-pub(super) fn finding(finding: &Finding, view: View) -> String {
+pub(crate) fn finding(finding: &Finding, view: View) -> String {
     match finding {
         Finding::Script(files, findings) => {
             let text_of = |path: &str| {
@@ -159,7 +156,7 @@ pub(super) fn finding(finding: &Finding, view: View) -> String {
 }
 
 /// What there is to say of a script that is broken, and of what runs meanwhile.
-pub(super) fn broken(board: &Board) -> String {
+pub(crate) fn broken(board: &Board) -> String {
     match &board.standing {
         Standing::Runs => {
             let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
@@ -203,7 +200,7 @@ fn said(board: &Board, view: View) -> String {
                 lines.push(view.paint(Paint::Yellow, NEXT_SAVE));
             }
         }
-        Standing::Stops => lines.push(view.paint(Paint::Yellow, STOPPING)),
+        Standing::Stops => lines.push(view.paint(Paint::Yellow, show::INTERRUPTED)),
         Standing::Waits | Standing::Runs | Standing::Stopped => {}
     }
     match lines.is_empty() {

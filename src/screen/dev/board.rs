@@ -30,15 +30,15 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// What one user did in an iteration, and before it since the last one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     user: u64,
     /// From 1; `None` outside of any.
-    pub(super) number: Option<u64>,
+    pub(crate) number: Option<u64>,
     /// Of the script; 0 if no iteration has begun.
-    pub(super) generation: u16,
-    pub(super) events: Vec<Event>,
+    pub(crate) generation: u16,
+    pub(crate) events: Vec<Event>,
     /// Events for which there was no room.
-    pub(super) left_out: usize,
+    pub(crate) left_out: usize,
     bytes: usize,
     begun: Option<Instant>,
 }
@@ -91,7 +91,7 @@ impl Piece {
 
 /// Something that is wrong with a save.
 #[derive(Clone, Debug)]
-pub(super) enum Finding {
+pub(crate) enum Finding {
     /// In these files.
     Script(Vec<File>, Diagnostics),
     /// With what was asked for.
@@ -100,15 +100,15 @@ pub(super) enum Finding {
 
 /// Mistakes and how often each was made, in the order in which they came up.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger {
-    pub(super) mistakes: Vec<(String, u64)>,
+pub(crate) struct Ledger {
+    pub(crate) mistakes: Vec<(String, u64)>,
     /// Those for which there was no room.
-    pub(super) others: u64,
+    pub(crate) others: u64,
 }
 
 impl Ledger {
     /// How many mistakes there were.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         let counts = self.mistakes.iter().map(|(_, count)| count);
         counts.sum::<u64>() + self.others
     }
@@ -129,7 +129,7 @@ impl Ledger {
 
 /// Whether users run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// Nothing that could be run has been saved yet.
     Waits,
     /// They do.
@@ -154,18 +154,18 @@ struct Source {
 }
 
 /// Everything that there is to see.
-pub(super) struct Board {
+pub(crate) struct Board {
     /// The path, as the person wrote it.
-    pub(super) script: String,
-    pub(super) class: String,
-    pub(super) hash: String,
-    pub(super) standing: Standing,
+    pub(crate) script: String,
+    pub(crate) class: String,
+    pub(crate) hash: String,
+    pub(crate) standing: Standing,
     /// What is wrong with the last save, or odd about it.
-    pub(super) findings: Vec<Finding>,
-    pub(super) is_broken: bool,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) is_broken: bool,
     /// What became of the last save, if it was a good one.
-    pub(super) news: Option<String>,
-    pub(super) notes: Vec<(Level, String)>,
+    pub(crate) news: Option<String>,
+    pub(crate) notes: Vec<(Level, String)>,
     /// Of this run, the number in service.
     generation: u16,
     /// Generations of earlier runs.
@@ -179,7 +179,7 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn new(script: String) -> Board {
+    pub(crate) fn new(script: String) -> Board {
         Board {
             script,
             class: String::new(),
@@ -200,7 +200,7 @@ impl Board {
     }
 
     /// Another run begins, with the script that was handed over last.
-    pub(super) fn begin(&mut self, hash: String) {
+    pub(crate) fn begin(&mut self, hash: String) {
         self.before += self.generation;
         self.standing = Standing::Runs;
         self.users.clear();
@@ -214,7 +214,7 @@ impl Board {
     }
 
     /// A script has been handed over, which will be in service at some time.
-    pub(super) fn source(&mut self, hash: String, class: String, files: Vec<File>) {
+    pub(crate) fn source(&mut self, hash: String, class: String, files: Vec<File>) {
         if self.sources.len() == SOURCES {
             self.sources.remove(0);
         }
@@ -227,7 +227,7 @@ impl Board {
     }
 
     /// A generation goes into service.
-    pub(super) fn serve(&mut self, generation: u16, hash: String) {
+    pub(crate) fn serve(&mut self, generation: u16, hash: String) {
         self.generation = generation;
         let mut waiting = self.sources.iter_mut();
         let source = waiting.find(|source| source.hash == hash && source.generation.is_none());
@@ -240,14 +240,14 @@ impl Board {
     }
 
     /// A save has mistakes.
-    pub(super) fn broken(&mut self, findings: Vec<Finding>) {
+    pub(crate) fn broken(&mut self, findings: Vec<Finding>) {
         self.findings = findings;
         self.is_broken = true;
         self.news = None;
     }
 
     /// A save has none, or only oddities.
-    pub(super) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+    pub(crate) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
         self.findings = findings;
         self.is_broken = false;
         self.news = news.map(str::to_owned);
@@ -255,7 +255,7 @@ impl Board {
     }
 
     /// Something that a person should read until the next good save.
-    pub(super) fn note(&mut self, level: Level, text: String) {
+    pub(crate) fn note(&mut self, level: Level, text: String) {
         if self.notes.last() == Some(&(level, text.clone())) {
             return;
         }
@@ -266,17 +266,17 @@ impl Board {
     }
 
     /// The number in service, over all runs.
-    pub(super) fn generation(&self) -> u16 {
+    pub(crate) fn generation(&self) -> u16 {
         self.before + self.generation
     }
 
     /// Users that are alive.
-    pub(super) fn users(&self) -> usize {
+    pub(crate) fn users(&self) -> usize {
         self.users.len()
     }
 
     /// Takes what happened to a user; gives what is complete by that.
-    pub(super) fn hear(&mut self, event: Event, now: Instant) -> Option<Arc<Piece>> {
+    pub(crate) fn hear(&mut self, event: Event, now: Instant) -> Option<Arc<Piece>> {
         if let Event::Turns { user } = event {
             self.turn = Some(user);
             self.users.entry(user).or_insert_with(|| Piece::of(user, 0));
@@ -344,7 +344,7 @@ impl Board {
     }
 
     /// What to show of users: the iteration that was over last, or one that takes long.
-    pub(super) fn shown(&self, now: Instant) -> Option<(&Piece, Ledger)> {
+    pub(crate) fn shown(&self, now: Instant) -> Option<(&Piece, Ledger)> {
         let last = self.last.as_ref();
         let is_stale = last.is_none_or(|(_, at)| now.duration_since(*at) >= LONG);
         let going = self.users.values().filter(|piece| {
@@ -364,14 +364,14 @@ impl Board {
     }
 
     /// The lines of the scripts that a piece is of.
-    pub(super) fn files_of(&self, piece: &Piece) -> Arc<[File]> {
+    pub(crate) fn files_of(&self, piece: &Piece) -> Arc<[File]> {
         let exact = |source: &&Source| source.generation == Some(piece.generation);
         let source = self.sources.iter().find(exact).or(self.sources.last());
         source.map_or_else(Arc::default, |source| source.files.clone())
     }
 
     /// Whether a piece is of another generation than the one in service; gives its number.
-    pub(super) fn is_of_another(&self, piece: &Piece) -> Option<u16> {
+    pub(crate) fn is_of_another(&self, piece: &Piece) -> Option<u16> {
         let is_known = piece.generation != 0 && piece.generation != self.generation;
         is_known.then(|| self.before + piece.generation)
     }

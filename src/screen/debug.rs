@@ -4,8 +4,9 @@
 //! last request, to tell which one an answer belongs to.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 
-use crate::cli::show::clean;
+use super::show::clean;
 use crate::http::Phases;
 use crate::script::diagnostic::{Colours, Diagnostic};
 use crate::script::{Event, Failure, File, Level, Line};
@@ -15,16 +16,16 @@ const INDENT: &str = "  ";
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::cli) struct View {
+pub(crate) struct View {
     /// Columns, if lines are to be folded.
-    pub(in crate::cli) width: Option<usize>,
-    pub(in crate::cli) colours: Colours,
+    pub(crate) width: Option<usize>,
+    pub(crate) colours: Colours,
     /// How many bytes of a body are shown.
-    pub(in crate::cli) body: usize,
+    pub(crate) body: usize,
 }
 
 /// Turns events into text.
-pub(in crate::cli) struct Screen {
+pub(crate) struct Screen {
     view: View,
     /// For the line of a mistake.
     files: Vec<File>,
@@ -40,7 +41,7 @@ pub(in crate::cli) struct Screen {
 
 /// ANSI sequences.
 #[derive(Clone, Copy)]
-pub(in crate::cli) enum Paint {
+pub(crate) enum Paint {
     Bold = 1,
     Dim = 2,
     Red = 31,
@@ -49,7 +50,7 @@ pub(in crate::cli) enum Paint {
 }
 
 impl View {
-    pub(in crate::cli) fn paint(self, paint: Paint, text: &str) -> String {
+    pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         let text = clean(text);
         match self.colours {
             Colours::Plain => text.into_owned(),
@@ -59,7 +60,7 @@ impl View {
 }
 
 impl Screen {
-    pub(in crate::cli) fn new(view: View, files: Vec<File>) -> Screen {
+    pub(crate) fn new(view: View, files: Vec<File>) -> Screen {
         Screen {
             view,
             files,
@@ -71,7 +72,7 @@ impl Screen {
     }
 
     /// What to print for an event, with its last newline.
-    pub(in crate::cli) fn text(&mut self, event: &Event) -> String {
+    pub(crate) fn text(&mut self, event: &Event) -> String {
         match event {
             Event::Begins { who, what } => {
                 let title = format!("{who}: {what}");
@@ -248,7 +249,7 @@ impl Screen {
 }
 
 /// Where to fold what is longer than `room`: after the last space, if that leaves most of it.
-pub(in crate::cli) fn fold(letters: &[char], room: usize) -> usize {
+pub(crate) fn fold(letters: &[char], room: usize) -> usize {
     if letters.len() <= room {
         return letters.len();
     }
@@ -283,6 +284,26 @@ fn times(phases: &Phases) -> String {
         us => format!("{name} {}", ms(u64::from(us))),
     });
     format!("{} ms: {}", ms(phases.total()), each.join(" "))
+}
+
+/// How it is shown: a terminal has a width and colours, a pipe neither.
+pub(crate) fn view(body: usize) -> View {
+    let stdout = std::io::stdout();
+    let width = if stdout.is_terminal() {
+        let size = rustix::termios::tcgetwinsize(&stdout);
+        size.ok().map(|size| usize::from(size.ws_col))
+    } else {
+        None
+    };
+    let colours = match anstream::AutoStream::choice(&stdout) {
+        anstream::ColorChoice::Never => Colours::Plain,
+        _ => Colours::Ansi,
+    };
+    View {
+        width,
+        colours,
+        body,
+    }
 }
 
 #[cfg(test)]

@@ -19,16 +19,16 @@ use std::time::{Duration, Instant};
 
 use super::board::{Board, Finding, Piece, Standing};
 use super::frame::{self, Frame};
-use crate::cli::debug::{self, Paint, View};
-use crate::cli::show;
+use crate::screen::debug::{self, Paint, View};
+use crate::screen::show;
 use crate::script::{Event, Level};
 
 /// A frame that does not fit scrolls: that is done no more often than this.
 const SCROLL_EVERY: Duration = Duration::from_secs(2);
 
 /// A board and where it is shown.
-pub(super) struct Stage {
-    pub(super) board: Board,
+pub(crate) struct Stage {
+    pub(crate) board: Board,
     face: Face,
 }
 
@@ -39,7 +39,7 @@ enum Face {
     Appended(View),
 }
 
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     /// Bytes of bodies to show.
     body: usize,
     /// Columns and rows when it was last written.
@@ -63,7 +63,7 @@ enum Written {
 
 impl Stage {
     /// A stage of this board; of each body it shows so many bytes.
-    pub(super) fn new(board: Board, body: usize) -> Stage {
+    pub(crate) fn new(board: Board, body: usize) -> Stage {
         let view = debug::view(body);
         let face = match view.width {
             Some(_) => Face::Terminal(Terminal::new(body)),
@@ -73,7 +73,7 @@ impl Stage {
     }
 
     /// Takes what happened to a user.
-    pub(super) fn hear(&mut self, event: Event) {
+    pub(crate) fn hear(&mut self, event: Event) {
         let complete = self.board.hear(event, Instant::now());
         if let (Some(piece), Face::Appended(view)) = (complete, &self.face) {
             append(&self.board, &piece, *view);
@@ -81,7 +81,7 @@ impl Stage {
     }
 
     /// A save has mistakes.
-    pub(super) fn broken(&mut self, findings: Vec<Finding>) {
+    pub(crate) fn broken(&mut self, findings: Vec<Finding>) {
         self.board.broken(findings);
         if let Face::Appended(view) = &self.face {
             tell(&self.board.findings, *view);
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     /// A save has none, or only oddities.
-    pub(super) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+    pub(crate) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
         self.board.good(findings, news);
         if let Face::Appended(view) = &self.face {
             tell(&self.board.findings, *view);
@@ -101,7 +101,7 @@ impl Stage {
     }
 
     /// An edited script is in service.
-    pub(super) fn serve(&mut self, generation: u16, hash: String) {
+    pub(crate) fn serve(&mut self, generation: u16, hash: String) {
         self.board.serve(generation, hash);
         if let Face::Appended(_) = &self.face {
             let text = format!("{}: in service", frame::title(&self.board, None, None));
@@ -110,7 +110,7 @@ impl Stage {
     }
 
     /// Users do not run any more.
-    pub(super) fn over(&mut self, level: Level, why: String) {
+    pub(crate) fn over(&mut self, level: Level, why: String) {
         if let Face::Appended(_) = &self.face {
             show::log(level, &format!("{why}: {}", frame::NEXT_SAVE));
         }
@@ -118,15 +118,15 @@ impl Stage {
     }
 
     /// A person has asked for the end.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Face::Appended(_) = &self.face {
-            show::log(Level::Info, frame::STOPPING);
+            show::log(Level::Info, show::INTERRUPTED);
         }
         self.board.standing = Standing::Stops;
     }
 
     /// Something that a person should read.
-    pub(super) fn note(&mut self, level: Level, text: String) {
+    pub(crate) fn note(&mut self, level: Level, text: String) {
         if let Face::Appended(_) = &self.face {
             show::log(level, &text);
         }
@@ -134,14 +134,14 @@ impl Stage {
     }
 
     /// Shows what is new, if it is time.
-    pub(super) fn draw(&mut self) {
+    pub(crate) fn draw(&mut self) {
         if let Face::Terminal(terminal) = &mut self.face {
             terminal.draw(&self.board, Instant::now());
         }
     }
 
     /// Shows the last state, to stay, and a line below it.
-    pub(super) fn close(&mut self, line: &str) {
+    pub(crate) fn close(&mut self, line: &str) {
         self.board.standing = Standing::Stopped;
         match &mut self.face {
             Face::Terminal(terminal) => terminal.close(&self.board, line),
@@ -177,7 +177,7 @@ fn print(text: &str) {
 
 impl Terminal {
     /// One on which nothing has been written; of each body it shows so many bytes.
-    pub(super) fn new(body: usize) -> Terminal {
+    pub(crate) fn new(body: usize) -> Terminal {
         Terminal {
             body,
             size: (0, 0),
@@ -210,7 +210,7 @@ impl Terminal {
     }
 
     /// What to write so that the screen, of so many columns and rows, shows a frame.
-    pub(super) fn update(
+    pub(crate) fn update(
         &mut self,
         board: &Board,
         frame: &Frame,

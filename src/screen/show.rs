@@ -4,10 +4,9 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::sync::{PoisonError, RwLock};
 
-use super::Exit;
 use crate::http::without_credentials;
 use crate::load::Change;
 use crate::output::visible;
@@ -22,7 +21,7 @@ const NO_TERMINAL: usize = 120;
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
 /// Nothing that is shown from now on has these in it.
-pub(super) fn hide(secrets: Vec<String>) {
+pub(crate) fn hide(secrets: Vec<String>) {
     let mut known = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
     for secret in secrets {
         if !known.contains(&secret) {
@@ -35,7 +34,7 @@ pub(super) fn hide(secrets: Vec<String>) {
 
 /// A text as it may be shown, whoever it comes from: the terminal does not obey it, and no secret
 /// and no password of a URL is in it.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     let mut text = without_credentials(text);
     for secret in &*SECRETS.read().unwrap_or_else(PoisonError::into_inner) {
         if text.contains(secret.as_str()) {
@@ -48,33 +47,8 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Writes a result to stdout. A reader that has gone, such as `head`, has read enough.
-pub(super) fn result(text: &[u8]) -> Exit {
-    let mut stdout = std::io::stdout().lock();
-    written(stdout.write_all(text).and_then(|()| stdout.flush()))
-}
-
-/// What clap says instead of arguments: help and the version are results, the rest is wrong usage.
-pub(super) fn usage(error: &clap::Error) -> Exit {
-    let printed = error.print().and_then(|()| std::io::stdout().flush());
-    match error.use_stderr() {
-        true => Exit::Usage,
-        false => written(printed),
-    }
-}
-
-fn written(result: std::io::Result<()>) -> Exit {
-    match result {
-        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
-            error(&format!("cannot write to stdout: {why}"), None);
-            Exit::Incomplete
-        }
-        _ => Exit::Ok,
-    }
-}
-
 /// An error, and what to do about it.
-pub(super) fn error(message: &str, hint: Option<&str>) {
+pub(crate) fn error(message: &str, hint: Option<&str>) {
     let (message, hint) = (clean(message), hint.map(clean));
     let mut stderr = anstream::stderr().lock();
     // There is nowhere to tell that stderr is gone.
@@ -84,8 +58,29 @@ pub(super) fn error(message: &str, hint: Option<&str>) {
     }
 }
 
+/// What follows the first Ctrl-C.
+pub(crate) const INTERRUPTED: &str = "interrupted: stopping (again to end at once)";
+
+/// Says that the first Ctrl-C was heard.
+pub(crate) fn interrupted() {
+    log(Level::Info, INTERRUPTED);
+}
+
+/// Says that so many notices were lost.
+pub(crate) fn lost(count: u64) {
+    let text = format!("{count} messages were dropped: more than could be shown");
+    log(Level::Warn, &text);
+}
+
+/// Says which files of `append` could not be written.
+pub(crate) fn unwritten(messages: &[String]) {
+    for message in messages {
+        error(message, None);
+    }
+}
+
 /// Findings in a script, with their lines. What a terminal would obey their renderer has replaced.
-pub(super) fn findings(files: &[File], findings: &Diagnostics) {
+pub(crate) fn findings(files: &[File], findings: &Diagnostics) {
     let text_of = |path: &str| {
         let file = files.iter().find(|file| file.path == path)?;
         Some(file.text.as_str())
@@ -102,7 +97,7 @@ pub(super) fn findings(files: &[File], findings: &Diagnostics) {
 }
 
 /// A line of the log.
-pub(super) fn log(level: Level, text: &str) {
+pub(crate) fn log(level: Level, text: &str) {
     let level = match level {
         Level::Info => "INFO",
         Level::Warn => "WARN",
@@ -118,7 +113,7 @@ pub(super) fn log(level: Level, text: &str) {
 }
 
 /// What is said of a class whose relative requests have nowhere to go.
-pub(super) fn no_host(class: &str) -> String {
+pub(crate) fn no_host(class: &str) -> String {
     format!(
         "the user class `{class}` has no host: only absolute URLs will work; give one with \
          `-H http://…`"
@@ -126,7 +121,7 @@ pub(super) fn no_host(class: &str) -> String {
 }
 
 /// Why a run stops.
-pub(super) fn stopping(why: &End) {
+pub(crate) fn stopping(why: &End) {
     let text = match why {
         End::RunTime => "the run time is over: stopping users",
         End::Shape => "the shape is over: stopping users",
@@ -141,7 +136,7 @@ pub(super) fn stopping(why: &End) {
 }
 
 /// That a script called `stop_test`, and why.
-pub(super) fn stopped(why: &str) -> String {
+pub(crate) fn stopped(why: &str) -> String {
     match why {
         "" => "a script stopped the test".to_owned(),
         why => format!("a script stopped the test: {why}"),
@@ -149,7 +144,7 @@ pub(super) fn stopped(why: &str) -> String {
 }
 
 /// What a run has to say.
-pub(super) fn notice(notice: &Notice) {
+pub(crate) fn notice(notice: &Notice) {
     each(&words(notice));
 }
 
@@ -160,7 +155,7 @@ fn each(said: &[(Level, String)]) {
 }
 
 /// The same as lines.
-pub(super) fn words(notice: &Notice) -> Vec<(Level, String)> {
+pub(crate) fn words(notice: &Notice) -> Vec<(Level, String)> {
     let one = |level, text: String| vec![(level, text)];
     match notice {
         Notice::Script(line) => script_words(line),
@@ -224,18 +219,18 @@ fn ramping(change: Change) -> String {
     }
 }
 
-pub(super) fn users(count: u32) -> String {
+pub(crate) fn users(count: u32) -> String {
     let users = if count == 1 { "user" } else { "users" };
     format!("{count} {users}")
 }
 
 /// A line that a script printed.
-pub(super) fn script_line(line: &Line) {
+pub(crate) fn script_line(line: &Line) {
     each(&script_words(line));
 }
 
 /// The same as lines, with what was dropped before it.
-pub(super) fn script_words(line: &Line) -> Vec<(Level, String)> {
+pub(crate) fn script_words(line: &Line) -> Vec<(Level, String)> {
     let mut said = Vec::new();
     if line.dropped > 0 {
         let text = format!(
@@ -253,7 +248,7 @@ pub(super) fn script_words(line: &Line) -> Vec<(Level, String)> {
 }
 
 /// The width of the terminal that stderr is.
-pub(super) fn width() -> usize {
+pub(crate) fn width() -> usize {
     let stderr = std::io::stderr();
     if !stderr.is_terminal() {
         return NO_TERMINAL;

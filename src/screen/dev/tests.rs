@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use super::board::{Board, Finding, Standing};
 use super::frame::{self, Frame};
 use super::stage::Terminal;
-use crate::cli::debug::View;
+use crate::screen::debug::View;
 use crate::script::diagnostic::{Colours, Diagnostic, Diagnostics};
 use crate::script::{Event, Failure, File, Level};
 

@@ -1,0 +1,352 @@
+//! Staying with runs: the script that is followed, the run at hand, what a person asked for.
+//!
+//! Owns the one loop around a run, from its start to its exit code, whoever shows it. Runs may follow
+//! one another. What is shown, and how, is the caller's; what happens within a run is the runner's.
+//!
+//! ```text
+//! reading ─► Edition ─► Control::start ─► Control::next ─► Happening ─► screens, outputs
+//! follow  ─► Happening::Saved ─► Control::reload ─┘             └─► Finished ─► Exit
+//! ```
+
+mod follow;
+mod interrupts;
+mod reading;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::watch;
+
+use self::follow::Follower;
+use crate::runner::{self, Edition, End, Ended, Handle, Notice, Setup, State};
+use crate::script::diagnostic::Diagnostics;
+use crate::script::{Bundle, Inputs, Level};
+use crate::stats::Summary;
+
+pub use follow::{SaveOutcome, Watching};
+pub use interrupts::Interrupts;
+pub use reading::{Checked, Given, evaluate, read};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well.
+    Ok,
+    /// Requests failed or the script threw; the number is `--exit-code-on-error`'s.
+    Failures(u8),
+    /// A script asked for this code.
+    Script(u8),
+    /// Wrong usage, or a script that does not load.
+    Usage,
+    /// The run or a report could not be completed.
+    Incomplete,
+    /// Ended at once by a second Ctrl-C.
+    Killed,
+}
+
+/// What happens around a run.
+pub enum Happening {
+    /// The figures so far, about once a second.
+    Summary(Arc<Summary>),
+    /// The run says something that a person should read.
+    Notice(Notice),
+    /// So many notices were lost: nobody took them in time.
+    Lost(u64),
+    /// The script was saved.
+    Saved(SaveOutcome),
+    /// A person pressed Ctrl-C or the like. The first stops the run gracefully, the next ends it at
+    /// once; both have been passed on to it.
+    Interrupted {
+        /// Whether it is the first during this run.
+        is_first: bool,
+    },
+    /// The run stops, for this reason.
+    Stopping(End),
+    /// The run is over, and everything it had to say has been given.
+    Finished(Finished),
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// Why.
+    pub why: End,
+    /// How often a person asked for the end.
+    pub interrupts: u32,
+    /// Files of `append` that could not be written: why, each.
+    pub unwritten: Vec<String>,
+    /// The final figures.
+    pub summary: Arc<Summary>,
+    /// An edition was handed over that the run has not answered for: it is for the next.
+    pub is_reload_pending: bool,
+    exit_code: Option<u8>,
+}
+
+impl Finished {
+    /// How a process ends whose run this was. `is_complete` says whether its outputs are;
+    /// `on_failures` is the code for requests that failed and scripts that threw.
+    #[must_use]
+    pub fn exit(&self, is_complete: bool, on_failures: u8) -> Exit {
+        match (&self.why, self.exit_code) {
+            _ if self.interrupts > 1 => Exit::Killed,
+            (End::Failed(_), _) => Exit::Incomplete,
+            _ if !is_complete || !self.unwritten.is_empty() => Exit::Incomplete,
+            (_, Some(code)) => Exit::Script(code),
+            _ if self.summary.total.failures > 0 || !self.summary.exceptions.is_empty() => {
+                Exit::Failures(on_failures)
+            }
+            _ => Exit::Ok,
+        }
+    }
+}
+
+/// Stays with one run after the other.
+pub struct Control {
+    interrupts: Interrupts,
+    follower: Option<Follower>,
+    run: Option<Running>,
+}
+
+/// The run at hand.
+struct Running {
+    handle: Handle,
+    state: watch::Receiver<State>,
+    summary: watch::Receiver<Arc<Summary>>,
+    notices: broadcast::Receiver<Notice>,
+    interrupts: u32,
+    is_stopping: bool,
+    is_reload_pending: bool,
+    /// It is over, but there may still be notices.
+    ended: Option<Ended>,
+}
+
+/// What one wait came to.
+enum Event {
+    State,
+    Summary,
+    Notice(Result<Notice, RecvError>),
+    Saved(SaveOutcome),
+    Interrupt,
+}
+
+impl Control {
+    /// Without a run and without a script to follow.
+    #[must_use]
+    pub fn new(interrupts: Interrupts) -> Control {
+        Control {
+            interrupts,
+            follower: None,
+            run: None,
+        }
+    }
+
+    /// Follows the script at `path` from now on, which was `known` when it was read; with findings,
+    /// if that could not be run. Gives what a person should know of how its files are watched. Must
+    /// be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// When the process may not listen for signals.
+    pub fn follow(
+        &mut self,
+        path: PathBuf,
+        params: Vec<(String, String)>,
+        known: (&Bundle, &Inputs),
+        watching: Watching,
+        broken: Option<&Diagnostics>,
+    ) -> io::Result<Vec<(Level, String)>> {
+        let follower = Follower::new(path, params, known, watching)?;
+        let mut follower = match broken {
+            Some(findings) => follower.broken(findings),
+            None => follower,
+        };
+        let notes = follower.notes();
+        self.follower = Some(follower);
+        Ok(notes)
+    }
+
+    /// Starts a run, in place of one that is over. Must be called in a tokio runtime with local
+    /// tasks.
+    ///
+    /// # Errors
+    /// Why the load threads cannot begin.
+    pub async fn start(&mut self, setup: Setup) -> Result<(), String> {
+        self.run = None;
+        if let Some(follower) = &mut self.follower {
+            follower.took(&setup.edition);
+        }
+        let handle = runner::start(Arc::new(setup)).await?;
+        let mut summary = handle.summary();
+        summary.mark_unchanged();
+        self.run = Some(Running {
+            state: handle.state(),
+            notices: handle.notices(),
+            summary,
+            handle,
+            interrupts: 0,
+            is_stopping: false,
+            is_reload_pending: false,
+            ended: None,
+        });
+        Ok(())
+    }
+
+    /// Hands an edition to the run at hand, if it is not stopping. Gives what a person should know
+    /// of its data.
+    pub fn reload(&mut self, edition: Edition) -> Vec<String> {
+        let remarks = match &mut self.follower {
+            Some(follower) => follower.took(&edition),
+            None => Vec::new(),
+        };
+        if let Some(run) = self.run.as_mut().filter(|run| !run.is_stopping) {
+            run.is_reload_pending = true;
+            run.handle.reload(Arc::new(edition));
+        }
+        remarks
+    }
+
+    /// Whether there is a run at hand, be it about to end.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Steers the run at hand.
+    #[must_use]
+    pub fn handle(&self) -> Option<&Handle> {
+        Some(&self.run.as_ref()?.handle)
+    }
+
+    /// What was saved last can't be run after all, or not with this command line.
+    pub fn refuse(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower.refuse();
+        }
+    }
+
+    /// What happens next. Without a run only saves and interrupts do. Cancelling loses nothing.
+    pub async fn next(&mut self) -> Happening {
+        loop {
+            if let Some(happening) = self.ending() {
+                return happening;
+            }
+            let is_stopping = self.run.as_ref().is_some_and(|run| run.is_stopping);
+            let event = tokio::select! {
+                event = of_run(&mut self.run) => event,
+                saved = saved(&mut self.follower), if !is_stopping => Event::Saved(saved),
+                () = self.interrupts.next() => Event::Interrupt,
+            };
+            if let Some(happening) = self.take(event) {
+                return happening;
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Option<Happening> {
+        match event {
+            Event::Saved(outcome) => Some(Happening::Saved(outcome)),
+            Event::Interrupt => {
+                let Some(run) = &mut self.run else {
+                    return Some(Happening::Interrupted { is_first: true });
+                };
+                run.interrupts += 1;
+                match run.interrupts {
+                    1 => run.handle.stop(),
+                    _ => run.handle.kill(),
+                }
+                let is_first = run.interrupts == 1;
+                Some(Happening::Interrupted { is_first })
+            }
+            Event::Notice(notice) => self.noticed(notice),
+            Event::Summary => {
+                let run = self.run.as_mut()?;
+                let summary = run.summary.borrow_and_update().clone();
+                Some(Happening::Summary(summary))
+            }
+            Event::State => {
+                let run = self.run.as_mut()?;
+                let now = run.state.borrow_and_update().clone();
+                let why = match now {
+                    State::Spawning | State::Running => return None,
+                    State::Stopping(why) => why,
+                    State::Ended(ended) => {
+                        let why = ended.why.clone();
+                        run.ended = Some(ended);
+                        why
+                    }
+                };
+                // A run may end before it was seen to stop.
+                let was_stopping = std::mem::replace(&mut run.is_stopping, true);
+                (!was_stopping).then_some(Happening::Stopping(why))
+            }
+        }
+    }
+
+    fn noticed(&mut self, notice: Result<Notice, RecvError>) -> Option<Happening> {
+        match notice {
+            Ok(notice) => {
+                let is_refused = matches!(notice, Notice::NotReloaded(_));
+                if is_refused && let Some(follower) = &mut self.follower {
+                    follower.lost();
+                }
+                if let Some(run) = &mut self.run {
+                    let is_answer = is_refused || matches!(notice, Notice::Reloaded { .. });
+                    run.is_reload_pending &= !is_answer;
+                }
+                Some(Happening::Notice(notice))
+            }
+            Err(RecvError::Lagged(lost)) => Some(Happening::Lost(lost)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// What is left of a run that is over: its last notices, then its result.
+    fn ending(&mut self) -> Option<Happening> {
+        let run = self.run.as_mut()?;
+        run.ended.as_ref()?;
+        match run.notices.try_recv() {
+            Ok(notice) => return self.noticed(Ok(notice)),
+            Err(TryRecvError::Lagged(lost)) => return Some(Happening::Lost(lost)),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => {}
+        }
+        let run = self.run.take()?;
+        let ended = run.ended?;
+        let summary = run.summary.borrow().clone();
+        Some(Happening::Finished(Finished {
+            why: ended.why,
+            interrupts: run.interrupts,
+            unwritten: ended.unwritten,
+            summary,
+            is_reload_pending: run.is_reload_pending,
+            exit_code: ended.exit_code,
+        }))
+    }
+}
+
+/// What happens within the run at hand; for ever nothing without one.
+async fn of_run(run: &mut Option<Running>) -> Event {
+    let Some(run) = run else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        changed = run.state.changed() => {
+            if changed.is_err() {
+                let why = End::Failed("the run ended without a result".to_owned());
+                run.ended = Some(Ended { why, exit_code: None, unwritten: Vec::new() });
+            }
+            Event::State
+        }
+        Ok(()) = run.summary.changed() => Event::Summary,
+        notice = run.notices.recv() => Event::Notice(notice),
+    }
+}
+
+/// What the next save comes to; for ever nothing if no script is followed.
+async fn saved(follower: &mut Option<Follower>) -> SaveOutcome {
+    match follower {
+        Some(follower) => follower.next().await,
+        None => std::future::pending().await,
+    }
+}

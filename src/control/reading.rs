@@ -1,0 +1,205 @@
+//! The way from a file to a checked scenario, which is the same at a run's start and at each save.
+//!
+//! Owns what is given to a script from outside, and evaluating it once. What is wrong with its text
+//! is `check`'s.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::check;
+use crate::data::Sources;
+use crate::scenario::Scenario;
+use crate::script::diagnostic::{Diagnostic, Diagnostics};
+use crate::script::{Bundle, File, Inputs, Line, Program};
+use crate::units::Bytes;
+
+/// A script that has been read and evaluated once.
+pub struct Checked {
+    /// Its text.
+    pub bundle: Bundle,
+    /// Its files, as they may be shown.
+    pub shown: Vec<File>,
+    /// What it was given.
+    pub inputs: Inputs,
+    /// What it declares, if nothing is wrong with it.
+    pub scenario: Option<Scenario>,
+    /// What is wrong with it, or odd.
+    pub findings: Diagnostics,
+    /// What its top level printed.
+    pub said: Vec<Line>,
+    /// What is secret in it, and must be in nothing that is shown of it.
+    pub hidden: Vec<String>,
+    /// How long checking and evaluating it took.
+    pub took: Duration,
+}
+
+/// What a person gives a script.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Values for its parameters.
+    pub params: Vec<(String, String)>,
+    /// The seed, if it is not to be the script's or a new one.
+    pub seed: Option<u64>,
+    /// The data of the script before it was edited.
+    pub before: Option<Arc<Sources>>,
+    /// What a user's variables may hold.
+    pub user_memory: Option<Bytes>,
+}
+
+impl Given {
+    /// For a script that is read the first time.
+    pub fn new(params: &[(String, String)], seed: Option<u64>) -> Given {
+        Given {
+            params: params.to_vec(),
+            seed,
+            ..Given::default()
+        }
+    }
+}
+
+/// Reads and checks the script at `path`.
+///
+/// # Errors
+/// When the file itself cannot be read.
+pub fn read(path: &Path, given: &Given) -> Result<Checked, String> {
+    let bundle = Bundle::read(path).map_err(|error| error.to_string())?;
+    Ok(evaluate(bundle, given))
+}
+
+/// Checks a script that has been read.
+pub fn evaluate(bundle: Bundle, given: &Given) -> Checked {
+    let Given {
+        params,
+        seed,
+        before,
+        user_memory,
+    } = given;
+    let begun = Instant::now();
+    let environment = environment();
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let mut inputs = Inputs {
+        params: params_of(params, &environment),
+        environment,
+        seed: (*seed).unwrap_or_else(new_seed),
+        now_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
+        sources: match before {
+            Some(before) => Arc::new(Sources::after(before)),
+            None => Arc::default(),
+        },
+        user_memory: *user_memory,
+    };
+    let mut findings = check::check(&bundle);
+    let (mut said, mut hidden) = (Vec::new(), Vec::new());
+    let mut scenario = None;
+    let mut shown = bundle.files().to_vec();
+    if !findings.has_errors() {
+        match Program::compile(&bundle, &inputs) {
+            Ok(program) => {
+                said = program.said().to_vec();
+                shown = program.shown_files(&bundle);
+                hidden = program.hidden();
+                findings.extend(program.warnings().iter().cloned());
+                findings.extend(unknown_params(&bundle, program.scenario(), &inputs, params));
+                if seed.is_none()
+                    && let Some(seed) = program.scenario().options.seed
+                {
+                    inputs.seed = seed;
+                }
+                if !findings.has_errors() {
+                    scenario = Some(program.scenario().clone());
+                }
+            }
+            Err(more) => findings.extend(more),
+        }
+    }
+    Checked {
+        took: begun.elapsed(),
+        bundle,
+        shown,
+        inputs,
+        scenario,
+        findings,
+        said,
+        hidden,
+    }
+}
+
+/// The environment as text: what is not UTF-8 in it is no reason not to run.
+fn environment() -> BTreeMap<String, String> {
+    let text = |value: OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
+/// Parameters that were given by hand but that the script does not have.
+fn unknown_params(
+    bundle: &Bundle,
+    scenario: &Scenario,
+    inputs: &Inputs,
+    given: &[(String, String)],
+) -> Vec<Diagnostic> {
+    let known: Vec<_> = scenario
+        .params
+        .iter()
+        .map(|param| param.name.as_str())
+        .collect();
+    let unknown = given
+        .iter()
+        .filter(|(name, _)| inputs.params.contains_key(name) && !known.contains(&name.as_str()));
+    let finding = |(name, _): &(String, String)| {
+        let message = format!("the script has no parameter `{name}`");
+        let hint = match known.as_slice() {
+            [] => format!("declare it: `const X = param(\"{name}\", \"default\");`"),
+            known => format!("it has: {}", known.join(", ")),
+        };
+        Diagnostic::error(&bundle.files()[0].path, message).hint(hint)
+    };
+    unknown.map(finding).collect()
+}
+
+/// A seed that is easy to type again.
+fn new_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(SystemTime::now()) >> 32
+}
+
+/// Values for the script's parameters come from `KATYDID_PARAM_LANGUAGE` too.
+const PARAM_PREFIX: &str = "KATYDID_PARAM_";
+
+/// The values of the script's parameters: the command line wins over the environment, where names
+/// stand in capitals. Those come in small letters, as `param` looks them up.
+fn params_of(
+    given: &[(String, String)],
+    environment: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let from_environment = environment.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix(PARAM_PREFIX)?;
+        Some((name.to_lowercase(), value.clone()))
+    });
+    from_environment.chain(given.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_come_from_the_command_line_and_the_environment() {
+        let environment = BTreeMap::from([
+            ("KATYDID_PARAM_LANGUAGE".to_owned(), "ko".to_owned()),
+            ("KATYDID_PARAM_SIZE".to_owned(), "1".to_owned()),
+            ("HOME".to_owned(), "/".to_owned()),
+        ]);
+        let given = [("size".to_owned(), "2".to_owned())];
+        let found = params_of(&given, &environment);
+        let expected = [("language", "ko"), ("size", "2")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found, BTreeMap::from(expected));
+    }
+}

@@ -1,0 +1,122 @@
+//! What a run has measured so far, and showing it.
+//!
+//! Owns the collector and the summaries that everybody watches. When there is one is the loop's
+//! business.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::usage;
+use crate::stats::{Batch, Collector, Generation, Limits, Summary};
+
+/// A run whose first iterations, so many, make no request is told of.
+pub(super) const SILENT_ITERATIONS: u64 = 10;
+
+/// How many users there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Alive {
+    pub(super) now: u32,
+    /// The most at any moment so far.
+    pub(super) peak: u32,
+    /// Those that are not in the generation in service.
+    pub(super) behind: u32,
+}
+
+/// The numbers of one run.
+pub(super) struct Numbers {
+    collector: Collector,
+    summary: watch::Sender<Arc<Summary>>,
+    may_be_silent: bool,
+}
+
+impl Numbers {
+    pub(super) fn new() -> Numbers {
+        let collector = Collector::new(Limits::default());
+        let (summary, _) = watch::channel(collector.summary(0));
+        Numbers {
+            collector,
+            summary,
+            may_be_silent: true,
+        }
+    }
+
+    /// The result so far, and all later ones.
+    pub(super) fn watch(&self) -> watch::Receiver<Arc<Summary>> {
+        self.summary.subscribe()
+    }
+
+    /// Takes what was measured; gives the emptied batch back.
+    pub(super) fn absorb(&mut self, batch: Batch) -> Batch {
+        self.collector.absorb(batch)
+    }
+
+    /// A generation goes into service; before any sample of it can come.
+    pub(super) fn generation(&mut self, n: u16, hash: &str, at_us: u64) {
+        let hash = hash.into();
+        self.collector.generation(Generation { n, hash, at_us });
+    }
+
+    /// So many users are asked for from now on.
+    pub(super) fn asked(&mut self, users: u32) {
+        self.collector.asked(u64::from(users));
+    }
+
+    /// So many more requests were in flight when their users were cut.
+    pub(super) fn in_flight(&mut self, requests: u64) {
+        self.collector.in_flight(requests);
+    }
+
+    /// Counts a mistake of something that runs once.
+    pub(super) fn exception(&mut self, message: &str, place: &str) {
+        self.collector.exception(message, place);
+    }
+
+    /// Users are told to stop.
+    pub(super) fn end(&mut self, now_us: u64) {
+        self.collector.end(now_us);
+    }
+
+    /// Closes a second and shows the figures. True, once, if iterations end and nothing was
+    /// measured.
+    pub(super) fn tick(&mut self, now_us: u64, users: Alive) -> bool {
+        let (now, peak) = (u64::from(users.now), u64::from(users.peak));
+        self.collector.users(now, peak);
+        self.collector
+            .generator(usage::cpu_us(), usage::max_rss_bytes());
+        self.collector.tick(now_us);
+        let is_silent = self.may_be_silent && self.collector.is_silent_after(SILENT_ITERATIONS);
+        self.may_be_silent &= !is_silent;
+        self.show(now_us, users);
+        is_silent
+    }
+
+    /// Shows the figures so far.
+    pub(super) fn show(&mut self, now_us: u64, users: Alive) {
+        self.collector.behind(u64::from(users.behind));
+        self.summary.send_replace(self.collector.summary(now_us));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_sees_the_latest_figures() {
+        let mut numbers = Numbers::new();
+        let (one, other) = (numbers.watch(), numbers.watch());
+        numbers.generation(1, "abc", 0);
+        let users = Alive {
+            now: 3,
+            peak: 5,
+            behind: 1,
+        };
+        assert!(!numbers.tick(1_000_000, users));
+        for seen in [one, other] {
+            let summary = seen.borrow();
+            assert_eq!((summary.users.running, summary.users.peak), (3, 5));
+            assert_eq!(&*summary.generations[0].hash, "abc");
+        }
+    }
+}
