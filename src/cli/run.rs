@@ -126,7 +126,6 @@ fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Pat
             .map(|host| without_credentials(host).into_owned())
             .unwrap_or_default(),
         seed: edition.inputs.seed,
-        started_at: jiff::Timestamp::now(),
     };
     let setup = Setup {
         environment: Arc::new(edition.inputs.environment.clone()),

@@ -9,14 +9,20 @@ use crate::stats::{
     Collector, Generation, Kind, Limits, Outcome, Recorder, Sample, Slots, Summary,
 };
 
-/// A run that began on 2026-01-02 at 03:04:05 UTC.
+/// All runs here begin on 2026-01-02 at 03:04:05 UTC.
+fn collector() -> Collector {
+    let mut collector = Collector::new(Limits::default());
+    collector.begin(1_767_323_045_000_000);
+    collector
+}
+
+/// What is known of a run.
 pub(super) fn run() -> Run {
     Run {
         version: "0.1.0".to_owned(),
         script: "scripts/hello.rhai".to_owned(),
         host: "http://127.0.0.1:8080".to_owned(),
         seed: 42,
-        started_at: "2026-01-02T03:04:05Z".parse().expect("a valid time"),
     }
 }
 
@@ -67,7 +73,7 @@ pub(super) fn shop() -> Collector {
     recorder.iterations_missed(2);
     recorder.exception("index out of bounds", "scripts/hello.rhai:12:5");
 
-    let mut collector = Collector::new(Limits::default());
+    let mut collector = collector();
     collector.asked(10);
     collector.users(10, 10);
     collector.generation(Generation {
@@ -98,7 +104,7 @@ pub(super) fn reloaded(versions: u16) -> Collector {
     let list = recorder.series(&Kind::Http, "GET", "/coupons");
     let issue = recorder.series(&Kind::Http, "POST", "/coupons/1/issue");
     let group = recorder.series(&Kind::Group, "", "checkout");
-    let mut collector = Collector::new(Limits::default());
+    let mut collector = collector();
     for n in 1..=versions {
         let version = u64::from(n);
         let begin_us = (version - 1) * 5_000_000;
@@ -153,14 +159,14 @@ pub(super) fn figures() -> Arc<Summary> {
         recorder.count_own("coupons", u64::from(n % 4));
     }
     recorder.measure_own("rows, first page", 20.0);
-    let mut collector = Collector::new(Limits::default());
+    let mut collector = collector();
     collector.absorb(recorder.take(None));
     collector.summary(2_000_000)
 }
 
 /// A run in which nothing happened.
 pub(super) fn nothing() -> Arc<Summary> {
-    Collector::new(Limits::default()).summary(0)
+    collector().summary(0)
 }
 
 /// A run whose numbers are long, whose names are long or wide, and which has everything to warn of.
@@ -200,6 +206,7 @@ pub(super) fn troubled() -> Arc<Summary> {
     recorder.iteration_dropped();
     recorder.fold();
     let mut collector = Collector::new(limits);
+    collector.begin(1_767_323_045_000_000);
     collector.absorb(recorder.take(None));
     let mut summary = collector.summary(1_000_000);
     let wide = Arc::get_mut(&mut summary).expect("nobody else has it");

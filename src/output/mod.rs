@@ -38,18 +38,12 @@ pub struct Run {
     pub host: String,
     /// What the run's random streams were seeded with.
     pub seed: u64,
-    /// The run's epoch: all times of a summary count from here.
-    pub started_at: Timestamp,
 }
 
-impl Run {
-    /// The wall-clock time of a moment of the run, given in µs since its epoch.
-    fn at(&self, us: u64) -> Timestamp {
-        let us = i64::try_from(us).unwrap_or(i64::MAX);
-        self.started_at
-            .checked_add(jiff::SignedDuration::from_micros(us))
-            .unwrap_or(Timestamp::MAX)
-    }
+/// The wall-clock time of a moment of a run, given in µs since its epoch.
+fn at(summary: &Summary, us: u64) -> Timestamp {
+    let us = summary.epoch_unix_us.saturating_add_unsigned(us);
+    Timestamp::from_microsecond(us).unwrap_or(Timestamp::MAX)
 }
 
 /// Somewhere summaries go.

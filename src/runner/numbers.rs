@@ -31,8 +31,10 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    pub(super) fn new() -> Numbers {
-        let collector = Collector::new(Limits::default());
+    pub(super) fn new(now_unix_us: i64) -> Numbers {
+        let mut collector = Collector::new(Limits::default());
+        // For a run whose users never begin.
+        collector.begin(now_unix_us);
         let (summary, _) = watch::channel(collector.summary(0));
         Numbers {
             collector,
@@ -44,6 +46,11 @@ impl Numbers {
     /// The result so far, and all later ones.
     pub(super) fn watch(&self) -> watch::Receiver<Arc<Summary>> {
         self.summary.subscribe()
+    }
+
+    /// The first users begin, at that moment in µs since 1970.
+    pub(super) fn begin(&mut self, epoch_unix_us: i64) {
+        self.collector.begin(epoch_unix_us);
     }
 
     /// Takes what was measured; gives the emptied batch back.
@@ -104,7 +111,7 @@ mod tests {
 
     #[test]
     fn everybody_sees_the_latest_figures() {
-        let mut numbers = Numbers::new();
+        let mut numbers = Numbers::new(7);
         let (one, other) = (numbers.watch(), numbers.watch());
         numbers.generation(1, "abc", 0);
         let users = Alive {
@@ -116,6 +123,7 @@ mod tests {
         for seen in [one, other] {
             let summary = seen.borrow();
             assert_eq!((summary.users.running, summary.users.peak), (3, 5));
+            assert_eq!(summary.epoch_unix_us, 7);
             assert_eq!(&*summary.generations[0].hash, "abc");
         }
     }

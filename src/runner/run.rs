@@ -112,7 +112,7 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
     let (commands_in, commands) = mpsc::channel(16);
     let (state_in, state) = watch::channel(State::Spawning);
     let (notices, _) = broadcast::channel(NOTICES);
-    let numbers = Numbers::new();
+    let numbers = Numbers::new(jiff::Timestamp::now().as_microsecond());
     let summary = numbers.watch();
     shared.show(summary.clone());
     let run = Run {
@@ -208,6 +208,7 @@ impl Run {
         let begun = Instant::now();
         let unix_us = jiff::Timestamp::now().as_microsecond();
         self.epoch_unix_us = unix_us;
+        self.numbers.begin(unix_us);
         self.numbers.generation(1, &self.edition.hash(), 0);
         self.order(&Order::Start { epoch, unix_us });
         if let Some(control) = &self.control {

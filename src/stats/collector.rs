@@ -41,6 +41,8 @@ pub struct Collector {
     checks: Checks,
     figures: Figures,
     iterations: Iterations,
+    /// When the run began, µs since 1970.
+    epoch_unix_us: i64,
     lag: Dist,
     /// The greatest lag since the last tick.
     recent_lag_us: u64,
@@ -72,6 +74,7 @@ impl Collector {
             checks: Checks::new(limits.texts),
             figures: Figures::default(),
             iterations: Iterations::default(),
+            epoch_unix_us: 0,
             lag: Dist::default(),
             recent_lag_us: 0,
             stale_retries: 0,
@@ -197,6 +200,11 @@ impl Collector {
         self.users.behind = users;
     }
 
+    /// The run begins at that moment, in µs since 1970: all times count from there.
+    pub fn begin(&mut self, epoch_unix_us: i64) {
+        self.epoch_unix_us = epoch_unix_us;
+    }
+
     /// A version of the script takes over; call it before any of its samples comes. From the
     /// second on this is a reload: it is marked, and figures of generations are kept apart.
     pub fn generation(&mut self, generation: Generation) {
@@ -292,6 +300,7 @@ impl Collector {
         let rows = Rows::of(whole, now_us, elapsed_us);
         let clipped: u64 = self.series.iter().map(Aged::clipped).sum();
         Arc::new(Summary {
+            epoch_unix_us: self.epoch_unix_us,
             now_us,
             elapsed_us,
             users: self.users,

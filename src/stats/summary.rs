@@ -424,6 +424,8 @@ pub struct Caveats {
 /// Everything that outputs format.
 #[derive(Clone, Debug)]
 pub struct Summary {
+    /// The run's epoch, when its first user began: µs since 1970.
+    pub epoch_unix_us: i64,
     /// When it was computed, µs since the run's epoch.
     pub now_us: u64,
     /// What rates are over, and the run's duration: up to now, or once the load has ended up to

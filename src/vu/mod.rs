@@ -17,6 +17,7 @@ mod renewal;
 mod sets;
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use rhai::Dynamic;
 
 use crate::clock::{self, Deadline, Micros};
-use crate::coroutine::{Coroutine, Stacks};
+use crate::coroutine::{Coroutine, Stack, Stacks};
 use crate::scenario::Function;
 use crate::scenario::{self, Body, Wait};
 use crate::script::{Control, Ended, Failure, Instance, Thread, User, seconds};
@@ -184,6 +185,7 @@ impl Driver {
             recorder.iterations_missed(missed.map_or(0, |missed| missed.count));
         });
         let result = self.run(Function::Task(task), Limit::Task).await;
+        self.user.end_requests();
         let interrupted = matches!(result, Err(Ended::Control(Control::Cancelled)));
         self.life.thread.record(|recorder| {
             if interrupted {
@@ -322,6 +324,10 @@ impl Driver {
         };
         let ended = clock::now();
         let due = self.place.plan(ended, length);
+        if due < ended {
+            // The generator has not caught up yet with how late it was.
+            self.lags(ended.since(due));
+        }
         if due <= ended {
             return Next::AtOnce;
         }
@@ -338,10 +344,16 @@ impl Driver {
             }
         }
         if !self.life.orders.ends_wait() {
-            let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
-            self.life.thread.record(|recorder| recorder.lag(lag_us));
+            self.lags(clock::now().since(due));
         }
         Next::AtOnce
+    }
+
+    /// The iteration that comes begins so much later than it was due, for want of the thread.
+    fn lags(&mut self, lag_us: u64) {
+        self.place.begun_late(lag_us);
+        let lag_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
+        self.life.thread.record(|recorder| recorder.lag(lag_us));
     }
 
     /// Waits until `due`, or until there is nothing left to wait for; false if the user is called
@@ -426,20 +438,27 @@ impl Driver {
         result
     }
 
+    /// Waits until there is a stack: one exception, however often it has to be tried, and all of
+    /// the time is the generator's lag.
+    #[cold]
+    async fn stack_in_time(&mut self, error: &io::Error) -> Stack {
+        self.user.exception(&Failure::of_stack(error));
+        let since = clock::now();
+        loop {
+            let again = clock::now() + STACK_RETRY;
+            self.life.thread.timers().sleep_until(again).await;
+            if let Ok(stack) = self.life.stacks.take() {
+                self.lags(clock::now().since(since));
+                return stack;
+            }
+        }
+    }
+
     /// A coroutine for a call, as soon as there is a stack for it.
     async fn coroutine(&mut self, function: Function) -> Coroutine<Returned> {
-        let stack = loop {
-            match self.life.stacks.take() {
-                Ok(stack) => break stack,
-                Err(error) => {
-                    self.user.exception(&Failure::of_stack(&error));
-                    self.life
-                        .thread
-                        .timers()
-                        .sleep_until(clock::now() + STACK_RETRY)
-                        .await;
-                }
-            }
+        let stack = match self.life.stacks.take() {
+            Ok(stack) => stack,
+            Err(error) => Box::pin(self.stack_in_time(&error)).await,
         };
         let mut instance = self
             .instance

@@ -1,7 +1,8 @@
 //! When a user's next iteration is meant to start, and how late it is.
 //!
 //! Pure arithmetic on moments. Lateness here is the user's own: its previous iteration overran.
-//! The generator's lateness is measured where the user wakes up, and is never mixed in.
+//! The generator's lateness is measured where the user wakes up, told to the pace, and never mixed
+//! in: what an iteration is over only because it was begun late is no overrun.
 
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Pace {
     intended: Micros,
     late_us: u64,
     missed: Option<Missed>,
+    /// How late the generator began the iteration that runs.
+    lag_us: u64,
 }
 
 impl Pace {
@@ -38,7 +41,13 @@ impl Pace {
             intended: now,
             late_us: 0,
             missed: None,
+            lag_us: 0,
         }
+    }
+
+    /// The iteration that was planned begins so much later than that, for want of the thread.
+    pub(super) fn begun_late(&mut self, lag_us: u64) {
+        self.lag_us = lag_us;
     }
 
     /// Goes on with another wait: a pace with another period from the slot that has begun, one
@@ -76,32 +85,36 @@ impl Pace {
         }
     }
 
-    /// Plans the iteration after one that ended at `ended`; returns when it starts. `wait` is the
-    /// drawn wait, which a pacing has not.
+    /// Plans the iteration after one that ended at `ended`; returns when it is meant to start,
+    /// which has passed by as much as the generator is late. `wait` is the drawn wait, which a
+    /// pacing has not.
     ///
     /// A paced user that overran starts at once, in the latest slot that has begun. The slots
     /// before that one are missed: they are counted, not caught up with.
     pub(super) fn next(&mut self, ended: Micros, wait: Option<Duration>) -> Micros {
         (self.late_us, self.missed) = (0, None);
+        let lag_us = std::mem::take(&mut self.lag_us);
         let Some(period) = self.period else {
             self.intended = ended + wait.unwrap_or_default();
             return self.intended;
         };
         let next = self.intended + period;
-        if ended <= next {
+        let period_us = u64::try_from(period.as_micros()).unwrap_or(u64::MAX);
+        // As if it had been begun in time.
+        let took_us = ended.since(self.intended).saturating_sub(lag_us);
+        let Some(over_us) = took_us.checked_sub(period_us).filter(|over| *over > 0) else {
             self.intended = next;
             return next;
-        }
-        let period_us = u64::try_from(period.as_micros()).unwrap_or(u64::MAX);
-        let count = ended.since(next) / period_us;
+        };
+        let count = over_us / period_us;
         self.intended = next + Duration::from_micros(period_us.saturating_mul(count));
-        self.late_us = ended.since(self.intended);
+        self.late_us = over_us % period_us;
         self.missed = (count > 0).then_some(Missed {
             first: next,
             period_us,
             count,
         });
-        ended
+        self.intended + Duration::from_micros(self.late_us)
     }
 }
 
@@ -157,6 +170,33 @@ mod tests {
         assert_eq!(pace.missed(), Some(missed));
         assert_eq!(pace.next(start + S.mul_f64(4.6), None), start + 5 * S);
         assert_eq!((pace.late_us(), pace.missed()), (0, None));
+    }
+
+    #[test]
+    fn what_the_generator_is_late_is_no_lateness_of_the_user() {
+        let start = clock::now();
+        let mut pace = Pace::new(&Wait::Pacing(S), start);
+        // It takes 0.9 s of its slot, but was begun 0.3 s late: it is over 0.2 s into the next,
+        // which is begun late again, and no slot is missed.
+        pace.begun_late(300_000);
+        assert_eq!(pace.next(start + S.mul_f64(1.2), None), start + S);
+        assert_eq!((pace.late_us(), pace.missed()), (0, None));
+        // It takes 0.5 s there: what was lost is made up for.
+        pace.begun_late(200_000);
+        assert_eq!(pace.next(start + S.mul_f64(1.7), None), start + 2 * S);
+        assert_eq!((pace.late_us(), pace.missed()), (0, None));
+        // One that overruns by 2.25 s, begun 0.5 s late: its own 2.25 s count, and it stays late.
+        pace.begun_late(500_000);
+        let due = pace.next(start + S.mul_f64(5.75), None);
+        assert_eq!(due, start + S.mul_f64(5.25));
+        assert_eq!(pace.late_us(), 250_000);
+        assert_eq!(pace.missed().map(|missed| missed.count), Some(2));
+        // It was told once: the next iteration was begun in time.
+        assert_eq!(
+            pace.next(start + S.mul_f64(6.5), None),
+            start + S.mul_f64(6.5)
+        );
+        assert_eq!(pace.late_us(), 500_000);
     }
 
     #[test]

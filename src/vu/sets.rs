@@ -144,6 +144,11 @@ impl Place {
         self.governing().pass(start, AfterSet::AtOnce);
     }
 
+    /// The iteration that comes begins so much later than it is due, for want of the thread.
+    pub(super) fn begun_late(&mut self, lag_us: u64) {
+        self.governing().begun_late(lag_us);
+    }
+
     /// Whether the user is in a set.
     pub(super) fn is_in_set(&self) -> bool {
         !self.frames.is_empty()

@@ -200,7 +200,6 @@ fn runs_follow_one_another_each_with_its_own_numbers_and_outputs() {
         script: name.to_owned(),
         host: String::new(),
         seed: 0,
-        started_at: jiff::Timestamp::UNIX_EPOCH,
     };
     // Each counts under its own name.
     let counting = |word: &str| {

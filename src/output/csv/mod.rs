@@ -37,7 +37,6 @@ pub enum HistoryRows {
 pub struct Csv {
     prefix: PathBuf,
     rows: HistoryRows,
-    run: Option<Run>,
     history: Option<File>,
     /// How much of the history's file is complete rows.
     written: u64,
@@ -57,7 +56,6 @@ impl Csv {
         Csv {
             prefix: prefix.into(),
             rows,
-            run: None,
             history: None,
             written: 0,
             pending: Vec::new(),
@@ -87,17 +85,14 @@ impl Csv {
     /// Writes everything that the summary has, each file whatever became of the others; the
     /// trouble of the first that failed.
     fn write(&mut self, summary: &Summary) -> Result<(), OutputError> {
-        let Some(run) = self.run.clone() else {
-            return Ok(());
-        };
         if self.last_us.is_none_or(|last| summary.now_us > last) {
             self.last_us = Some(summary.now_us);
-            self.add_history(&run, summary);
+            self.add_history(summary);
         }
         let mut result = self.flush_history();
         let mut tables = vec![
             ("_stats.csv", rows::stats(summary)),
-            ("_failures.csv", rows::failures(&run, summary)),
+            ("_failures.csv", rows::failures(summary)),
             ("_exceptions.csv", rows::exceptions(summary)),
         ];
         // Locust has no such files: they come only with something in them.
@@ -108,7 +103,7 @@ impl Csv {
             tables.push(("_checks.csv", rows::checks(summary)));
         }
         tables.extend(rows::metrics(summary).map(|metrics| ("_metrics.csv", metrics)));
-        tables.extend(rows::generations(&run, summary).map(|rows| ("_generations.csv", rows)));
+        tables.extend(rows::generations(summary).map(|rows| ("_generations.csv", rows)));
         for (suffix, content) in tables {
             let path = self.path(suffix);
             let written = replace(&path, &content);
@@ -117,12 +112,12 @@ impl Csv {
         result
     }
 
-    fn add_history(&mut self, run: &Run, summary: &Summary) {
+    fn add_history(&mut self, summary: &Summary) {
         let named: &[Row] = match self.rows {
             HistoryRows::Total => &[],
             HistoryRows::All => &summary.requests,
         };
-        let content = rows::history(run, summary, named);
+        let content = rows::history(summary, named);
         if self.pending.len() + content.len() <= MAX_PENDING {
             self.pending.extend_from_slice(&content);
         } else {
@@ -169,8 +164,7 @@ impl Csv {
 }
 
 impl Output for Csv {
-    fn start(&mut self, run: &Run) -> Result<(), OutputError> {
-        self.run = Some(run.clone());
+    fn start(&mut self, _run: &Run) -> Result<(), OutputError> {
         let made = self.make_folder();
         self.pending = rows::history_titles();
         let result = made.and(self.flush_history());

@@ -6,7 +6,7 @@ use ::csv::{Terminator, Writer, WriterBuilder};
 
 use crate::stats::{Distribution, Kind, Row, Summary};
 
-use super::super::Run;
+use super::super::at;
 use super::super::numbers::{mean_ms, ms, share};
 use super::super::visible::cell;
 
@@ -115,8 +115,8 @@ pub(super) fn history_titles() -> Vec<u8> {
 }
 
 /// The history's lines of one moment: those names, and the total.
-pub(super) fn history(run: &Run, summary: &Summary, named: &[Row]) -> Vec<u8> {
-    let at = run.at(summary.now_us).as_second().to_string();
+pub(super) fn history(summary: &Summary, named: &[Row]) -> Vec<u8> {
+    let at = at(summary, summary.now_us).as_second().to_string();
     let users = summary.users.running.to_string();
     table(|out| {
         for row in named.iter().chain([&summary.total]) {
@@ -173,7 +173,7 @@ fn figures<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<u8> {
 /// One line a generation and name, its total and its groups, in the columns of the statistics;
 /// `None` without a reload. The earlier generations share theirs; hash and number are the last's,
 /// the time is when the first took over.
-pub(super) fn generations(run: &Run, summary: &Summary) -> Option<Vec<u8>> {
+pub(super) fn generations(summary: &Summary) -> Option<Vec<u8>> {
     if summary.by_generation.is_empty() {
         return None;
     }
@@ -186,7 +186,7 @@ pub(super) fn generations(run: &Run, summary: &Summary) -> Option<Vec<u8>> {
                     part.first.n.to_string(),
                     part.last.n.to_string(),
                     part.last.hash.to_string(),
-                    run.at(part.first.at_us).as_second().to_string(),
+                    at(summary, part.first.at_us).as_second().to_string(),
                 ];
                 let [method, name] = named_cells(row);
                 let is_group = row.key.kind == Kind::Group;
@@ -202,8 +202,8 @@ pub(super) fn generations(run: &Run, summary: &Summary) -> Option<Vec<u8>> {
 }
 
 /// One line a failure text.
-pub(super) fn failures(run: &Run, summary: &Summary) -> Vec<u8> {
-    let time = |us| format!("{:.0}", run.at(us));
+pub(super) fn failures(summary: &Summary) -> Vec<u8> {
+    let time = |us| format!("{:.0}", at(summary, us));
     table(|out| {
         out.write_record(FAILURES)?;
         for row in &summary.errors {

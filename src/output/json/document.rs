@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::stats::{self, Row, Summary};
 
-use super::super::Run;
 use super::super::numbers::{mean_ms, ms, rate, seconds};
+use super::super::{Run, at};
 
 /// The whole of it.
 #[derive(Serialize)]
@@ -220,7 +220,7 @@ impl<'a> Document<'a> {
             script: &run.script,
             host: &run.host,
             seed: run.seed,
-            started_at: format!("{:.3}", run.started_at),
+            started_at: format!("{:.3}", at(summary, 0)),
             duration_s: seconds(summary.elapsed_us),
             users: Users {
                 asked: summary.users.asked,

@@ -428,6 +428,12 @@ impl User {
         }
     }
 
+    /// What an iteration that is over made no request for: its lateness belongs to no other.
+    pub fn end_requests(&self) {
+        self.late_us.set(0);
+        self.missed.set(None);
+    }
+
     /// Ends an iteration, which came to its own end or was interrupted.
     pub fn end_iteration(&self, is_whole: bool) {
         if let Some(watch) = &self.thread.watch {
