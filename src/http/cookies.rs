@@ -186,7 +186,8 @@ impl Filled {
         if !keeps_its_prefix(&cookie) {
             return Err(Reason::Prefix);
         }
-        let is_stranded = cookie.secure() == Some(true) && !is_trustworthy(url);
+        let is_deletion = cookie.is_expired();
+        let is_stranded = cookie.secure() == Some(true) && !is_trustworthy(url) && !is_deletion;
         self.insert(cookie.into_owned(), url)?;
         // Kept all the same: the host may be asked over https later.
         if is_stranded {
@@ -324,6 +325,7 @@ mod tests {
             ("http://a.b", "a=\u{e9}", Some(Reason::Malformed)),
             ("http://a.b", long.as_str(), Some(Reason::TooLong)),
             ("http://a.b", "a=1; Max-Age=0", None),
+            ("http://a.b", "a=1; Max-Age=0; Secure", None),
             ("http://a.b", "a=1; Path=/y", None),
         ] {
             let bytes: Vec<u8> = cookie.chars().map(|c| c as u8).collect();

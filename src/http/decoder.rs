@@ -78,7 +78,45 @@ impl Decoder {
     }
 }
 
+impl Decoder {
+    /// The body is over.
+    ///
+    /// # Errors
+    /// When one of its encodings is not: it was cut short.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        self.layers.iter_mut().try_for_each(Layer::finish)
+    }
+}
+
 impl Layer {
+    fn finish(&mut self) -> Result<(), Error> {
+        // Whatever comes out is out already.
+        let (is_over, what) = match self {
+            Layer::Deflate => (true, ""),
+            Layer::Gzip(writer) => {
+                let is_over = !writer.get_ref().is_used || writer.try_finish().is_ok();
+                (is_over, "gzip data is cut short")
+            }
+            // These take nothing more when they are over, and do not tell otherwise.
+            Layer::Zlib(writer) => {
+                let is_over = matches!(writer.write(&[0]), Ok(0));
+                (is_over, "deflate data is cut short")
+            }
+            Layer::Bare(writer) => {
+                let is_over = matches!(writer.write(&[0]), Ok(0));
+                (is_over, "deflate data is cut short")
+            }
+            Layer::Brotli(writer) => {
+                let is_over = !writer.get_ref().is_used || writer.close().is_ok();
+                (is_over, "brotli data is cut short")
+            }
+        };
+        match is_over {
+            true => Ok(()),
+            false => Err(Error::Body(what)),
+        }
+    }
+
     fn push(&mut self, data: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         if let Layer::Deflate = self {
             // RFC 1950, section 2.2: the method is 8; a bare stream never begins so.
@@ -108,6 +146,8 @@ struct Sink {
     data: Vec<u8>,
     left: u64,
     is_full: bool,
+    /// Its decoder was given something: a body without a byte is no damaged one.
+    is_used: bool,
 }
 
 impl Write for Sink {
@@ -134,6 +174,7 @@ fn pushed<W: Write>(
     sink: impl Fn(&mut W) -> &mut Sink,
 ) -> Result<Vec<u8>, Option<Error>> {
     sink(writer).left = limit;
+    sink(writer).is_used = true;
     let written = writer.write_all(data).and_then(|()| writer.flush());
     let sink = sink(writer);
     match written {
@@ -159,6 +200,36 @@ mod tests {
             all.extend(decoder.push(Bytes::copy_from_slice(piece), 1_000)?);
         }
         Ok(all)
+    }
+
+    #[test]
+    fn what_is_cut_short_is_no_end() {
+        let text = "a text of some length, a text of some length".repeat(20);
+        let bytes = text.as_bytes();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(bytes).unwrap();
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(bytes).unwrap();
+        let mut bare = DeflateEncoder::new(Vec::new(), Compression::default());
+        bare.write_all(bytes).unwrap();
+        let mut brotli = brotli::CompressorWriter::new(Vec::new(), 4_096, 5, 20);
+        brotli.write_all(bytes).unwrap();
+        for (encoding, encoded) in [
+            ("gzip", gzip.finish().unwrap()),
+            ("deflate", zlib.finish().unwrap()),
+            ("deflate", bare.finish().unwrap()),
+            ("br", brotli.into_inner()),
+        ] {
+            for end in 0..=encoded.len() {
+                let mut decoder = Decoder::new(&[encoding]);
+                decoder
+                    .push(Bytes::copy_from_slice(&encoded[..end]), 1 << 20)
+                    .unwrap();
+                let is_whole = end == 0 || end == encoded.len();
+                let finished = decoder.finish();
+                assert_eq!(finished.is_ok(), is_whole, "{encoding} {end}: {finished:?}");
+            }
+        }
     }
 
     #[test]

@@ -38,7 +38,11 @@ const MOST_SHOWN: usize = 60;
 
 impl RefusedCookie {
     pub(super) fn new(header: &[u8], host: &str, reason: Reason) -> RefusedCookie {
-        let name = header.split(|byte| b"=;".contains(byte)).next();
+        // Without `=` what stands there may be the value.
+        let end = header.iter().position(|byte| b"=;".contains(byte));
+        let name = end
+            .filter(|end| header[*end] == b'=')
+            .map(|end| &header[..end]);
         let name = String::from_utf8_lossy(name.unwrap_or_default());
         RefusedCookie {
             name: name.trim().chars().take(MOST_SHOWN).collect(),
@@ -59,7 +63,10 @@ impl Reason {
 impl fmt::Display for RefusedCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RefusedCookie { name, host, reason } = self;
-        write!(f, "cookie `{name}` of {host} ")?;
+        match &**name {
+            "" => write!(f, "a cookie of {host} ")?,
+            name => write!(f, "cookie `{name}` of {host} ")?,
+        }
         f.write_str(match reason {
             Reason::Domain => "is refused: its `Domain` is another host's",
             Reason::TooLong => {

@@ -134,10 +134,10 @@ impl StreamedBody {
                     std::task::ready!(connection.poll_next(body, cx, bounds))
                 }
                 Source::Shared(body) => std::task::ready!(body.poll_next(cx, bounds)),
-                Source::Ended => Ok(None),
+                Source::Ended => return Poll::Ready(Ok(None)),
             };
             let Some(data) = next? else {
-                return Poll::Ready(Ok(None));
+                return Poll::Ready(self.decoder.finish().map(|()| None));
             };
             self.received += data.len() as u64;
             self.last_byte = Some(self.source.last_read());

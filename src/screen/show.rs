@@ -12,7 +12,7 @@ use crate::load::Change;
 use crate::output::visible;
 use crate::runner::{End, Notice};
 use crate::script::diagnostic::{Colours, Diagnostics};
-use crate::script::{File, Level, Line};
+use crate::script::{File, Level, Line, shortened};
 
 /// Columns where there is no terminal to ask.
 const NO_TERMINAL: usize = 120;
@@ -49,7 +49,8 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 
 /// An error, and what to do about it.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
-    let (message, hint) = (clean(message), hint.map(clean));
+    let message = shortened(clean(message).into_owned());
+    let hint = hint.map(clean);
     let mut stderr = anstream::stderr().lock();
     // There is nowhere to tell that stderr is gone.
     let _ = writeln!(stderr, "\u{1b}[1;31merror:\u{1b}[0m {message}");
@@ -108,7 +109,7 @@ pub(crate) fn log(level: Level, text: &str) {
         std::io::stderr().lock(),
         "[{}] {level} {}",
         now.strftime("%H:%M:%S%.3f"),
-        clean(text)
+        shortened(clean(text).into_owned())
     );
 }
 

@@ -9,6 +9,8 @@ use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Snippet};
 use rhai::Position;
 
+use super::run::log::shortened;
+
 /// Whether the script may be run in spite of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -95,7 +97,7 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let group = Group::with_title(level.primary_title(self.message.as_str()));
+        let group = Group::with_title(level.primary_title(shortened(self.message.clone())));
         let group = match text.and_then(|text| self.source_line(text)) {
             Some(line) => group.element(
                 Snippet::source(line)

@@ -40,7 +40,7 @@ pub use run::engine::fail_for_memory;
 pub use run::failure::{Control, Ended, Failure};
 pub use run::generation::Generation;
 pub use run::label::described;
-pub use run::log::{Level, Line};
+pub use run::log::{Level, Line, shortened};
 pub use run::onlooker::{Event, Onlooker};
 pub use run::shape::Asked;
 pub use run::thread::{Outbox, Shared, Thread, ThreadParts};

@@ -11,28 +11,27 @@
 //! | waiting | at once | the same |
 //! | on_stop | cancelled at its own limit | ends |
 
+mod calls;
 mod orders;
 mod pace;
 mod renewal;
 mod sets;
 
-use std::future::{Future, poll_fn};
-use std::io;
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use rhai::Dynamic;
 
 use crate::clock::{self, Deadline, Micros};
-use crate::coroutine::{Coroutine, Stack, Stacks};
-use crate::scenario::Function;
-use crate::scenario::{self, Body, Wait};
+use crate::coroutine::Stacks;
+use crate::scenario::{self, Body, Function, Wait};
 use crate::script::{Control, Ended, Failure, Instance, Thread, User, seconds};
 
+use calls::Limit;
 pub use orders::{Called, Orders, Stopping};
 use pace::AfterSet;
 use sets::Place;
@@ -72,9 +71,6 @@ pub enum Death {
 /// What a failing `wait_time` closure is answered with: a loop without any wait would flood the
 /// target.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// How long a task waits for a stack that cannot be had.
-const STACK_RETRY: Duration = Duration::from_millis(100);
 
 /// Runs one user from its start to its end.
 ///
@@ -116,13 +112,6 @@ enum Next {
     AtOnce,
     /// It ends.
     End(Death),
-}
-
-/// Which limit of a stop order applies to a call.
-#[derive(Clone, Copy)]
-enum Limit {
-    Task,
-    OnStop(Micros),
 }
 
 struct Driver {
@@ -419,87 +408,4 @@ impl Driver {
             self.user.exception(&failure);
         }
     }
-
-    /// Runs a function of the script in a coroutine.
-    async fn run(&mut self, function: Function, limit: Limit) -> Result<Dynamic, Ended> {
-        let mut coroutine = self.coroutine(function).await;
-        let mut waited = false;
-        let (instance, result) = poll_fn(|cx| {
-            let poll = self.poll(&mut coroutine, limit, cx);
-            waited |= poll.is_pending();
-            poll
-        })
-        .await;
-        self.instance = Some(instance);
-        if !waited {
-            // A task that never waits must not keep the thread from its other users.
-            tokio::task::yield_now().await;
-        }
-        result
-    }
-
-    /// Waits until there is a stack: one exception, however often it has to be tried, and all of
-    /// the time is the generator's lag.
-    #[cold]
-    async fn stack_in_time(&mut self, error: &io::Error) -> Stack {
-        self.user.exception(&Failure::of_stack(error));
-        let since = clock::now();
-        loop {
-            let again = clock::now() + STACK_RETRY;
-            self.life.thread.timers().sleep_until(again).await;
-            if let Ok(stack) = self.life.stacks.take() {
-                self.lags(clock::now().since(since));
-                return stack;
-            }
-        }
-    }
-
-    /// A coroutine for a call, as soon as there is a stack for it.
-    async fn coroutine(&mut self, function: Function) -> Coroutine<Returned> {
-        let stack = match self.life.stacks.take() {
-            Ok(stack) => stack,
-            Err(error) => Box::pin(self.stack_in_time(&error)).await,
-        };
-        let mut instance = self
-            .instance
-            .take()
-            .expect("no other function of it is running");
-        let label = instance.label(function);
-        Coroutine::new(stack, label, move || {
-            let result = instance.call(function);
-            (instance, result)
-        })
-    }
-
-    fn poll(
-        &self,
-        coroutine: &mut Coroutine<Returned>,
-        limit: Limit,
-        cx: &mut Context<'_>,
-    ) -> Poll<Returned> {
-        let until = match limit {
-            Limit::Task => self
-                .life
-                .orders
-                .stopping()
-                .map(|stopping| stopping.tasks_until),
-            // A later order may leave less.
-            Limit::OnStop(until) => Some(
-                self.life
-                    .orders
-                    .stopping()
-                    .map_or(until, |stopping| stopping.on_stop_until.min(until)),
-            ),
-        };
-        if let Some(until) = until {
-            self.deadline.set(until);
-            if until <= clock::now() || self.deadline.poll_expired(cx).is_ready() {
-                coroutine.cancel();
-            }
-        }
-        Pin::new(coroutine).poll(cx)
-    }
 }
-
-/// What comes back from a call: the user, and how it went.
-type Returned = (Instance, Result<Dynamic, Ended>);

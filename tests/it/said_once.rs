@@ -21,7 +21,10 @@ fn each_reason_to_refuse_a_cookie_is_said_once() {
                 "302 Found",
                 "Location: /end\r\nSet-Cookie: a=secret; Domain=b.example\r\n",
             ),
-            false => ("200 OK", "Set-Cookie: =none\r\nSet-Cookie: kept=1\r\n"),
+            false => (
+                "200 OK",
+                "Set-Cookie: secret; Path=/\r\nSet-Cookie: kept=1\r\n",
+            ),
         };
         let _ = write!(
             stream,
@@ -42,7 +45,7 @@ fn each_reason_to_refuse_a_cookie_is_said_once() {
         run.stderr
     );
     assert_eq!(
-        times(&run, "is refused: it has no name"),
+        times(&run, "a cookie of 127.0.0.1 is refused: it has no name"),
         1,
         "{}",
         run.stderr
@@ -64,4 +67,32 @@ fn a_name_that_is_cut_is_said_once() {
     let said = "WARN a name or a failure has more than 1000 bytes, and is reported without the \
                 rest: `longxxxx";
     assert_eq!(times(&run, said), 1, "{}", run.stderr);
+}
+
+#[test]
+fn a_message_of_megabytes_is_shown_in_part() {
+    let peer = Raw::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let long = "let long = \"long\"; long.pad(1000000, 'x');";
+    for (script, code) in [
+        (
+            format!("user(\"U\", #{{ t: task(|| {{ {long} stop_test(long); }}) }});"),
+            0,
+        ),
+        (
+            format!("setup(|h| {{ {long} throw long; }}); user(\"U\", #{{ t: task(|| 1) }});"),
+            3,
+        ),
+        (
+            format!("{long} throw long; user(\"U\", #{{ t: task(|| 1) }});"),
+            2,
+        ),
+    ] {
+        let run = Tool::running(&script)
+            .args("-i 1")
+            .on(&peer)
+            .run()
+            .code(code);
+        assert!(run.stderr.len() < 100_000, "{script}: {}", run.stderr.len());
+        assert!(run.stderr.contains(" bytes more"), "{script}");
+    }
 }

@@ -164,3 +164,35 @@ fn a_response_that_is_kept_does_not_keep_its_connection() {
     // The one that asks, and none of those before.
     assert_eq!(run.printed(), ["0 1", "0 1"]);
 }
+
+#[test]
+fn a_coding_that_is_cut_short_or_damaged_is_a_failure_however_it_is_read() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&b"a line\n".repeat(1_000)).unwrap();
+    let encoded = encoder.finish().unwrap();
+    let peer = Raw::serving(move |stream, head| {
+        let mut body = encoded.clone();
+        match head[0].contains("/cut") {
+            true => body.truncate(encoded.len() - 12),
+            false => body[12..].reverse(),
+        }
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}");
+        let _ = stream.write_all(format!("{head}\r\n\r\n").as_bytes());
+        let _ = stream.write_all(&body);
+    });
+    for path in ["/cut", "/damaged"] {
+        for (options, reading) in [
+            ("#{ stream: true }", "for l in r.lines() { }"),
+            ("#{ stream: true }", "for l in r.lines() { l.len }"),
+            ("#{ stream: true }", "r.text"),
+            ("#{}", "for l in r.lines() { }"),
+            ("#{}", "for l in r.lines() { l.len }"),
+            ("#{}", "r.text"),
+        ] {
+            let body = format!("let r = this.client.get(\"{path}\", {options}); {reading}");
+            let run = Tool::task(&body).args("-i 1").on(&peer).run().code(1);
+            assert_eq!(run.document().row(path), (1, 1), "{options} {reading}");
+        }
+    }
+}

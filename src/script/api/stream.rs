@@ -311,10 +311,16 @@ impl Reading {
                         {
                             Source::Streamed
                         }
-                        _ => Source::Whole(Lines {
-                            bytes: answer.charset().transcoded(answer.decoded()?).into(),
-                            ..Lines::default()
-                        }),
+                        _ => {
+                            // A `for` without a body passes over an error.
+                            let decoded = answer.decoded().inspect_err(|error| {
+                                answer.fail_if_open(&error.to_string());
+                            })?;
+                            Source::Whole(Lines {
+                                bytes: answer.charset().transcoded(decoded).into(),
+                                ..Lines::default()
+                            })
+                        }
                     };
                 }
                 Source::Whole(lines) => return Ok(lines.next().or_else(|| lines.last())),

@@ -53,7 +53,9 @@ impl Line {
     }
 }
 
-fn shortened(mut text: String) -> String {
+/// A text as one line of the log, however long it was.
+#[must_use]
+pub fn shortened(mut text: String) -> String {
     if text.len() > LINE_BYTES {
         let end = text.floor_char_boundary(LINE_BYTES);
         let rest = text.len() - end;

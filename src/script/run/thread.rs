@@ -338,8 +338,8 @@ impl Thread {
         let generation = self.generation();
         let secrets = generation.program().secrets();
         batch.rewrite(|text| {
-            let reported = reported(text, secrets);
-            if let Some(cut) = reported.as_ref().filter(|cut| cut.ends_with(CUT)) {
+            let (reported, is_cut) = reported(text, secrets);
+            if let Some(cut) = reported.as_ref().filter(|_| is_cut) {
                 let start: String = cut.chars().take(60).collect();
                 let what = format!(
                     "a name or a failure has more than {LONGEST} bytes, and is reported without \
@@ -444,16 +444,14 @@ impl Thread {
 /// The longest text that is reported, in bytes: names and failures of megabytes would keep tables
 /// and files busy for minutes.
 const LONGEST: usize = 1_000;
-/// What stands for the rest.
-const CUT: char = '…';
 
-/// What is reported in the place of a text, if that is something else.
-fn reported(text: &str, secrets: &Secrets) -> Option<String> {
+/// What is reported in the place of a text, if that is something else, and whether it was cut.
+fn reported(text: &str, secrets: &Secrets) -> (Option<String>, bool) {
     let hidden = secrets.hidden(text);
     let text = hidden.as_deref().unwrap_or(text);
     if text.len() <= LONGEST {
-        return hidden;
+        return (hidden, false);
     }
     let end = text.floor_char_boundary(LONGEST);
-    Some(format!("{}{CUT}", &text[..end]))
+    (Some(format!("{}…", &text[..end])), true)
 }
