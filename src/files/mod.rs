@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 /// # Errors
 /// When it cannot be opened; [`io::ErrorKind::InvalidInput`] with what it is, if it is a pipe, a
 /// device or a socket, and [`io::ErrorKind::IsADirectory`].
-pub fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     checked(&mut options, path, FileType::is_file)
@@ -26,7 +26,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn append(path: &Path) -> io::Result<File> {
+pub(crate) fn append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     let is_right = |kind: &FileType| kind.is_file() || kind.is_char_device();
@@ -37,7 +37,7 @@ pub fn append(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open`], and [`io::ErrorKind::FileTooLarge`].
-pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let mut bytes = Vec::new();
     let length = file.metadata()?.len().min(most);
@@ -59,7 +59,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`], and [`io::ErrorKind::InvalidData`] if it is not UTF-8.
-pub fn read_to_string(path: &Path, most: u64) -> io::Result<String> {
+pub(crate) fn read_to_string(path: &Path, most: u64) -> io::Result<String> {
     let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
     String::from_utf8(read(path, most)?).map_err(not_text)
 }

@@ -7,18 +7,18 @@
 mod data;
 mod functions;
 mod members;
-pub mod shapes;
+pub(crate) mod shapes;
 mod sharing;
 mod signature;
 
-pub use signature::{Parameter, Signature};
+pub(crate) use signature::Signature;
 
 /// The type of `csv(…)` and its like, as messages have it.
-pub const DATA_SOURCE: &str = "data source";
+pub(crate) const DATA_SOURCE: &str = "data source";
 
 /// One word of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word {
+pub(crate) struct Word {
     /// As it is written.
     pub name: &'static str,
     /// What it is a word for.
@@ -41,7 +41,7 @@ pub struct Word {
 
 /// What a word is a word for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A function, `name(…)`.
     Function,
     /// A key of a user class that is neither a task nor a method.
@@ -98,7 +98,7 @@ pub enum Kind {
 
 /// Where a word may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// At the top level only: it declares.
     TopLevel,
     /// In tasks and methods only: it does.
@@ -110,7 +110,7 @@ pub enum Place {
 impl Word {
     /// True if it may be given so many arguments.
     #[must_use]
-    pub fn takes(&self, arguments: usize) -> bool {
+    pub(crate) fn takes(&self, arguments: usize) -> bool {
         let arities = self.arities();
         arities.is_empty() || arities.contains(&arguments)
     }
@@ -118,7 +118,7 @@ impl Word {
     /// The numbers of arguments it takes, its receiver not counted; empty for any number. For
     /// what is not called it is 0.
     #[must_use]
-    pub fn arities(&self) -> Vec<usize> {
+    pub(crate) fn arities(&self) -> Vec<usize> {
         let signatures: Vec<_> = self.signatures().collect();
         if signatures.is_empty() {
             return vec![0];
@@ -133,7 +133,7 @@ impl Word {
     }
 
     /// How it is called; nothing for what is not called.
-    pub fn signatures(&self) -> impl Iterator<Item = Signature> {
+    pub(crate) fn signatures(&self) -> impl Iterator<Item = Signature> {
         self.signs.iter().filter_map(|sign| Signature::parse(sign))
     }
 
@@ -185,18 +185,18 @@ impl Word {
 }
 
 /// All words of one kind, in the order in which a person would list them.
-pub fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Word> {
+pub(crate) fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Word> {
     all().filter(move |word| word.kind == kind)
 }
 
 /// The word of that kind and name.
 #[must_use]
-pub fn find(kind: Kind, name: &str) -> Option<&'static Word> {
+pub(crate) fn find(kind: Kind, name: &str) -> Option<&'static Word> {
     of_kind(kind).find(|word| word.name == name)
 }
 
 /// All words.
-pub fn all() -> impl Iterator<Item = &'static Word> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Word> {
     let options = members::MEMBERS.iter().chain(shapes::SHAPES);
     let functions = functions::FUNCTIONS.iter().chain(sharing::SHARING);
     functions.chain(options).chain(data::DATA)

@@ -58,7 +58,7 @@ pub(super) const SHAPES: &[Word] = &[
 
 /// A ready-made shape: `shape(name, #{…})`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadyShape {
+pub(crate) struct ReadyShape {
     /// Its name.
     pub name: &'static str,
     /// What it looks like.
@@ -69,7 +69,7 @@ pub struct ReadyShape {
 
 /// A key of a ready-made shape's map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadyKey {
+pub(crate) struct ReadyKey {
     /// Its name.
     pub name: &'static str,
     /// Whether it must be given.
@@ -100,7 +100,7 @@ const SPAWN_RATE: ReadyKey = may(
 );
 
 /// All ready-made shapes.
-pub const READY: &[ReadyShape] = &[
+pub(crate) const READY: &[ReadyShape] = &[
     ReadyShape {
         name: "constant",
         doc: "the same number of users all the time",
@@ -155,13 +155,13 @@ pub const READY: &[ReadyShape] = &[
 
 /// The ready-made shape of that name.
 #[must_use]
-pub fn ready(name: &str) -> Option<&'static ReadyShape> {
+pub(crate) fn ready(name: &str) -> Option<&'static ReadyShape> {
     READY.iter().find(|shape| shape.name == name)
 }
 
 impl ReadyShape {
     /// The names of its keys.
-    pub fn key_names(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn key_names(&self) -> impl Iterator<Item = &'static str> {
         self.keys.iter().map(|key| key.name)
     }
 }

@@ -5,7 +5,7 @@
 
 /// How a word is called: `(path: string, options?: map) -> response`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature {
+pub(crate) struct Signature {
     /// What it is called with, its receiver not counted.
     pub parameters: Vec<Parameter>,
     /// True for `(…values: any)`: as many as one likes.
@@ -16,7 +16,7 @@ pub struct Signature {
 
 /// One parameter of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     /// What it is for.
     pub name: &'static str,
     /// Its type, several joined by ` | `.
@@ -55,7 +55,7 @@ impl Signature {
     }
 
     /// The numbers of arguments it takes.
-    pub fn arities(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn arities(&self) -> impl Iterator<Item = usize> {
         let needed = self.parameters.iter().filter(|one| !one.optional).count();
         needed..=self.parameters.len()
     }

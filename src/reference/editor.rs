@@ -9,11 +9,11 @@ use crate::language::{self, Kind, Place, Signature, Word};
 use crate::script::parser;
 
 /// How each of the files begins.
-pub const WRITTEN: &str = "/// Written by `katydid definitions`.";
+pub(crate) const WRITTEN: &str = "/// Written by `katydid definitions`.";
 
 /// The files, each with its name and its content.
 #[must_use]
-pub fn definitions() -> Vec<(&'static str, String)> {
+pub(crate) fn definitions() -> Vec<(&'static str, String)> {
     let files = [("katydid.d.rhai", ours()), ("rhai.d.rhai", rhai_s())];
     files.into()
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use crate::language::{self, Word};
 
-pub use editor::{WRITTEN, definitions};
+pub(crate) use editor::{WRITTEN, definitions};
 
 /// What is written by hand; the words come where `WORDS` stands.
 const INTRO: &str = include_str!("intro.md");
@@ -23,7 +23,7 @@ const ALIKE: f64 = 0.6;
 
 /// The whole page, in Markdown.
 #[must_use]
-pub fn page() -> String {
+pub(crate) fn page() -> String {
     let (before, after) = INTRO.split_once(WORDS).unwrap_or((INTRO, ""));
     format!("{before}{}{after}", sections::all())
 }
@@ -32,7 +32,7 @@ pub fn page() -> String {
 ///
 /// # Errors
 /// The words that may have been meant, if there is none of that name.
-pub fn entries(asked: &str) -> Result<String, Vec<&'static str>> {
+pub(crate) fn entries(asked: &str) -> Result<String, Vec<&'static str>> {
     let name = asked.trim_end_matches("()");
     let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
     let found: Vec<_> = language::all().filter(|word| word.name == name).collect();

@@ -3,6 +3,6 @@
 //! Owns their form, and that nothing a terminal would obey and no secret gets there. Results for
 //! programs and tables are `output`'s.
 
-pub mod debug;
-pub mod dev;
-pub mod show;
+pub(crate) mod debug;
+pub(crate) mod dev;
+pub(crate) mod show;

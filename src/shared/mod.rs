@@ -7,7 +7,7 @@
 //! No lock is held across a wait, none longer than it takes to move one value, and dropping a
 //! future that waits loses nothing: neither an element nor somebody's turn.
 
-pub mod appends;
+pub(crate) mod appends;
 mod once;
 mod queue;
 
@@ -17,11 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use once::Cell;
-pub use once::{Maker, Turn};
-pub use queue::{CAPACITY, CAPACITY_BYTES, Queue};
+pub(crate) use once::{Maker, Turn};
+pub(crate) use queue::Queue;
 
 /// Names of each kind that are kept apart; a script that puts ids into them would fill the memory.
-pub const NAMES: usize = 10_000;
+pub(crate) const NAMES: usize = 10_000;
 
 /// There are [`NAMES`] of that kind already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use super::locked;
 use crate::data::Value;
 
 /// Elements that a queue holds before `put` waits.
-pub const CAPACITY: usize = 100_000;
+pub(crate) const CAPACITY: usize = 100_000;
 
 /// Bytes that a queue's elements hold, about, before `put` waits. An empty queue takes an element
 /// of any size.
-pub const CAPACITY_BYTES: usize = 256 << 20;
+pub(crate) const CAPACITY_BYTES: usize = 256 << 20;
 
 /// A queue; see the module.
 #[derive(Debug)]

@@ -32,12 +32,12 @@ use crate::scenario::{self, Body, Function, Wait};
 use crate::script::{Control, Ended, Failure, Instance, Thread, User, seconds};
 
 use calls::Limit;
-pub use orders::{Called, Orders, Stopping};
+pub(crate) use orders::{Called, Orders, Stopping};
 use pace::AfterSet;
 use sets::Place;
 
 /// What a user needs besides its script.
-pub struct Life {
+pub(crate) struct Life {
     /// The thread it lives on.
     pub thread: Rc<Thread>,
     /// Where its tasks' stacks come from.
@@ -54,7 +54,7 @@ pub struct Life {
 
 /// How a user ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Death {
+pub(crate) enum Death {
     /// It was told to, or used up the iterations.
     Stopped,
     /// Its place is to be another's: after an edit of the script there are fewer users of its
@@ -75,7 +75,7 @@ const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Runs one user from its start to its end.
 ///
 /// Dropping it cuts the user: nothing is recorded any more and no `on_stop` runs.
-pub async fn live(instance: Instance, life: Life) -> Death {
+pub(crate) async fn live(instance: Instance, life: Life) -> Death {
     let mut driver = Driver {
         user: instance.user().clone(),
         instance: Some(instance),

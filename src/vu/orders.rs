@@ -9,7 +9,7 @@ use crate::clock::Micros;
 
 /// A stop order: until when what may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopping {
+pub(crate) struct Stopping {
     /// A task that still runs then is cancelled.
     pub tasks_until: Micros,
     /// An `on_stop` that still runs then is cancelled.
@@ -18,7 +18,7 @@ pub struct Stopping {
 
 /// What a user is called for between two iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Called {
+pub(crate) enum Called {
     /// Its script was replaced: it goes on with the one in service.
     Renew,
     /// Its place is to be another's: it runs its `on_stop` and ends.
@@ -27,7 +27,7 @@ pub enum Called {
 
 /// The orders for one user: shared by its life and the thread's roster.
 #[derive(Default)]
-pub struct Orders {
+pub(crate) struct Orders {
     stopping: Cell<Option<Stopping>>,
     /// There is nothing left to wait for.
     woken: Cell<bool>,
@@ -38,7 +38,7 @@ pub struct Orders {
 
 impl Orders {
     /// Tells the user to stop. A second order replaces the first.
-    pub fn stop(&self, stopping: Stopping) {
+    pub(crate) fn stop(&self, stopping: Stopping) {
         self.stopping.set(Some(stopping));
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
@@ -47,7 +47,7 @@ impl Orders {
 
     /// Ends the user's wait, now and from now on: the run's iterations are used up, and it need
     /// not wait to find that out.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.woken.set(true);
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
@@ -55,7 +55,7 @@ impl Orders {
     }
 
     /// Calls the user: it hears it before its next iteration, or at once if it waits for that.
-    pub fn call(&self, called: Called) {
+    pub(crate) fn call(&self, called: Called) {
         self.called.set(Some(called));
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
@@ -64,7 +64,7 @@ impl Orders {
 
     /// What it was called for last.
     #[must_use]
-    pub fn called(&self) -> Option<Called> {
+    pub(crate) fn called(&self) -> Option<Called> {
         self.called.get()
     }
 
@@ -78,7 +78,7 @@ impl Orders {
 
     /// The order to stop, if there is one.
     #[must_use]
-    pub fn stopping(&self) -> Option<Stopping> {
+    pub(crate) fn stopping(&self) -> Option<Stopping> {
         self.stopping.get()
     }
 

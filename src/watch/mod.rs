@@ -28,7 +28,7 @@ use contents::Mark;
 use lookout::Lookout;
 
 /// Tells when files have changed. Dropping it ends the watching.
-pub struct Watcher {
+pub(crate) struct Watcher {
     orders: Arc<Mutex<Orders>>,
     bell: SyncSender<()>,
 }
@@ -97,7 +97,11 @@ impl Watcher {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(files: Vec<PathBuf>, how: How, changed: Sender<()>) -> Result<Watcher, String> {
+    pub(crate) fn start(
+        files: Vec<PathBuf>,
+        how: How,
+        changed: Sender<()>,
+    ) -> Result<Watcher, String> {
         Watcher::paced(files, how, changed, Pace::default())
     }
 
@@ -123,7 +127,7 @@ impl Watcher {
 
     /// Watches these files from now on, and no others. Of files that were watched already no
     /// change is lost.
-    pub fn follow(&self, files: Vec<PathBuf>) {
+    pub(crate) fn follow(&self, files: Vec<PathBuf>) {
         locked(&self.orders).follow = Some(marked(files));
         self.ring();
     }
@@ -131,7 +135,7 @@ impl Watcher {
     /// Why files are looked at every half second instead of having their changes told, each reason
     /// once; for a person.
     #[must_use]
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         locked(&self.orders).notes.clone()
     }
 

@@ -14,7 +14,7 @@ const DEEPEST: usize = 128;
 
 /// A number as JSON has it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
+pub(crate) enum Number {
     /// A whole number of 64 bits.
     Int(i64),
     /// A whole number of more than 64 bits and up to 128.
@@ -26,7 +26,7 @@ pub enum Number {
 }
 
 /// Makes values of what is read.
-pub trait Build {
+pub(crate) trait Build {
     /// Any value.
     type Value;
     /// Values in order.
@@ -56,7 +56,7 @@ pub trait Build {
 
 /// Where a text is no JSON, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotJson {
+pub(crate) struct NotJson {
     /// What is wrong there.
     pub what: String,
     /// From 1.
@@ -90,7 +90,7 @@ impl NotJson {
 ///
 /// # Errors
 /// When it is none, or nested more than 128 deep.
-pub fn parse<B: Build>(text: &str, build: &mut B) -> Result<B::Value, NotJson> {
+pub(crate) fn parse<B: Build>(text: &str, build: &mut B) -> Result<B::Value, NotJson> {
     let mut parser = Parser {
         text,
         at: 0,
@@ -108,7 +108,7 @@ pub fn parse<B: Build>(text: &str, build: &mut B) -> Result<B::Value, NotJson> {
 ///
 /// # Errors
 /// As [`parse`], and when it is not UTF-8.
-pub fn parse_bytes<B: Build>(bytes: &[u8], build: &mut B) -> Result<B::Value, NotJson> {
+pub(crate) fn parse_bytes<B: Build>(bytes: &[u8], build: &mut B) -> Result<B::Value, NotJson> {
     match std::str::from_utf8(bytes) {
         Ok(text) => parse(text, build),
         Err(error) => Err(NotJson::at(
