@@ -191,7 +191,7 @@ async fn attend(
             Happening::Summary(summary) => outputs.tick(&summary),
             Happening::Notice(notice) => show::notice(&notice),
             Happening::Lost(count) => show::lost(count),
-            Happening::Saved(outcome) => saved(&mut control, arguments, outcome),
+            Happening::Saved(outcome) => saved(&mut control, arguments, outcome).await,
             Happening::Interrupted { is_first: true } => show::interrupted(),
             Happening::Interrupted { is_first: false } => {}
             Happening::Stopping(why) => show::stopping(&why),
@@ -223,14 +223,14 @@ fn follow(control: &mut Control, arguments: &arguments::Run, script: &Path, edit
 }
 
 /// Goes on with what was saved, if it can be run.
-fn saved(control: &mut Control, arguments: &arguments::Run, outcome: SaveOutcome) {
+async fn saved(control: &mut Control, arguments: &arguments::Run, outcome: SaveOutcome) {
     follow::show(&outcome);
     let SaveOutcome::Edited { checked, .. } = outcome else {
         return;
     };
     match edition::of(arguments, *checked) {
         Some(edition) => {
-            for remark in control.reload(edition) {
+            for remark in control.reload(edition).await {
                 show::log(Level::Warn, &remark);
             }
         }

@@ -193,16 +193,17 @@ impl Control {
         Ok(())
     }
 
-    /// Hands an edition to the run at hand, if it is not stopping. Gives what a person should know
-    /// of its data.
-    pub fn reload(&mut self, edition: Edition) -> Vec<String> {
+    /// Hands an edition to the run at hand; if that is about to end, the edition is for the next.
+    /// Gives what a person should know of its data.
+    pub async fn reload(&mut self, edition: Edition) -> Vec<String> {
         let remarks = match &mut self.follower {
             Some(follower) => follower.took(&edition),
             None => Vec::new(),
         };
-        if let Some(run) = self.run.as_mut().filter(|run| !run.is_stopping) {
+        if let Some(run) = self.run.as_mut() {
+            // One that refuses it ends, and says then that this is left.
             run.is_reload_pending = true;
-            run.handle.reload(Arc::new(edition));
+            let _ = run.handle.reload(Arc::new(edition)).await;
         }
         remarks
     }
@@ -269,7 +270,9 @@ impl Control {
                 let run = self.run.as_mut()?;
                 let now = run.state.borrow_and_update().clone();
                 let why = match now {
-                    State::Spawning | State::Running => return None,
+                    State::Starting | State::SettingUp | State::Spawning | State::Running => {
+                        return None;
+                    }
                     State::Stopping(why) => why,
                     State::Ended(ended) => {
                         let why = ended.why.clone();

@@ -124,6 +124,16 @@ impl Plan {
         self
     }
 
+    /// The same plan with another run time, longer or shorter; none for no limit. Its stages still
+    /// end it.
+    #[must_use]
+    pub fn ending(&self, run_time: Option<Duration>) -> Plan {
+        Plan {
+            run_time,
+            ..self.clone()
+        }
+    }
+
     /// The plan that follows this one until `at` and then goes to other numbers of users, where
     /// it stays; for the time from `at` on only. Its end is the same. If the numbers are to
     /// count something else, it begins from nobody.

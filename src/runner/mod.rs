@@ -24,12 +24,13 @@ mod run;
 mod shape;
 mod takeover;
 mod usage;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::load::{Change, Plan};
 use crate::script::{Line, Onlooker};
@@ -39,6 +40,8 @@ use crate::units::Rate;
 pub use edition::Edition;
 pub use memory::allowed as allowed_memory;
 pub use run::start;
+pub use wishes::Refusal;
+use wishes::Wish;
 
 /// What a person asked for, everything resolved.
 #[derive(Clone, Debug)]
@@ -69,6 +72,10 @@ pub struct Setup {
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
+    /// Nothing has begun yet.
+    Starting,
+    /// `setup` and listeners of `test_start` run.
+    SettingUp,
     /// Users are being started.
     Spawning,
     /// All users have been started.
@@ -117,12 +124,11 @@ pub struct Handle {
 }
 
 /// What a handle can ask for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Command {
     Stop,
     Kill,
-    Users { users: u32, rate: Rate },
-    Reload(Arc<Edition>),
+    Ask(Wish, oneshot::Sender<Result<(), Refusal>>),
 }
 
 impl Handle {
@@ -137,10 +143,47 @@ impl Handle {
         let _ = self.commands.try_send(Command::Kill);
     }
 
-    /// Goes to another number of users at `rate` a second; the last started stop first. A shape
-    /// with numbers for each class cannot be steered like this and stays as it is.
-    pub fn set_users(&self, users: u32, rate: Rate) {
-        let _ = self.commands.try_send(Command::Users { users, rate });
+    /// Goes to another number of users at `rate` a second; the last started stop first. Asked for
+    /// during `setup`, it holds from the first user on.
+    ///
+    /// # Errors
+    /// Under a shape with numbers for each class, and when the run is stopping or over.
+    ///
+    /// Dropping the future after its first poll changes nothing: the run does it all the same.
+    pub async fn set_users(&self, users: u32, rate: Rate) -> Result<(), Refusal> {
+        self.ask(Wish::Users { users, rate }).await
+    }
+
+    /// Ends the run when it has gone on for so long from its first user on, which may be at once;
+    /// `None` for no limit. The end of a shape stays.
+    ///
+    /// # Errors
+    /// When the run is stopping or over.
+    pub async fn set_run_time(&self, run_time: Option<Duration>) -> Result<(), Refusal> {
+        self.ask(Wish::RunTime(run_time)).await
+    }
+
+    /// Sets all figures to zero; the timeline and the marks stay.
+    ///
+    /// # Errors
+    /// When the run is stopping or over.
+    pub async fn reset(&self) -> Result<(), Refusal> {
+        self.ask(Wish::Reset).await
+    }
+
+    /// Notes something in the timeline of the run.
+    ///
+    /// # Errors
+    /// When the run is stopping or over.
+    pub async fn note(&self, text: String) -> Result<(), Refusal> {
+        self.ask(Wish::Note(text)).await
+    }
+
+    async fn ask(&self, wish: Wish) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.commands.send(Command::Ask(wish, answer)).await;
+        sent.map_err(|_| Refusal::Ended)?;
+        answered.await.unwrap_or(Err(Refusal::Ended))
     }
 
     /// Goes on with an edited script: every load thread makes a generation of it, one after the
@@ -151,10 +194,12 @@ impl Handle {
     /// What became of it is told by [`Notice::Reloaded`] and [`Notice::NotReloaded`], and
     /// [`Summary::generations`](crate::stats::Summary::generations) has it. While users are still
     /// in the generation before the one in service, an edition waits, and a later one takes its
-    /// place; a run that is stopping takes none.
-    pub fn reload(&self, edition: Arc<Edition>) {
-        // The loop takes commands faster than files are saved.
-        let _ = self.commands.try_send(Command::Reload(edition));
+    /// place.
+    ///
+    /// # Errors
+    /// When the run is stopping or over. `Ok` says that it was taken, not that it goes into service.
+    pub async fn reload(&self, edition: Arc<Edition>) -> Result<(), Refusal> {
+        self.ask(Wish::Reload(edition)).await
     }
 
     /// The state, and its changes.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::usage;
-use crate::stats::{Batch, Collector, Generation, Limits, Summary};
+use crate::stats::{Batch, Collector, Generation, Limits, Mark, Summary};
 
 /// A run whose first iterations, so many, make no request is told of.
 pub(super) const SILENT_ITERATIONS: u64 = 10;
@@ -67,6 +67,16 @@ impl Numbers {
     /// So many users are asked for from now on.
     pub(super) fn asked(&mut self, users: u32) {
         self.collector.asked(u64::from(users));
+    }
+
+    /// Notes what somebody did to the run.
+    pub(super) fn mark(&mut self, at_us: u64, mark: Mark) {
+        self.collector.mark(at_us, mark);
+    }
+
+    /// Sets all figures to zero.
+    pub(super) fn reset(&mut self, at_us: u64) {
+        self.collector.reset(at_us);
     }
 
     /// So many more requests were in flight when their users were cut.

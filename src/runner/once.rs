@@ -15,12 +15,16 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::run::Run;
+use super::wishes::{Refusal, Wish};
 use super::{Command, End, Notice, State};
 use crate::scenario::Event;
 use crate::script::{Call, Outcome};
 
 /// How often a long `setup` is spoken of.
 const SPEAK_EVERY: Duration = Duration::from_secs(5);
+
+/// The most that is remembered of what is asked for meanwhile.
+const MOST_EARLY: usize = 16;
 
 /// How long what was cancelled may take to unwind.
 const UNWINDING: Duration = Duration::from_secs(1);
@@ -51,6 +55,7 @@ impl Run {
             return true;
         };
         let hooks = &self.edition.scenario.hooks;
+        self.state.send_replace(State::SettingUp);
         let mut calls = Vec::new();
         if hooks.setup {
             self.notice(Notice::SettingUp { seconds: 0 });
@@ -160,6 +165,16 @@ impl Run {
         }
     }
 
+    /// What is asked for before the first user is done then; after the last one nothing is.
+    fn keep(&mut self, wish: Wish, answer: oneshot::Sender<Result<(), Refusal>>, is_setup: bool) {
+        let refusal = match is_setup {
+            true if self.early.len() < MOST_EARLY => return self.early.push((wish, answer)),
+            true => Refusal::NotBegun,
+            false => Refusal::Stopping,
+        };
+        let _ = answer.send(Err(refusal));
+    }
+
     /// Waits for an answer; lines, batches and commands are heard meanwhile. The first Ctrl-C ends
     /// only what has no limit: a person waits for what has one.
     async fn answered(
@@ -180,8 +195,7 @@ impl Run {
                 command = self.commands.recv() => match command {
                     Some(Command::Stop) if is_setup => return Err(Unanswered::Stopped),
                     Some(Command::Stop) => {}
-                    Some(command @ Command::Users { .. }) => self.early = Some(command),
-                    Some(Command::Reload(edition)) => self.reload.take(edition),
+                    Some(Command::Ask(wish, answer)) => self.keep(wish, answer, is_setup),
                     Some(Command::Kill) | None => return Err(Unanswered::Killed),
                 },
                 outcome = &mut answer => return Ok(outcome.unwrap_or(Outcome::Cancelled)),

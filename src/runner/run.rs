@@ -19,6 +19,7 @@ use super::numbers::{Alive, Numbers, SILENT_ITERATIONS};
 use super::once::until;
 use super::reload::{self, Reload};
 use super::shape::{LiveShape, Turn};
+use super::wishes::{Refusal, Wish};
 use super::{Command, Edition, End, Ended, Handle, Notice, Setup, State};
 use crate::clock::{self, Micros};
 use crate::load::{Division, Plan, Stage};
@@ -110,7 +111,7 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
     }
     members::all_ready(&mut news, members.len()).await?;
     let (commands_in, commands) = mpsc::channel(16);
-    let (state_in, state) = watch::channel(State::Spawning);
+    let (state_in, state) = watch::channel(State::Starting);
     let (notices, _) = broadcast::channel(NOTICES);
     let numbers = Numbers::new(jiff::Timestamp::now().as_microsecond());
     let summary = numbers.watch();
@@ -137,7 +138,7 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
         reload: Reload::default(),
         told: Vec::new(),
         killed: false,
-        early: None,
+        early: Vec::new(),
         emergency: Emergency::new(),
         ended: 0,
         end: None,
@@ -181,8 +182,8 @@ pub(super) struct Run {
     pub(super) told: Vec<oneshot::Receiver<Outcome>>,
     /// A second Ctrl-C.
     pub(super) killed: bool,
-    /// What was asked of the run before it began.
-    pub(super) early: Option<Command>,
+    /// What was asked of the run before it began, and who waits for an answer.
+    pub(super) early: Vec<(Wish, oneshot::Sender<Result<(), Refusal>>)>,
     pub(super) emergency: Emergency,
     /// Threads that have ended.
     ended: usize,
@@ -214,10 +215,11 @@ impl Run {
         if let Some(control) = &self.control {
             control.begin(epoch, unix_us);
         }
+        self.state.send_replace(State::Spawning);
         self.enter_stage();
         self.ask_shape();
-        if let Some(command) = self.early.take() {
-            self.handle(Event::Command(Some(command)));
+        for (wish, answer) in std::mem::take(&mut self.early) {
+            let _ = answer.send(self.grant(wish));
         }
         let mut ticks = interval_at(begun + SECOND, SECOND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -258,22 +260,9 @@ impl Run {
             Event::News(news) => return self.hear(news),
             Event::Line(line) => self.notice(Notice::Script(line)),
             Event::Command(Some(Command::Stop)) => self.stop(End::Stopped),
-            Event::Command(Some(Command::Users { users, rate })) => {
-                // A plan with numbers for each class is not steered by one.
-                if self.course.plan().division() == Division::Mixed {
-                    self.turn(
-                        Division::Mixed,
-                        &Stage {
-                            length: Duration::MAX,
-                            users: vec![users],
-                            rate: Some(rate),
-                        },
-                    );
-                }
-            }
-            Event::Command(Some(Command::Reload(edition))) => {
-                self.reload.take(edition);
-                self.try_reload();
+            Event::Command(Some(Command::Ask(wish, answer))) => {
+                // Whoever asked may have gone.
+                let _ = answer.send(self.grant(wish));
             }
             Event::ReloadDue => self.try_reload(),
             Event::Command(Some(Command::Kill)) => {
@@ -354,7 +343,7 @@ impl Run {
     }
 
     /// Goes to other numbers of users from now on.
-    fn turn(&mut self, division: Division, stage: &Stage) {
+    pub(super) fn turn(&mut self, division: Division, stage: &Stage) {
         let plan = self.course.plan().turned(self.elapsed(), division, stage);
         let plan: Arc<Plan> = Arc::new(plan);
         self.order(&Order::Follow(plan.clone()));

@@ -207,7 +207,10 @@ fn a_reload_changes_no_figure_of_the_whole() {
     assert_eq!(split.errors, whole.errors);
     assert_eq!(split.caveats, whole.caveats);
 
-    let reloads = split.marks.iter().map(|marked| (marked.at_us, marked.mark));
+    let reloads = split
+        .marks
+        .iter()
+        .map(|marked| (marked.at_us, marked.mark.clone()));
     let expected = (2..=5).map(|generation| {
         let at_us = 2_000_000 * (u64::from(generation) - 1);
         (at_us, Mark::Reload { generation })

@@ -27,7 +27,7 @@ pub struct Second {
 }
 
 /// Something that happened to the run and explains a change in its figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// The script was replaced by this generation.
     Reload {
@@ -39,6 +39,16 @@ pub enum Mark {
         /// How many.
         asked: u64,
     },
+    /// Somebody asked for another run time.
+    RunTime {
+        /// In µs since the run's epoch; `None` for no limit.
+        ends_us: Option<u64>,
+    },
+    /// Somebody noted this.
+    Note {
+        /// What, in their words.
+        text: Arc<str>,
+    },
     /// The statistics were set to zero.
     Reset,
     /// In this second the load generator was late by up to `lag_us`.
@@ -49,7 +59,7 @@ pub enum Mark {
 }
 
 /// A mark and when it was set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marked {
     /// µs since the run's epoch.
     pub at_us: u64,

@@ -160,7 +160,7 @@ fn started(users: u32) -> Duration {
             .await
             .expect("the run can begin");
         let mut state = handle.state();
-        let running = |state: &State| *state != State::Spawning;
+        let running = |state: &State| *state == State::Running;
         state.wait_for(running).await.expect("the run tells");
         let taken = begun.elapsed();
         handle.stop();

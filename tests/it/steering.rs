@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use katydid::control::{Control, Exit, Finished, Happening, Interrupts};
-use katydid::load::Plan;
+use katydid::load::{Division, Plan, Stage};
 use katydid::output::{Csv, HistoryRows, Output, Run};
-use katydid::runner::{self, Edition, Handle, Notice, Options, Setup, State};
+use katydid::runner::{self, Edition, End, Handle, Notice, Options, Refusal, Setup, State};
 use katydid::script::{Bundle, Inputs, Program};
+use katydid::stats::{Mark, Summary};
 use katydid::units::Rate;
 use tokio::sync::broadcast;
 
@@ -45,12 +46,19 @@ fn script(word: &str) -> String {
 
 /// Runs `steer` with a run of this script, and waits for its end.
 fn steered(script: &str, steer: impl AsyncFnOnce(&Handle, &mut broadcast::Receiver<Notice>)) {
+    steered_with(edition(script), steer);
+}
+
+fn steered_with(
+    edition: Edition,
+    steer: impl AsyncFnOnce(&Handle, &mut broadcast::Receiver<Notice>),
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
         .unwrap();
     let setup = Setup {
-        edition: Arc::new(edition(script)),
+        edition: Arc::new(edition),
         environment: Arc::default(),
         onlooker: None,
     };
@@ -104,7 +112,7 @@ fn an_edition_goes_into_service_and_the_summary_tells_its_generation() {
     steered(&script("one"), async |handle, notices| {
         said(notices, "one").await;
         let next = Arc::new(edition(&script("two")));
-        handle.reload(next.clone());
+        handle.reload(next.clone()).await.unwrap();
         let reloaded = told(notices, |notice| match notice {
             Notice::Reloaded {
                 generation, hash, ..
@@ -134,13 +142,16 @@ fn an_edition_that_is_not_what_was_checked_changes_nothing() {
         // As if it had declared something else when it was checked.
         let mut wrong = edition(&script("wrong"));
         wrong.declared.classes[0].name = "V".to_owned();
-        handle.reload(Arc::new(wrong));
+        handle.reload(Arc::new(wrong)).await.unwrap();
         let why = told(notices, |notice| match notice {
             Notice::NotReloaded(why) => Some(why.clone()),
             _ => None,
         });
         assert!(why.await.starts_with("the script declares something else"));
-        handle.reload(Arc::new(edition(&script("right"))));
+        handle
+            .reload(Arc::new(edition(&script("right"))))
+            .await
+            .unwrap();
         let generation = told(notices, |notice| match notice {
             Notice::Reloaded { generation, .. } => Some(*generation),
             Notice::Script(line) => {
@@ -159,7 +170,8 @@ fn a_run_that_stops_takes_no_edition() {
     steered(&script("one"), async |handle, notices| {
         said(notices, "one").await;
         handle.stop();
-        handle.reload(Arc::new(edition(&script("late"))));
+        let refused = handle.reload(Arc::new(edition(&script("late")))).await;
+        assert_eq!(refused, Err(Refusal::Stopping));
         let ended = |state: &State| matches!(state, State::Ended(_));
         let mut state = handle.state();
         tokio::time::timeout(BOUND, state.wait_for(ended))
@@ -167,6 +179,92 @@ fn a_run_that_stops_takes_no_edition() {
             .unwrap()
             .unwrap();
         assert_eq!(handle.summary().borrow().generations.len(), 1);
+    });
+}
+
+/// Waits for a summary of which `wanted` holds.
+async fn seen(handle: &Handle, wanted: impl FnMut(&Arc<Summary>) -> bool) -> Arc<Summary> {
+    let mut summary = handle.summary();
+    let seen = tokio::time::timeout(BOUND, summary.wait_for(wanted)).await;
+    seen.expect("it comes").expect("the run goes on").clone()
+}
+
+async fn why_ended(handle: &Handle) -> End {
+    let mut state = handle.state();
+    let is_over = |state: &State| matches!(state, State::Ended(_));
+    let over = tokio::time::timeout(BOUND, state.wait_for(is_over)).await;
+    match &*over.expect("it ends").expect("it tells") {
+        State::Ended(ended) => ended.why.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_run_is_asked_for_it_does_or_refuses() {
+    let rate = || Rate::from_per_sec(1e6).unwrap();
+    let counting = "user(\"U\", #{ wait_time: 0.01, t: task(|| { counter(\"n\").add(1); }) });";
+    steered(counting, async |handle, _| {
+        assert_eq!(handle.set_users(7, rate()).await, Ok(()));
+        seen(handle, |summary| summary.users.running == 7).await;
+        let before = seen(handle, |summary| summary.iterations.finished > 50).await;
+        assert_eq!(handle.note("now".to_owned()).await, Ok(()));
+        assert_eq!(handle.reset().await, Ok(()));
+        let after = handle.summary().borrow().clone();
+        assert!(after.iterations.finished < before.iterations.finished);
+        assert!(after.counters.is_empty());
+        assert!(after.elapsed_us < before.elapsed_us);
+        let marks: Vec<_> = after.marks.iter().map(|it| it.mark.clone()).collect();
+        let is_wanted = |mark: &&Mark| !matches!(mark, Mark::Tainted { .. });
+        let marks: Vec<_> = marks.iter().filter(is_wanted).collect();
+        assert!(
+            matches!(
+                marks.as_slice(),
+                [Mark::Users { asked: 7 }, Mark::Note { text }, Mark::Reset] if **text == *"now"
+            ),
+            "{marks:?}"
+        );
+        // It has gone on for longer: it ends at once, and does nothing more.
+        let run_time = Some(Duration::from_millis(1));
+        assert_eq!(handle.set_run_time(run_time).await, Ok(()));
+        assert_eq!(why_ended(handle).await, End::RunTime);
+        assert_eq!(handle.set_users(1, rate()).await, Err(Refusal::Ended));
+        assert_eq!(handle.reset().await, Err(Refusal::Ended));
+    });
+}
+
+#[test]
+fn one_number_of_users_says_nothing_to_a_shape_with_one_for_each_class() {
+    let mut edition = edition(&script("one"));
+    let stage = Stage {
+        length: Duration::MAX,
+        users: vec![2],
+        rate: None,
+    };
+    edition.options.plan = Arc::new(Plan::staged(Division::PerClass(1), &[stage]));
+    steered_with(edition, async |handle, notices| {
+        said(notices, "one").await;
+        let rate = Rate::from_per_sec(1.0).unwrap();
+        assert_eq!(handle.set_users(3, rate).await, Err(Refusal::PerClass));
+        handle.stop();
+        why_ended(handle).await;
+    });
+}
+
+#[test]
+fn what_is_asked_for_during_setup_holds_from_the_first_user_on() {
+    let script = "let begun = setup(|h| { sleep(0.2); 1 });
+        user(\"U\", #{ wait_time: 0.01, t: task(|| print(\"runs\")) });";
+    steered(script, async |handle, _| {
+        let mut state = handle.state();
+        let is_set_up = |state: &State| *state == State::SettingUp;
+        tokio::time::timeout(BOUND, state.wait_for(is_set_up))
+            .await
+            .unwrap()
+            .unwrap();
+        let rate = Rate::from_per_sec(1e6).unwrap();
+        assert_eq!(handle.set_users(9, rate).await, Ok(()));
+        assert_ne!(*handle.state().borrow(), State::SettingUp);
+        seen(handle, |summary| summary.users.running == 9).await;
     });
 }
 
@@ -181,7 +279,7 @@ async fn stay(control: &mut Control, prints: &[&str], next: Option<Edition>) -> 
             Happening::Notice(Notice::Script(line)) if awaited == Some(&line.text.as_str()) => {
                 awaited = prints.next();
                 match (next.take(), awaited) {
-                    (Some(edition), _) => drop(control.reload(edition)),
+                    (Some(edition), _) => drop(control.reload(edition).await),
                     (None, Some(_)) => {}
                     (None, None) => control.handle().expect("it runs").stop(),
                 }

@@ -255,7 +255,7 @@ impl Session<'_> {
             } => {
                 let news = was_broken.then_some("mended");
                 if let Some(Ready { edition, .. }) = self.taken(*checked, news) {
-                    for remark in self.control.reload(edition) {
+                    for remark in self.control.reload(edition).await {
                         self.stage().note(Level::Warn, remark);
                     }
                 }

@@ -152,10 +152,23 @@ struct Mark {
 #[derive(Serialize)]
 #[serde(tag = "mark", rename_all = "lowercase")]
 enum What {
-    Reload { generation: u16 },
-    Users { asked: u64 },
+    Reload {
+        generation: u16,
+    },
+    Users {
+        asked: u64,
+    },
+    #[serde(rename = "run_time")]
+    RunTime {
+        ends_s: Option<f64>,
+    },
+    Note {
+        text: String,
+    },
     Reset,
-    Tainted { lag_ms: f64 },
+    Tainted {
+        lag_ms: f64,
+    },
 }
 
 #[derive(Serialize)]
@@ -298,6 +311,12 @@ impl Mark {
             what: match marked.mark {
                 stats::Mark::Reload { generation } => What::Reload { generation },
                 stats::Mark::Users { asked } => What::Users { asked },
+                stats::Mark::RunTime { ends_us } => What::RunTime {
+                    ends_s: ends_us.map(seconds),
+                },
+                stats::Mark::Note { ref text } => What::Note {
+                    text: text.to_string(),
+                },
                 stats::Mark::Reset => What::Reset,
                 stats::Mark::Tainted { lag_us } => What::Tainted { lag_ms: ms(lag_us) },
             },

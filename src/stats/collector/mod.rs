@@ -8,21 +8,21 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
-use super::checks::Checks;
-use super::dist::Dist;
-use super::exceptions::Exceptions;
-use super::figures::Figures;
-use super::generations::{Aged, Generations, Span};
-use super::history::{History, Mark, Marked};
-use super::recorder::{Batch, Folded, Iterations, Limits};
-use super::sample::Outcome;
-use super::series::{SeriesKey, SeriesTable};
-use super::summary::{
+use crate::stats::checks::Checks;
+use crate::stats::dist::Dist;
+use crate::stats::exceptions::Exceptions;
+use crate::stats::figures::Figures;
+use crate::stats::generations::{Aged, Generations, Span};
+use crate::stats::history::{History, Mark, Marked};
+use crate::stats::recorder::{Batch, Folded, Iterations, Limits};
+use crate::stats::sample::Outcome;
+use crate::stats::series::{SeriesKey, SeriesTable};
+use crate::stats::summary::{
     Caveats, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, GenerationRows,
     Generator, MetricRow, Rows, Summary, Users, per_second,
 };
-use super::tally::Tally;
-use super::window::{SECONDS, Slot};
+use crate::stats::tally::Tally;
+use crate::stats::window::{SECONDS, Slot};
 
 /// A generator that acts later than this on what is due makes times doubtful: 10 ms, in µs.
 pub const LAG_LIMIT_US: u64 = 10_000;
@@ -32,6 +32,7 @@ const MAX_MARKS: usize = 10_000;
 /// Adds up what any number of recorders measured.
 #[derive(Debug)]
 pub struct Collector {
+    limits: Limits,
     table: SeriesTable,
     series: Vec<Aged>,
     /// By thread: its recorder's numbers of series → ours.
@@ -43,6 +44,8 @@ pub struct Collector {
     iterations: Iterations,
     /// When the run began, µs since 1970.
     epoch_unix_us: i64,
+    /// When the figures were set to zero last, µs since the epoch.
+    since_us: u64,
     lag: Dist,
     /// The greatest lag since the last tick.
     recent_lag_us: u64,
@@ -66,6 +69,7 @@ impl Collector {
     #[must_use]
     pub fn new(limits: Limits) -> Collector {
         Collector {
+            limits,
             table: SeriesTable::new(limits.series),
             series: Vec::new(),
             numbers: HashMap::new(),
@@ -75,6 +79,7 @@ impl Collector {
             figures: Figures::default(),
             iterations: Iterations::default(),
             epoch_unix_us: 0,
+            since_us: 0,
             lag: Dist::default(),
             recent_lag_us: 0,
             stale_retries: 0,
@@ -236,6 +241,27 @@ impl Collector {
         }
     }
 
+    /// Sets all figures to zero: rates and shares count from `at_us` on. The timeline, the marks
+    /// and the generations stay, and so do names without a request since.
+    ///
+    /// What a load thread has measured by then and not yet handed over counts after it: 0.1 s.
+    pub fn reset(&mut self, at_us: u64) {
+        let texts = self.limits.texts;
+        self.series.fill_with(Aged::default);
+        self.errors = Tally::new(texts);
+        self.exceptions = Exceptions::new(texts);
+        self.checks = Checks::new(texts);
+        self.figures = Figures::default();
+        self.iterations = Iterations::default();
+        self.lag = Dist::default();
+        self.stale_retries = 0;
+        self.folded = 0;
+        self.in_flight = 0;
+        self.users.peak = self.users.running;
+        self.since_us = at_us;
+        self.mark(at_us, Mark::Reset);
+    }
+
     /// The load has ended: no user starts a task any more. Rates stay over the time up to here, so
     /// that a slow `on_stop` does not thin them out.
     pub fn end(&mut self, at_us: u64) {
@@ -296,6 +322,7 @@ impl Collector {
             Some(end_us) => end_us.max(self.last_end_us),
             None => now_us,
         };
+        let elapsed_us = elapsed_us.saturating_sub(self.since_us);
         let whole = self.series().map(|(key, series)| (key, series.whole()));
         let rows = Rows::of(whole, now_us, elapsed_us);
         let clipped: u64 = self.series.iter().map(Aged::clipped).sum();
@@ -342,7 +369,8 @@ impl Collector {
             let parts = self
                 .series()
                 .filter_map(|(key, series)| Some((key, Cow::Borrowed(series.part(span.age)?))));
-            let over_us = span.end_us.saturating_sub(span.first.at_us);
+            let from_us = span.first.at_us.max(self.since_us);
+            let over_us = span.end_us.saturating_sub(from_us);
             let Rows {
                 requests,
                 total,
@@ -366,121 +394,4 @@ impl Collector {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::{Kind, Recorder, Sample};
-
-    fn get(recorder: &mut Recorder, name: &str, end_us: u64, outcome: Outcome) {
-        let series = recorder.series(&Kind::Http, "GET", name);
-        let sample = Sample::new(series, 1, outcome, end_us - 500).service_us(500);
-        recorder.record(sample.bytes(100, 1_000));
-    }
-
-    #[test]
-    fn rows_are_sorted_by_name_and_method_and_threads_meet_in_one_row() {
-        let mut collector = Collector::new(Limits::default());
-        let mut recorders = [
-            Recorder::new(0, Limits::default()),
-            Recorder::new(1, Limits::default()),
-        ];
-        get(&mut recorders[0], "/b", 1_000, Outcome::Success);
-        get(&mut recorders[1], "/a", 1_000, Outcome::Success);
-        get(&mut recorders[1], "/b", 1_000, Outcome::Failure);
-        let post = recorders[1].series(&Kind::Protocol("mqtt".into()), "CONNECT", "/a");
-        recorders[1].record(Sample::new(post, 1, Outcome::Success, 0));
-        for recorder in &mut recorders {
-            collector.absorb(recorder.take(None));
-        }
-
-        let summary = collector.summary(1_000_000);
-        let rows: Vec<_> = summary
-            .requests
-            .iter()
-            .map(|row| (&*row.key.method, &*row.key.name, row.requests, row.failures))
-            .collect();
-        assert_eq!(
-            rows,
-            [
-                ("CONNECT", "/a", 1, 0),
-                ("GET", "/a", 1, 0),
-                ("GET", "/b", 2, 1)
-            ]
-        );
-        assert_eq!(summary.total.key.kind, Kind::Total);
-    }
-
-    #[test]
-    fn current_rates_fall_to_zero_and_total_rates_stop_with_the_load() {
-        let mut collector = Collector::new(Limits::default());
-        let mut recorder = Recorder::new(0, Limits::default());
-        for n in 1..=400 {
-            get(&mut recorder, "/", n * 10_000, Outcome::Success);
-        }
-        collector.users(3, 3);
-        collector.absorb(recorder.take(None));
-        collector.tick(4_500_000);
-        let at = |now_us| {
-            let total = collector.summary(now_us).total.clone();
-            (total.rps, total.current_rps)
-        };
-        let is = |(a, b): (f64, f64), (x, y): (f64, f64)| (a - x).abs() + (b - y).abs() < 1e-9;
-        assert!(is(at(500_000), (800.0, 0.0)), "no second has completed");
-        assert!(is(at(5_000_000), (80.0, 80.0)));
-        assert!(is(at(20_000_000), (20.0, 0.0)));
-
-        collector.users(0, 3);
-        collector.end(4_200_000);
-        collector.tick(8_000_000);
-        let summary = collector.summary(20_000_000);
-        assert_eq!(summary.elapsed_us, 4_200_000);
-        assert_eq!((summary.users.running, summary.users.peak), (0, 3));
-        let seconds: Vec<_> = summary
-            .history
-            .iter()
-            .map(|s| (s.requests, s.users, s.rps))
-            .collect();
-        let expected = [
-            99.0,
-            99.5,
-            299.0 / 3.0,
-            99.75,
-            80.0,
-            400.0 / 6.0,
-            400.0 / 7.0,
-            50.0,
-        ];
-        assert_eq!(seconds.len(), 8);
-        for (second, rps) in seconds.iter().zip(expected) {
-            assert!((second.2 - rps).abs() < 1e-9, "{second:?} is not {rps}");
-        }
-        assert_eq!((seconds[0].0, seconds[0].1, seconds[7].1), (99, 3, 0));
-        assert!(summary.history.iter().all(|second| second.p50_us == 500));
-    }
-
-    #[test]
-    fn a_second_in_which_the_generator_lagged_is_tainted_in_both_places() {
-        let mut collector = Collector::new(Limits::default());
-        let mut recorder = Recorder::new(0, Limits::default());
-        for (second, lag_us) in [(1, 10_000), (2, 500), (3, 30_000), (4, 0)] {
-            recorder.lag(lag_us);
-            collector.absorb(recorder.take(None));
-            collector.tick(second * 1_000_000);
-        }
-        collector.mark(3_500_000, Mark::Reset);
-        let summary = collector.summary(4_000_000);
-        let tainted: Vec<bool> = summary
-            .history
-            .iter()
-            .map(|second| second.is_tainted)
-            .collect();
-        assert_eq!(tainted, [false, false, true, false]);
-        let marks = [
-            (2_000_000, Mark::Tainted { lag_us: 30_000 }),
-            (3_500_000, Mark::Reset),
-        ];
-        assert_eq!(
-            summary.marks,
-            marks.map(|(at_us, mark)| Marked { at_us, mark })
-        );
-    }
-}
+mod tests;
