@@ -132,7 +132,8 @@ fn file_of<'a>(
     })
 }
 
-/// The paths that begin with `crate`, `super` or `self`, and whether each is passed on.
+/// The paths that begin with `crate`, `super` or `self`, and those of `pub use`, which need none of
+/// them; and whether each is passed on.
 fn paths(code: &str) -> Vec<(bool, Vec<String>)> {
     let mut found = Vec::new();
     for start in ["crate::", "super::", "self::"] {
@@ -149,14 +150,13 @@ fn paths(code: &str) -> Vec<(bool, Vec<String>)> {
             });
         }
     }
-    // What a folder's first file passes on from its own files needs no `self`.
-    for line in code.lines().filter(|line| line.starts_with("pub")) {
-        if let Some((_, path)) = line.split_once(" use ")
-            && !path.starts_with(['c', 's'])
-        {
-            let path = format!("self::{path}");
-            let mut stem = Vec::new();
-            tree(&path, &mut stem, &mut |path| {
+    for (at, word) in code.match_indices(" use ") {
+        let line = code[..at].rsplit('\n').next().unwrap().trim_start();
+        let path = &code[at + word.len()..];
+        let first = path.split("::").next().unwrap();
+        if line.starts_with("pub") && !["crate", "super", "self"].contains(&first) {
+            let mut stem = vec!["self".to_owned()];
+            tree(path, &mut stem, &mut |path| {
                 found.push((true, path.to_vec()))
             });
         }
@@ -231,6 +231,28 @@ fn circles_are_found_through_what_is_passed_on() {
         });
         joined.collect()
     };
+    let passing_on = [
+        "mod b; mod c;\npub use b::B;",
+        "mod b; mod c;\npub(crate) use b::{Other, B};",
+        "mod b; mod c;\npub use b::{\n    Other,\n    B,\n};",
+    ];
+    for root in passing_on {
+        let files = [
+            ("a/mod.rs", root),
+            ("a/b.rs", "use super::c::C;"),
+            ("a/c.rs", "use crate::a::B;"),
+        ];
+        assert_eq!(found(&files), ["a::b a::c"], "{root}");
+    }
+    let named_like_a_keyword = [
+        (
+            "a/mod.rs",
+            "mod client; mod sending;\npub use client::B; pub use sending::S;",
+        ),
+        ("a/client.rs", "use crate::a::S;"),
+        ("a/sending.rs", "use crate::a::B;"),
+    ];
+    assert_eq!(found(&named_like_a_keyword), ["a::client a::sending"]);
     let straight = [
         ("a/mod.rs", "mod b; mod c;\npub use b::B;"),
         ("a/b.rs", "use super::c::{self, C};"),
