@@ -48,6 +48,8 @@ pub struct Session {
     /// Left here by the last exchange, so that the next one's timeouts cost a store.
     deadline: Cell<Option<Deadline>>,
     pub(super) kept: RefCell<Option<Box<Kept>>>,
+    /// When the last request began.
+    began: Cell<Micros>,
 }
 
 /// What is measured along the way, kept whatever the end.
@@ -72,7 +74,14 @@ impl Session {
             idle: RefCell::default(),
             deadline: Cell::new(None),
             kept: RefCell::default(),
+            began: Cell::default(),
         }
+    }
+
+    /// When the request that was begun last was: for how old one is that is cut.
+    #[must_use]
+    pub fn began(&self) -> Micros {
+        self.began.get()
     }
 
     /// The client that it shares with the other users of its class.
@@ -101,6 +110,7 @@ impl Session {
     ) -> Exchange {
         let request = request.borrow();
         let started = now();
+        self.began.set(started);
         let mut trip = Trip {
             timeline: Timeline::new(started),
             is_foreign: false,

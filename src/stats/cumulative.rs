@@ -22,7 +22,7 @@ pub(super) struct Latencies {
 
 impl Latencies {
     #[inline]
-    fn record(&mut self, service_us: u64, response_us: u64) {
+    pub(super) fn record(&mut self, service_us: u64, response_us: u64) {
         if service_us != response_us || self.differing.is_some() {
             self.own_response().record(response_us);
         }
@@ -93,6 +93,9 @@ pub(super) struct SeriesStats {
     pub(super) received: u64,
     /// Fields of samples that were cut to fit.
     pub(super) clipped: u64,
+    /// The ages of requests that had not ended when they were cut: in no count and no time of the
+    /// others.
+    pub(super) unfinished: Option<Box<Latencies>>,
     pub(super) window: Window,
 }
 
@@ -124,9 +127,14 @@ impl SeriesStats {
         }
     }
 
+    /// Adds requests that had not ended when they were cut.
+    pub(super) fn cut(&mut self, ages: &Latencies) {
+        self.unfinished.get_or_insert_default().merge(ages);
+    }
+
     /// Whether there is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
-        self.successes.is_empty() && self.failures.is_empty()
+        self.successes.is_empty() && self.failures.is_empty() && self.unfinished.is_none()
     }
 
     /// Requests that ended, failures included.
@@ -146,6 +154,9 @@ impl SeriesStats {
         self.sent = self.sent.saturating_add(other.sent);
         self.received = self.received.saturating_add(other.received);
         self.clipped += other.clipped;
+        if let Some(unfinished) = &other.unfinished {
+            self.cut(unfinished);
+        }
         self.window.merge(&other.window);
     }
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::mem;
 use std::slice;
 
-use super::cumulative::SeriesStats;
+use super::cumulative::{Latencies, SeriesStats};
 use super::sample::{Sample, Slots};
 use super::summary::Generation;
 
@@ -113,6 +113,11 @@ impl Aged {
     /// Adds the response times of missed slots.
     pub(super) fn slots(&mut self, age: Age, slots: &Slots) {
         self.part_mut(age).slots(slots);
+    }
+
+    /// Adds requests that had not ended when they were cut.
+    pub(super) fn cut(&mut self, age: Age, ages: &Latencies) {
+        self.part_mut(age).cut(ages);
     }
 
     /// Adds what a load thread summed up.

@@ -29,6 +29,7 @@ mod sample;
 mod series;
 mod summary;
 mod tally;
+mod unfinished;
 mod window;
 
 pub use checks::OTHER_CHECKS;
@@ -42,3 +43,4 @@ pub use summary::{
     GenerationRows, Generator, MetricRow, QUANTILES, Row, Summary, Users,
 };
 pub use tally::OTHER_TEXTS;
+pub use unfinished::Unfinished;

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::checks::Checks;
-use super::cumulative::SeriesStats;
+use super::cumulative::{Latencies, SeriesStats};
 use super::dist::Dist;
 use super::exceptions::Exceptions;
 use super::figures::Figures;
@@ -76,6 +76,8 @@ pub struct Batch {
     pub(super) samples: Vec<Sample>,
     pub(super) slots: Vec<Slots>,
     pub(super) lags_us: Vec<u32>,
+    /// The ages of requests that were cut, by series and generation.
+    pub(super) unfinished: BTreeMap<(SeriesId, u16), Latencies>,
     /// Series met since the last batch, in the order of their numbers.
     pub(super) defined: Vec<SeriesKey>,
     pub(super) errors: Vec<Tallied>,
@@ -116,6 +118,7 @@ impl Batch {
         self.samples.is_empty()
             && self.slots.is_empty()
             && self.lags_us.is_empty()
+            && self.unfinished.is_empty()
             && self.defined.is_empty()
             && self.errors.is_empty()
             && self.exceptions.is_empty()
@@ -131,6 +134,7 @@ impl Batch {
     pub fn without_samples(mut self) -> Batch {
         self.samples.clear();
         self.slots.clear();
+        self.unfinished.clear();
         self.defined.clear();
         self.errors.clear();
         self.stale_retries = 0;
@@ -151,6 +155,7 @@ impl Batch {
         self.samples.clear();
         self.slots.clear();
         self.lags_us.clear();
+        self.unfinished.clear();
         self.defined.clear();
         self.errors.clear();
         self.exceptions.clear();
@@ -316,6 +321,19 @@ impl Recorder {
             self.fold();
         }
         self.batch.lags_us.push(us);
+    }
+
+    /// Records a request that had not ended when it was cut: how old it was, from its actual and
+    /// from its intended start, in µs.
+    pub fn unfinished(
+        &mut self,
+        series: SeriesId,
+        generation: u16,
+        service_us: u64,
+        response_us: u64,
+    ) {
+        let ages = self.batch.unfinished.entry((series, generation));
+        ages.or_default().record(service_us, response_us);
     }
 
     /// Whether the batch should be handed over now rather than at the next tick.

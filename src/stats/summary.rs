@@ -14,6 +14,7 @@ use super::history::{History, Marked};
 use super::recorder::Iterations;
 use super::series::{Kind, SeriesKey};
 use super::tally::{Tallied, Tally};
+use super::unfinished::{Unfinished, certain_to};
 
 /// The name of the total's row, as Locust has it.
 const TOTAL: &str = "Aggregated";
@@ -119,6 +120,13 @@ pub struct Row {
     /// End of the response − intended start, of all requests, and of the slots that paced users
     /// missed (so its `count` may be above `requests`).
     pub response: Distribution,
+    /// Requests that were cut before they ended. The quantiles of `service` and `response` take them
+    /// as over at their age, and so are lower bounds; count, minimum, mean and maximum do not know
+    /// them.
+    pub unfinished: Unfinished,
+    /// The highest of [`QUANTILES`] that would be the same to 1 % however long they took; 1 without
+    /// them.
+    pub certain_to: f64,
     /// The response times of the failures alone.
     pub failed: Distribution,
     /// Response times over the last up to ten completed seconds, without missed slots.
@@ -129,13 +137,20 @@ impl Row {
     pub(super) fn of(key: &SeriesKey, stats: &SeriesStats, now_us: u64, elapsed_us: u64) -> Row {
         let (window, seconds) = stats.window.completed(now_us / 1_000_000);
         let failed = Distribution::of(stats.failures.response());
-        let (service, response) = if stats.failures.is_empty() {
-            stats.successes.distributions()
-        } else {
-            let mut all = stats.successes.clone();
-            all.merge(&stats.failures);
-            all.distributions()
-        };
+        let mut all = Cow::Borrowed(&stats.successes);
+        if !stats.failures.is_empty() {
+            all.to_mut().merge(&stats.failures);
+        }
+        let (mut service, mut response) = all.distributions();
+        let (mut unfinished, mut certain) = (Unfinished::default(), 1.0);
+        if let Some(ages) = &stats.unfinished {
+            let mut lower = all.clone().into_owned();
+            lower.merge(ages);
+            service.quantiles_us = lower.service.quantiles_us(&QUANTILES);
+            response.quantiles_us = lower.response().quantiles_us(&QUANTILES);
+            unfinished = Unfinished::of(ages.response());
+            certain = certain_to(all.response(), lower.response());
+        }
         let requests = stats.requests();
         let failures = stats.failures.service.count;
         Row {
@@ -150,6 +165,8 @@ impl Row {
             current_failures_per_s: per_second(window.failures, seconds * 1_000_000),
             service,
             response,
+            unfinished,
+            certain_to: certain,
             failed,
             current: Distribution::of(&window.response),
         }

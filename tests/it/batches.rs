@@ -111,6 +111,14 @@ fn each_request_of_a_cut_batch_was_in_flight() {
     let document = run.finish().document();
     assert_eq!(document.count("/in_flight_at_stop"), 3);
     assert_eq!(document.count("/total/requests"), 0);
+    // Each in its own row; the fourth had not been sent.
+    let unfinished = |name: &str| {
+        let rows = document.0["requests"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["name"] == name);
+        row.map_or(0, |row| row["unfinished"]["count"].as_u64().unwrap())
+    };
+    assert_eq!(["/a", "/b", "/c", "/d"].map(unfinished), [1, 1, 1, 0]);
+    assert_eq!(document.count("/total/unfinished/count"), 3);
 }
 
 #[test]

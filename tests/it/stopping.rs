@@ -3,9 +3,11 @@
 //! The promises are those of "Stopping" in the language's description: tasks get the stop
 //! timeout, `on_stop` runs for everybody whose `on_start` had finished, a second Ctrl-C is final.
 
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::peer::Shop;
+use crate::peer::{Raw, Shop};
 use crate::tool::{Tool, counted};
 
 /// What a run may take that has nothing to wait for, on a busy machine.
@@ -93,6 +95,56 @@ fn a_second_ctrl_c_cuts_the_stop_timeout_short() {
     // The request may not have left yet.
     assert!(shop.counts().total <= in_flight && in_flight <= 2);
     assert_eq!(document.count("/iterations/interrupted"), 2);
+}
+
+#[test]
+fn what_is_cut_is_counted_by_its_row_with_its_age() {
+    // Every second request is never answered.
+    let count = AtomicU64::new(0);
+    let peer = Raw::serving(move |stream, head| {
+        if head[0].contains("/fast") || count.fetch_add(1, Ordering::Relaxed) < 3 {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        } else {
+            let _ = stream.read(&mut [0]);
+        }
+    });
+    let script = r#"
+        user("U", #{ t: task(|| {
+            this.client.get("/fast");
+            this.client.get("/some");
+            sleep(0.05);
+        }) });"#;
+    // The fourth grows old until the end.
+    let run = Tool::running(script)
+        .args("-u 1 -t 2")
+        .on(&peer)
+        .run()
+        .code(0);
+    let document = run.document();
+    assert_eq!(document.row("/some"), (3, 0));
+    let some = document.0["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["name"] == "/some")
+        .unwrap();
+    assert_eq!(some["unfinished"]["count"], 1);
+    assert_eq!(some["unfinished"]["min_ms"], some["unfinished"]["max_ms"]);
+    assert!(
+        some["unfinished"]["max_ms"].as_f64() > Some(500.0),
+        "{some}"
+    );
+    // One of four took longer: three quarters are certain, and above it is at least its age.
+    assert_eq!(some["certain_to"], 0.75);
+    let response = &some["response_time_ms"];
+    assert!(
+        response["p99"].as_f64() >= some["unfinished"]["max_ms"].as_f64(),
+        "{some}"
+    );
+    assert!(response["max"].as_f64() < Some(500.0), "{some}");
+    assert_eq!(document.number("/requests/0/certain_to"), 1.0);
+    assert_eq!(document.count("/total/unfinished/count"), 1);
+    run.says(&["In flight at stop: 1 requests, in no count above; the oldest for"]);
 }
 
 #[test]

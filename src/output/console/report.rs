@@ -117,10 +117,17 @@ fn notes(summary: &Summary) -> Vec<String> {
         notes[0].push_str(&format!(", {dropped} dropped"));
     }
     if summary.in_flight > 0 {
-        notes.push(format!(
-            "In flight at stop: {} requests, in no row above",
+        let mut note = format!(
+            "In flight at stop: {} requests, in no count above",
             summary.in_flight
-        ));
+        );
+        if summary.total.unfinished.count > 0 {
+            let oldest = ms_cell(summary.total.unfinished.max_us);
+            note.push_str(&format!(
+                "; the oldest for {oldest} ms: percentiles with `>` are at least so much"
+            ));
+        }
+        notes.push(note);
     }
     let Caveats {
         clipped,
@@ -225,7 +232,7 @@ mod tests {
         1                  scripts/hello.rhai:12:5: index out of bounds
 
         Iterations: 1000 started, 1000 finished, 0 interrupted, 2 missed
-        In flight at stop: 3 requests, in no row above
+        In flight at stop: 3 requests, in no count above
         "#);
     }
 
@@ -266,7 +273,7 @@ mod tests {
         1                  scripts/hello.rhai:12:5: index out of bounds
 
         Iterations: 1000 started, 1000 finished, 0 interrupted, 2 missed
-        In flight at stop: 3 requests, in no row above
+        In flight at stop: 3 requests, in no count above
         "#);
         insta::assert_snapshot!(report(&fixture::final_shop(), 60), @r#"
         Type     Name              # reqs      # fails | Med ms
@@ -306,7 +313,7 @@ mod tests {
 
         Iterations: 1000 started, 1000 finished, 0 interrupted, 2
         missed
-        In flight at stop: 3 requests, in no row above
+        In flight at stop: 3 requests, in no count above
         "#);
     }
 

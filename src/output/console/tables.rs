@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::slice;
 
-use crate::stats::{Distribution, Generation, GenerationRows, Kind, Row, SeriesKey, Summary};
+use crate::stats::{
+    Distribution, Generation, GenerationRows, Kind, QUANTILES, Row, SeriesKey, Summary,
+};
 
 use super::super::numbers::{figure_cell, mean_us, ms_cell, share};
 use super::super::table::{Column, Line, Table};
@@ -81,21 +83,31 @@ const QUANTILE_COLUMNS: [Column; 12] = [
 /// Percentiles of every row.
 pub(super) fn percentile_table(summary: &Summary) -> Table {
     let mut table = Table::new(&QUANTILE_COLUMNS);
-    let quantiles = |of: &Distribution| of.quantiles_us.map(ms_cell);
     let cells = |row: &Row| {
         let mut cells = named(&row.key);
-        cells.extend(quantiles(&row.response));
+        cells.extend(quantiles(&row.response, row.certain_to));
         cells.push(row.requests.to_string());
         cells
     };
     let service = |row: &Row| {
         let mut cells = vec![String::new(), SERVICE.to_owned()];
-        cells.extend(quantiles(&row.service));
+        cells.extend(quantiles(&row.service, row.certain_to));
         cells.push(String::new());
         cells
     };
     fill(&mut table, summary, cells, service);
     table
+}
+
+/// Each quantile as a cell; with `>` where requests that were cut make it a lower bound.
+fn quantiles(of: &Distribution, certain_to: f64) -> impl Iterator<Item = String> {
+    of.quantiles_us
+        .into_iter()
+        .zip(QUANTILES)
+        .map(move |(us, quantile)| {
+            let bound = if quantile > certain_to { ">" } else { "" };
+            format!("{bound}{}", ms_cell(us))
+        })
 }
 
 const OWN: [Column; 8] = [

@@ -14,6 +14,10 @@ const QUANTILES: [&str; 11] = [
     "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
 ];
 
+/// Requests that were cut, in no other column but the quantiles, which they make lower bounds above
+/// `Certain To`. Locust has no such columns; they come last.
+const UNFINISHED: [&str; 2] = ["Unfinished", "Certain To"];
+
 const STATS: [&str; 11] = [
     "Type",
     "Name",
@@ -162,7 +166,7 @@ pub(super) fn checks(summary: &Summary) -> Vec<u8> {
 
 fn figures<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<u8> {
     table(|out| {
-        out.write_record(STATS.iter().chain(&QUANTILES))?;
+        out.write_record(STATS.iter().chain(&QUANTILES).chain(&UNFINISHED))?;
         for row in rows {
             out.write_record(named_cells(row).into_iter().chain(figure_cells(row)))?;
         }
@@ -178,7 +182,8 @@ pub(super) fn generations(summary: &Summary) -> Option<Vec<u8>> {
         return None;
     }
     let content = table(|out| {
-        out.write_record(GENERATIONS.iter().chain(&STATS).chain(&QUANTILES))?;
+        let figures = STATS.iter().chain(&QUANTILES).chain(&UNFINISHED);
+        out.write_record(GENERATIONS.iter().chain(figures))?;
         for part in &summary.by_generation {
             let rows = part.requests.iter().chain([&part.total]);
             for row in rows.chain(&part.groups) {
@@ -240,6 +245,8 @@ fn figure_cells(row: &Row) -> Vec<String> {
     cells.push(format!("{:.6}", row.rps));
     cells.push(format!("{:.6}", row.failures_per_s));
     cells.extend(quantiles(&row.response));
+    cells.push(row.unfinished.count.to_string());
+    cells.push(row.certain_to.to_string());
     cells
 }
 

@@ -82,6 +82,15 @@ struct Series<'a> {
     bytes: u64,
     service_time_ms: Distribution,
     response_time_ms: Distribution,
+    unfinished: Unfinished,
+    certain_to: f64,
+}
+
+#[derive(Serialize)]
+struct Unfinished {
+    count: u64,
+    min_ms: f64,
+    max_ms: f64,
 }
 
 #[derive(Serialize)]
@@ -340,18 +349,23 @@ impl<'a> Series<'a> {
             bytes: row.received,
             service_time_ms: Distribution::of(&row.service),
             response_time_ms: Distribution::of(&row.response),
+            unfinished: Unfinished {
+                count: row.unfinished.count,
+                min_ms: ms(row.unfinished.min_us),
+                max_ms: ms(row.unfinished.max_us),
+            },
+            certain_to: row.certain_to,
         }
     }
 }
 
 impl Distribution {
     fn of(times: &stats::Distribution) -> Distribution {
-        let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99, max] =
-            times.quantiles_us.map(ms);
+        let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99, _] = times.quantiles_us.map(ms);
         Distribution {
             min: ms(times.min_us),
             avg: mean_ms(times.mean_us),
-            max,
+            max: ms(times.max_us),
             p50,
             p66,
             p75,

@@ -174,6 +174,7 @@ mod tests {
         insta::assert_snapshot!(serde_json::to_string_pretty(&document["total"]).expect("JSON"), @r#"
         {
           "bytes": 528000,
+          "certain_to": 1.0,
           "failures": 50,
           "kind": "total",
           "method": "",
@@ -209,6 +210,11 @@ mod tests {
             "p99": 13.295,
             "p99_9": 13.341,
             "p99_99": 13.341
+          },
+          "unfinished": {
+            "count": 0,
+            "max_ms": 0.0,
+            "min_ms": 0.0
           }
         }
         "#);

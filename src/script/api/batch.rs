@@ -3,7 +3,8 @@
 //! Owns reading the list and sending it with a bound. Each request is prepared, counted and
 //! judged like any other; the task waits once, for all of them.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,6 +17,7 @@ use super::answer::Answer;
 use super::client::{Client, parsed};
 use super::response::Response;
 use super::sending::{Prepared, not_awaited};
+use crate::clock::{self, Micros};
 use crate::coroutine;
 use crate::http::{Exchange, Request, Session};
 use crate::script::run::user::Open;
@@ -52,12 +54,16 @@ pub(crate) fn send(context: &NativeCallContext, client: &Client, list: &Array) -
         counted.push((counting, method, path, sent));
     }
 
-    let under_way = Cell::new(0);
+    // By the place in the list: when each began that has not ended.
+    let under_way = RefCell::new(BTreeMap::new());
     let channel = &client.channel;
     let at_once = channel.session.client().options().concurrency as usize;
     let sending = all(&channel.session, requests, at_once, &under_way);
-    let exchanges =
-        coroutine::await_in(sending).map_err(|why| not_awaited(client, why, under_way.get()))?;
+    let exchanges = coroutine::await_in(sending).map_err(|why| {
+        let pending = under_way.take().into_iter();
+        let pending = pending.map(|(index, began)| (&counted[index].0, began));
+        not_awaited(client, why, pending)
+    })?;
     let mut answers = Vec::with_capacity(exchanges.len());
     for (exchange, (counting, method, path, sent)) in exchanges.into_iter().zip(counted) {
         let asked = (&method, path.as_str());
@@ -75,7 +81,7 @@ async fn all(
     session: &Session,
     requests: Vec<Rc<Request>>,
     at_once: usize,
-    under_way: &Cell<u64>,
+    under_way: &RefCell<BTreeMap<usize, Micros>>,
 ) -> Vec<Exchange> {
     type Sending<'a> = Pin<Box<dyn Future<Output = Exchange> + 'a>>;
     let mut exchanges: Vec<Option<Exchange>> = requests.iter().map(|_| None).collect();
@@ -86,9 +92,9 @@ async fn all(
             while running.len() < at_once
                 && let Some((index, request)) = waiting.next()
             {
+                under_way.borrow_mut().insert(index, clock::now());
                 running.push((index, Box::pin(session.send(request))));
             }
-            under_way.set(running.len() as u64);
             if running.is_empty() {
                 return Poll::Ready(());
             }
@@ -96,6 +102,7 @@ async fn all(
             running.retain_mut(|(index, sending)| match sending.as_mut().poll(cx) {
                 Poll::Ready(exchange) => {
                     exchanges[*index] = Some(exchange);
+                    under_way.borrow_mut().remove(index);
                     false
                 }
                 Poll::Pending => true,

@@ -10,7 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
 use super::batch;
-use super::fields::{header, sendable};
+use super::fields::{header, header_text, sendable};
 use super::headers;
 use super::sending::{self, Asks};
 use super::sent::Sent;
@@ -242,9 +242,7 @@ impl Headers {
             .ok()
             .and_then(|name| self.0.session.header(&name));
         match value {
-            Some(value) => String::from_utf8_lossy(value.as_bytes())
-                .into_owned()
-                .into(),
+            Some(value) => header_text(&value).into(),
             None => Dynamic::UNIT,
         }
     }

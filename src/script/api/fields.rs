@@ -36,6 +36,18 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     Ok((header, value))
 }
 
+/// The value of a header as text: UTF-8, else each byte is a letter of Latin-1, as HTTP had it first.
+pub(crate) fn header_text(value: &HeaderValue) -> String {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value
+            .as_bytes()
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect(),
+    }
+}
+
 /// What a value is sent as, if it is text, a number, true or false.
 pub(crate) fn sendable(value: &Dynamic) -> Option<String> {
     let is_plain = value.is_string()

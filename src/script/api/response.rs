@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
 
 use super::answer::Answer;
+use super::fields::header_text;
 use super::json::Changed;
 use super::sent;
 use crate::script::run::failure::Control;
@@ -135,11 +136,7 @@ impl Response {
             .response
             .as_ref()
             .and_then(|response| response.header(name));
-        value.map_or(Dynamic::UNIT, |value| {
-            String::from_utf8_lossy(value.as_bytes())
-                .into_owned()
-                .into()
-        })
+        value.map_or(Dynamic::UNIT, |value| header_text(value).into())
     }
 
     /// All headers; those of one name are joined by `, `.

@@ -15,6 +15,7 @@ use super::answer::{Answer, Counting};
 use super::client::Client;
 use super::request::Asked;
 use super::response::Response;
+use crate::clock::{self, Micros};
 use crate::coroutine::{self, NotAwaited};
 use crate::http;
 use crate::script::run::failure::Control;
@@ -81,8 +82,12 @@ pub(crate) fn send(
         begun.set(true);
         client.channel.session.send_for(request, is_unread).await
     });
-    let exchange = coroutine::await_pinned(sending)
-        .map_err(|why| not_awaited(client, why, u64::from(begun.get())))?;
+    let exchange = coroutine::await_pinned(sending).map_err(|why| {
+        let cut = begun
+            .get()
+            .then(|| (&counting, client.channel.session.began()));
+        not_awaited(client, why, cut)
+    })?;
     let answer = Answer::of(client, (method, path), &counting, position, sent, exchange);
     user.keep_open(Open::One(answer.clone()));
     if is_json {
@@ -91,11 +96,27 @@ pub(crate) fn send(
     Ok(Response(answer))
 }
 
-/// What a script gets that waited in vain; so many requests were under way.
-pub(crate) fn not_awaited(client: &Client, why: NotAwaited, under_way: u64) -> Box<EvalAltResult> {
+/// The error for a script whose wait was cut short, with the requests that were pending then, and
+/// when each began.
+pub(crate) fn not_awaited<'a>(
+    client: &Client,
+    why: NotAwaited,
+    pending: impl IntoIterator<Item = (&'a Counting, Micros)>,
+) -> Box<EvalAltResult> {
     match why {
         NotAwaited::Cancelled => {
-            client.user.thread.count_cut(under_way);
+            let (user, now) = (&client.user, clock::now());
+            for (counting, began) in pending {
+                user.thread.count_cut(1);
+                let late_us = user.late_us.take();
+                if let Some(series) = counting.series {
+                    let age_us = now.since(began);
+                    let generation = user.generation.number();
+                    user.thread.record(|recorder| {
+                        recorder.unfinished(series, generation, age_us, age_us + late_us);
+                    });
+                }
+            }
             Control::Cancelled.into()
         }
         NotAwaited::Outside => cannot_wait("a request"),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 use rhai::{Dynamic, Map};
 
+use super::fields::header_text;
 use crate::http::{Request, Session, Url};
 
 /// A request as it was sent, before any redirect.
@@ -46,11 +47,7 @@ impl Sent {
 pub(crate) fn joined(headers: &HeaderMap) -> Map {
     let mut map = Map::new();
     for name in headers.keys() {
-        let values: Vec<_> = headers
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
+        let values: Vec<_> = headers.get_all(name).iter().map(header_text).collect();
         map.insert(name.as_str().into(), values.join(", ").into());
     }
     map

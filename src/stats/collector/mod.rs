@@ -122,6 +122,10 @@ impl Collector {
             let age = self.generations.age(slots.generation);
             self.series[numbers[slots.series.index()]].slots(age, slots);
         }
+        for ((series, generation), ages) in &batch.unfinished {
+            let age = self.generations.age(*generation);
+            self.series[numbers[series.index()]].cut(age, ages);
+        }
         for us in &batch.lags_us {
             self.lag.record(u64::from(*us));
             self.recent_lag_us = self.recent_lag_us.max(u64::from(*us));

@@ -50,6 +50,9 @@ def serve(listener, rows):
                 for name in ECHOED:
                     if name in headers:
                         text += f" {name}={headers[name]}"
+                # The usual one has a port, which is another each time.
+                if headers.get("host") == "own.example":
+                    text += " host=own.example"
                 body = text.encode("latin-1")
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
                 if method != "HEAD":
