@@ -65,6 +65,16 @@ impl Read {
     }
 }
 
+impl Read {
+    /// A body that came in one piece.
+    pub(super) fn of(body: Bytes) -> Read {
+        Read {
+            length: body.len() as u64,
+            body,
+        }
+    }
+}
+
 impl<'a> Collected<'a> {
     /// `announced` is the length that the head told.
     ///
@@ -85,6 +95,13 @@ impl<'a> Collected<'a> {
             is_unread: bounds.is_unread,
             is_discarded: false,
         })
+    }
+
+    /// Whether a piece is all of a body that counts against nothing, as most are: then it need not
+    /// be put together.
+    pub(super) fn is_small_and_all(&self, data: &Bytes) -> bool {
+        let length = data.len() as u64;
+        self.length == 0 && length <= UNCOUNTED && length <= self.limit
     }
 
     pub(super) fn push(&mut self, data: Bytes) -> Result<(), Error> {

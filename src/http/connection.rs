@@ -265,26 +265,33 @@ impl Connection {
             return Ok(Read::nothing());
         }
         let mut whole = Collected::new(body.size_hint().exact(), bounds)?;
-        poll_fn(|cx| {
+        let only = poll_fn(|cx| {
             let mut turn = None;
             loop {
                 match ready!(self.poll_next(&mut body, cx, bounds))? {
                     Some(data) => {
                         *received += data.len() as u64;
+                        let is_last = body.is_end_stream();
+                        if is_last && whole.is_small_and_all(&data) {
+                            return Poll::Ready(Ok(Some(data)));
+                        }
                         whole.push(data)?;
-                        if body.is_end_stream() {
-                            return Poll::Ready(Ok(()));
+                        if is_last {
+                            return Poll::Ready(Ok(None));
                         }
                         if turn.get_or_insert_with(Turn::begin).is_over(cx) {
                             return bounds.poll_overdue().map(Err);
                         }
                     }
-                    None => return Poll::Ready(Ok(())),
+                    None => return Poll::Ready(Ok(None)),
                 }
             }
         })
         .await?;
-        Ok(whole.finish())
+        Ok(match only {
+            Some(data) => Read::of(data),
+            None => whole.finish(),
+        })
     }
 
     /// The next piece of a response's body; `None` at its end.

@@ -4,7 +4,7 @@
 
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
+    PROXY_AUTHORIZATION, SET_COOKIE, TRANSFER_ENCODING, USER_AGENT,
 };
 use hyper::{HeaderMap, Method, Uri};
 
@@ -79,6 +79,12 @@ fn expects_body(method: &Method) -> bool {
 
 fn is_for_one_origin(name: &HeaderName) -> bool {
     name == AUTHORIZATION || name == COOKIE || name == PROXY_AUTHORIZATION || name == HOST
+}
+
+/// Whether a response sets cookies. A look at the few names there are is cheaper than asking the
+/// map for one.
+pub(super) fn set_cookies(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| *name == SET_COOKIE)
 }
 
 /// How many bytes of what is written are not body, to tell how much of a body got out. Counts

@@ -446,7 +446,7 @@ impl Session {
         coming: Option<StreamedBody>,
         request: &Request,
     ) -> Box<Response> {
-        if request.cookies && parts.headers.contains_key(hyper::header::SET_COOKIE) {
+        if request.cookies && headers::set_cookies(&parts.headers) {
             self.keep(|kept| {
                 let refused = |header: &[u8], reason| {
                     self.client.cookie_refused(header, &request.url, reason);
