@@ -165,8 +165,14 @@ impl Run {
         }
     }
 
-    /// What is asked for before the first user is done then; after the last one nothing is.
+    /// What is asked for before the first user is done then; after the last one nothing is. An edition
+    /// is taken at once: whoever hands it over has others to listen to than a long `setup`.
     fn keep(&mut self, wish: Wish, answer: oneshot::Sender<Result<(), Refusal>>, is_setup: bool) {
+        if let (Wish::Reload(edition), true) = (&wish, is_setup) {
+            self.reload.take(edition.clone());
+            let _ = answer.send(Ok(()));
+            return;
+        }
         let refusal = match is_setup {
             true if self.early.len() < MOST_EARLY => return self.early.push((wish, answer)),
             true => Refusal::NotBegun,

@@ -255,6 +255,25 @@ fn one_number_of_users_says_nothing_to_a_shape_with_one_for_each_class() {
 }
 
 #[test]
+fn an_edition_is_taken_while_setup_runs_and_keeps_nobody_waiting() {
+    let script = "let begun = setup(|h| { sleep(3600); 1 });
+        user(\"U\", #{ t: task(|| 1) });";
+    steered(script, async |handle, _| {
+        let mut state = handle.state();
+        let is_set_up = |state: &State| *state == State::SettingUp;
+        tokio::time::timeout(BOUND, state.wait_for(is_set_up))
+            .await
+            .unwrap()
+            .unwrap();
+        let taken = handle.reload(Arc::new(edition(script)));
+        assert_eq!(tokio::time::timeout(BOUND, taken).await, Ok(Ok(())));
+        assert_eq!(*handle.state().borrow(), State::SettingUp);
+        handle.stop();
+        assert_eq!(why_ended(handle).await, End::Stopped);
+    });
+}
+
+#[test]
 fn what_is_asked_for_during_setup_holds_from_the_first_user_on() {
     let script = "let begun = setup(|h| { sleep(0.2); 1 });
         user(\"U\", #{ wait_time: 0.01, t: task(|| print(\"runs\")) });";
