@@ -63,9 +63,7 @@ impl Read {
             length: 0,
         }
     }
-}
 
-impl Read {
     /// A body that came in one piece.
     pub(super) fn of(body: Bytes) -> Read {
         Read {

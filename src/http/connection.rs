@@ -118,14 +118,9 @@ impl Connection {
         stream: Stream,
         gathers: bool,
     ) -> Result<Connection, Error> {
-        let mut builder = http1::Builder::new();
-        builder
-            .max_header_size(MAX_HEAD)
-            // As curl and browsers take them.
-            .allow_spaces_after_header_name_in_responses(true)
-            .writev(gathers);
         let notes = Notes::new();
-        let (sender, driver) = builder
+        let (sender, driver) = builder()
+            .writev(gathers)
             .handshake(TokioIo::new(Io::new(stream, Rc::clone(&notes))))
             .await
             .map_err(|error| Error::from_hyper(&error))?;
@@ -152,10 +147,8 @@ impl Connection {
             bytes: bytes.clone(),
             stream: parts.io.into_inner().into_stream(),
         }));
-        let (sender, driver) = http1::Builder::new()
-            .max_header_size(MAX_HEAD)
+        let (sender, driver) = builder()
             .max_headers(MOST_LINES)
-            .allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)
             .handshake(TokioIo::new(Io::new(stream, Rc::clone(&self.notes))))
             .await
@@ -345,6 +338,16 @@ impl Connection {
             self.is_finished = self.driver.poll_without_shutdown(&mut inner).is_ready();
         }
     }
+}
+
+/// What holds for every connection.
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .max_header_size(MAX_HEAD)
+        // As curl and browsers take them.
+        .allow_spaces_after_header_name_in_responses(true);
+    builder
 }
 
 /// hyper yielded in the middle of work: the task must come again.

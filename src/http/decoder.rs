@@ -76,9 +76,7 @@ impl Decoder {
         }
         Ok(data)
     }
-}
 
-impl Decoder {
     /// The body is over.
     ///
     /// # Errors
