@@ -143,11 +143,12 @@ impl Handle {
         let _ = self.commands.try_send(Command::Kill);
     }
 
-    /// Goes to another number of users at `rate` a second; the last started stop first. Asked for
-    /// during `setup`, it holds from the first user on.
+    /// Goes to another number of users at `rate` a second; the last started stop first. What is asked
+    /// for during `setup`, here or in the three functions below, is done and answered when it is over.
     ///
     /// # Errors
-    /// Under a shape with numbers for each class, and when the run is stopping or over.
+    /// Under a shape with numbers for each class, when the run is stopping or over, and during `setup`
+    /// when more is asked for than the run remembers.
     ///
     /// Dropping the future after its first poll changes nothing: the run does it all the same.
     pub async fn set_users(&self, users: u32, rate: Rate) -> Result<(), Refusal> {
@@ -158,7 +159,8 @@ impl Handle {
     /// `None` for no limit. The end of a shape stays.
     ///
     /// # Errors
-    /// When the run is stopping or over.
+    /// When the run is stopping or over, and during `setup` when more is asked for than the run
+    /// remembers.
     pub async fn set_run_time(&self, run_time: Option<Duration>) -> Result<(), Refusal> {
         self.ask(Wish::RunTime(run_time)).await
     }
@@ -166,7 +168,8 @@ impl Handle {
     /// Sets all figures to zero; the timeline and the marks stay.
     ///
     /// # Errors
-    /// When the run is stopping or over.
+    /// When the run is stopping or over, and during `setup` when more is asked for than the run
+    /// remembers.
     pub async fn reset(&self) -> Result<(), Refusal> {
         self.ask(Wish::Reset).await
     }
@@ -174,7 +177,8 @@ impl Handle {
     /// Notes something in the timeline of the run.
     ///
     /// # Errors
-    /// When the run is stopping or over.
+    /// When the run is stopping or over, and during `setup` when more is asked for than the run
+    /// remembers.
     pub async fn note(&self, text: String) -> Result<(), Refusal> {
         self.ask(Wish::Note(text)).await
     }
