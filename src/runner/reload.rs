@@ -74,6 +74,8 @@ impl Reload {
     /// Takes an edition, in place of one that has not been begun.
     pub(super) fn take(&mut self, edition: Arc<Edition>) {
         self.waiting = Some((edition, clock::now()));
+        // Who saves again wants to know that this one waits, too.
+        self.was_told = false;
         self.look_at = Some(Instant::now());
     }
 }
