@@ -11,7 +11,6 @@ use std::rc::Rc;
 use rhai::{Engine, EvalAltResult, Map, NativeCallContext};
 use rustc_hash::FxBuildHasher;
 
-use super::client::{Channel, Client};
 use super::fields::header;
 use super::fields::pairs;
 use super::headers;
@@ -19,6 +18,7 @@ use crate::http::{self, Session};
 use crate::language;
 use crate::script::load::class::credentials;
 use crate::script::load::http_options;
+use crate::script::run::channel::{Channel, Client};
 use crate::script::run::routes::Destination;
 use crate::script::run::user::User;
 use crate::script::value;

@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
 
-use super::client::Client;
 use crate::coroutine::{self, NotAwaited};
 use crate::scenario::Event;
 use crate::script::load::methods::register_on_user;
 use crate::script::plain::{dynamic, plain};
+use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
+use crate::script::run::verdict;
 use crate::shared::{Maker, Milestone, NAMES, Queue, TooManyNames, Turn};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -155,7 +156,7 @@ fn wait_for(context: NativeCallContext, event: &str) -> Result<()> {
 
 /// Waits for what is shared, as a user may.
 fn waited<F: Future>(context: &NativeCallContext, user: &Rc<User>, asked: F) -> Result<F::Output> {
-    user.settle(context.call_position());
+    verdict::settle(user, context.call_position());
     coroutine::await_in(asked).map_err(|not| match not {
         NotAwaited::Cancelled => Control::Cancelled.into(),
         NotAwaited::Outside => cannot_wait(&format!("`{}`", context.fn_name())),

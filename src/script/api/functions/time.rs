@@ -14,6 +14,7 @@ use crate::script::load::declare::Declarations;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
+use crate::script::run::verdict;
 use crate::script::value;
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
@@ -73,7 +74,7 @@ pub(super) fn register(engine: &mut Engine) {
 fn sleep(context: &NativeCallContext, length: &Dynamic) -> Result<()> {
     let user = User::of(context)?;
     let length = value::duration(length)?;
-    user.settle(context.call_position());
+    verdict::settle(&user, context.call_position());
     let due = clock::now() + length;
     match coroutine::await_in(user.thread.timers.sleep_until(due)) {
         Ok(()) => Ok(()),
