@@ -15,9 +15,9 @@ use crate::clock::{self, Micros, Timers};
 use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::data::Value;
 use crate::script::{
-    Call, ControlUser, Generation, Line, Outbox, Outcome, Program, Shared, Thread, ThreadParts,
+    Call, ControlUser, Generation, Line, Outcome, Program, RunClock, Shared, Thread, ThreadParts,
 };
-use crate::stats::{Batch, Limits, Recorder};
+use crate::stats::{Batch, Limits, Outbox, Recorder};
 
 /// Calls that wait for their turn. A run makes about ten.
 const CALLS: usize = 64;
@@ -70,21 +70,20 @@ impl Control {
         let generation = edition.control_generation(number, program, &timers)?;
         let thread = Rc::new(Thread::new(ThreadParts {
             timers,
-            epoch: clock::now(),
-            epoch_unix_us: edition.inputs.now_us,
+            clock: RunClock::new(clock::now(), edition.inputs.now_us),
             seed: edition.inputs.seed,
-            recorder: Recorder::new(setup.edition.options.threads, Limits::default()),
-            outbox: Outbox {
-                full: to.batches,
-                spare: mpsc::channel(1).1,
-            },
+            outbox: Outbox::new(
+                Recorder::new(setup.edition.options.threads, Limits::default()),
+                to.batches,
+                mpsc::channel(1).1,
+            ),
             shared: to.shared,
             log: to.log,
             environment: setup.environment.clone(),
             generation,
             onlooker: None,
         }));
-        thread.measures_nothing();
+        thread.outbox().leave_out_requests();
         let (jobs, jobs_out) = mpsc::channel(CALLS);
         let worker = spawn_local(work(jobs_out, thread.clone(), to.news));
         Ok(Control {
@@ -115,7 +114,7 @@ impl Control {
 
     /// All times count from here.
     pub(super) fn begin(&self, epoch: Micros, unix_us: i64) {
-        self.thread.begin(epoch, unix_us);
+        self.thread.clock().begin(epoch, unix_us);
     }
 
     /// Lets something run after all that was called before. Dropping the answer cancels it.

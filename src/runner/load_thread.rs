@@ -19,8 +19,8 @@ use super::{Edition, Setup};
 use crate::clock::{Micros, Timers};
 use crate::coroutine;
 use crate::load::Plan;
-use crate::script::{Line, Outbox, Shared, Thread, ThreadParts};
-use crate::stats::{Limits, Recorder};
+use crate::script::{Line, RunClock, Shared, Thread, ThreadParts};
+use crate::stats::Outbox;
 
 /// What a load thread is told.
 #[derive(Clone, Debug)]
@@ -128,10 +128,8 @@ async fn serve(mut config: Config) -> Result<(), String> {
     };
     let thread = Thread::new(ThreadParts {
         timers,
-        epoch,
-        epoch_unix_us: unix_us,
+        clock: RunClock::new(epoch, unix_us),
         seed: setup.edition.inputs.seed,
-        recorder: Recorder::new(config.index, Limits::default()),
         outbox: config.outbox,
         shared: config.shared.clone(),
         log: config.log,

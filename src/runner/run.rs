@@ -24,9 +24,9 @@ use super::{Command, Edition, End, Ended, Handle, Notice, Setup, State};
 use crate::clock::{self, Micros};
 use crate::load::{Division, Plan, Stage};
 use crate::scenario;
-use crate::script::{Line, Outbox, Outcome, Shared};
+use crate::script::{Line, Outcome, Shared};
 use crate::shared::Milestone;
-use crate::stats::Batch;
+use crate::stats::{Batch, Limits, Outbox, Recorder};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -94,10 +94,8 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
     let mut members = Vec::new();
     for index in 0..edition.options.threads {
         let (spare_in, spare) = mpsc::channel(BATCHES);
-        let outbox = Outbox {
-            full: batches_in.clone(),
-            spare,
-        };
+        let recorder = Recorder::new(index, Limits::default());
+        let outbox = Outbox::new(recorder, batches_in.clone(), spare);
         members.push(Member::start(index, spare_in, |orders| Config {
             index,
             setup: setup.clone(),

@@ -101,7 +101,8 @@ fn once(
     make: &FnPtr,
 ) -> Result<Dynamic> {
     let user = User::of(context)?;
-    if user.thread.is_making(user.ordinal, name) {
+    let makers = &user.thread.makers;
+    if makers.has(user.ordinal, name) {
         let message = format!("`once(\"{name}\", …)` inside itself would wait for ever");
         return Err(message.into());
     }
@@ -111,7 +112,7 @@ fn once(
         Turn::Made(value) => return Ok(dynamic(&value)),
         Turn::Make(maker) => maker,
     };
-    let _making = user.thread.begin_making(user.ordinal, name);
+    let _making = makers.begin(user.ordinal, name);
     let client = Client::of(&user);
     let arguments = if takes_one(context, make) {
         vec![Dynamic::from(client)]

@@ -79,7 +79,7 @@ impl User {
             streams: RefCell::default(),
             failed: Cell::new(self.failed.get()),
             is_listened: generation.program.listeners.is_some()
-                && self.thread.is_measured(),
+                && self.thread.outbox().counts_requests(),
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),
         }

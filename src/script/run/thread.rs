@@ -1,6 +1,7 @@
 //! What all users of one load thread share, as their scripts see it.
 //!
-//! Owns the way out for samples and log lines. Starting and stopping users is not its business.
+//! Owns what of their texts leaves the thread: secrets are hidden, long ones cut. Starting and
+//! stopping users is not its business.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -15,16 +16,18 @@ use tokio::sync::{mpsc, watch};
 
 use super::generation::Generation;
 use super::log::{Level, Line, Log};
+use super::makers::Makers;
 use super::onlooker::{Event, Onlooker, Watch};
+use super::run_clock::RunClock;
 use super::said_once::{Once, SaidOnce};
 use super::secret::Secrets;
-use crate::clock::{Micros, Timers};
+use crate::clock::Timers;
 use crate::data::Value;
 use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
 use crate::shared::Commons;
 use crate::shared::appends::{Appender, Appends};
-use crate::stats::{Batch, Recorder, Summary};
+use crate::stats::{Batch, Outbox, Recorder, Summary};
 
 /// What the whole run shares over all threads: a few numbers, none of them on the path of a
 /// request, and what scripts share.
@@ -132,28 +135,15 @@ impl Shared {
     }
 }
 
-/// Where a thread's batches go, and where emptied ones come back from. Both queues are bounded:
-/// when the first is full, the recorder folds; when the second is empty, a batch is allocated.
-pub struct Outbox {
-    /// To the collector.
-    pub full: mpsc::Sender<Batch>,
-    /// From the collector.
-    pub spare: mpsc::Receiver<Batch>,
-}
-
 /// What the runner gives a load thread for its scripts.
 pub struct ThreadParts {
     /// The thread's timers.
     pub timers: Timers,
-    /// The moment the run began; samples count from it.
-    pub epoch: Micros,
-    /// The same moment, in microseconds since 1970.
-    pub epoch_unix_us: i64,
+    /// When the run began; samples count from it.
+    pub clock: RunClock,
     /// The seed of the run.
     pub seed: u64,
-    /// The thread's recorder.
-    pub recorder: Recorder,
-    /// Where its batches go.
+    /// The thread's recorder, and where its batches go.
     pub outbox: Outbox,
     /// What all threads share.
     pub shared: Arc<Shared>,
@@ -170,11 +160,9 @@ pub struct ThreadParts {
 /// A load thread, as the scripts on it see it.
 pub struct Thread {
     pub(crate) timers: Timers,
-    epoch: Cell<Micros>,
-    epoch_unix_us: Cell<i64>,
+    pub(crate) clock: RunClock,
     pub(crate) seed: u64,
-    pub(crate) recorder: RefCell<Recorder>,
-    outbox: RefCell<Outbox>,
+    outbox: Outbox,
     pub(crate) shared: Arc<Shared>,
     pub(crate) log: Log,
     pub(crate) environment: Arc<BTreeMap<String, String>>,
@@ -185,22 +173,7 @@ pub struct Thread {
     pub(crate) uploads: Uploads,
     cut: Cell<u64>,
     pub(crate) watch: Option<Rc<Watch>>,
-    is_measured: Cell<bool>,
-    /// Values of `once` that users of this thread make now: the user's number and the name.
-    making: RefCell<Vec<(u64, Box<str>)>>,
-}
-
-/// A user makes a value of `once` for as long as this lives.
-pub(crate) struct Making {
-    thread: Rc<Thread>,
-    what: (u64, Box<str>),
-}
-
-impl Drop for Making {
-    fn drop(&mut self) {
-        let mut making = self.thread.making.borrow_mut();
-        making.retain(|other| *other != self.what);
-    }
+    pub(crate) makers: Makers,
 }
 
 impl Thread {
@@ -215,37 +188,16 @@ impl Thread {
             watch,
             log: Log::new(parts.log),
             timers: parts.timers,
-            epoch: Cell::new(parts.epoch),
-            epoch_unix_us: Cell::new(parts.epoch_unix_us),
+            clock: parts.clock,
             seed: parts.seed,
-            recorder: RefCell::new(parts.recorder),
-            outbox: RefCell::new(parts.outbox),
+            outbox: parts.outbox,
             shared: parts.shared,
             environment: parts.environment,
             uploads: Uploads::default(),
             generation: RefCell::new(Rc::new(parts.generation)),
             appenders: RefCell::default(),
             cut: Cell::new(0),
-            is_measured: Cell::new(true),
-            making: RefCell::default(),
-        }
-    }
-
-    /// Whether that user makes the value of `once` of that name.
-    pub(crate) fn is_making(&self, user: u64, name: &str) -> bool {
-        let making = self.making.borrow();
-        making
-            .iter()
-            .any(|(maker, made)| *maker == user && **made == *name)
-    }
-
-    /// That user begins to make that value.
-    pub(crate) fn begin_making(self: &Rc<Self>, user: u64, name: &str) -> Making {
-        let what = (user, Box::from(name));
-        self.making.borrow_mut().push(what.clone());
-        Making {
-            thread: self.clone(),
-            what,
+            makers: Makers::default(),
         }
     }
 
@@ -280,6 +232,12 @@ impl Thread {
         Ok(appender)
     }
 
+    /// The times of the run.
+    #[must_use]
+    pub fn clock(&self) -> &RunClock {
+        &self.clock
+    }
+
     /// The thread's timers.
     #[must_use]
     pub fn timers(&self) -> &Timers {
@@ -293,48 +251,34 @@ impl Thread {
     }
 
     /// Records something; the thread's recorder may not be kept.
+    #[inline]
     pub fn record<R>(&self, record: impl FnOnce(&mut Recorder) -> R) -> R {
-        let mut recorder = self.recorder.borrow_mut();
-        let result = record(&mut recorder);
-        if recorder.is_full() {
-            self.hand_over_from(&mut recorder);
+        let (result, is_full) = self.outbox.record(record);
+        if is_full {
+            self.hand_over();
         }
         result
     }
 
     /// Sends what was recorded to the collector; keeps it if the queue is full.
     pub fn hand_over(&self) {
-        self.hand_over_from(&mut self.recorder.borrow_mut());
+        self.outbox.hand_over(|batch| self.hide_and_cut(batch));
     }
 
-    fn hand_over_from(&self, recorder: &mut Recorder) {
-        let mut outbox = self.outbox.borrow_mut();
-        let Outbox { full, spare } = &mut *outbox;
-        if let Ok(permit) = full.try_reserve() {
-            permit.send(self.measured(recorder.take(spare.try_recv().ok())));
-        }
-    }
-
-    /// Sends what was recorded to the collector and waits for room in the queue: for the end of
-    /// the run, when nothing may be kept.
+    /// Sends what was recorded to the collector and waits for room in the queue.
     pub async fn hand_over_all(&self) {
-        let full = self.outbox.borrow().full.clone();
-        if let Ok(permit) = full.reserve().await {
-            permit.send(self.measured(self.recorder.borrow_mut().take(None)));
-        }
+        let finish = |batch: &mut Batch| self.hide_and_cut(batch);
+        self.outbox.hand_over_all(finish).await;
     }
 
-    /// From now on no request of this thread counts; all else that is recorded does.
-    pub fn measures_nothing(&self) {
-        self.is_measured.set(false);
+    /// What was recorded, and its way to the collector.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
-    /// Whether requests count.
-    pub(crate) fn is_measured(&self) -> bool {
-        self.is_measured.get()
-    }
-
-    fn measured(&self, mut batch: Batch) -> Batch {
+    /// Hides secrets in the texts of a batch, and cuts long ones.
+    fn hide_and_cut(&self, batch: &mut Batch) {
         let generation = self.generation();
         let secrets = generation.program().secrets();
         batch.rewrite(|text| {
@@ -349,11 +293,6 @@ impl Thread {
             }
             reported
         });
-        if self.is_measured.get() {
-            batch
-        } else {
-            batch.without_samples()
-        }
     }
 
     /// The life of a user, told to whoever looks on as that of this number.
@@ -412,32 +351,6 @@ impl Thread {
     /// The random stream of a user of this run.
     pub(crate) fn random(&self, class: &str, ordinal: u64) -> Random {
         Random::of_user(self.seed, class, ordinal)
-    }
-
-    /// The run begins: all times count from here.
-    pub fn begin(&self, epoch: Micros, unix_us: i64) {
-        self.epoch.set(epoch);
-        self.epoch_unix_us.set(unix_us);
-    }
-
-    /// Microseconds since 1970, at that moment of the run.
-    pub(crate) fn unix_us(&self, moment: Micros) -> i64 {
-        let begun = self.epoch_unix_us.get();
-        begun.saturating_add_unsigned(self.run_us(moment))
-    }
-
-    /// Seconds since 1970, of a moment so many microseconds after the run began.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "microseconds since 1970 have 51 bits"
-    )]
-    pub(crate) fn unix_s(&self, run_us: u64) -> f64 {
-        self.epoch_unix_us.get().saturating_add_unsigned(run_us) as f64 / 1e6
-    }
-
-    /// Microseconds since the run began.
-    pub(crate) fn run_us(&self, moment: Micros) -> u64 {
-        moment.since(self.epoch.get())
     }
 }
 

@@ -174,7 +174,7 @@ impl Instance {
             streams: RefCell::default(),
             failed: Cell::new(0),
             is_listened: generation.program.listeners.is_some()
-                && thread.is_measured(),
+                && thread.outbox().counts_requests(),
             generation,
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),

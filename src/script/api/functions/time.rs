@@ -67,7 +67,7 @@ pub(super) fn register(engine: &mut Engine) {
                 return Ok(moment.run_time.as_secs_f64());
             }
             let user = User::of(&context)?;
-            Ok(Duration::from_micros(user.thread.run_us(clock::now())).as_secs_f64())
+            Ok(Duration::from_micros(user.thread.clock.run_us(clock::now())).as_secs_f64())
         });
 }
 
@@ -90,5 +90,5 @@ fn now_us(context: &NativeCallContext) -> Result<i64> {
         let moment = declarations.moment.get();
         return Ok(moment.map_or(declarations.inputs.now_us, |moment| moment.now_us));
     }
-    Ok(User::of(context)?.thread.unix_us(clock::now()))
+    Ok(User::of(context)?.thread.clock.unix_us(clock::now()))
 }
