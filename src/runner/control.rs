@@ -3,6 +3,7 @@
 //! Owns the order in which they run: one after the other, each in a coroutine, so that the loop
 //! goes on while one of them waits or computes. When which is called is the loop's business.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -68,22 +69,20 @@ impl Control {
         let timers = Timers::new().map_err(|error| format!("cannot run `setup`: {error}"))?;
         spawn_local(timers.clone().run());
         let generation = edition.control_generation(number, program, &timers)?;
-        let thread = Rc::new(Thread::new(ThreadParts {
+        let recorder = Recorder::new(setup.edition.options.threads, Limits::default());
+        let parts = ThreadParts {
             timers,
-            clock: RunClock::new(clock::now(), edition.inputs.now_us),
+            clock: Cell::new(RunClock {
+                epoch: clock::now(),
+                epoch_unix_us: edition.inputs.now_us,
+            }),
             seed: edition.inputs.seed,
-            outbox: Outbox::new(
-                Recorder::new(setup.edition.options.threads, Limits::default()),
-                to.batches,
-                mpsc::channel(1).1,
-            ),
+            outbox: Outbox::new(recorder, to.batches, mpsc::channel(1).1),
             shared: to.shared,
-            log: to.log,
             environment: setup.environment.clone(),
-            generation,
-            onlooker: None,
-        }));
-        thread.outbox().leave_out_requests();
+        };
+        parts.outbox.leave_out_requests();
+        let thread = Rc::new(Thread::new(parts, generation, to.log, None));
         let (jobs, jobs_out) = mpsc::channel(CALLS);
         let worker = spawn_local(work(jobs_out, thread.clone(), to.news));
         Ok(Control {
@@ -114,7 +113,10 @@ impl Control {
 
     /// All times count from here.
     pub(super) fn begin(&self, epoch: Micros, unix_us: i64) {
-        self.thread.clock().begin(epoch, unix_us);
+        self.thread.parts.clock.set(RunClock {
+            epoch,
+            epoch_unix_us: unix_us,
+        });
     }
 
     /// Lets something run after all that was called before. Dropping the answer cancels it.

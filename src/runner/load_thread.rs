@@ -4,6 +4,7 @@
 //! never waits for the control plane but at its very end, when the last measurements must not be
 //! lost.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -126,17 +127,18 @@ async fn serve(mut config: Config) -> Result<(), String> {
     let Some(Order::Start { epoch, unix_us }) = config.orders.recv().await else {
         return Ok(());
     };
-    let thread = Thread::new(ThreadParts {
+    let parts = ThreadParts {
         timers,
-        clock: RunClock::new(epoch, unix_us),
+        clock: Cell::new(RunClock {
+            epoch,
+            epoch_unix_us: unix_us,
+        }),
         seed: setup.edition.inputs.seed,
         outbox: config.outbox,
-        shared: config.shared.clone(),
-        log: config.log,
+        shared: config.shared,
         environment: setup.environment.clone(),
-        generation,
-        onlooker: setup.onlooker.clone(),
-    });
+    };
+    let thread = Thread::new(parts, generation, config.log, setup.onlooker.clone());
     let crew = Crew::new(
         Rc::new(thread),
         setup.edition.clone(),

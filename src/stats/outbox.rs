@@ -49,26 +49,25 @@ impl Outbox {
     /// full.
     pub fn hand_over(&self, finish: impl FnOnce(&mut Batch)) {
         if let Ok(permit) = self.full.try_reserve() {
-            let spare = self.spare.borrow_mut().try_recv().ok();
-            permit.send(self.taken(spare, finish));
+            self.send(permit, finish);
         }
     }
 
     /// The same for the end of the run, when nothing may be kept: waits for room in the queue.
     pub async fn hand_over_all(&self, finish: impl FnOnce(&mut Batch)) {
         if let Ok(permit) = self.full.reserve().await {
-            permit.send(self.taken(None, finish));
+            self.send(permit, finish);
         }
     }
 
-    fn taken(&self, spare: Option<Batch>, finish: impl FnOnce(&mut Batch)) -> Batch {
+    fn send(&self, permit: mpsc::Permit<'_, Batch>, finish: impl FnOnce(&mut Batch)) {
+        let spare = self.spare.borrow_mut().try_recv().ok();
         let mut batch = self.recorder.borrow_mut().take(spare);
         finish(&mut batch);
-        if self.counts_requests() {
-            batch
-        } else {
-            batch.without_samples()
-        }
+        permit.send(match self.counts_requests.get() {
+            true => batch,
+            false => batch.without_samples(),
+        });
     }
 
     /// From now on no request counts; all else that is recorded does.

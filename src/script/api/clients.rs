@@ -115,7 +115,7 @@ impl Made {
         }
         let directory = Path::new(source).parent().unwrap_or(Path::new(""));
         http_options::find_files(&mut http, directory)?;
-        let client = http::Client::new(http, user.thread.timers.clone());
+        let client = http::Client::new(http, user.thread.parts.timers.clone());
         let client = client.map_err(|error| error.to_string())?;
         if let Some(watch) = &user.thread.watch {
             client.tap(watch.clone());

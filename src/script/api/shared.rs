@@ -60,7 +60,7 @@ impl Handle {
         if let Some(queue) = self.queue.get() {
             return Ok((user, queue.clone()));
         }
-        let found = user.thread.shared.commons().queue(&self.name);
+        let found = user.thread.parts.shared.commons().queue(&self.name);
         let queue = found.map_err(|TooManyNames| too_many("queues"))?;
         Ok((user, self.queue.get_or_init(|| queue).clone()))
     }
@@ -101,18 +101,18 @@ fn once(
     make: &FnPtr,
 ) -> Result<Dynamic> {
     let user = User::of(context)?;
-    let makers = &user.thread.makers;
-    if makers.has(user.ordinal, name) {
+    if user.making.borrow().iter().any(|made| **made == *name) {
         let message = format!("`once(\"{name}\", …)` inside itself would wait for ever");
         return Err(message.into());
     }
-    let commons = user.thread.shared.commons();
+    let commons = user.thread.parts.shared.commons();
     let turn = waited(context, &user, commons.once(name))?;
     let maker: Maker = match turn.map_err(|TooManyNames| too_many("names of `once`"))? {
         Turn::Made(value) => return Ok(dynamic(&value)),
         Turn::Make(maker) => maker,
     };
-    let _making = makers.begin(user.ordinal, name);
+    user.making.borrow_mut().push(name.into());
+    let _making = Making(&user);
     let client = Client::of(&user);
     let arguments = if takes_one(context, make) {
         vec![Dynamic::from(client)]
@@ -124,6 +124,15 @@ fn once(
     let made = plain(&made).map_err(|wrong| format!("what `once` keeps for all users {wrong}"))?;
     maker.made(&made);
     Ok(dynamic(&made))
+}
+
+/// A user makes the last of those values for as long as this lives.
+struct Making<'a>(&'a User);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.making.borrow_mut().pop();
+    }
 }
 
 /// Whether a closure has one parameter besides what it captured.
@@ -147,7 +156,7 @@ fn wait_for(context: NativeCallContext, event: &str) -> Result<()> {
         )
         .into());
     }
-    let commons = user.thread.shared.commons();
+    let commons = user.thread.parts.shared.commons();
     waited(
         &context,
         &user,

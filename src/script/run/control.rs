@@ -150,7 +150,7 @@ impl ControlUser {
         let Some(teardown) = &functions.teardown else {
             return Outcome::Done(Value::Unit);
         };
-        let shared = &self.instance.user().thread.shared;
+        let shared = &self.instance.user().thread.parts.shared;
         let made = shared.setup_result().map_or(Dynamic::UNIT, dynamic);
         let arguments = self.arguments(teardown, &[made]);
         match self.instance.run(teardown, arguments) {

@@ -56,8 +56,8 @@ impl Measurement {
     ) -> Measurement {
         Measurement {
             series,
-            started_us: thread.clock.run_us(started),
-            ended_us: thread.clock.run_us(ended),
+            started_us: thread.run_us(started),
+            ended_us: thread.run_us(ended),
             took_us: ended.since(started),
             first_byte_us: 0,
             sent: 0,
@@ -90,7 +90,7 @@ impl Measurement {
                 recorder.stale_retry();
             }
             if let Some(missed) = self.missed {
-                let first_us = user.thread.clock.run_us(missed.first);
+                let first_us = user.thread.run_us(missed.first);
                 recorder.missed_slots(Slots {
                     series: self.series,
                     generation: sample.generation(),
@@ -150,7 +150,7 @@ impl Measurement {
         let response_time = Duration::from_micros(sample.response_us()).as_secs_f64();
         let length = i64::try_from(details.length).unwrap_or(i64::MAX);
         let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
-        let start = user.thread.clock.unix_s(self.started_us);
+        let start = user.thread.parts.clock.get().unix_s(self.started_us);
         Map::from([
             ("type".into(), kind.into()),
             ("method".into(), method.into()),

@@ -14,7 +14,6 @@ pub(super) mod generation;
 pub(super) mod label;
 pub(super) mod listeners;
 pub(super) mod log;
-pub(super) mod makers;
 pub(super) mod measurement;
 pub(super) mod onlooker;
 pub(super) mod renewal;

@@ -47,7 +47,7 @@ impl Instance {
             };
             merge(&mut this, &self.user.class.state, &class.state, &journey);
         }
-        self.membership = Membership::new(&generation, &thread.shared);
+        self.membership = Membership::new(&generation, &thread.parts.shared);
         self.tag = Dynamic::from(user.clone());
         self.user = user;
         true
@@ -79,9 +79,10 @@ impl User {
             streams: RefCell::default(),
             failed: Cell::new(self.failed.get()),
             is_listened: generation.program.listeners.is_some()
-                && self.thread.outbox().counts_requests(),
+                && self.thread.parts.outbox.counts_requests(),
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),
+            making: RefCell::default(),
         }
     }
 }

@@ -16,12 +16,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::generation::Generation;
 use super::log::{Level, Line, Log};
-use super::makers::Makers;
 use super::onlooker::{Event, Onlooker, Watch};
 use super::run_clock::RunClock;
 use super::said_once::{Once, SaidOnce};
 use super::secret::Secrets;
-use crate::clock::Timers;
+use crate::clock::{Micros, Timers};
 use crate::data::Value;
 use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
@@ -135,37 +134,27 @@ impl Shared {
     }
 }
 
-/// What the runner gives a load thread for its scripts.
+/// What the runner gives a load thread for its scripts, and what stays as it is.
 pub struct ThreadParts {
     /// The thread's timers.
     pub timers: Timers,
     /// When the run began; samples count from it.
-    pub clock: RunClock,
+    pub clock: Cell<RunClock>,
     /// The seed of the run.
     pub seed: u64,
-    /// The thread's recorder, and where its batches go.
+    /// What is recorded, and its way to the collector.
     pub outbox: Outbox,
     /// What all threads share.
     pub shared: Arc<Shared>,
-    /// Where log lines go.
-    pub log: mpsc::Sender<Line>,
     /// The environment as it was when Katydid started.
     pub environment: Arc<BTreeMap<String, String>>,
-    /// The script.
-    pub generation: Generation,
-    /// Who looks on at everything that users do; nobody does in a load test.
-    pub onlooker: Option<Onlooker>,
 }
 
 /// A load thread, as the scripts on it see it.
 pub struct Thread {
-    pub(crate) timers: Timers,
-    pub(crate) clock: RunClock,
-    pub(crate) seed: u64,
-    outbox: Outbox,
-    pub(crate) shared: Arc<Shared>,
+    /// What it was given.
+    pub parts: ThreadParts,
     pub(crate) log: Log,
-    pub(crate) environment: Arc<BTreeMap<String, String>>,
     /// The one in service: users that start or begin an iteration are in it.
     generation: RefCell<Rc<Generation>>,
     /// The files that this thread's users append to, by the names they use.
@@ -173,31 +162,30 @@ pub struct Thread {
     pub(crate) uploads: Uploads,
     cut: Cell<u64>,
     pub(crate) watch: Option<Rc<Watch>>,
-    pub(crate) makers: Makers,
 }
 
 impl Thread {
-    /// A thread made of its parts.
+    /// A thread whose users begin in `generation` and print to `log`. `onlooker` looks on at
+    /// everything that they do; nobody does in a load test.
     #[must_use]
-    pub fn new(parts: ThreadParts) -> Thread {
+    pub fn new(
+        parts: ThreadParts,
+        generation: Generation,
+        log: mpsc::Sender<Line>,
+        onlooker: Option<Onlooker>,
+    ) -> Thread {
         let secrets = Secrets::default();
-        secrets.add_all(parts.generation.program().secrets());
-        let watch = parts.onlooker.map(|onlooker| Watch::new(onlooker, secrets));
-        parts.generation.enter_service(watch.as_ref());
+        secrets.add_all(generation.program().secrets());
+        let watch = onlooker.map(|onlooker| Watch::new(onlooker, secrets));
+        generation.enter_service(watch.as_ref());
         Thread {
-            watch,
-            log: Log::new(parts.log),
-            timers: parts.timers,
-            clock: parts.clock,
-            seed: parts.seed,
-            outbox: parts.outbox,
-            shared: parts.shared,
-            environment: parts.environment,
-            uploads: Uploads::default(),
-            generation: RefCell::new(Rc::new(parts.generation)),
+            parts,
+            log: Log::new(log),
+            generation: RefCell::new(Rc::new(generation)),
             appenders: RefCell::default(),
+            uploads: Uploads::default(),
             cut: Cell::new(0),
-            makers: Makers::default(),
+            watch,
         }
     }
 
@@ -218,7 +206,7 @@ impl Thread {
         }
         generation.enter_service(self.watch.as_ref());
         self.generation.replace(Rc::new(generation));
-        self.shared.more_behind(before.leave_service());
+        self.parts.shared.more_behind(before.leave_service());
     }
 
     /// The file of that name, to append to.
@@ -227,33 +215,27 @@ impl Thread {
         if let Some(known) = appenders.get(file) {
             return Ok(known.clone());
         }
-        let appender = self.shared.appends.open(file)?;
+        let appender = self.parts.shared.appends.open(file)?;
         appenders.insert(file.clone(), appender.clone());
         Ok(appender)
-    }
-
-    /// The times of the run.
-    #[must_use]
-    pub fn clock(&self) -> &RunClock {
-        &self.clock
     }
 
     /// The thread's timers.
     #[must_use]
     pub fn timers(&self) -> &Timers {
-        &self.timers
+        &self.parts.timers
     }
 
     /// What all threads share.
     #[must_use]
     pub fn shared(&self) -> &Shared {
-        &self.shared
+        &self.parts.shared
     }
 
     /// Records something; the thread's recorder may not be kept.
     #[inline]
     pub fn record<R>(&self, record: impl FnOnce(&mut Recorder) -> R) -> R {
-        let (result, is_full) = self.outbox.record(record);
+        let (result, is_full) = self.parts.outbox.record(record);
         if is_full {
             self.hand_over();
         }
@@ -262,19 +244,20 @@ impl Thread {
 
     /// Sends what was recorded to the collector; keeps it if the queue is full.
     pub fn hand_over(&self) {
-        self.outbox.hand_over(|batch| self.hide_and_cut(batch));
+        self.parts
+            .outbox
+            .hand_over(|batch| self.hide_and_cut(batch));
     }
 
     /// Sends what was recorded to the collector and waits for room in the queue.
     pub async fn hand_over_all(&self) {
-        let finish = |batch: &mut Batch| self.hide_and_cut(batch);
-        self.outbox.hand_over_all(finish).await;
+        let outbox = &self.parts.outbox;
+        outbox.hand_over_all(|batch| self.hide_and_cut(batch)).await;
     }
 
-    /// What was recorded, and its way to the collector.
-    #[must_use]
-    pub fn outbox(&self) -> &Outbox {
-        &self.outbox
+    /// Microseconds since the run began.
+    pub(crate) fn run_us(&self, moment: Micros) -> u64 {
+        self.parts.clock.get().run_us(moment)
     }
 
     /// Hides secrets in the texts of a batch, and cuts long ones.
@@ -319,7 +302,7 @@ impl Thread {
 
     /// Warns of what has not been said in this run yet.
     pub(crate) fn warn_once(&self, once: Once, who: String, place: String, text: String) {
-        if self.shared.said.is_first(once) {
+        if self.parts.shared.said.is_first(once) {
             self.say(Level::Warn, who, place, text);
         }
     }
@@ -350,7 +333,7 @@ impl Thread {
 
     /// The random stream of a user of this run.
     pub(crate) fn random(&self, class: &str, ordinal: u64) -> Random {
-        Random::of_user(self.seed, class, ordinal)
+        Random::of_user(self.parts.seed, class, ordinal)
     }
 }
 

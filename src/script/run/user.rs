@@ -57,6 +57,8 @@ pub struct User {
     pub(crate) drops_value: Cell<bool>,
     /// Whether a listener runs now.
     pub(crate) is_listening: Cell<bool>,
+    /// The values of `once` that it makes now: inside itself, one would wait for ever.
+    pub(crate) making: RefCell<Vec<Box<str>>>,
 }
 
 /// Slots that a paced user missed before the iteration that runs now.
@@ -157,7 +159,7 @@ impl Instance {
             &class.headers,
             class.auth.as_ref(),
         );
-        let membership = Membership::new(&generation, &thread.shared);
+        let membership = Membership::new(&generation, &thread.parts.shared);
         let user = Rc::new(User {
             ordinal,
             class: class.clone(),
@@ -174,10 +176,11 @@ impl Instance {
             streams: RefCell::default(),
             failed: Cell::new(0),
             is_listened: generation.program.listeners.is_some()
-                && thread.outbox().counts_requests(),
+                && thread.parts.outbox.counts_requests(),
             generation,
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),
+            making: RefCell::default(),
         });
         let mut this: Map = class.state.clone();
         this.insert("client".into(), Dynamic::from(Client::of(&user)));

@@ -22,7 +22,7 @@ mod signatures;
 mod table;
 mod users;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -160,21 +160,19 @@ impl World {
         let (full_in, full) = mpsc::channel(64);
         let (log, lines) = mpsc::channel(1_000);
         let generation = generation(1, &program, host, &timers, None);
-        let thread = Rc::new(Thread::new(ThreadParts {
+        let recorder = Recorder::new(0, Limits::default());
+        let parts = ThreadParts {
             timers,
-            clock: RunClock::new(clock::now(), inputs.now_us),
+            clock: Cell::new(RunClock {
+                epoch: clock::now(),
+                epoch_unix_us: inputs.now_us,
+            }),
             seed: inputs.seed,
-            outbox: Outbox::new(
-                Recorder::new(0, Limits::default()),
-                full_in,
-                mpsc::channel(1).1,
-            ),
+            outbox: Outbox::new(recorder, full_in, mpsc::channel(1).1),
             shared: Arc::default(),
-            log,
             environment: Arc::new(inputs.environment.clone()),
-            generation,
-            onlooker: None,
-        }));
+        };
+        let thread = Rc::new(Thread::new(parts, generation, log, None));
         World {
             program,
             thread,

@@ -67,7 +67,7 @@ pub(super) fn register(engine: &mut Engine) {
                 return Ok(moment.run_time.as_secs_f64());
             }
             let user = User::of(&context)?;
-            Ok(Duration::from_micros(user.thread.clock.run_us(clock::now())).as_secs_f64())
+            Ok(Duration::from_micros(user.thread.run_us(clock::now())).as_secs_f64())
         });
 }
 
@@ -76,7 +76,7 @@ fn sleep(context: &NativeCallContext, length: &Dynamic) -> Result<()> {
     let length = value::duration(length)?;
     verdict::settle(&user, context.call_position());
     let due = clock::now() + length;
-    match coroutine::await_in(user.thread.timers.sleep_until(due)) {
+    match coroutine::await_in(user.thread.parts.timers.sleep_until(due)) {
         Ok(()) => Ok(()),
         Err(NotAwaited::Cancelled) => Err(Control::Cancelled.into()),
         Err(NotAwaited::Outside) => Err(cannot_wait("`sleep`")),
@@ -90,5 +90,10 @@ fn now_us(context: &NativeCallContext) -> Result<i64> {
         let moment = declarations.moment.get();
         return Ok(moment.map_or(declarations.inputs.now_us, |moment| moment.now_us));
     }
-    Ok(User::of(context)?.thread.clock.unix_us(clock::now()))
+    Ok(User::of(context)?
+        .thread
+        .parts
+        .clock
+        .get()
+        .unix_us(clock::now()))
 }
