@@ -5,7 +5,8 @@
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::Decompress;
+use flate2::write::{MultiGzDecoder, ZlibDecoder};
 
 use super::decode;
 use super::failure::Error;
@@ -22,8 +23,7 @@ enum Layer {
     Gzip(MultiGzDecoder<Sink>),
     /// zlib's format or the bare stream: its first byte tells.
     Deflate,
-    Zlib(ZlibDecoder<Sink>),
-    Bare(DeflateDecoder<Sink>),
+    Inflate(ZlibDecoder<Sink>),
     Brotli(Box<brotli::DecompressorWriter<Sink>>),
 }
 
@@ -95,12 +95,8 @@ impl Layer {
                 let is_over = !writer.get_ref().is_used || writer.try_finish().is_ok();
                 (is_over, "gzip data is cut short")
             }
-            // These take nothing more when they are over, and do not tell otherwise.
-            Layer::Zlib(writer) => {
-                let is_over = matches!(writer.write(&[0]), Ok(0));
-                (is_over, "deflate data is cut short")
-            }
-            Layer::Bare(writer) => {
+            // It takes nothing more when it is over, and does not tell otherwise.
+            Layer::Inflate(writer) => {
                 let is_over = matches!(writer.write(&[0]), Ok(0));
                 (is_over, "deflate data is cut short")
             }
@@ -118,18 +114,14 @@ impl Layer {
     fn push(&mut self, data: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         if let Layer::Deflate = self {
             // RFC 1950, section 2.2: the method is 8; a bare stream never begins so.
-            *self = if data[0] & 0x0f == 8 {
-                Layer::Zlib(ZlibDecoder::new(Sink::default()))
-            } else {
-                Layer::Bare(DeflateDecoder::new(Sink::default()))
-            };
+            let inflate = Decompress::new(data[0] & 0x0f == 8);
+            let writer = ZlibDecoder::new_with_decompress(Sink::default(), inflate);
+            *self = Layer::Inflate(writer);
         }
         match self {
             Layer::Gzip(writer) => pushed(writer, data, limit, MultiGzDecoder::get_mut)
                 .map_err(|error| error.unwrap_or(Error::Body("gzip data is damaged"))),
-            Layer::Zlib(writer) => pushed(writer, data, limit, ZlibDecoder::get_mut)
-                .map_err(|error| error.unwrap_or(Error::Body("deflate data is damaged"))),
-            Layer::Bare(writer) => pushed(writer, data, limit, DeflateDecoder::get_mut)
+            Layer::Inflate(writer) => pushed(writer, data, limit, ZlibDecoder::get_mut)
                 .map_err(|error| error.unwrap_or(Error::Body("deflate data is damaged"))),
             Layer::Brotli(writer) => pushed(&mut **writer, data, limit, |it| it.get_mut())
                 .map_err(|error| error.unwrap_or(Error::Body("brotli data is damaged"))),

@@ -10,9 +10,11 @@ use crate::stats::{
 };
 
 /// All runs here begin on 2026-01-02 at 03:04:05 UTC.
+const BEGUN_UNIX_US: i64 = 1_767_323_045_000_000;
+
 fn collector() -> Collector {
     let mut collector = Collector::new(Limits::default());
-    collector.begin(1_767_323_045_000_000);
+    collector.begin(BEGUN_UNIX_US);
     collector
 }
 
@@ -206,7 +208,7 @@ pub(super) fn troubled() -> Arc<Summary> {
     recorder.iteration_dropped();
     recorder.fold();
     let mut collector = Collector::new(limits);
-    collector.begin(1_767_323_045_000_000);
+    collector.begin(BEGUN_UNIX_US);
     collector.absorb(recorder.take(None));
     let mut summary = collector.summary(1_000_000);
     let wide = Arc::get_mut(&mut summary).expect("nobody else has it");

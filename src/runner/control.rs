@@ -3,6 +3,7 @@
 //! Owns the order in which they run: one after the other, each in a coroutine, so that the loop
 //! goes on while one of them waits or computes. When which is called is the loop's business.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -13,8 +14,10 @@ use super::threads::Connections;
 use crate::clock::{self, Micros, Timers};
 use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::data::Value;
-use crate::script::{Call, ControlUser, Generation, Outbox, Outcome, Program, Thread, ThreadParts};
-use crate::stats::{Limits, Recorder};
+use crate::script::{
+    Call, ControlUser, Generation, Outcome, Program, RunClock, Thread, ThreadParts,
+};
+use crate::stats::{Limits, Outbox, Recorder};
 
 /// The number of the control thread among the load threads, which are counted from 0.
 const CONTROL: u32 = u32::MAX;
@@ -61,23 +64,20 @@ impl Control {
         drop(stacks.take().map_err(impossible)?);
         spawn_local(timers.clone().run());
         let generation = edition.control_generation(number, program, &timers)?;
-        let thread = Rc::new(Thread::new(ThreadParts {
+        let recorder = Recorder::new(CONTROL, Limits::default());
+        let parts = ThreadParts {
             timers,
-            epoch: clock::now(),
-            epoch_unix_us: edition.inputs.now_us,
+            clock: Cell::new(RunClock {
+                epoch: clock::now(),
+                epoch_unix_us: edition.inputs.now_us,
+            }),
             seed: edition.inputs.seed,
-            recorder: Recorder::new(CONTROL, Limits::default()),
-            outbox: Outbox {
-                full: to.batches.clone(),
-                spare: mpsc::channel(1).1,
-            },
+            outbox: Outbox::new(recorder, to.batches.clone(), mpsc::channel(1).1),
             shared: to.shared.clone(),
-            log: to.log.clone(),
             environment: to.setup.environment.clone(),
-            generation,
-            onlooker: None,
-        }));
-        thread.measures_nothing();
+        };
+        parts.outbox.leave_out_requests();
+        let thread = Rc::new(Thread::new(parts, generation, to.log.clone(), None));
         let (jobs, jobs_out) = mpsc::channel(CALLS);
         let worker = spawn_local(work(jobs_out, thread.clone(), stacks));
         Ok(Control {
@@ -108,7 +108,10 @@ impl Control {
 
     /// All times count from here.
     pub(super) fn begin(&self, epoch: Micros, unix_us: i64) {
-        self.thread.begin(epoch, unix_us);
+        self.thread.parts.clock.set(RunClock {
+            epoch,
+            epoch_unix_us: unix_us,
+        });
     }
 
     /// Lets something run after all that was called before. Dropping the answer cancels it.

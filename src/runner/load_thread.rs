@@ -4,6 +4,7 @@
 //! never waits for the control plane but at its very end, when the last measurements must not be
 //! lost.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use super::{Edition, Setup};
 use crate::clock::{Micros, Timers};
 use crate::coroutine;
 use crate::load::Plan;
-use crate::script::{Line, Outbox, Shared, Thread, ThreadParts};
-use crate::stats::{Limits, Recorder};
+use crate::script::{Line, RunClock, Shared, Thread, ThreadParts};
+use crate::stats::Outbox;
 
 /// What a load thread is told.
 #[derive(Clone, Debug)]
@@ -143,19 +144,18 @@ async fn serve(mut config: Config) -> Result<(), String> {
     let Some(Order::Start { epoch, unix_us }) = config.orders.recv().await else {
         return Ok(());
     };
-    let thread = Thread::new(ThreadParts {
+    let parts = ThreadParts {
         timers,
-        epoch,
-        epoch_unix_us: unix_us,
+        clock: Cell::new(RunClock {
+            epoch,
+            epoch_unix_us: unix_us,
+        }),
         seed: edition.inputs.seed,
-        recorder: Recorder::new(config.index, Limits::default()),
         outbox: config.outbox,
-        shared: config.shared.clone(),
-        log: config.log,
+        shared: config.shared,
         environment: setup.environment.clone(),
-        generation,
-        onlooker: setup.onlooker.clone(),
-    });
+    };
+    let thread = Thread::new(parts, generation, config.log, setup.onlooker.clone());
     let crew = Crew::new(
         Rc::new(thread),
         edition,

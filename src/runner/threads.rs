@@ -13,8 +13,8 @@ use tokio::task::spawn_local;
 use super::fleet::{Levels, Member, MemberId};
 use super::load_thread::{self, Config, News, Order, Preparation};
 use super::{Edition, Setup};
-use crate::script::{Line, Outbox, Shared};
-use crate::stats::Batch;
+use crate::script::{Line, Shared};
+use crate::stats::{Batch, Limits, Outbox, Recorder};
 
 /// Stack of a load thread: a script's top level is parsed and evaluated on it, and what users keep
 /// is dropped there. As with the users' stacks, what is not touched costs addresses only.
@@ -66,6 +66,7 @@ pub(super) fn start(
     for index in first..first + count {
         let (orders_in, orders_out) = mpsc::channel(ORDERS);
         let (spare_in, spare) = mpsc::channel(BATCHES);
+        let recorder = Recorder::new(index, Limits::default());
         let config = Config {
             index,
             setup: to.setup.clone(),
@@ -73,10 +74,7 @@ pub(super) fn start(
             number,
             orders: orders_out,
             news: news.clone(),
-            outbox: Outbox {
-                full: to.batches.clone(),
-                spare,
-            },
+            outbox: Outbox::new(recorder, to.batches.clone(), spare),
             log: to.log.clone(),
             shared: to.shared.clone(),
             budget: to.budget.clone(),

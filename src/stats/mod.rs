@@ -5,7 +5,7 @@
 //! scripts or output formats.
 //!
 //! ```text
-//! load thread   Recorder::record(Sample) … Recorder::take ─► Batch        one per thread, no lock
+//! load thread   Recorder::record(Sample) … Outbox::hand_over ─► Batch     one per thread, no lock
 //! control       Collector::absorb(Batch) … Collector::summary ─► Arc<Summary>
 //! ```
 //!
@@ -23,6 +23,7 @@ mod exceptions;
 mod figures;
 mod generations;
 mod history;
+mod outbox;
 mod recorder;
 mod rewrite;
 mod sample;
@@ -35,6 +36,7 @@ mod window;
 pub use checks::OTHER_CHECKS;
 pub use collector::{Collector, LAG_LIMIT_US};
 pub use history::{History, Mark, Marked, Second};
+pub use outbox::Outbox;
 pub use recorder::{Batch, Iterations, Limits, Recorder};
 pub use sample::{Outcome, Sample, Slots};
 pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};

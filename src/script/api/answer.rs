@@ -1,36 +1,35 @@
-//! What became of one request, and the verdict of its script on it.
+//! What became of one request: its response, or why there is none, and how it counts.
 //!
-//! The verdict stays open until the user's next request, sleep or wait, or the end of its task;
-//! then the sample is recorded once, with the time measured when the response arrived. What a
-//! script can read of it is in `response`.
+//! Until when its script may judge it is in `run/verdict`, what a script can read of it in
+//! `response`.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use hyper::Method;
-use rhai::{Dynamic, EvalAltResult, ImmutableString, Map, Position};
+use rhai::{EvalAltResult, ImmutableString, Position};
 use scraper::Html;
 
-use super::client::Client;
 use super::sent::Sent;
 use super::stream::{self, Streaming};
 use super::{html, json};
 use crate::coroutine::{self, NotAwaited};
 use crate::data::NotJson;
 use crate::http::{self, Charset, Exchange, Phases};
+use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
+use crate::script::run::measurement::{Details, Measurement};
 use crate::script::run::onlooker::{Event, Watch};
-use crate::script::run::secret::Secrets;
-use crate::script::run::user::{Missed, User};
-use crate::stats::{Outcome, Recorder, Sample, SeriesId, Slots};
+use crate::script::run::user::User;
+use crate::script::run::verdict::Verdict;
+use crate::stats::SeriesId;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// How much of a body that is no JSON is shown.
 const SHOWN_CHARS: usize = 250;
 
-/// What became of one request, and what its script thinks of it.
+/// What became of one request.
 pub(crate) struct Answer {
     pub(crate) response: Option<Box<http::Response>>,
     error: Option<String>,
@@ -38,29 +37,16 @@ pub(crate) struct Answer {
     /// What was sent, if scripts ask for it.
     pub(crate) sent: Option<Box<Sent>>,
     /// How it enters the statistics; `None` if it does not.
-    measured: Option<Measured>,
-    stale_retries: u32,
+    measurement: Option<Measurement>,
     /// Its body, if that is read as it comes.
     pub(crate) streaming: Option<Box<Streaming>>,
-    /// Why the sample fails; `None` if it does not.
-    failure: RefCell<Option<String>>,
-    /// Where the request was made, and where its verdict was closed.
-    made_at: Position,
-    closed_by: Cell<Option<Position>>,
+    /// What its script thinks of it.
+    pub(crate) verdict: Verdict,
     /// Its row in the reports, where somebody looks on.
     row: OnceCell<String>,
     text: OnceCell<ImmutableString>,
     json: OnceCell<Result<json::Read, NotJson>>,
     html: OnceCell<Result<Box<Html>, String>>,
-}
-
-/// What the statistics get, apart from the verdict.
-struct Measured {
-    sample: Sample,
-    series: SeriesId,
-    /// µs since the run began.
-    ended_us: u64,
-    missed: Option<Missed>,
 }
 
 /// How a request is judged and counted, as its script asked for it.
@@ -111,25 +97,17 @@ impl Answer {
         mut exchange: Exchange,
     ) -> Answer {
         let user = &client.user;
-        let thread = &user.thread;
         let streaming = stream::begun(&mut exchange, client);
-        let elapsed_us = exchange.ended.since(exchange.started);
-        let measured = counting.series.map(|series| {
-            let started_us = thread.run_us(exchange.started);
-            let first_byte = exchange
-                .first_byte
-                .map_or(0, |first| first.since(exchange.started));
-            let generation = user.generation.number();
-            let sample = Sample::new(series, generation, Outcome::Success, started_us)
-                .service_us(elapsed_us)
-                .late_us(user.late_us.take())
-                .first_byte_us(first_byte)
-                .bytes(exchange.sent, exchange.received);
-            Measured {
-                sample,
-                series,
-                ended_us: thread.run_us(exchange.ended),
-                missed: user.missed.take(),
+        let measurement = counting.series.map(|series| {
+            let moments = (exchange.started, exchange.ended);
+            Measurement {
+                first_byte_us: exchange
+                    .first_byte
+                    .map_or(0, |first| first.since(exchange.started)),
+                sent: exchange.sent,
+                received: exchange.received,
+                stale_retries: exchange.stale_retries,
+                ..Measurement::between(&user.thread, series, moments).of_request(user)
             }
         });
         let (response, error) = match exchange.result {
@@ -148,12 +126,9 @@ impl Answer {
             error,
             phases: exchange.phases,
             sent,
-            measured,
-            stale_retries: exchange.stale_retries,
+            measurement,
             streaming,
-            failure: RefCell::new(failure),
-            made_at,
-            closed_by: Cell::new(None),
+            verdict: Verdict::open(made_at, failure),
             row: OnceCell::new(),
             text: OnceCell::new(),
             json: OnceCell::new(),
@@ -198,38 +173,7 @@ impl Answer {
     pub(crate) fn judged(&self) -> Event {
         Event::Judged {
             row: self.row.get().cloned().unwrap_or_default(),
-            failure: self.failure.borrow().clone(),
-        }
-    }
-
-    /// How the request counts, as things stand.
-    pub(crate) fn outcome(&self) -> Outcome {
-        if self.failure.borrow().is_some() {
-            Outcome::Failure
-        } else {
-            Outcome::Success
-        }
-    }
-
-    /// Makes the sample a failure.
-    pub(crate) fn fail(&self, why: String) {
-        *self.failure.borrow_mut() = Some(why);
-    }
-
-    /// No verdict is taken from now on; `by` is the place of the call that ended it.
-    pub(crate) fn close(&self, by: Position) {
-        self.closed_by.set(Some(by));
-    }
-
-    /// Whether a verdict is still taken.
-    pub(crate) fn is_open(&self) -> bool {
-        self.closed_by.get().is_none()
-    }
-
-    /// Makes the sample a failure, unless it is one already or has been recorded.
-    pub(crate) fn fail_if_open(&self, why: &str) {
-        if self.is_open() && self.outcome() == Outcome::Success {
-            self.fail(why.to_owned());
+            failure: self.verdict.failure().clone(),
         }
     }
 
@@ -256,95 +200,29 @@ impl Answer {
         }
     }
 
-    /// Hides secrets in why the sample fails.
-    pub(crate) fn mask(&self, secrets: &Secrets) {
-        if let Some(why) = &mut *self.failure.borrow_mut() {
-            *why = secrets.mask(std::mem::take(why));
-        }
-    }
-
-    /// Records the sample, once its verdict is closed; how it counts, if it does.
-    pub(crate) fn record(&self, recorder: &mut Recorder) -> Option<Outcome> {
-        let measured = self.measured.as_ref()?;
-        let outcome = self.outcome();
-        let sample = match &self.streaming {
-            None => measured.sample,
-            Some(streaming) => streaming.measured(measured.sample),
+    /// Records the sample, now that its verdict is closed, if it is to count.
+    pub(crate) fn record(&self, user: &Rc<User>) {
+        let Some(measurement) = &self.measurement else {
+            return;
         };
-        recorder.record(sample.outcome(outcome));
-        if let Some(why) = &*self.failure.borrow() {
-            recorder.error(measured.series, measured.ended_us, why);
-        }
-        for _ in 0..self.stale_retries {
-            recorder.stale_retry();
-        }
-        Some(outcome)
+        let streamed = self.streaming.as_ref().map(|it| it.measured(measurement));
+        let measurement = streamed.as_ref().unwrap_or(measurement);
+        let details = || self.details(user, measurement.series);
+        measurement.record_request(user, self.verdict.failure().as_deref(), details);
     }
 
-    /// The slots that its user missed before it, and the run's time of the first in µs.
-    pub(crate) fn missed_slots(&self, user: &User) -> Option<Slots> {
-        let measured = self.measured.as_ref()?;
-        let missed = measured.missed?;
-        let first_us = user.thread.run_us(missed.first);
-        Some(Slots {
-            series: measured.series,
-            generation: measured.sample.generation(),
-            outcome: self.outcome(),
-            longest_us: measured.ended_us.saturating_sub(first_us),
-            period_us: missed.period_us,
-            count: missed.count,
-        })
-    }
-
-    /// What a listener of `request` is told, in seconds; `None` if it is not recorded.
-    pub(crate) fn described(&self, user: &User) -> Option<Map> {
-        let measured = self.measured.as_ref()?;
-        let sample = match &self.streaming {
-            None => measured.sample,
-            Some(streaming) => streaming.measured(measured.sample),
-        };
-        let thread = &user.thread;
-        let url = self
-            .response
-            .as_ref()
-            .map(|response| response.url().to_string());
-        let error = self.failure.borrow().clone();
-        let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
-        let response_time = Duration::from_micros(sample.response_us()).as_secs_f64();
-        let length = i64::try_from(self.length()).unwrap_or(i64::MAX);
-        let mut map = Map::new();
-        thread.record(|recorder| {
-            let key = recorder.key(measured.series);
-            map.insert("type".into(), key.kind.as_str().into());
-            map.insert("method".into(), (*key.method).into());
-            map.insert("name".into(), (*key.name).into());
+    fn details(&self, user: &User, series: SeriesId) -> Details {
+        let url = self.response.as_ref().map(|it| it.url().to_string());
+        let row = user.thread.record(|recorder| {
+            let key = recorder.key(series);
+            [key.kind.as_str(), &*key.method, &*key.name].map(ImmutableString::from)
         });
-        map.insert("response_time".into(), response_time.into());
-        map.insert("response_length".into(), length.into());
-        map.insert("status".into(), i64::from(self.status()).into());
-        map.insert("error".into(), text(error));
-        map.insert("url".into(), text(url));
-        map.insert("start".into(), thread.unix_s(sample.start_us()).into());
-        Some(map)
-    }
-
-    /// The script's verdict: why it is a failure, or that it is none.
-    pub(crate) fn judge(&self, failure: Option<String>) -> Result<()> {
-        if let Some(by) = self.closed_by.get() {
-            let line = |position: Position| {
-                position
-                    .line()
-                    .map_or(String::new(), |line| format!(" in line {line}"))
-            };
-            return Err(format!(
-                "the verdict on the request{} came too late: it was closed{}",
-                line(self.made_at),
-                line(by)
-            )
-            .into());
+        Details {
+            row,
+            url,
+            status: self.status(),
+            length: self.length(),
         }
-        *self.failure.borrow_mut() = failure;
-        Ok(())
     }
 
     pub(crate) fn status(&self) -> u16 {
@@ -463,13 +341,13 @@ impl Answer {
 
     fn refuse_json(&self, error: &str, body: &str) -> Result<()> {
         let _ = self.json.set(Ok(json::Read::default()));
-        if self.outcome() == Outcome::Success {
+        self.verdict.fail_if_open(|| {
             let shown: String = body.chars().take(SHOWN_CHARS).collect();
-            self.fail(format!(
-                "Could not parse response as JSON. {shown}, response code {}, error {error}",
-                self.status()
-            ));
-        }
+            let status = self.status();
+            format!(
+                "Could not parse response as JSON. {shown}, response code {status}, error {error}"
+            )
+        });
         Ok(())
     }
 }

@@ -14,13 +14,14 @@ use hyper::Method;
 use rhai::{Array, Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use super::answer::Answer;
-use super::client::{Client, parsed};
+use super::client::parsed;
 use super::response::Response;
 use super::sending::{Prepared, not_awaited};
 use crate::clock::{self, Micros};
 use crate::coroutine;
 use crate::http::{Exchange, Request, Session};
-use crate::script::run::user::Open;
+use crate::script::run::channel::Client;
+use crate::script::run::verdict::{self, Open};
 use crate::script::value;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -29,7 +30,7 @@ type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 pub(crate) fn send(context: &NativeCallContext, client: &Client, list: &Array) -> Result<Array> {
     let position = context.call_position();
     let user = &client.user;
-    user.settle(position);
+    verdict::settle(user, position);
     let source = context.call_source().unwrap_or_default();
     let mut requests = Vec::with_capacity(list.len());
     let mut counted = Vec::with_capacity(list.len());
@@ -71,7 +72,7 @@ pub(crate) fn send(context: &NativeCallContext, client: &Client, list: &Array) -
             client, asked, &counting, position, sent, exchange,
         ));
     }
-    user.keep_open(Open::Many(answers.clone()));
+    verdict::keep_open(user, Open::Many(answers.clone()));
     let responses = answers.into_iter().map(Response);
     Ok(responses.map(Dynamic::from).collect())
 }

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use rhai::{Engine, EvalAltResult, Map, NativeCallContext};
 use rustc_hash::FxBuildHasher;
 
-use super::client::{Channel, Client};
 use super::fields::header;
 use super::fields::pairs;
 use super::headers;
@@ -19,6 +18,7 @@ use crate::http::{self, Session};
 use crate::language;
 use crate::script::load::class::credentials;
 use crate::script::load::http_options;
+use crate::script::run::channel::{Channel, Client};
 use crate::script::run::routes::Destination;
 use crate::script::run::user::User;
 use crate::script::value;
@@ -115,7 +115,7 @@ impl Made {
         }
         let directory = Path::new(source).parent().unwrap_or(Path::new(""));
         http_options::find_files(&mut http, directory)?;
-        let client = http::Client::new(http, user.thread.timers.clone());
+        let client = http::Client::new(http, user.thread.parts.timers.clone());
         let client = client.map_err(|error| error.to_string())?;
         if let Some(watch) = &user.thread.watch {
             client.tap(watch.clone());

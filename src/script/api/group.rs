@@ -5,11 +5,13 @@
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
-use crate::clock::{self, Micros};
+use crate::clock;
 use crate::coroutine;
 use crate::script::load::methods::register_on_user;
+use crate::script::run::measurement::Measurement;
 use crate::script::run::user::User;
-use crate::stats::{Kind, Outcome, Sample};
+use crate::script::run::verdict;
+use crate::stats::{Kind, Outcome};
 
 /// Registers what this file owns.
 pub(crate) fn register(engine: &mut Engine) {
@@ -29,7 +31,7 @@ fn group(
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let user = User::of(context)?;
     let position = context.call_position();
-    user.settle(position);
+    verdict::settle(&user, position);
     let failed_before = user.failed.get();
     let late_us = user.late_us.get();
     let started = clock::now();
@@ -42,34 +44,17 @@ fn group(
     }
     let threw = result.is_err() && !ends_itself;
     if !threw {
-        user.settle(position);
+        verdict::settle(&user, position);
     }
     let outcome = if threw || user.failed.get() > failed_before {
         Outcome::Failure
     } else {
         Outcome::Success
     };
-    user.measured(name, outcome, started, ended, late_us);
+    let thread = &user.thread;
+    let series = thread.record(|recorder| recorder.series(&Kind::Group, "", name));
+    let mut measurement = Measurement::between(thread, series, (started, ended));
+    measurement.late_us = late_us;
+    measurement.record(&user, outcome, None);
     result
-}
-
-impl User {
-    fn measured(
-        &self,
-        group: &str,
-        outcome: Outcome,
-        started: Micros,
-        ended: Micros,
-        late_us: u64,
-    ) {
-        let thread = &self.thread;
-        thread.record(|recorder| {
-            let series = recorder.series(&Kind::Group, "", group);
-            let start_us = thread.run_us(started);
-            let sample = Sample::new(series, self.generation.number(), outcome, start_us)
-                .service_us(ended.since(started))
-                .late_us(late_us);
-            recorder.record(sample);
-        });
-    }
 }

@@ -7,14 +7,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Engine, EvalAltResult, Map, NativeCallContext};
 
 use crate::clock;
 use crate::language;
-use crate::script::run::listeners;
+use crate::script::run::measurement::{Details, Measurement};
 use crate::script::run::user::User;
 use crate::script::value;
-use crate::stats::{Kind, Outcome, Sample, Slots};
+use crate::stats::Kind;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
@@ -24,14 +24,14 @@ pub(crate) fn register(engine: &mut Engine) {
         "record",
         |context: NativeCallContext, sample: Map| -> Result<()> {
             let user = User::of(&context)?;
-            user.record_measured(&Measured::read(&sample)?);
+            record(&user, Report::read(&sample)?);
             Ok(())
         },
     );
 }
 
 /// What a script says it measured.
-struct Measured {
+struct Report {
     protocol: Arc<str>,
     name: String,
     took: Duration,
@@ -40,8 +40,8 @@ struct Measured {
     error: Option<String>,
 }
 
-impl Measured {
-    fn read(sample: &Map) -> Result<Measured> {
+impl Report {
+    fn read(sample: &Map) -> Result<Report> {
         let (mut name, mut took, mut kind) = (None, None, None);
         let (mut length, mut error) = (0, None);
         for (key, value) in sample {
@@ -73,33 +73,13 @@ impl Measured {
             )
             .into()
         };
-        Ok(Measured {
+        Ok(Report {
             protocol: kind.ok_or_else(|| missing("type"))?,
             name: name.ok_or_else(|| missing("name"))?,
             took: took.ok_or_else(|| missing("response_time"))?,
             length,
             error,
         })
-    }
-}
-
-impl Measured {
-    /// What a listener of `request` is told: the keys that it has for any request.
-    fn described(&self, user: &User, sample: &Sample, error: Option<String>) -> Map {
-        let response_time = Duration::from_micros(sample.response_us()).as_secs_f64();
-        let length = i64::try_from(self.length).unwrap_or(i64::MAX);
-        let mut map = Map::new();
-        map.insert("type".into(), (*self.protocol).into());
-        map.insert("method".into(), (*self.protocol).into());
-        map.insert("name".into(), self.name.clone().into());
-        map.insert("response_time".into(), response_time.into());
-        map.insert("response_length".into(), length.into());
-        map.insert("status".into(), 0_i64.into());
-        map.insert("error".into(), error.map_or(Dynamic::UNIT, Dynamic::from));
-        map.insert("url".into(), Dynamic::UNIT);
-        let start = user.thread.unix_s(sample.start_us());
-        map.insert("start".into(), start.into());
-        map
     }
 }
 
@@ -110,61 +90,40 @@ fn unknown(key: &str) -> String {
     format!("`record` has no `{key}`: it takes {}", known.join(", "))
 }
 
-impl User {
-    /// Records what the script measured, as having ended now.
-    fn record_measured(self: &Rc<Self>, measured: &Measured) {
-        let thread = &self.thread;
-        let ended_us = thread.run_us(clock::now());
-        let took_us = u64::try_from(measured.took.as_micros()).unwrap_or(u64::MAX);
-        // What began before the run did cannot be older than it.
-        let started_us = ended_us.saturating_sub(took_us);
-        let error = measured.error.clone();
-        let error = error.map(|error| self.class.secrets.mask(error));
-        let outcome = match error {
-            None => Outcome::Success,
-            Some(_) => Outcome::Failure,
-        };
-        if outcome == Outcome::Failure {
-            self.failed.set(self.failed.get() + 1);
-        }
-        let (late_us, missed) = (self.late_us.take(), self.missed.take());
-        let sample = thread.record(|recorder| {
-            let kind = Kind::Protocol(measured.protocol.clone());
-            let series = recorder.series(&kind, &measured.protocol, &measured.name);
-            let sample = Sample::new(series, self.generation.number(), outcome, started_us)
-                .service_us(took_us)
-                .late_us(late_us)
-                .bytes(0, measured.length);
-            recorder.record(sample);
-            if let Some(error) = &error {
-                recorder.error(series, ended_us, error);
-            }
-            if let Some(missed) = missed {
-                recorder.missed_slots(Slots {
-                    series,
-                    generation: sample.generation(),
-                    outcome,
-                    longest_us: ended_us.saturating_sub(thread.run_us(missed.first)),
-                    period_us: missed.period_us,
-                    count: missed.count,
-                });
-            }
-            sample
-        });
-        if self.is_listened {
-            let described = || Some(measured.described(self, &sample, error));
-            listeners::request(self, described);
-        }
-    }
+/// Records what the script measured, as having ended now.
+fn record(user: &Rc<User>, reported: Report) {
+    let Report {
+        protocol,
+        name,
+        took,
+        length,
+        error,
+    } = reported;
+    let error = error.map(|error| user.class.secrets.mask(error));
+    let kind = Kind::Protocol(protocol.clone());
+    let thread = &user.thread;
+    let series = thread.record(|recorder| recorder.series(&kind, &protocol, &name));
+    let now = clock::now();
+    let mut measurement = Measurement::between(thread, series, (now, now)).of_request(user);
+    measurement.took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    // What began before the run did cannot be older than it.
+    measurement.started_us = measurement.ended_us.saturating_sub(measurement.took_us);
+    measurement.received = length;
+    measurement.record_request(user, error.as_deref(), || Details {
+        row: [(*protocol).into(), (*protocol).into(), name.into()],
+        url: None,
+        status: 0,
+        length,
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Measured, String> {
+    fn read(text: &str) -> Result<Report, String> {
         let map = Engine::new().eval::<Map>(text).unwrap();
-        Measured::read(&map).map_err(|error| error.to_string())
+        Report::read(&map).map_err(|error| error.to_string())
     }
 
     #[test]

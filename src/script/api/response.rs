@@ -1,6 +1,6 @@
 //! What a script can read of a response, and how it judges it.
 //!
-//! The answer itself, and when its verdict is closed, is `answer`'s.
+//! The answer itself is `answer`'s, when its verdict is closed `verdict`'s.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ pub(crate) struct Response(pub(crate) Rc<Answer>);
 impl Drop for Response {
     fn drop(&mut self) {
         // While the verdict is open its user has the other one.
-        if Rc::strong_count(&self.0) == 2 && self.0.is_open() {
+        if Rc::strong_count(&self.0) == 2 && self.0.verdict.is_open() {
             self.0.is_let_go();
         }
     }
@@ -90,9 +90,9 @@ pub(crate) fn register(engine: &mut Engine) {
             },
         )
         .register_fn("failure", |r: &mut Response, why: Dynamic| {
-            r.0.judge(Some(value::shown(&why)))
+            r.0.verdict.judge(Some(value::shown(&why)))
         })
-        .register_fn("success", |r: &mut Response| r.0.judge(None))
+        .register_fn("success", |r: &mut Response| r.0.verdict.judge(None))
         .register_fn(
             "check",
             |context: NativeCallContext,
@@ -101,7 +101,8 @@ pub(crate) fn register(engine: &mut Engine) {
              holds: bool|
              -> Result<bool> {
                 if !holds {
-                    r.0.judge(Some(format!("check failed: {name}")))?;
+                    let why = format!("check failed: {name}");
+                    r.0.verdict.judge(Some(why))?;
                 }
                 let user = User::of(&context)?;
                 user.thread.record(|recorder| recorder.check(name, holds));
@@ -114,7 +115,7 @@ pub(crate) fn register(engine: &mut Engine) {
                 if holds {
                     return Ok(());
                 }
-                r.0.judge(Some(why.to_owned()))?;
+                r.0.verdict.judge(Some(why.to_owned()))?;
                 Err(User::of(&context)?.end(Control::Unexpected))
             },
         );

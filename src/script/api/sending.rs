@@ -1,7 +1,7 @@
 //! From a call in a script to a request, and from its end to an answer whose verdict is open.
 //!
 //! Owns what is sent, waiting for it, and what is counted when it is cut. What a request may be
-//! given is `request`'s, what becomes of its verdict `user`'s.
+//! given is `request`'s, what becomes of its verdict `verdict`'s.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -12,16 +12,16 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use rhai::{EvalAltResult, Map, NativeCallContext};
 
 use super::answer::{Answer, Counting};
-use super::client::Client;
 use super::request::Asked;
 use super::response::Response;
 use crate::clock::{self, Micros};
 use crate::coroutine::{self, NotAwaited};
 use crate::http;
+use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::routes::Route;
-use crate::script::run::user::Open;
+use crate::script::run::verdict::{self, Open};
 use crate::stats::Kind;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -51,7 +51,7 @@ pub(crate) fn send(
 ) -> Result<Response> {
     let position = context.call_position();
     let user = &client.user;
-    user.settle(position);
+    verdict::settle(user, position);
     let is_json = matches!(asks, Asks::Json(_));
     let Prepared { request, counting } = match asks {
         Asks::Nothing => Prepared::plain(client, method, path)?,
@@ -89,7 +89,7 @@ pub(crate) fn send(
         not_awaited(client, why, cut)
     })?;
     let answer = Answer::of(client, (method, path), &counting, position, sent, exchange);
-    user.keep_open(Open::One(answer.clone()));
+    verdict::keep_open(user, Open::One(answer.clone()));
     if is_json {
         answer.expect_json()?;
     }

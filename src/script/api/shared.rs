@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
 
-use super::client::Client;
 use crate::coroutine::{self, NotAwaited};
 use crate::scenario::Event;
 use crate::script::load::methods::register_on_user;
 use crate::script::plain::{dynamic, plain};
+use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
+use crate::script::run::verdict;
 use crate::shared::{Maker, Milestone, NAMES, Queue, TooManyNames, Turn};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -59,7 +60,7 @@ impl Handle {
         if let Some(queue) = self.queue.get() {
             return Ok((user, queue.clone()));
         }
-        let found = user.thread.shared.commons().queue(&self.name);
+        let found = user.thread.parts.shared.commons().queue(&self.name);
         let queue = found.map_err(|TooManyNames| too_many("queues"))?;
         Ok((user, self.queue.get_or_init(|| queue).clone()))
     }
@@ -100,17 +101,18 @@ fn once(
     make: &FnPtr,
 ) -> Result<Dynamic> {
     let user = User::of(context)?;
-    if user.thread.is_making(user.ordinal, name) {
+    if user.making.borrow().iter().any(|made| **made == *name) {
         let message = format!("`once(\"{name}\", …)` inside itself would wait for ever");
         return Err(message.into());
     }
-    let commons = user.thread.shared.commons();
+    let commons = user.thread.parts.shared.commons();
     let turn = waited(context, &user, commons.once(name))?;
     let maker: Maker = match turn.map_err(|TooManyNames| too_many("names of `once`"))? {
         Turn::Made(value) => return Ok(dynamic(&value)),
         Turn::Make(maker) => maker,
     };
-    let _making = user.thread.begin_making(user.ordinal, name);
+    user.making.borrow_mut().push(name.into());
+    let _making = Making(&user);
     let client = Client::of(&user);
     let arguments = if takes_one(context, make) {
         vec![Dynamic::from(client)]
@@ -122,6 +124,15 @@ fn once(
     let made = plain(&made).map_err(|wrong| format!("what `once` keeps for all users {wrong}"))?;
     maker.made(&made);
     Ok(dynamic(&made))
+}
+
+/// A user makes the last of those values for as long as this lives.
+struct Making<'a>(&'a User);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.making.borrow_mut().pop();
+    }
 }
 
 /// Whether a closure has one parameter besides what it captured.
@@ -145,7 +156,7 @@ fn wait_for(context: NativeCallContext, event: &str) -> Result<()> {
         )
         .into());
     }
-    let commons = user.thread.shared.commons();
+    let commons = user.thread.parts.shared.commons();
     waited(
         &context,
         &user,
@@ -155,7 +166,7 @@ fn wait_for(context: NativeCallContext, event: &str) -> Result<()> {
 
 /// Waits for what is shared, as a user may.
 fn waited<F: Future>(context: &NativeCallContext, user: &Rc<User>, asked: F) -> Result<F::Output> {
-    user.settle(context.call_position());
+    verdict::settle(user, context.call_position());
     coroutine::await_in(asked).map_err(|not| match not {
         NotAwaited::Cancelled => Control::Cancelled.into(),
         NotAwaited::Outside => cannot_wait(&format!("`{}`", context.fn_name())),

@@ -11,14 +11,14 @@ use bytes::{Bytes, BytesMut};
 use rhai::{Engine, EvalAltResult, ImmutableString};
 
 use super::answer::Answer;
-use super::client::{Channel, Client};
 use super::response::Response;
 use crate::clock::Micros;
 use crate::coroutine::{self, NotAwaited};
 use crate::http::{BodyShare, Charset, Error, Exchange, Phases, StreamedBody};
+use crate::script::run::channel::{Channel, Client};
 use crate::script::run::failure::Control;
+use crate::script::run::measurement::Measurement;
 use crate::script::run::onlooker::Watch;
-use crate::stats::Sample;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
@@ -137,12 +137,15 @@ impl Streaming {
         }
     }
 
-    /// The sample as far as the body was read.
-    pub(crate) fn measured(&self, sample: Sample) -> Sample {
+    /// What was measured up to the head, with the body as far as it was read.
+    pub(crate) fn measured(&self, head: &Measurement) -> Measurement {
         let Progress { at, received } = self.progress.get();
-        sample
-            .service_us(at.since(self.started))
-            .bytes(self.sent, received)
+        Measurement {
+            took_us: at.since(self.started),
+            sent: self.sent,
+            received,
+            ..*head
+        }
     }
 
     /// How long the body took, as far as it was read, after its head.
@@ -214,7 +217,7 @@ impl Streaming {
                 return Err("a body can only be read where its user may wait: in a task".into());
             }
         };
-        if answer.is_open() {
+        if answer.verdict.is_open() {
             self.progress.set(Progress {
                 at: body.last_byte().unwrap_or(self.head),
                 received: body.received(),
@@ -224,7 +227,7 @@ impl Streaming {
             Ok(Some(piece)) => {
                 if let Some(watch) = &self.watch {
                     self.see(watch, &piece);
-                    if !answer.is_open() {
+                    if !answer.verdict.is_open() {
                         // No verdict comes that it could be shown before.
                         answer.tell_read(watch);
                     }
@@ -241,7 +244,7 @@ impl Streaming {
     fn fail(&self, answer: &Answer, error: &Error) {
         self.abandon();
         let error = error.to_string();
-        answer.fail_if_open(&error);
+        answer.verdict.fail_if_open(|| error.clone());
         *self.error.borrow_mut() = Some(error);
     }
 
@@ -314,7 +317,7 @@ impl Reading {
                         _ => {
                             // A `for` without a body passes over an error.
                             let decoded = answer.decoded().inspect_err(|error| {
-                                answer.fail_if_open(&error.to_string());
+                                answer.verdict.fail_if_open(|| error.to_string());
                             })?;
                             Source::Whole(Lines {
                                 bytes: answer.charset().transcoded(decoded).into(),

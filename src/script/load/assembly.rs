@@ -113,24 +113,7 @@ impl Assembly<'_> {
     }
 
     fn callable(&mut self, what: &str, function: Option<FnPtr>) -> Option<Callable> {
-        let mut function = function?;
-        self.own(&mut function);
-        if let Some(definition) = self.definitions.taking(&function, 0) {
-            return Some(Callable::new(what, definition, function.curry()));
-        }
-        let finding = match self.definitions.named(&function).first() {
-            Some(other) => {
-                let message = format!("{what} is called without arguments, but takes some");
-                found(&other.file, other.begins(), message)
-            }
-            None => {
-                let name = function.fn_name();
-                let message = format!("{what} is `{name}`, but the script has no such function");
-                Diagnostic::error(&self.file, message)
-            }
-        };
-        self.find(finding);
-        None
+        self.taking(what, function?, 0)
     }
 
     /// A function that is given so many arguments, and may take fewer.
@@ -147,7 +130,10 @@ impl Assembly<'_> {
         }
         let finding = match self.definitions.named(&function).first() {
             Some(other) => {
-                let message = format!("{what} is given {most} arguments, but takes more");
+                let message = match most {
+                    0 => format!("{what} is called without arguments, but takes some"),
+                    _ => format!("{what} is given {most} arguments, but takes more"),
+                };
                 found(&other.file, other.begins(), message)
             }
             None => {

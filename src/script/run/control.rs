@@ -8,13 +8,13 @@ use std::rc::Rc;
 use rhai::{Dynamic, Map};
 
 use super::call::Callable;
+use super::channel::Client;
 use super::failure::{Control, Ended, Failure};
 use super::log::Level;
 use super::thread::Thread;
 use super::user::Instance;
 use crate::data::Value;
 use crate::scenario::Event;
-use crate::script::api::client::Client;
 use crate::script::load::assembly::{Assembly, Class};
 use crate::script::load::class::ClassDeclaration;
 use crate::script::load::declare::Declarations;
@@ -150,7 +150,7 @@ impl ControlUser {
         let Some(teardown) = &functions.teardown else {
             return Outcome::Done(Value::Unit);
         };
-        let shared = &self.instance.user().thread.shared;
+        let shared = &self.instance.user().thread.parts.shared;
         let made = shared.setup_result().map_or(Dynamic::UNIT, dynamic);
         let arguments = self.arguments(teardown, &[made]);
         match self.instance.run(teardown, arguments) {

@@ -40,8 +40,8 @@ impl Listeners {
 }
 
 /// A request of this user has ended, and its verdict is closed; or its script has recorded one.
-/// `described` gives what is told of it, if anything.
-pub(crate) fn request(user: &Rc<User>, described: impl FnOnce() -> Option<Map>) {
+/// `described` gives what is told of it.
+pub(crate) fn request(user: &Rc<User>, described: impl FnOnce() -> Map) {
     tell(user, Event::Request, described);
 }
 
@@ -54,13 +54,13 @@ pub(crate) fn user_error(user: &Rc<User>, failure: &Failure) {
         map.insert("class".into(), user.class.name.clone().into());
         let stack = failure.stack.iter().cloned().map(Dynamic::from);
         map.insert("stack".into(), Dynamic::from_array(stack.collect()));
-        Some(map)
+        map
     });
 }
 
 /// Calls the listeners of an event, whatever becomes of one. Hearing what a listener itself
 /// records would have no end: while one runs, nothing is heard.
-fn tell(user: &Rc<User>, event: Event, map: impl FnOnce() -> Option<Map>) {
+fn tell(user: &Rc<User>, event: Event, map: impl FnOnce() -> Map) {
     let program = &user.generation.program;
     let Some(listeners) = program.listeners.as_ref() else {
         return;
@@ -68,9 +68,7 @@ fn tell(user: &Rc<User>, event: Event, map: impl FnOnce() -> Option<Map>) {
     if user.is_listening.get() || !listeners.hears(event) {
         return;
     }
-    let Some(map) = map().map(Dynamic::from_map) else {
-        return;
-    };
+    let map = Dynamic::from_map(map());
     user.is_listening.set(true);
     for (_, listener) in listeners.0.iter().filter(|(known, _)| *known == event) {
         let arguments = vec![map.clone(); listener.parameters.len()];

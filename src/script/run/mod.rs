@@ -4,6 +4,7 @@
 //! Owns calling a script's functions. When a user runs which one is decided in `vu`.
 
 pub(super) mod call;
+pub(super) mod channel;
 pub(super) mod control;
 pub(super) mod engine;
 pub(super) mod extent;
@@ -13,12 +14,15 @@ pub(super) mod generation;
 pub(super) mod label;
 pub(super) mod listeners;
 pub(super) mod log;
+pub(super) mod measurement;
 pub(super) mod onlooker;
 pub(super) mod renewal;
 pub(super) mod routes;
+pub(super) mod run_clock;
 pub(super) mod said_once;
 pub(super) mod secret;
 pub(super) mod shape;
 pub(super) mod slices;
 pub(super) mod thread;
 pub(super) mod user;
+pub(super) mod verdict;

@@ -16,11 +16,11 @@ use std::rc::{Rc, Weak};
 
 use rhai::{Dynamic, FnPtr, Map};
 
+use super::channel::{self, Channel};
 use super::former::Move;
 use super::generation::{Generation, Membership};
 use super::user::{Instance, User};
 use crate::http::Session;
-use crate::script::api::client::{self, Channel};
 use crate::script::load::assembly::Class;
 
 impl Instance {
@@ -78,9 +78,11 @@ impl User {
             open: RefCell::default(),
             streams: RefCell::default(),
             failed: Cell::new(self.failed.get()),
-            is_listened: generation.program.listeners.is_some() && self.thread.is_measured(),
+            is_listened: generation.program.listeners.is_some()
+                && self.thread.parts.outbox.counts_requests(),
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),
+            making: RefCell::default(),
         }
     }
 }
@@ -107,12 +109,12 @@ fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
         }
     }
     let (old, new) = (
-        client::headers_of(
+        channel::headers_of(
             &user.class.headers,
             user.class.auth.as_ref(),
             before.base.as_ref(),
         ),
-        client::headers_of(&class.headers, class.auth.as_ref(), way.base.as_ref()),
+        channel::headers_of(&class.headers, class.auth.as_ref(), way.base.as_ref()),
     );
     let session = &channel.session;
     for (name, value) in &old {

@@ -1,6 +1,7 @@
 //! What all users of one load thread share, as their scripts see it.
 //!
-//! Owns the way out for samples and log lines. Starting and stopping users is not its business.
+//! Owns what of their texts leaves the thread: secrets are hidden, long ones cut. Starting and
+//! stopping users is not its business.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use super::generation::{Behind, Generation};
 use super::log::{Level, Line, Log};
 use super::onlooker::{Event, Onlooker, Watch};
+use super::run_clock::RunClock;
 use super::said_once::{Once, SaidOnce};
 use super::secret::Secrets;
 use crate::clock::{Micros, Timers};
@@ -24,7 +26,7 @@ use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
 use crate::shared::Commons;
 use crate::shared::appends::{Appender, Appends};
-use crate::stats::{Batch, Recorder, Summary};
+use crate::stats::{Batch, Outbox, Recorder, Summary};
 
 /// What the whole run shares over all threads: a few numbers, none of them on the path of a
 /// request, and what scripts share.
@@ -108,52 +110,27 @@ impl Shared {
     }
 }
 
-/// Where a thread's batches go, and where emptied ones come back from. Both queues are bounded:
-/// when the first is full, the recorder folds; when the second is empty, a batch is allocated.
-pub struct Outbox {
-    /// To the collector.
-    pub full: mpsc::Sender<Batch>,
-    /// From the collector.
-    pub spare: mpsc::Receiver<Batch>,
-}
-
-/// What the runner gives a load thread for its scripts.
+/// What the runner gives a load thread for its scripts, and what stays as it is.
 pub struct ThreadParts {
     /// The thread's timers.
     pub timers: Timers,
-    /// The moment the run began; samples count from it.
-    pub epoch: Micros,
-    /// The same moment, in microseconds since 1970.
-    pub epoch_unix_us: i64,
+    /// When the run began; samples count from it.
+    pub clock: Cell<RunClock>,
     /// The seed of the run.
     pub seed: u64,
-    /// The thread's recorder.
-    pub recorder: Recorder,
-    /// Where its batches go.
+    /// What is recorded, and its way to the collector.
     pub outbox: Outbox,
     /// What all threads share.
     pub shared: Arc<Shared>,
-    /// Where log lines go.
-    pub log: mpsc::Sender<Line>,
     /// The environment as it was when Katydid started.
     pub environment: Arc<BTreeMap<String, String>>,
-    /// The script.
-    pub generation: Generation,
-    /// Who looks on at everything that users do; nobody does in a load test.
-    pub onlooker: Option<Onlooker>,
 }
 
 /// A load thread, as the scripts on it see it.
 pub struct Thread {
-    pub(crate) timers: Timers,
-    epoch: Cell<Micros>,
-    epoch_unix_us: Cell<i64>,
-    pub(crate) seed: u64,
-    pub(crate) recorder: RefCell<Recorder>,
-    outbox: RefCell<Outbox>,
-    pub(crate) shared: Arc<Shared>,
+    /// What it was given.
+    pub parts: ThreadParts,
     pub(crate) log: Log,
-    pub(crate) environment: Arc<BTreeMap<String, String>>,
     /// The one in service: users that start or begin an iteration are in it.
     generation: RefCell<Rc<Generation>>,
     /// Users that are in an older one.
@@ -163,68 +140,31 @@ pub struct Thread {
     pub(crate) uploads: Uploads,
     cut: Cell<u64>,
     pub(crate) watch: Option<Rc<Watch>>,
-    is_measured: Cell<bool>,
-    /// Values of `once` that users of this thread make now: the user's number and the name.
-    making: RefCell<Vec<(u64, Box<str>)>>,
-}
-
-/// A user makes a value of `once` for as long as this lives.
-pub(crate) struct Making {
-    thread: Rc<Thread>,
-    what: (u64, Box<str>),
-}
-
-impl Drop for Making {
-    fn drop(&mut self) {
-        let mut making = self.thread.making.borrow_mut();
-        making.retain(|other| *other != self.what);
-    }
 }
 
 impl Thread {
-    /// A thread made of its parts.
+    /// A thread whose users begin in `generation` and print to `log`. `onlooker` looks on at
+    /// everything that they do; nobody does in a load test.
     #[must_use]
-    pub fn new(parts: ThreadParts) -> Thread {
+    pub fn new(
+        parts: ThreadParts,
+        generation: Generation,
+        log: mpsc::Sender<Line>,
+        onlooker: Option<Onlooker>,
+    ) -> Thread {
         let secrets = Secrets::default();
-        secrets.add_all(parts.generation.program().secrets());
-        let watch = parts.onlooker.map(|onlooker| Watch::new(onlooker, secrets));
-        parts.generation.enter_service(watch.as_ref());
+        secrets.add_all(generation.program().secrets());
+        let watch = onlooker.map(|onlooker| Watch::new(onlooker, secrets));
+        generation.enter_service(watch.as_ref());
         Thread {
-            watch,
-            log: Log::new(parts.log),
-            timers: parts.timers,
-            epoch: Cell::new(parts.epoch),
-            epoch_unix_us: Cell::new(parts.epoch_unix_us),
-            seed: parts.seed,
-            recorder: RefCell::new(parts.recorder),
-            outbox: RefCell::new(parts.outbox),
-            shared: parts.shared,
-            environment: parts.environment,
-            uploads: Uploads::default(),
-            generation: RefCell::new(Rc::new(parts.generation)),
+            parts,
+            log: Log::new(log),
+            generation: RefCell::new(Rc::new(generation)),
             behind: Rc::default(),
             appenders: RefCell::default(),
+            uploads: Uploads::default(),
             cut: Cell::new(0),
-            is_measured: Cell::new(true),
-            making: RefCell::default(),
-        }
-    }
-
-    /// Whether that user makes the value of `once` of that name.
-    pub(crate) fn is_making(&self, user: u64, name: &str) -> bool {
-        let making = self.making.borrow();
-        making
-            .iter()
-            .any(|(maker, made)| *maker == user && **made == *name)
-    }
-
-    /// That user begins to make that value.
-    pub(crate) fn begin_making(self: &Rc<Self>, user: u64, name: &str) -> Making {
-        let what = (user, Box::from(name));
-        self.making.borrow_mut().push(what.clone());
-        Making {
-            thread: self.clone(),
-            what,
+            watch,
         }
     }
 
@@ -265,7 +205,7 @@ impl Thread {
         if let Some(known) = appenders.get(file) {
             return Ok(known.clone());
         }
-        let appender = self.shared.appends.open(file)?;
+        let appender = self.parts.shared.appends.open(file)?;
         appenders.insert(file.clone(), appender.clone());
         Ok(appender)
     }
@@ -273,58 +213,45 @@ impl Thread {
     /// The thread's timers.
     #[must_use]
     pub fn timers(&self) -> &Timers {
-        &self.timers
+        &self.parts.timers
     }
 
     /// What all threads share.
     #[must_use]
     pub fn shared(&self) -> &Shared {
-        &self.shared
+        &self.parts.shared
     }
 
     /// Records something; the thread's recorder may not be kept.
+    #[inline]
     pub fn record<R>(&self, record: impl FnOnce(&mut Recorder) -> R) -> R {
-        let mut recorder = self.recorder.borrow_mut();
-        let result = record(&mut recorder);
-        if recorder.is_full() {
-            self.hand_over_from(&mut recorder);
+        let (result, is_full) = self.parts.outbox.record(record);
+        if is_full {
+            self.hand_over();
         }
         result
     }
 
     /// Sends what was recorded to the collector; keeps it if the queue is full.
     pub fn hand_over(&self) {
-        self.hand_over_from(&mut self.recorder.borrow_mut());
+        self.parts
+            .outbox
+            .hand_over(|batch| self.hide_and_cut(batch));
     }
 
-    fn hand_over_from(&self, recorder: &mut Recorder) {
-        let mut outbox = self.outbox.borrow_mut();
-        let Outbox { full, spare } = &mut *outbox;
-        if let Ok(permit) = full.try_reserve() {
-            permit.send(self.measured(recorder.take(spare.try_recv().ok())));
-        }
-    }
-
-    /// Sends what was recorded to the collector and waits for room in the queue: for the end of
-    /// the run, when nothing may be kept.
+    /// Sends what was recorded to the collector and waits for room in the queue.
     pub async fn hand_over_all(&self) {
-        let full = self.outbox.borrow().full.clone();
-        if let Ok(permit) = full.reserve().await {
-            permit.send(self.measured(self.recorder.borrow_mut().take(None)));
-        }
+        let outbox = &self.parts.outbox;
+        outbox.hand_over_all(|batch| self.hide_and_cut(batch)).await;
     }
 
-    /// From now on no request of this thread counts; all else that is recorded does.
-    pub fn measures_nothing(&self) {
-        self.is_measured.set(false);
+    /// Microseconds since the run began.
+    pub(crate) fn run_us(&self, moment: Micros) -> u64 {
+        self.parts.clock.get().run_us(moment)
     }
 
-    /// Whether requests count.
-    pub(crate) fn is_measured(&self) -> bool {
-        self.is_measured.get()
-    }
-
-    fn measured(&self, mut batch: Batch) -> Batch {
+    /// Hides secrets in the texts of a batch, and cuts long ones.
+    fn hide_and_cut(&self, batch: &mut Batch) {
         let generation = self.generation();
         let secrets = generation.program().secrets();
         batch.rewrite(|text| {
@@ -339,11 +266,6 @@ impl Thread {
             }
             reported
         });
-        if self.is_measured.get() {
-            batch
-        } else {
-            batch.without_samples()
-        }
     }
 
     /// The life of a user, told to whoever looks on as that of this number.
@@ -370,7 +292,7 @@ impl Thread {
 
     /// Warns of what has not been said in this run yet.
     pub(crate) fn warn_once(&self, once: Once, who: String, place: String, text: String) {
-        if self.shared.said.is_first(once) {
+        if self.parts.shared.said.is_first(once) {
             self.say(Level::Warn, who, place, text);
         }
     }
@@ -401,33 +323,7 @@ impl Thread {
 
     /// The random stream of a user of this run.
     pub(crate) fn random(&self, class: &str, ordinal: u64) -> Random {
-        Random::of_user(self.seed, class, ordinal)
-    }
-
-    /// The run begins: all times count from here.
-    pub fn begin(&self, epoch: Micros, unix_us: i64) {
-        self.epoch.set(epoch);
-        self.epoch_unix_us.set(unix_us);
-    }
-
-    /// Microseconds since 1970, at that moment of the run.
-    pub(crate) fn unix_us(&self, moment: Micros) -> i64 {
-        let begun = self.epoch_unix_us.get();
-        begun.saturating_add_unsigned(self.run_us(moment))
-    }
-
-    /// Seconds since 1970, of a moment so many microseconds after the run began.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "microseconds since 1970 have 51 bits"
-    )]
-    pub(crate) fn unix_s(&self, run_us: u64) -> f64 {
-        self.epoch_unix_us.get().saturating_add_unsigned(run_us) as f64 / 1e6
-    }
-
-    /// Microseconds since the run began.
-    pub(crate) fn run_us(&self, moment: Micros) -> u64 {
-        moment.since(self.epoch.get())
+        Random::of_user(self.parts.seed, class, ordinal)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One user as its script sees it: client, data, random stream, and the verdict that is open.
+//! One user as its script sees it: client, data, random stream, and the verdicts that are open.
 //!
 //! Owns what a script can reach of its user. When the user runs, waits and stops is decided in
 //! `vu`, which moves an [`Instance`] into a coroutine and gets it back.
@@ -10,20 +10,20 @@ use std::task::Context;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 
 use super::call::Callable;
+use super::channel::{Channel, Client};
 use super::extent::{self, KeptGauge};
 use super::failure::{self, Control, Ended, Failure};
 use super::generation::{Generation, Membership};
 use super::listeners;
 use super::onlooker::Event;
 use super::thread::Thread;
+use super::verdict::{self, Open};
 use crate::clock::Micros;
 use crate::coroutine::{self, Label};
 use crate::http::Session;
 use crate::scenario::{Function, Random};
 use crate::script::api::answer::Answer;
-use crate::script::api::client::{Channel, Client};
 use crate::script::load::assembly::Class;
-use crate::stats::Outcome;
 
 /// What natives know of the user that calls them.
 pub struct User {
@@ -57,15 +57,8 @@ pub struct User {
     pub(crate) drops_value: Cell<bool>,
     /// Whether a listener runs now.
     pub(crate) is_listening: Cell<bool>,
-}
-
-/// Answers whose verdicts are open: one of a request, all of a batch.
-#[derive(Default)]
-pub(crate) enum Open {
-    #[default]
-    Nothing,
-    One(Rc<Answer>),
-    Many(Vec<Rc<Answer>>),
+    /// The values of `once` that it makes now: inside itself, one would wait for ever.
+    pub(crate) making: RefCell<Vec<Box<str>>>,
 }
 
 /// Slots that a paced user missed before the iteration that runs now.
@@ -95,44 +88,6 @@ impl User {
         })
     }
 
-    /// Closes the verdicts that are open and records their samples. `by` is the place of the
-    /// call that closed them.
-    pub(crate) fn settle(self: &Rc<Self>, by: Position) {
-        match self.open.take() {
-            Open::Nothing => {}
-            Open::One(answer) => self.close(&answer, by),
-            Open::Many(answers) => {
-                for answer in answers {
-                    self.close(&answer, by);
-                }
-            }
-        }
-    }
-
-    fn close(self: &Rc<Self>, answer: &Answer, by: Position) {
-        answer.close(by);
-        answer.mask(&self.class.secrets);
-        let outcome = self.thread.record(|recorder| answer.record(recorder));
-        if let Some(watch) = &self.thread.watch {
-            answer.tell_read(watch);
-            watch.tell(answer.judged());
-        }
-        if outcome == Some(Outcome::Failure) {
-            self.failed.set(self.failed.get() + 1);
-        }
-        if let Some(slots) = answer.missed_slots(self) {
-            self.thread.record(|recorder| recorder.missed_slots(slots));
-        }
-        if self.is_listened {
-            listeners::request(self, || answer.described(self));
-        }
-    }
-
-    /// Keeps verdicts open.
-    pub(crate) fn keep_open(&self, open: Open) {
-        *self.open.borrow_mut() = open;
-    }
-
     /// An answer whose body will be read as it comes.
     pub(crate) fn keep_stream(&self, answer: &Rc<Answer>) {
         let mut streams = self.streams.borrow_mut();
@@ -149,20 +104,6 @@ impl User {
             {
                 streaming.abandon();
             }
-        }
-    }
-
-    /// Fails the last answer whose verdict is open, for a mistake of the script.
-    fn fail_open(&self, message: &str) {
-        let open = self.open.borrow();
-        let last = match &*open {
-            Open::Nothing => None,
-            Open::One(answer) => Some(answer),
-            Open::Many(answers) => answers.last(),
-        };
-        if let Some(answer) = last.filter(|answer| answer.outcome() == Outcome::Success) {
-            // What failed already keeps its reason: it is usually why the script threw.
-            answer.fail(format!("script error: {message}"));
         }
     }
 
@@ -234,10 +175,12 @@ impl Instance {
             open: RefCell::default(),
             streams: RefCell::default(),
             failed: Cell::new(0),
-            is_listened: generation.program.listeners.is_some() && thread.is_measured(),
+            is_listened: generation.program.listeners.is_some()
+                && thread.parts.outbox.counts_requests(),
             generation,
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),
+            making: RefCell::default(),
         });
         let mut this: Map = class.state.clone();
         this.insert("client".into(), Dynamic::from(Client::of(&user)));
@@ -333,9 +276,9 @@ impl Instance {
             result = extent::hold_returned(callable, result);
         }
         if let Err(Ended::Failure(failure)) = &result {
-            user.fail_open(&failure.message);
+            verdict::fail_last(&user, &failure.message);
         }
-        user.settle(Position::NONE);
+        verdict::settle(&user, Position::NONE);
         user.end_streams();
         result
     }

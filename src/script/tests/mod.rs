@@ -22,7 +22,7 @@ mod signatures;
 mod table;
 mod users;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,14 +30,14 @@ use rhai::Dynamic;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::{Bundle, Ended, Failure, Generation, Inputs, Instance, Line, Outbox, Program};
+use super::{Bundle, Ended, Failure, Generation, Inputs, Instance, Line, Program, RunClock};
 use super::{Thread, ThreadParts};
 use crate::clock::{self, Timers};
 use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::http;
 use crate::scenario::Function;
 use crate::script::diagnostic::{Diagnostic, Diagnostics};
-use crate::stats::{Batch, Limits, Recorder};
+use crate::stats::{Batch, Limits, Outbox, Recorder};
 use crate::target::{self, Target};
 
 /// What `run_all` gives for each user.
@@ -160,22 +160,19 @@ impl World {
         let (full_in, full) = mpsc::channel(64);
         let (log, lines) = mpsc::channel(1_000);
         let generation = generation(1, &program, host, &timers, None);
-        let thread = Rc::new(Thread::new(ThreadParts {
+        let recorder = Recorder::new(0, Limits::default());
+        let parts = ThreadParts {
             timers,
-            epoch: clock::now(),
-            epoch_unix_us: inputs.now_us,
+            clock: Cell::new(RunClock {
+                epoch: clock::now(),
+                epoch_unix_us: inputs.now_us,
+            }),
             seed: inputs.seed,
-            recorder: Recorder::new(0, Limits::default()),
-            outbox: Outbox {
-                full: full_in,
-                spare: mpsc::channel(1).1,
-            },
+            outbox: Outbox::new(recorder, full_in, mpsc::channel(1).1),
             shared: Arc::default(),
-            log,
             environment: Arc::new(inputs.environment.clone()),
-            generation,
-            onlooker: None,
-        }));
+        };
+        let thread = Rc::new(Thread::new(parts, generation, log, None));
         World {
             program,
             thread,

@@ -40,7 +40,7 @@ pub(super) fn register(engine: &mut Engine) {
                 let user = User::of(&context)?;
                 let code = u8::try_from(code)
                     .map_err(|_| format!("an exit code is a number from 0 to 255, not {code}"))?;
-                user.thread.shared.set_exit_code(code);
+                user.thread.parts.shared.set_exit_code(code);
                 Ok(())
             },
         )
@@ -62,7 +62,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("user_count", |context: NativeCallContext| -> Result<i64> {
             match Declarations::moment_of(&context) {
                 Some(moment) => Ok(i64::from(moment.users)),
-                None => Ok(i64::from(User::of(&context)?.thread.shared.users())),
+                None => Ok(i64::from(User::of(&context)?.thread.parts.shared.users())),
             }
         });
 }

@@ -65,7 +65,7 @@ fn env(context: &NativeCallContext, name: &str) -> Result<Option<String>> {
         (value, declarations.secrets.clone())
     } else {
         let user = User::of(context)?;
-        let value = user.thread.environment.get(name).cloned();
+        let value = user.thread.parts.environment.get(name).cloned();
         (value, user.class.secrets.clone())
     };
     if let Some(value) = &value {

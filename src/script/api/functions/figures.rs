@@ -13,14 +13,14 @@ pub(super) fn register(engine: &mut Engine) {
     engine
         .register_fn("stats", |context: NativeCallContext| -> Result<Map> {
             let user = User::of(&context)?;
-            let summary = user.thread.shared.summary();
+            let summary = user.thread.parts.shared.summary();
             Ok(summary.map_or_else(Map::new, |summary| figures(&summary.total)))
         })
         .register_fn(
             "stats",
             |context: NativeCallContext, name: &str| -> Result<Dynamic> {
                 let user = User::of(&context)?;
-                let summary = user.thread.shared.summary();
+                let summary = user.thread.parts.shared.summary();
                 let rows = summary.iter().flat_map(|summary| &summary.requests);
                 let named = rows.filter(|row| is_named(row, name));
                 let busiest = named.max_by_key(|row| row.requests);

@@ -60,7 +60,7 @@ fn append(context: &NativeCallContext, file: &ImmutableString, mut line: String)
             Err(NotTaken::Full(again)) => line = again,
         }
         let due = clock::now() + std::time::Duration::from_micros(RETRY_US);
-        match coroutine::await_in(thread.timers.sleep_until(due)) {
+        match coroutine::await_in(thread.parts.timers.sleep_until(due)) {
             Ok(()) => {}
             Err(NotAwaited::Cancelled) => return Err(Control::Cancelled.into()),
             Err(NotAwaited::Outside) => {

@@ -14,6 +14,7 @@ use crate::script::load::declare::Declarations;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
+use crate::script::run::verdict;
 use crate::script::value;
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
@@ -73,9 +74,9 @@ pub(super) fn register(engine: &mut Engine) {
 fn sleep(context: &NativeCallContext, length: &Dynamic) -> Result<()> {
     let user = User::of(context)?;
     let length = value::duration(length)?;
-    user.settle(context.call_position());
+    verdict::settle(&user, context.call_position());
     let due = clock::now() + length;
-    match coroutine::await_in(user.thread.timers.sleep_until(due)) {
+    match coroutine::await_in(user.thread.parts.timers.sleep_until(due)) {
         Ok(()) => Ok(()),
         Err(NotAwaited::Cancelled) => Err(Control::Cancelled.into()),
         Err(NotAwaited::Outside) => Err(cannot_wait("`sleep`")),
@@ -89,5 +90,10 @@ fn now_us(context: &NativeCallContext) -> Result<i64> {
         let moment = declarations.moment.get();
         return Ok(moment.map_or(declarations.inputs.now_us, |moment| moment.now_us));
     }
-    Ok(User::of(context)?.thread.unix_us(clock::now()))
+    Ok(User::of(context)?
+        .thread
+        .parts
+        .clock
+        .get()
+        .unix_us(clock::now()))
 }

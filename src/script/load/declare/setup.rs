@@ -71,7 +71,7 @@ fn with(
         return Err(too_early.into());
     }
     let user = User::of(context)?;
-    match user.thread.shared.setup_result() {
+    match user.thread.parts.shared.setup_result() {
         Some(value) => read(value),
         None => Err(too_early.into()),
     }

@@ -1,0 +1,137 @@
+//! What a script thinks of a request, and until when it may say so.
+//!
+//! The rule: when a response has arrived, its status decides; but its sample stays *open*, and the
+//! script may decide otherwise, until its user goes on. It goes on with its next request or batch,
+//! with a `sleep` or a wait for something shared, at the beginning and at the end of a group, and
+//! when the function that runs ends. Then the sample is closed and recorded, once, with the times
+//! that were measured when the response arrived. A verdict that comes later is a mistake of the
+//! script.
+//!
+//! | | | |
+//! |---|---|---|
+//! | opened | by the answer to a request, or by all those to a batch | [`keep_open`] |
+//! | judged | by `r.failure`, `r.success`, `r.check`, `r.expect` | [`Verdict::judge`] |
+//! | failed | by what goes wrong when the body is read; the last one by an exception of the script. What failed already keeps its reason: it is usually why the script threw | [`Verdict::fail_if_open`], [`fail_last`] |
+//! | closed | by whatever the user goes on with | [`settle`] |
+
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::Rc;
+use std::slice;
+
+use rhai::{EvalAltResult, Position};
+
+use super::secret::Secrets;
+use super::user::User;
+use crate::script::api::answer::Answer;
+
+/// Whether a request counts as a success, and whether its script may still say so.
+pub(crate) struct Verdict {
+    /// Why the sample fails; `None` if it does not.
+    failure: RefCell<Option<String>>,
+    /// Where the request was made, and where its verdict was closed.
+    made_at: Position,
+    closed_by: Cell<Option<Position>>,
+}
+
+impl Verdict {
+    /// An open one, on a request made there, that has failed for that reason or has not.
+    pub(crate) fn open(made_at: Position, failure: Option<String>) -> Verdict {
+        Verdict {
+            failure: RefCell::new(failure),
+            made_at,
+            closed_by: Cell::new(None),
+        }
+    }
+
+    /// Why the sample fails, as things stand.
+    pub(crate) fn failure(&self) -> Ref<'_, Option<String>> {
+        self.failure.borrow()
+    }
+
+    /// Whether a verdict is still taken.
+    pub(crate) fn is_open(&self) -> bool {
+        self.closed_by.get().is_none()
+    }
+
+    /// The script's verdict: why it is a failure, or that it is none.
+    ///
+    /// # Errors
+    /// When it comes too late.
+    pub(crate) fn judge(&self, failure: Option<String>) -> Result<(), Box<EvalAltResult>> {
+        let Some(by) = self.closed_by.get() else {
+            *self.failure.borrow_mut() = failure;
+            return Ok(());
+        };
+        let line = |position: Position| {
+            position
+                .line()
+                .map_or(String::new(), |line| format!(" in line {line}"))
+        };
+        Err(format!(
+            "the verdict on the request{} came too late: it was closed{}",
+            line(self.made_at),
+            line(by)
+        )
+        .into())
+    }
+
+    /// Makes the sample a failure, unless it is one already or has been recorded.
+    pub(crate) fn fail_if_open(&self, why: impl FnOnce() -> String) {
+        if self.is_open() {
+            self.failure.borrow_mut().get_or_insert_with(why);
+        }
+    }
+
+    /// Takes no verdict from now on. `by` is the place of the call that ended it.
+    fn close(&self, by: Position, secrets: &Secrets) {
+        self.closed_by.set(Some(by));
+        if let Some(why) = &mut *self.failure.borrow_mut() {
+            *why = secrets.mask(std::mem::take(why));
+        }
+    }
+}
+
+/// Answers of one user whose verdicts are open: one of a request, all of a batch.
+#[derive(Default)]
+pub(crate) enum Open {
+    #[default]
+    Nothing,
+    One(Rc<Answer>),
+    Many(Vec<Rc<Answer>>),
+}
+
+impl Open {
+    fn answers(&self) -> &[Rc<Answer>] {
+        match self {
+            Open::Nothing => &[],
+            Open::One(answer) => slice::from_ref(answer),
+            Open::Many(answers) => answers,
+        }
+    }
+}
+
+/// Keeps verdicts open until the user goes on.
+pub(crate) fn keep_open(user: &User, open: Open) {
+    *user.open.borrow_mut() = open;
+}
+
+/// Fails the last answer whose verdict is open, for a mistake of the script.
+pub(crate) fn fail_last(user: &User, message: &str) {
+    if let Some(answer) = user.open.borrow().answers().last() {
+        let why = || format!("script error: {message}");
+        answer.verdict.fail_if_open(why);
+    }
+}
+
+/// The user goes on: closes the verdicts that are open and records their samples. `by` is the
+/// place of the call that it goes on with.
+pub(crate) fn settle(user: &Rc<User>, by: Position) {
+    for answer in user.open.take().answers() {
+        answer.verdict.close(by, &user.class.secrets);
+        if let Some(watch) = &user.thread.watch {
+            answer.tell_read(watch);
+            watch.tell(answer.judged());
+        }
+        answer.record(user);
+    }
+}
