@@ -310,7 +310,7 @@ fn connections_of_http2_are_kept_for_so_many_origins() {
             .await;
             assert!(session.send(peer.get("/")).await.result.is_ok());
             peers.push(peer);
-            let kept = session.kept.borrow().as_ref().unwrap().shared.len();
+            let kept = session.state.borrow().as_ref().unwrap().shared.len();
             assert_eq!(kept, peers.len().min(3));
             if peers.len() > 3 {
                 closed.acquire().await.unwrap().forget();
