@@ -1,7 +1,7 @@
 //! Classes: their keys, their tasks, their names; and the options given to `task`, `options` and
 //! `param`.
 //!
-//! Judges map literals. What the closures in them do is judged where they are walked.
+//! Judges map literals. What the closures in them do is problems where they are walked.
 
 use std::collections::{HashMap, HashSet};
 
@@ -55,7 +55,7 @@ fn keys(bundle: &Bundle<'_>, literal: Literal<'_>, findings: &mut Vec<Diagnostic
             if name == "state" && tree::map_entries(value).is_some() {
                 findings.extend(reserved_state(path, value));
             } else if word.available {
-                findings.extend(values::judge(path, value, |value| {
+                findings.extend(values::validate(path, value, |value| {
                     class::judge(name, value)
                 }));
             }
@@ -214,12 +214,12 @@ fn wrong_values(path: &str, call: &FnCallExpr, map: &Expr) -> Vec<Diagnostic> {
                 map,
                 Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::StringConstant(..)
             );
-            let judged = is_plain.then(|| values::judge(path, map, read));
-            judged.flatten().into_iter().collect()
+            let problems = is_plain.then(|| values::validate(path, map, read));
+            problems.flatten().into_iter().collect()
         }
         ("task", Some(entries)) => {
             let read = move |key: &str, value: &_| judge_option(key, value).map_err(plain);
-            values::judge_each(path, entries, read).collect()
+            values::validate_each(path, entries, read).collect()
         }
         ("options", Some(entries)) => {
             let is_known = |key: &str| {
@@ -229,7 +229,7 @@ fn wrong_values(path: &str, call: &FnCallExpr, map: &Expr) -> Vec<Diagnostic> {
                 true => set_option(&mut Options::default(), key, value).map_err(plain),
                 false => Ok(()),
             };
-            values::judge_each(path, entries, read).collect()
+            values::validate_each(path, entries, read).collect()
         }
         _ => Vec::new(),
     }

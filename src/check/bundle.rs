@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::sets::{Reached, Set};
+use super::sets::{ReachableSets, Set};
 use super::users;
 use crate::script::tree::{self, Chain, Function, Node, Step};
 
@@ -24,7 +24,7 @@ pub(super) struct Script<'a> {
 pub(super) struct Bundle<'a> {
     pub(super) scripts: &'a [Script<'a>],
     /// The names of each file, in the order of `scripts`.
-    pub(super) names: Vec<Names<'a>>,
+    pub(super) names: Vec<FileNames<'a>>,
     /// Keys of any map, and properties ever assigned: what may be called like a method.
     pub(super) map_keys: HashSet<&'a str>,
     /// What is assigned to `this.name` anywhere.
@@ -45,7 +45,7 @@ pub(super) struct Bundle<'a> {
 
 /// The names of one file.
 #[derive(Default)]
-pub(super) struct Names<'a> {
+pub(super) struct FileNames<'a> {
     /// Everything that is ever a variable, whatever its scope.
     pub(super) variables: HashSet<&'a str>,
     /// Variables that are assigned after they were declared.
@@ -84,7 +84,7 @@ impl<'a> Bundle<'a> {
     pub(super) fn new(scripts: &'a [Script<'a>], complete: bool) -> Bundle<'a> {
         let mut bundle = Bundle {
             scripts,
-            names: scripts.iter().map(|_| Names::default()).collect(),
+            names: scripts.iter().map(|_| FileNames::default()).collect(),
             map_keys: HashSet::new(),
             set_on_this: HashSet::new(),
             reads: HashMap::new(),
@@ -306,7 +306,7 @@ impl<'a> Bundle<'a> {
             known if !known.is_none() => known,
             _ => position,
         };
-        let mut reached = Reached::default();
+        let mut reached = ReachableSets::default();
         for literal in &literals {
             for (_, value) in tree::map_entries(literal.map).unwrap_or_default() {
                 reached.follow(self, literal.file, value);

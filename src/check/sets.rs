@@ -90,13 +90,13 @@ impl<'a> Set<'a> {
 
 /// The sets that a class's values lead to, by their index in the bundle.
 #[derive(Default)]
-pub(super) struct Reached {
+pub(super) struct ReachableSets {
     pub(super) sets: Vec<usize>,
     /// True if something could not be followed, so that sets may be missing.
     pub(super) is_open: bool,
 }
 
-impl Reached {
+impl ReachableSets {
     /// Follows the value of a key or an element.
     pub(super) fn follow<'a>(&mut self, bundle: &Bundle<'a>, file: usize, value: &'a Expr) {
         self.follow_within(bundle, file, value, DEEPEST);
@@ -178,7 +178,7 @@ fn member(
     let path = bundle.scripts[file].path;
     let name = key.name.as_str();
     if language::find(Kind::SetAttribute, name).is_some() {
-        return values::judge(path, value, |value| Reading::judge(name, value));
+        return values::validate(path, value, |value| Reading::judge(name, value));
     }
     let kind = attributes::value_of(bundle, file, value);
     if kind == Value::Data {
@@ -211,7 +211,7 @@ fn chain(path: &str, entries: &[(Ident, Expr)]) -> Vec<Diagnostic> {
             "weight" | "wait_time" | "name" | "on_start" | "on_stop"
         ) {
             let read = |value: &_| Reading::judge(&key.name, value);
-            findings.extend(values::judge(path, value, read));
+            findings.extend(values::validate(path, value, read));
         }
     }
     let value_of = |name: &str| entries.iter().find(|(key, _)| key.name == name);

@@ -19,7 +19,7 @@ pub(super) fn check(script: &Script<'_>, found: &ParseError) -> Vec<Diagnostic> 
     if !matches!(found.err_type(), ParseErrorType::VariableUndefined(_)) {
         return Vec::new();
     }
-    let mut names = Names::default();
+    let mut names = Variables::default();
     let bodies = script.functions.iter().flat_map(|function| &function.body);
     for stmt in script.statements.iter().chain(bodies) {
         tree::descend(Node::Stmt(stmt), &mut |node| names.gather(node));
@@ -44,14 +44,14 @@ pub(super) fn check(script: &Script<'_>, found: &ParseError) -> Vec<Diagnostic> 
 }
 
 #[derive(Default)]
-struct Names<'a> {
+struct Variables<'a> {
     declared: HashSet<&'a str>,
     used: Vec<(&'a str, Position)>,
     /// How many variables each closure has captured: its first parameters.
     captures: HashMap<String, usize>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> Variables<'a> {
     fn gather(&mut self, node: Node<'a>) {
         match node {
             Node::Stmt(Stmt::Var(parts, ..)) => {

@@ -13,7 +13,7 @@ use crate::script::tree;
 pub(super) type Problem = (String, Option<String>);
 
 /// What `read` has against a value that is written out.
-pub(super) fn judge(
+pub(super) fn validate(
     path: &str,
     value: &Expr,
     read: impl FnOnce(&Dynamic) -> Result<(), Problem>,
@@ -31,12 +31,12 @@ pub(super) fn judge(
 }
 
 /// What `read` has against the values of these keys.
-pub(super) fn judge_each<'a>(
+pub(super) fn validate_each<'a>(
     path: &'a str,
     entries: &'a [(Ident, Expr)],
     read: impl Fn(&str, &Dynamic) -> Result<(), Problem> + 'a,
 ) -> impl Iterator<Item = Diagnostic> + 'a {
     entries
         .iter()
-        .filter_map(move |(key, value)| judge(path, value, |value| read(&key.name, value)))
+        .filter_map(move |(key, value)| validate(path, value, |value| read(&key.name, value)))
 }

@@ -4,7 +4,7 @@
 //! each option comes to is `resolve`'s and `select`'s.
 
 use super::{arguments, limits, resolve, select};
-use crate::control::Checked;
+use crate::control::CheckedScript;
 use crate::http;
 use crate::runner::{self, Edition};
 use crate::screen::show;
@@ -19,7 +19,7 @@ const BODIES_SHARE: u64 = 4;
 
 /// What a checked script comes to with this command line; `None` if that cannot be run, which has
 /// been shown.
-pub(super) fn of(arguments: &arguments::Run, checked: Checked) -> Option<Edition> {
+pub(super) fn of(arguments: &arguments::Run, checked: CheckedScript) -> Option<Edition> {
     let declared = checked.scenario?;
     let scenario = match select::select(&arguments.selection, &declared) {
         Ok(scenario) => scenario,

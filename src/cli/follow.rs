@@ -20,7 +20,7 @@ pub(super) fn show(found: &SaveOutcome) {
             if *was_broken {
                 show::log(Level::Info, "the script is mended");
             }
-            for line in &checked.said {
+            for line in &checked.printed {
                 show::script_line(line);
             }
         }

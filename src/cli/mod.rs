@@ -28,7 +28,7 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-use crate::control::{self, Checked, Exit, Given};
+use crate::control::{self, CheckInput, CheckedScript, Exit};
 use crate::screen::show;
 
 /// Stack of the control thread: scripts are parsed and evaluated on it, and shapes keep their
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return result::usage(&error).into(),
     };
-    panics::tell();
+    panics::install_hook();
     let control = std::thread::Builder::new()
         .name("control".to_owned())
         .stack_size(CONTROL_STACK)
@@ -98,7 +98,7 @@ fn command(arguments: Arguments) -> Exit {
 ///
 /// # Errors
 /// When the file itself cannot be read.
-fn read(script: &Path, given: &Given) -> Result<Checked, String> {
+fn read(script: &Path, given: &CheckInput) -> Result<CheckedScript, String> {
     let checked = control::read(script, given)?;
     show::hide(checked.hidden.clone());
     Ok(checked)

@@ -17,8 +17,8 @@ const TOLD: u32 = 3;
 static PANICS: AtomicU32 = AtomicU32::new(0);
 
 /// Tells of the first few panics from now on.
-pub(super) fn tell() {
-    std::panic::set_hook(Box::new(told));
+pub(super) fn install_hook() {
+    std::panic::set_hook(Box::new(announce));
 }
 
 /// How the process ends that was to end so.
@@ -31,7 +31,7 @@ pub(super) fn ended(exit: Exit) -> Exit {
     }
 }
 
-fn told(panic: &PanicHookInfo<'_>) {
+fn announce(panic: &PanicHookInfo<'_>) {
     let before = PANICS.fetch_add(1, Ordering::Relaxed);
     if before >= TOLD {
         return;

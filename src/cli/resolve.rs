@@ -51,18 +51,18 @@ fn plan(run: &Run, scenario: &Scenario) -> Plan {
 pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
     scenario.shape.as_ref()?;
     let script = &scenario.options;
-    let said = [
+    let given = [
         ("--users", run.users.is_some()),
         ("--spawn-rate", run.spawn_rate.is_some()),
         ("options(#{ users })", script.users.is_some()),
         ("options(#{ spawn_rate })", script.spawn_rate.is_some()),
     ];
-    let said: Vec<_> = said
+    let given: Vec<_> = given
         .iter()
         .filter(|(_, is_said)| *is_said)
         .map(|(what, _)| format!("`{what}`"))
         .collect();
-    let (last, others) = said.split_last()?;
+    let (last, others) = given.split_last()?;
     Some(if others.is_empty() {
         format!("the script's shape says how many users there are: {last} is ignored")
     } else {
@@ -135,12 +135,12 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_script_and_that_over_the_defaults() {
-        let said = scenario::Options {
+        let given = scenario::Options {
             users: Some(7),
             run_time: Some(Duration::from_secs(5)),
             ..scenario::Options::default()
         };
-        let resolved = options(&run("-u 3"), &scenario(None, said), 8);
+        let resolved = options(&run("-u 3"), &scenario(None, given), 8);
         let plan = resolved.plan;
         assert_eq!(
             (plan.peak_users(), plan.end()),
@@ -154,11 +154,11 @@ mod tests {
 
     #[test]
     fn a_shape_decides_and_says_so() {
-        let said = scenario::Options {
+        let given = scenario::Options {
             users: Some(7),
             ..scenario::Options::default()
         };
-        let mut all = scenario(None, said);
+        let mut all = scenario(None, given);
         assert_eq!(overridden(&run("-u 3 -r 1"), &all), None);
         let stage = load::Stage {
             length: Duration::from_secs(60),

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{arguments, edition, follow, ratio, select, signals};
-use crate::control::{self, Checked, Control, Exit, Given, Happening, Interrupts, SaveOutcome};
+use crate::control::{
+    self, CheckInput, CheckedScript, Control, Exit, Happening, Interrupts, SaveOutcome,
+};
 use crate::http::without_credentials;
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
 use crate::runner::{Edition, End, Setup};
@@ -33,9 +35,9 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
         );
         return Exit::Usage;
     }
-    let given = Given {
+    let given = CheckInput {
         user_memory: arguments.user_memory,
-        ..Given::new(&arguments.params, arguments.seed)
+        ..CheckInput::new(&arguments.params, arguments.seed)
     };
     match super::read(&arguments.script, &given) {
         Ok(checked) => run_checked(arguments, checked, Some(&arguments.script)),
@@ -80,7 +82,7 @@ pub(super) fn demo() -> Exit {
     let bundle = Bundle::from_text("scripts/coupon.rhai", script);
     let exit = run_checked(
         &arguments,
-        control::evaluate(bundle, &Given::default()),
+        control::evaluate(bundle, &CheckInput::default()),
         None,
     );
     target.stop();
@@ -88,11 +90,11 @@ pub(super) fn demo() -> Exit {
 }
 
 /// `script` is the file to follow, if there is one.
-fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Path>) -> Exit {
+fn run_checked(arguments: &arguments::Run, checked: CheckedScript, script: Option<&Path>) -> Exit {
     if !checked.findings.is_empty() {
         show::findings(&checked.shown, &checked.findings);
     }
-    for line in &checked.said {
+    for line in &checked.printed {
         show::script_line(line);
     }
     let Some(declared) = &checked.scenario else {

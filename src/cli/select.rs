@@ -56,15 +56,15 @@ pub(super) struct Changes {
 
 /// Why what was asked for cannot be had, and what to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct SelectError {
     pub(super) message: String,
     pub(super) hint: Option<String>,
 }
 
-type Result<T> = std::result::Result<T, Wrong>;
+type Result<T> = std::result::Result<T, SelectError>;
 
 fn wrong<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T> {
-    Err(Wrong {
+    Err(SelectError {
         message: message.into(),
         hint: Some(hint.into()),
     })
@@ -78,17 +78,17 @@ impl Selection {
 }
 
 /// A script or a mistyped command that stands where classes do.
-pub(super) fn misplaced(selection: &Selection, commands: &[&str]) -> Option<Wrong> {
+pub(super) fn misplaced(selection: &Selection, commands: &[&str]) -> Option<SelectError> {
     let is_script = |word: &&String| Path::new(word).extension().is_some_and(|end| end == "rhai");
     let script = selection.classes.iter().find(is_script)?;
     let first = &selection.classes[0];
     Some(if first == script {
-        Wrong {
+        SelectError {
             message: format!("`{script}` is a script, not a user class"),
             hint: Some(format!("run it with `-f {script}`")),
         }
     } else {
-        Wrong {
+        SelectError {
             message: format!("there is no command `{first}`"),
             hint: Some(names::hint(first, commands.iter().copied(), "there are")),
         }
@@ -280,7 +280,7 @@ fn configure(text: &str, scenario: &mut Scenario) -> Result<()> {
         (text.to_owned(), "--config-users".to_owned())
     } else {
         let read = files::read_to_string(Path::new(text), LARGEST);
-        let json = read.map_err(|error| Wrong {
+        let json = read.map_err(|error| SelectError {
             message: format!("cannot read `{text}` of --config-users: {error}"),
             hint: Some("give a file, or the JSON text itself in quotes".to_owned()),
         })?;
@@ -318,7 +318,7 @@ const ATTRIBUTES: [&str; 5] = ["weight", "fixed_count", "host", "wait_time", "ta
 fn set_attributes(class: &mut Class, entry: &Map<String, Value>) -> Result<()> {
     for (key, value) in entry {
         let is = |what: &str| {
-            Err(Wrong {
+            Err(SelectError {
                 message: format!("`{key}` is {what}, not {value}"),
                 hint: None,
             })

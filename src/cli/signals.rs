@@ -15,7 +15,7 @@ use signal_hook::flag::{register, register_conditional_default};
 use signal_hook::low_level::{emulate_default_handler, unregister};
 
 /// What came early, and the handlers that note it.
-struct Early {
+struct EarlySignals {
     /// Those for the signals that end.
     ids: Vec<SigId>,
     /// One that ends has come. The next one ends at once: nothing has been measured yet.
@@ -26,9 +26,9 @@ struct Early {
     hangs_up: Arc<AtomicBool>,
 }
 
-static EARLY: Mutex<Option<Early>> = Mutex::new(None);
+static EARLY: Mutex<Option<EarlySignals>> = Mutex::new(None);
 
-fn early() -> MutexGuard<'static, Option<Early>> {
+fn early() -> MutexGuard<'static, Option<EarlySignals>> {
     EARLY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -43,7 +43,7 @@ fn ignored() -> u64 {
 
 /// Notes signals from now on. Where the system refuses, they do what they do by default.
 pub(super) fn hold() {
-    let mut held = Early {
+    let mut held = EarlySignals {
         ids: Vec::new(),
         has_come: Arc::default(),
         is_urgent: Arc::default(),

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use super::reading::{self, Checked, Given};
+use super::reading::{self, CheckInput, CheckedScript};
 use crate::data::Sources;
 use crate::runner::Edition;
 use crate::script::diagnostic::{Diagnostic, Diagnostics};
 use crate::script::{Bundle, Inputs, Level, Program};
 use crate::units::Bytes;
-use crate::watch::{How, Watcher};
+use crate::watch::{WatchMode, Watcher};
 
 /// Stack of the thread that checks: as large as a load thread's.
 const STACK: usize = 64 << 20;
@@ -31,11 +31,11 @@ const LONGEST: Duration = Duration::from_millis(500);
 
 /// Which files are watched, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watching {
+pub enum WatchChoice {
     /// None: only a signal makes it look.
     No,
     /// Those of the scenario.
-    Files(How),
+    Files(WatchMode),
 }
 
 /// What a save of the script came to.
@@ -43,7 +43,7 @@ pub enum SaveOutcome {
     /// A right script, another than the one in service.
     Edited {
         /// It, checked.
-        checked: Box<Checked>,
+        checked: Box<CheckedScript>,
         /// Whether what was saved before could not be run.
         was_broken: bool,
     },
@@ -53,7 +53,7 @@ pub enum SaveOutcome {
         was_broken: bool,
     },
     /// A script with mistakes.
-    Broken(Box<Checked>),
+    Broken(Box<CheckedScript>),
     /// Nothing that could be read.
     Unreadable(String),
 }
@@ -71,19 +71,19 @@ pub(super) struct Follower {
     changed: mpsc::Receiver<()>,
     hangup: Signal,
     /// A check that goes on, on a thread of its own.
-    checking: Option<oneshot::Receiver<Result<Checked, String>>>,
+    checking: Option<oneshot::Receiver<Result<CheckedScript, String>>>,
     /// A person asked by a signal, and wants an answer.
     is_asked: bool,
     /// Of the edition that was last handed over.
     sources: Arc<Sources>,
     /// What names it; `None` if it did not go into service: saved again, it is tried again.
     hash: Option<String>,
-    broken: Option<Broken>,
+    broken: Option<BrokenSave>,
 }
 
 /// What was saved last, when it can't be run.
 #[derive(PartialEq)]
-enum Broken {
+enum BrokenSave {
     /// The script has mistakes: what names it, and which.
     Script(String, Diagnostics),
     /// It could not be read, or does not fit the command line.
@@ -100,14 +100,14 @@ impl Follower {
         path: PathBuf,
         params: Vec<(String, String)>,
         (bundle, inputs): (&Bundle, &Inputs),
-        watching: Watching,
+        watching: WatchChoice,
     ) -> io::Result<Follower> {
         let (changed_in, changed) = mpsc::channel(1);
         let mut notes = Vec::new();
         let files = files(&path, bundle.paths(), &inputs.sources);
         let watcher = match watching {
-            Watching::No => None,
-            Watching::Files(how) => {
+            WatchChoice::No => None,
+            WatchChoice::Files(how) => {
                 match Watcher::start(files.clone(), how, changed_in.clone()) {
                     Ok(watcher) => {
                         // It may have been edited since it was read.
@@ -144,7 +144,7 @@ impl Follower {
     /// The same when what was read could not be run, with these findings.
     pub(super) fn broken(self, findings: &Diagnostics) -> Follower {
         Follower {
-            broken: Some(Broken::Script(
+            broken: Some(BrokenSave::Script(
                 self.hash.clone().unwrap_or_default(),
                 findings.clone(),
             )),
@@ -164,7 +164,7 @@ impl Follower {
             let is_asked = std::mem::take(&mut self.is_asked);
             match result {
                 Ok(checked) => {
-                    if let Some(found) = self.judged(checked, is_asked) {
+                    if let Some(found) = self.outcome_of(checked, is_asked) {
                         return found;
                     }
                 }
@@ -194,7 +194,7 @@ impl Follower {
 
     /// What was given last cannot be run after all, or not with this command line.
     pub(super) fn refuse(&mut self) {
-        self.broken = Some(Broken::Otherwise);
+        self.broken = Some(BrokenSave::Otherwise);
     }
 
     /// The edition that was handed over last did not go into service: saved again, or asked for by
@@ -204,7 +204,7 @@ impl Follower {
     }
 
     /// The next check's result.
-    async fn looked(&mut self) -> Result<Checked, String> {
+    async fn looked(&mut self) -> Result<CheckedScript, String> {
         loop {
             if let Some(checking) = &mut self.checking {
                 let result = checking.await;
@@ -216,7 +216,7 @@ impl Follower {
                 Some(()) = self.changed.recv() => {}
                 Some(()) = self.hangup.recv() => self.is_asked = true,
             }
-            let given = Given {
+            let given = CheckInput {
                 params: self.params.clone(),
                 seed: Some(self.seed),
                 before: Some(self.sources.clone()),
@@ -238,7 +238,7 @@ impl Follower {
     }
 
     /// What a check comes to; `None` if there is nothing new.
-    fn judged(&mut self, checked: Checked, is_asked: bool) -> Option<SaveOutcome> {
+    fn outcome_of(&mut self, checked: CheckedScript, is_asked: bool) -> Option<SaveOutcome> {
         let sources = &checked.inputs.sources;
         if let Some(watcher) = &self.watcher {
             let mut now = files(&self.path, checked.bundle.paths(), sources);
@@ -252,7 +252,7 @@ impl Follower {
         }
         let hash = checked.bundle.hash(&checked.inputs.sources);
         if checked.scenario.is_none() {
-            let now = Some(Broken::Script(hash, checked.findings.clone()));
+            let now = Some(BrokenSave::Script(hash, checked.findings.clone()));
             let is_known = self.broken == now;
             self.broken = now;
             return (!is_known || is_asked).then(|| SaveOutcome::Broken(Box::new(checked)));
@@ -278,7 +278,7 @@ fn files(script: &Path, mut bundle: Vec<PathBuf>, data: &Sources) -> Vec<PathBuf
 }
 
 /// A top level that takes long would hold the users of each load thread for so long.
-fn timed(mut checked: Checked) -> Checked {
+fn timed(mut checked: CheckedScript) -> CheckedScript {
     if checked.scenario.is_none() || checked.took <= SLOW {
         return checked;
     }

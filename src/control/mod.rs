@@ -26,9 +26,9 @@ use crate::script::diagnostic::Diagnostics;
 use crate::script::{Bundle, Inputs, Level};
 use crate::stats::Summary;
 
-pub use follow::{SaveOutcome, Watching};
+pub use follow::{SaveOutcome, WatchChoice};
 pub use interrupts::Interrupts;
-pub use reading::{Checked, Given, evaluate, read};
+pub use reading::{CheckInput, CheckedScript, evaluate, read};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +66,12 @@ pub enum Happening {
     /// The run stops, for this reason.
     Stopping(End),
     /// The run is over, and everything it had to say has been given.
-    Finished(Finished),
+    Finished(FinishedRun),
 }
 
 /// A run that is over.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedRun {
     /// Why.
     pub why: End,
     /// How often a person asked for the end.
@@ -85,7 +85,7 @@ pub struct Finished {
     exit_code: Option<u8>,
 }
 
-impl Finished {
+impl FinishedRun {
     /// How a process ends whose run this was. `is_complete` says whether its outputs are;
     /// `on_failures` is the code for requests that failed and scripts that threw.
     #[must_use]
@@ -107,11 +107,11 @@ impl Finished {
 pub struct Control {
     interrupts: Interrupts,
     follower: Option<Follower>,
-    run: Option<Running>,
+    run: Option<CurrentRun>,
 }
 
 /// The run at hand.
-struct Running {
+struct CurrentRun {
     handle: Handle,
     state: watch::Receiver<State>,
     summary: watch::Receiver<Arc<Summary>>,
@@ -154,7 +154,7 @@ impl Control {
         path: PathBuf,
         params: Vec<(String, String)>,
         known: (&Bundle, &Inputs),
-        watching: Watching,
+        watching: WatchChoice,
         broken: Option<&Diagnostics>,
     ) -> io::Result<Vec<(Level, String)>> {
         let follower = Follower::new(path, params, known, watching)?;
@@ -180,7 +180,7 @@ impl Control {
         let handle = runner::start(Arc::new(setup)).await?;
         let mut summary = handle.summary();
         summary.mark_unchanged();
-        self.run = Some(Running {
+        self.run = Some(CurrentRun {
             state: handle.state(),
             notices: handle.notices(),
             summary,
@@ -317,7 +317,7 @@ impl Control {
         let run = self.run.take()?;
         let ended = run.ended?;
         let summary = run.summary.borrow().clone();
-        Some(Happening::Finished(Finished {
+        Some(Happening::Finished(FinishedRun {
             why: ended.why,
             interrupts: run.interrupts,
             unwritten: ended.unwritten,
@@ -329,7 +329,7 @@ impl Control {
 }
 
 /// What happens within the run at hand; for ever nothing without one.
-async fn of_run(run: &mut Option<Running>) -> Event {
+async fn of_run(run: &mut Option<CurrentRun>) -> Event {
     let Some(run) = run else {
         return std::future::pending().await;
     };

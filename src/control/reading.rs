@@ -17,7 +17,7 @@ use crate::script::{Bundle, File, Inputs, Line, Program};
 use crate::units::Bytes;
 
 /// A script that has been read and evaluated once.
-pub struct Checked {
+pub struct CheckedScript {
     /// Its text.
     pub bundle: Bundle,
     /// Its files, as they may be shown.
@@ -29,7 +29,7 @@ pub struct Checked {
     /// What is wrong with it, or odd.
     pub findings: Diagnostics,
     /// What its top level printed.
-    pub said: Vec<Line>,
+    pub printed: Vec<Line>,
     /// What is secret in it, and must be in nothing that is shown of it.
     pub hidden: Vec<String>,
     /// How long checking and evaluating it took.
@@ -38,7 +38,7 @@ pub struct Checked {
 
 /// What a person gives a script.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct CheckInput {
     /// Values for its parameters.
     pub params: Vec<(String, String)>,
     /// The seed, if it is not to be the script's or a new one.
@@ -49,13 +49,13 @@ pub struct Given {
     pub user_memory: Option<Bytes>,
 }
 
-impl Given {
+impl CheckInput {
     /// For a script that is read the first time.
-    pub fn new(params: &[(String, String)], seed: Option<u64>) -> Given {
-        Given {
+    pub fn new(params: &[(String, String)], seed: Option<u64>) -> CheckInput {
+        CheckInput {
             params: params.to_vec(),
             seed,
-            ..Given::default()
+            ..CheckInput::default()
         }
     }
 }
@@ -64,14 +64,14 @@ impl Given {
 ///
 /// # Errors
 /// When the file itself cannot be read.
-pub fn read(path: &Path, given: &Given) -> Result<Checked, String> {
+pub fn read(path: &Path, given: &CheckInput) -> Result<CheckedScript, String> {
     let bundle = Bundle::read(path).map_err(|error| error.to_string())?;
     Ok(evaluate(bundle, given))
 }
 
 /// Checks a script that has been read.
-pub fn evaluate(bundle: Bundle, given: &Given) -> Checked {
-    let Given {
+pub fn evaluate(bundle: Bundle, given: &CheckInput) -> CheckedScript {
+    let CheckInput {
         params,
         seed,
         before,
@@ -94,13 +94,13 @@ pub fn evaluate(bundle: Bundle, given: &Given) -> Checked {
         user_memory: *user_memory,
     };
     let mut findings = check::check(&bundle);
-    let (mut said, mut hidden) = (Vec::new(), Vec::new());
+    let (mut printed, mut hidden) = (Vec::new(), Vec::new());
     let mut scenario = None;
     let mut shown = bundle.files().to_vec();
     if !findings.has_errors() {
         match Program::compile(&bundle, &inputs) {
             Ok(program) => {
-                said = program.said().to_vec();
+                printed = program.said().to_vec();
                 shown = program.shown_files(&bundle);
                 hidden = program.hidden();
                 findings.extend(program.warnings().iter().cloned());
@@ -117,14 +117,14 @@ pub fn evaluate(bundle: Bundle, given: &Given) -> Checked {
             Err(more) => findings.extend(more),
         }
     }
-    Checked {
+    CheckedScript {
         took: begun.elapsed(),
         bundle,
         shown,
         inputs,
         scenario,
         findings,
-        said,
+        printed,
         hidden,
     }
 }

@@ -30,20 +30,20 @@ use memory::{Bounds, Memory};
 pub use stacks::{Stack, Stacks};
 
 /// What a suspended coroutine leaves its driver: the future to poll, still on its own stack.
-type Pending = *mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
+type PendingFuture = *mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
 
 /// What the driver answers.
 #[derive(Clone, Copy)]
-enum Resumed {
+enum ResumeReason {
     Ready,
     Cancelled,
 }
 
-type Inner<R> = corosensei::Coroutine<Resumed, Pending, R, Memory>;
+type Inner<R> = corosensei::Coroutine<ResumeReason, PendingFuture, R, Memory>;
 
 /// What a running coroutine knows of itself; it lives at the bottom of the coroutine's stack.
 struct Frame {
-    yielder: *const Yielder<Resumed, Pending>,
+    yielder: *const Yielder<ResumeReason, PendingFuture>,
     /// The lowest address of the stack that a script may use. Below it is room for what it calls.
     limit: usize,
     cancelled: Cell<bool>,
@@ -63,16 +63,16 @@ thread_local! {
 }
 
 /// While it lives the thread is on a coroutine's stack; also a panic ends that.
-struct Inside;
+struct OnStack;
 
-impl Inside {
-    fn of(bounds: *const Bounds) -> Inside {
+impl OnStack {
+    fn of(bounds: *const Bounds) -> OnStack {
         STACK.set(bounds);
-        Inside
+        OnStack
     }
 }
 
-impl Drop for Inside {
+impl Drop for OnStack {
     fn drop(&mut self) {
         CURRENT.set(ptr::null());
         STACK.set(ptr::null());
@@ -94,7 +94,7 @@ pub enum NotAwaited {
 /// lets it return by itself instead.
 pub struct Coroutine<R: 'static> {
     inner: Option<Inner<R>>,
-    pending: Option<Pending>,
+    pending: Option<PendingFuture>,
     cancelled: bool,
     /// The highest address of its stack.
     base: usize,
@@ -152,9 +152,9 @@ impl<R: 'static> Future for Coroutine<R> {
         }
         TURNS.set(TURNS.get().wrapping_add(1));
         loop {
-            let mut answer = Resumed::Ready;
+            let mut answer = ResumeReason::Ready;
             if this.cancelled {
-                answer = Resumed::Cancelled;
+                answer = ResumeReason::Cancelled;
                 this.pending = None;
             } else if let Some(pending) = this.pending {
                 // SAFETY: the pointer leads to a closure in the frame of `suspended`, which is
@@ -168,7 +168,7 @@ impl<R: 'static> Future for Coroutine<R> {
             }
             let inner = this.inner.as_mut().expect("not polled after it was ready");
             let result = {
-                let _inside = Inside::of(this.bounds);
+                let _inside = OnStack::of(this.bounds);
                 inner.resume(answer)
             };
             match result {
@@ -188,7 +188,7 @@ impl<R: 'static> Drop for Coroutine<R> {
     fn drop(&mut self) {
         self.pending = None;
         if let Some(mut inner) = self.inner.take() {
-            let inside = Inside::of(self.bounds);
+            let inside = OnStack::of(self.bounds);
             inner.force_unwind();
             drop(inside);
             self.home.put(inner.into_stack());
@@ -263,17 +263,19 @@ fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited
     // SAFETY: this only forgets the lifetime of a pointer: the closure stays in this frame until
     // `suspend` returns, and the driver gives the pointer up before it makes `suspend` return.
     let pending = unsafe {
-        std::mem::transmute::<*mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_), Pending>(pending)
+        std::mem::transmute::<*mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_), PendingFuture>(
+            pending,
+        )
     };
     // SAFETY: the yielder lives on this coroutine's stack for as long as the coroutine does.
     let resumed = unsafe { &*frame.yielder }.suspend(pending);
     CURRENT.set(current);
     match resumed {
-        Resumed::Ready => match output.expect("the driver resumes once the future is ready") {
+        ResumeReason::Ready => match output.expect("the driver resumes once the future is ready") {
             Ok(output) => Ok(output),
             Err(panic) => resume_unwind(panic),
         },
-        Resumed::Cancelled => {
+        ResumeReason::Cancelled => {
             frame.cancelled.set(true);
             Err(NotAwaited::Cancelled)
         }
@@ -285,14 +287,14 @@ fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited
 /// # Errors
 /// That message. A coroutine that is dropped unwinds by other means, which go on.
 pub fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| match told(&*panic) {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| match panic_text(&*panic) {
         Some(message) => message,
         None => resume_unwind(panic),
     })
 }
 
 /// What a panic says; `None` if it is none of `panic!` and its like.
-fn told(panic: &(dyn Any + Send)) -> Option<String> {
+fn panic_text(panic: &(dyn Any + Send)) -> Option<String> {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
 }

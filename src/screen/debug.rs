@@ -78,7 +78,7 @@ impl Screen {
                 let title = format!("{who}: {what}");
                 format!("{}\n", self.paint(Paint::Bold, &title))
             }
-            Event::Said(line) => self.said(line),
+            Event::Said(line) => self.printed(line),
             Event::Sends {
                 method,
                 url,
@@ -158,7 +158,7 @@ impl Screen {
         }
     }
 
-    fn said(&self, line: &Line) -> String {
+    fn printed(&self, line: &Line) -> String {
         let place = match line.place.as_str() {
             "" => String::new(),
             place => self.paint(Paint::Dim, &format!("{place}:")) + " ",

@@ -149,8 +149,8 @@ pub(crate) fn notice(notice: &Notice) {
     each(&words(notice));
 }
 
-fn each(said: &[(Level, String)]) {
-    for (level, text) in said {
+fn each(lines: &[(Level, String)]) {
+    for (level, text) in lines {
         log(*level, text);
     }
 }
@@ -232,20 +232,20 @@ pub(crate) fn script_line(line: &Line) {
 
 /// The same as lines, with what was dropped before it.
 pub(crate) fn script_words(line: &Line) -> Vec<(Level, String)> {
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     if line.dropped > 0 {
         let text = format!(
             "{} lines of scripts were dropped: more than 100 a second",
             line.dropped
         );
-        said.push((Level::Warn, text));
+        lines.push((Level::Warn, text));
     }
     let known = [&*line.who, &*line.place].map(str::trim);
     let from = known.into_iter().filter(|part| !part.is_empty());
     let from = from.collect::<Vec<_>>().join(" ");
     let said_by = if from.is_empty() { "" } else { ": " };
-    said.push((line.level, format!("{from}{said_by}{}", line.text)));
-    said
+    lines.push((line.level, format!("{from}{said_by}{}", line.text)));
+    lines
 }
 
 /// The width of the terminal that stderr is.

@@ -40,15 +40,15 @@ pub(super) fn submitted(
     let mut pairs = cookies.split([';', ',']).map(str::trim);
     let token = pairs.find_map(|pair| pair.strip_prefix("csrf="));
     if token.is_none_or(|token| token.is_empty() || token != field("csrf")) {
-        return said(StatusCode::FORBIDDEN, "wrong token");
+        return text_reply(StatusCode::FORBIDDEN, "wrong token");
     }
     if !log_in(field("user"), field("password")) {
-        return said(StatusCode::UNAUTHORIZED, "wrong user or password");
+        return text_reply(StatusCode::UNAUTHORIZED, "wrong user or password");
     }
-    said(StatusCode::OK, "Welcome")
+    text_reply(StatusCode::OK, "Welcome")
 }
 
-fn said(status: StatusCode, what: &str) -> Reply {
+fn text_reply(status: StatusCode, what: &str) -> Reply {
     let page = format!("<!doctype html>\n<title>{what}</title>\n<h1>{what}</h1>\n");
     reply::html(status, page)
 }

@@ -72,11 +72,11 @@ impl Threads {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            let duty = Duty {
+            let duty = Worker {
                 // The first thread accepts for all.
                 accept: listener.take().map(|listener| (listener, seats.clone())),
                 inbox,
-                service: Answering {
+                service: Responder {
                     shared: Arc::clone(shared),
                     thread: index,
                 },
@@ -102,16 +102,16 @@ impl Threads {
 }
 
 /// What one thread has to do.
-struct Duty {
+struct Worker {
     accept: Option<(StdListener, Vec<mpsc::Sender<StdStream>>)>,
     inbox: mpsc::Receiver<StdStream>,
-    service: Answering,
+    service: Responder,
     stopped: watch::Receiver<()>,
 }
 
-impl Duty {
+impl Worker {
     fn run(self, runtime: &Runtime) {
-        let Duty {
+        let Worker {
             accept,
             mut inbox,
             service,
@@ -158,8 +158,8 @@ async fn accept_all(listener: TcpListener, seats: Vec<mpsc::Sender<StdStream>>) 
     }
 }
 
-async fn serve(stream: TcpStream, service: Answering) {
-    let open = Open::count(&service);
+async fn serve(stream: TcpStream, service: Responder) {
+    let open = OpenConnection::count(&service);
     // An error is the client's: it went away or did not speak HTTP.
     let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
@@ -168,20 +168,20 @@ async fn serve(stream: TcpStream, service: Answering) {
 }
 
 /// A connection as long as it is open: dropped, too, when the runtime cuts it.
-struct Open {
-    service: Answering,
+struct OpenConnection {
+    service: Responder,
 }
 
-impl Open {
-    fn count(service: &Answering) -> Open {
+impl OpenConnection {
+    fn count(service: &Responder) -> OpenConnection {
         service.shared.counters[service.thread].opened();
-        Open {
+        OpenConnection {
             service: service.clone(),
         }
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.service.shared.counters[self.service.thread].closed();
     }
@@ -189,12 +189,12 @@ impl Drop for Open {
 
 /// Counts a request and answers it.
 #[derive(Clone)]
-struct Answering {
+struct Responder {
     shared: Arc<Shared>,
     thread: usize,
 }
 
-impl Service<Request<Incoming>> for Answering {
+impl Service<Request<Incoming>> for Responder {
     type Response = Reply;
     type Error = Infallible;
     type Future = Answer;

@@ -14,7 +14,7 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::locked;
-use super::lookups::Lookups;
+use super::watched_paths::WatchedPaths;
 
 /// Kinds of file systems, by their numbers in statfs(2), whose other side changes files without
 /// telling: those of networks, and those that share a folder with the machine around a virtual
@@ -38,23 +38,23 @@ const SILENT: [(u32, &str); 13] = [
 /// The system's watches of directories.
 pub(super) struct Events {
     watcher: RecommendedWatcher,
-    concern: Arc<Mutex<Lookups>>,
+    concern: Arc<Mutex<WatchedPaths>>,
     /// By path: which directory it was.
     watched: BTreeMap<PathBuf, (u64, u64)>,
 }
 
 impl Events {
-    /// An event that may concern the files rings `bell`.
+    /// An event that may concern the files rings `wake`.
     ///
     /// # Errors
     /// Why no events can be had.
-    pub(super) fn start(bell: SyncSender<()>) -> Result<Events, String> {
-        let concern = Arc::new(Mutex::new(Lookups::default()));
+    pub(super) fn start(wake: SyncSender<()>) -> Result<Events, String> {
+        let concern = Arc::new(Mutex::new(WatchedPaths::default()));
         let heard = concern.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if is_worth_a_look(&event, &locked(&heard)) {
                 // Full: it rings already. Closed: nobody listens any more.
-                let _ = bell.try_send(());
+                let _ = wake.try_send(());
             }
         });
         Ok(Events {
@@ -64,12 +64,12 @@ impl Events {
         })
     }
 
-    /// Watches the directories of `lookups`, and no others. Adds to `silent` why some give no
+    /// Watches the directories of `watched_paths`, and no others. Adds to `silent` why some give no
     /// events.
-    pub(super) fn watch(&mut self, lookups: &Lookups, silent: &mut BTreeSet<String>) {
-        *locked(&self.concern) = lookups.clone();
+    pub(super) fn watch(&mut self, watched_paths: &WatchedPaths, silent: &mut BTreeSet<String>) {
+        *locked(&self.concern) = watched_paths.clone();
         let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
-        let wanted = lookups.folders().iter();
+        let wanted = watched_paths.folders().iter();
         let wanted: BTreeMap<_, _> = wanted
             .filter_map(|path| Some((path.clone(), identity(path).ok()?)))
             .collect();
@@ -98,7 +98,7 @@ impl Events {
 }
 
 /// Why changes in a directory give no events, by the kind of its file system.
-pub(super) fn silence(folder: &Path) -> Option<String> {
+pub(super) fn why_no_events(folder: &Path) -> Option<String> {
     let kind = rustix::fs::statfs(folder).ok()?.f_type;
     let name = silent_kind(u32::try_from(kind & 0xffff_ffff).ok()?)?;
     Some(format!(
@@ -113,7 +113,7 @@ fn silent_kind(kind: u32) -> Option<&'static str> {
 }
 
 /// Whether files may have changed. That they were opened or read is no change: we do that.
-fn is_worth_a_look(event: &notify::Result<notify::Event>, lookups: &Lookups) -> bool {
+fn is_worth_a_look(event: &notify::Result<notify::Event>, watched_paths: &WatchedPaths) -> bool {
     let Ok(event) = event else {
         return true;
     };
@@ -123,7 +123,7 @@ fn is_worth_a_look(event: &notify::Result<notify::Event>, lookups: &Lookups) -> 
         _ => {}
     }
     // Without a path it says that events were lost.
-    event.paths.is_empty() || event.paths.iter().any(|path| lookups.concern(path))
+    event.paths.is_empty() || event.paths.iter().any(|path| watched_paths.concern(path))
 }
 
 fn is_gone(error: &notify::Error) -> bool {
@@ -167,9 +167,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = fs::canonicalize(folder.path()).unwrap();
         let file = folder.join("a.rhai");
-        let lookups = Lookups::of([file.as_path()]);
+        let watched_paths = WatchedPaths::of([file.as_path()]);
         let worth = |kind, path: &Path| {
-            is_worth_a_look(&Ok(Event::new(kind).add_path(path.to_owned())), &lookups)
+            is_worth_a_look(
+                &Ok(Event::new(kind).add_path(path.to_owned())),
+                &watched_paths,
+            )
         };
         let write = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
@@ -184,8 +187,11 @@ mod tests {
         ));
         assert!(worth(EventKind::Remove(RemoveKind::File), &folder));
         let lost = Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        assert!(is_worth_a_look(&Ok(lost), &lookups));
-        assert!(is_worth_a_look(&Err(notify::Error::generic("?")), &lookups));
+        assert!(is_worth_a_look(&Ok(lost), &watched_paths));
+        assert!(is_worth_a_look(
+            &Err(notify::Error::generic("?")),
+            &watched_paths
+        ));
     }
 
     #[test]
@@ -197,7 +203,7 @@ mod tests {
         for number in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
             assert_eq!(silent_kind(number), None, "{number:x}");
         }
-        assert_eq!(silence(Path::new("/proc")), None);
+        assert_eq!(why_no_events(Path::new("/proc")), None);
     }
 
     #[test]

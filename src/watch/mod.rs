@@ -11,10 +11,10 @@
 
 mod contents;
 mod events;
-mod lookout;
-mod lookups;
 #[cfg(test)]
 mod tests;
+mod watch_thread;
+mod watched_paths;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -24,18 +24,18 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
-use contents::Mark;
-use lookout::Lookout;
+use contents::Stamp;
+use watch_thread::WatchThread;
 
 /// Tells when files have changed. Dropping it ends the watching.
 pub(crate) struct Watcher {
-    orders: Arc<Mutex<Orders>>,
-    bell: SyncSender<()>,
+    mailbox: Arc<Mutex<Mailbox>>,
+    wake: SyncSender<()>,
 }
 
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum WatchMode {
     /// By the system's events, and by looking every half second where there are none.
     Auto,
     /// By looking every half second.
@@ -44,9 +44,9 @@ pub enum How {
 
 /// What passes between a watcher and its thread.
 #[derive(Default)]
-struct Orders {
+struct Mailbox {
     /// The files to watch from now on.
-    follow: Option<Vec<(PathBuf, Mark)>>,
+    follow: Option<Vec<(PathBuf, Stamp)>>,
     is_over: bool,
     notes: Vec<String>,
     /// How often files were looked at.
@@ -56,7 +56,7 @@ struct Orders {
 
 /// How long things take.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct Timing {
     /// A save is over when nothing has happened for so long,
     quiet: Duration,
     /// or for so long if a file is missing or empty that was not: an editor is perhaps between
@@ -73,9 +73,9 @@ struct Pace {
     backstop: Duration,
 }
 
-impl Default for Pace {
-    fn default() -> Pace {
-        Pace {
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing {
             quiet: Duration::from_millis(50),
             quiet_half_written: Duration::from_millis(250),
             latest: Duration::from_millis(500),
@@ -99,67 +99,73 @@ impl Watcher {
     /// When there can be no thread.
     pub(crate) fn start(
         files: Vec<PathBuf>,
-        how: How,
+        mode: WatchMode,
         changed: Sender<()>,
     ) -> Result<Watcher, String> {
-        Watcher::paced(files, how, changed, Pace::default())
+        Watcher::paced(files, mode, changed, Timing::default())
     }
 
     fn paced(
         files: Vec<PathBuf>,
-        how: How,
+        mode: WatchMode,
         changed: Sender<()>,
-        pace: Pace,
+        timing: Timing,
     ) -> Result<Watcher, String> {
-        let (bell, rings) = sync_channel(1);
-        let orders = Arc::new(Mutex::new(Orders {
-            follow: Some(marked(files)),
-            ..Orders::default()
+        let (wake, wakes) = sync_channel(1);
+        let mailbox = Arc::new(Mutex::new(Mailbox {
+            follow: Some(stamped(files)),
+            ..Mailbox::default()
         }));
-        let mut lookout = Lookout::new(how, pace, orders.clone(), (bell.clone(), rings), changed);
-        lookout.follow();
+        let mut watch_thread = WatchThread::new(
+            mode,
+            timing,
+            mailbox.clone(),
+            (wake.clone(), wakes),
+            changed,
+        );
+        watch_thread.follow();
         thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || lookout.run())
+            .spawn(move || watch_thread.run())
             .map_err(|error| format!("there can be no thread to watch files: {error}"))?;
-        Ok(Watcher { orders, bell })
+        Ok(Watcher { mailbox, wake })
     }
 
     /// Watches these files from now on, and no others. Of files that were watched already no
     /// change is lost.
     pub(crate) fn follow(&self, files: Vec<PathBuf>) {
-        locked(&self.orders).follow = Some(marked(files));
-        self.ring();
+        locked(&self.mailbox).follow = Some(stamped(files));
+        self.wake();
     }
 
     /// Why files are looked at every half second instead of having their changes told, each reason
     /// once; for a person.
     #[must_use]
     pub(crate) fn notes(&self) -> Vec<String> {
-        locked(&self.orders).notes.clone()
+        locked(&self.mailbox).notes.clone()
     }
 
-    fn ring(&self) {
+    fn wake(&self) {
         // Full: it rings already. Closed: the thread ended with whoever listened to it.
-        let _ = self.bell.try_send(());
+        let _ = self.wake.try_send(());
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        locked(&self.orders).is_over = true;
-        self.ring();
+        locked(&self.mailbox).is_over = true;
+        self.wake();
     }
 }
 
-fn marked(files: Vec<PathBuf>) -> Vec<(PathBuf, Mark)> {
-    let marked = files.into_iter().map(|path| {
+fn stamped(files: Vec<PathBuf>) -> Vec<(PathBuf, Stamp)> {
+    let stamped = files.into_iter().map(|path| {
         // The working directory is that of now.
         let path = std::path::absolute(&path).unwrap_or(path);
-        let mark = Mark::of(&path);
-        (path, mark)
+        let stamp = Stamp::of(&path);
+        (path, stamp)
     });
-    marked.collect()
+    stamped.collect()
 }
 
 /// A panic while it was held has left nothing half-done: every change is one assignment.

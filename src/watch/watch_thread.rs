@@ -12,17 +12,17 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::contents::Contents;
-use super::events::{Events, silence};
-use super::lookups::Lookups;
-use super::{How, Orders, Pace, locked};
+use super::events::{Events, why_no_events};
+use super::watched_paths::WatchedPaths;
+use super::{Mailbox, Timing, WatchMode, locked};
 
 /// While directories are being replaced what is watched is found out anew, so often at most.
 const MOST_ATTEMPTS: usize = 8;
 
-pub(super) struct Lookout {
-    pace: Pace,
-    orders: Arc<Mutex<Orders>>,
-    rings: Receiver<()>,
+pub(super) struct WatchThread {
+    timing: Timing,
+    mailbox: Arc<Mutex<Mailbox>>,
+    wakes: Receiver<()>,
     changed: Sender<()>,
     contents: Contents,
     /// `None` when all is found out by looking.
@@ -32,48 +32,48 @@ pub(super) struct Lookout {
     thorough_at: Instant,
 }
 
-impl Lookout {
+impl WatchThread {
     pub(super) fn new(
-        how: How,
-        pace: Pace,
-        orders: Arc<Mutex<Orders>>,
-        (bell, rings): (SyncSender<()>, Receiver<()>),
+        mode: WatchMode,
+        timing: Timing,
+        mailbox: Arc<Mutex<Mailbox>>,
+        (wake, wakes): (SyncSender<()>, Receiver<()>),
         changed: Sender<()>,
-    ) -> Lookout {
-        let mut lookout = Lookout {
-            pace,
-            orders,
-            rings,
+    ) -> WatchThread {
+        let mut watch_thread = WatchThread {
+            timing,
+            mailbox,
+            wakes,
             changed,
             contents: Contents::default(),
             events: None,
             polls: true,
             thorough_at: Instant::now(),
         };
-        if how == How::Auto {
-            match Events::start(bell) {
-                Ok(events) => lookout.events = Some(events),
-                Err(reason) => lookout.note(&reason),
+        if mode == WatchMode::Auto {
+            match Events::start(wake) {
+                Ok(events) => watch_thread.events = Some(events),
+                Err(reason) => watch_thread.note(&reason),
             }
         }
-        lookout
+        watch_thread
     }
 
     /// Until nobody wants to know any more.
     pub(super) fn run(mut self) {
         let mut wants = self.look();
         while wants {
-            let rang = self.rings.recv_timeout(if self.polls {
-                self.pace.poll
+            let woken = self.wakes.recv_timeout(if self.polls {
+                self.timing.poll
             } else {
-                self.pace.backstop
+                self.timing.backstop
             });
-            wants = if locked(&self.orders).is_over || self.changed.is_closed() {
+            wants = if locked(&self.mailbox).is_over || self.changed.is_closed() {
                 false
-            } else if rang.is_ok() || self.contents.seem_changed() {
+            } else if woken.is_ok() || self.contents.seem_changed() {
                 self.settle();
                 self.look()
-            } else if self.polls && self.thorough_at.elapsed() >= self.pace.thorough {
+            } else if self.polls && self.thorough_at.elapsed() >= self.timing.thorough {
                 self.look()
             } else {
                 true
@@ -83,7 +83,7 @@ impl Lookout {
 
     /// Takes over which files to watch, and watches where they are.
     pub(super) fn follow(&mut self) {
-        let files = locked(&self.orders).follow.take();
+        let files = locked(&self.mailbox).follow.take();
         if let Some(files) = files {
             self.contents.hold(files);
         }
@@ -91,16 +91,21 @@ impl Lookout {
             return;
         };
         let mut silent = BTreeSet::new();
-        let mut lookups = Lookups::of(self.contents.paths());
+        let mut watched_paths = WatchedPaths::of(self.contents.paths());
         for _ in 0..MOST_ATTEMPTS {
-            silent.extend(lookups.folders().iter().filter_map(|path| silence(path)));
-            events.watch(&lookups, &mut silent);
+            silent.extend(
+                watched_paths
+                    .folders()
+                    .iter()
+                    .filter_map(|path| why_no_events(path)),
+            );
+            events.watch(&watched_paths, &mut silent);
             // What was replaced before it was watched gave no event.
-            let now = Lookups::of(self.contents.paths());
-            if now == lookups {
+            let now = WatchedPaths::of(self.contents.paths());
+            if now == watched_paths {
                 break;
             }
-            lookups = now;
+            watched_paths = now;
         }
         self.polls = !silent.is_empty();
         for reason in silent {
@@ -110,23 +115,23 @@ impl Lookout {
 
     /// Waits until a save is over.
     fn settle(&self) {
-        let latest = Instant::now() + self.pace.latest;
-        let mut marks = self.contents.marks();
+        let latest = Instant::now() + self.timing.latest;
+        let mut stamps = self.contents.stamps();
         loop {
-            let quiet = if self.contents.seem_half_written(&marks) {
-                self.pace.quiet_half_written
+            let quiet = if self.contents.seem_half_written(&stamps) {
+                self.timing.quiet_half_written
             } else {
-                self.pace.quiet
+                self.timing.quiet
             };
             let left = latest.saturating_duration_since(Instant::now());
-            let rang = self.rings.recv_timeout(quiet.min(left));
+            let woken = self.wakes.recv_timeout(quiet.min(left));
             // Where there are no events, metadata say whether somebody writes.
-            let now = self.contents.marks();
-            let is_quiet = rang.is_err() && now == marks;
+            let now = self.contents.stamps();
+            let is_quiet = woken.is_err() && now == stamps;
             if is_quiet || left == Duration::ZERO {
                 return;
             }
-            marks = now;
+            stamps = now;
         }
     }
 
@@ -140,7 +145,7 @@ impl Lookout {
             has_changed && matches!(self.changed.try_send(()), Err(TrySendError::Closed(())));
         #[cfg(test)]
         {
-            locked(&self.orders).looks += 1;
+            locked(&self.mailbox).looks += 1;
         }
         !is_closed
     }
@@ -150,7 +155,7 @@ impl Lookout {
             Some((reason, hint)) => format!("{reason}: {}; hint: {hint}", self.consequence()),
             None => format!("{reason}: {}", self.consequence()),
         };
-        let notes = &mut locked(&self.orders).notes;
+        let notes = &mut locked(&self.mailbox).notes;
         if !notes.contains(&note) {
             notes.push(note);
         }
@@ -159,7 +164,7 @@ impl Lookout {
     fn consequence(&self) -> String {
         format!(
             "files are looked at every {} ms",
-            self.pace.poll.as_millis()
+            self.timing.poll.as_millis()
         )
     }
 }

@@ -13,19 +13,19 @@ const MOST_LINKS: usize = 40;
 
 /// Entries of directories, each as its directory's path without links, and its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lookups {
+pub(super) struct WatchedPaths {
     entries: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
 }
 
-impl Lookups {
+impl WatchedPaths {
     /// Those of all `paths`: of each its last entry, each link on the way, or the first entry that
     /// is missing.
     ///
     /// Directories on the way that are no links are left out, for the entries of `/`, `/home` and
     /// `/tmp` are touched all the time: who replaces one of them is seen by looking at times.
-    pub(super) fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Lookups {
-        let mut found = Lookups::default();
+    pub(super) fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> WatchedPaths {
+        let mut found = WatchedPaths::default();
         for path in paths {
             found.add(path);
         }
@@ -102,7 +102,7 @@ mod tests {
     /// The lookups below a folder, and whether others are all above it.
     fn below(folder: &Path, path: &str) -> Vec<String> {
         let path = folder.join(path);
-        let found = Lookups::of([path.as_path()]);
+        let found = WatchedPaths::of([path.as_path()]);
         let entries = found.entries.iter();
         let inside = entries.filter_map(|entry| entry.strip_prefix(folder).ok());
         inside.map(|entry| entry.display().to_string()).collect()
@@ -144,7 +144,7 @@ mod tests {
     fn entries_and_their_folders_are_what_concerns() {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(folder.path()).unwrap();
-        let found = Lookups::of([root.join("a").as_path()]);
+        let found = WatchedPaths::of([root.join("a").as_path()]);
         assert!(found.concern(&root.join("a")) && found.concern(&root));
         assert!(!found.concern(&root.join("b")) && !found.concern(&root.join("a/b")));
         assert_eq!(found.folders().iter().collect::<Vec<_>>(), [&root]);

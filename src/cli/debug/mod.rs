@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{arguments, resolve, run, select};
-use crate::control::{Checked, Control, Exit, Given, Happening};
+use crate::control::{CheckInput, CheckedScript, Control, Exit, Happening};
 use crate::load::{Division, Plan, Stage};
 use crate::runner::{Edition, End, Notice, Options, Setup};
 use crate::scenario::Scenario;
@@ -19,7 +19,7 @@ use crate::units::Rate;
 
 /// Carries out `katydid debug`.
 pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
-    let given = Given::new(&arguments.shown.params, arguments.shown.seed);
+    let given = CheckInput::new(&arguments.shown.params, arguments.shown.seed);
     match super::read(&arguments.script, &given) {
         Ok(checked) => watched(arguments, checked),
         Err(message) => {
@@ -30,7 +30,7 @@ pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
 }
 
 /// Runs one user of a script that has been checked, and shows what it does.
-fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
+fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
     if !checked.findings.is_empty() {
         show::findings(&checked.shown, &checked.findings);
     }
@@ -56,13 +56,13 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
         show::log(Level::Warn, &show::no_host(&scenario.classes[class].name));
     }
     let screen = Screen::new(view(arguments.shown.body), checked.shown);
-    let told = Arc::new(Mutex::new(screen));
+    let screen = Arc::new(Mutex::new(screen));
     let onlooker = {
-        let told = told.clone();
-        Onlooker::new(arguments.shown.body, move |event| tell(&told, &event))
+        let screen = screen.clone();
+        Onlooker::new(arguments.shown.body, move |event| notify(&screen, &event))
     };
-    for line in checked.said {
-        tell(&told, &Event::Said(line));
+    for line in checked.printed {
+        notify(&screen, &Event::Said(line));
     }
     let environment = Arc::new(checked.inputs.environment.clone());
     let setup = Setup {
@@ -77,7 +77,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
         environment,
         onlooker: Some(onlooker),
     };
-    run::on_control_thread(attend(setup, &told))
+    run::on_control_thread(attend(setup, &screen))
 }
 
 /// So many users of one class, at once, until the iterations are used up, if there is a limit.
@@ -107,7 +107,7 @@ pub(super) fn options(
 }
 
 /// Shows an event. Whoever looks on is on another thread, but it is one at a time.
-fn tell(screen: &Mutex<Screen>, event: &Event) {
+fn notify(screen: &Mutex<Screen>, event: &Event) {
     let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
     let text = screen.text(event);
     let mut stdout = std::io::stdout().lock();
@@ -129,7 +129,7 @@ async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
     }
     loop {
         match control.next().await {
-            Happening::Notice(Notice::Script(line)) => tell(screen, &Event::Said(line)),
+            Happening::Notice(Notice::Script(line)) => notify(screen, &Event::Said(line)),
             Happening::Interrupted { is_first: true } => show::interrupted(),
             Happening::Finished(run) => {
                 show::unwritten(&run.unwritten);

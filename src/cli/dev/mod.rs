@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::select::{self, Wrong};
+use super::select::{self, SelectError};
 use super::{arguments, debug, resolve, run};
-use crate::control::{Checked, Control, Exit, Finished, Given, Happening, SaveOutcome};
+use crate::control::{
+    CheckInput, CheckedScript, Control, Exit, FinishedRun, Happening, SaveOutcome,
+};
 use crate::runner::{Edition, End, Notice, Setup};
-use crate::screen::dev::{Board, Finding, Stage};
+use crate::screen::dev::{Board, SaveProblem, Stage};
 use crate::screen::show;
 use crate::script::{Level, Onlooker};
 use crate::stats::Summary;
@@ -33,12 +35,12 @@ pub(super) fn dev(arguments: &arguments::Dev) -> Exit {
 }
 
 /// For a script of which no run goes on.
-fn given(arguments: &arguments::Dev) -> Given {
-    Given::new(&arguments.shown.params, arguments.shown.seed)
+fn given(arguments: &arguments::Dev) -> CheckInput {
+    CheckInput::new(&arguments.shown.params, arguments.shown.seed)
 }
 
 /// One run after the other, until the person has enough.
-async fn attend(arguments: &arguments::Dev, checked: Checked) -> Exit {
+async fn attend(arguments: &arguments::Dev, checked: CheckedScript) -> Exit {
     let mut control = match run::listen() {
         Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
@@ -122,9 +124,9 @@ impl Session<'_> {
     }
 
     /// Runs a script and whatever is saved after it, until the person has enough.
-    async fn go(&mut self, checked: Checked) -> Exit {
-        if let Some(ready) = self.taken(checked, None) {
-            self.start(ready).await;
+    async fn go(&mut self, checked: CheckedScript) -> Exit {
+        if let Some(runnable) = self.taken(checked, None) {
+            self.start(runnable).await;
         }
         loop {
             let happening = tokio::select! {
@@ -157,7 +159,7 @@ impl Session<'_> {
     }
 
     /// A run is over; gives the exit code if that is what the person asked for.
-    async fn finished(&mut self, run: &Finished) -> Option<Exit> {
+    async fn finished(&mut self, run: &FinishedRun) -> Option<Exit> {
         for message in &run.unwritten {
             self.stage().note(Level::Error, message.clone());
         }
@@ -182,53 +184,53 @@ impl Session<'_> {
         };
         match super::read(&self.arguments.script, &given(self.arguments)) {
             Ok(checked) => {
-                if let Some(ready) = self.taken(checked, Some(news)) {
-                    self.start(ready).await;
+                if let Some(runnable) = self.taken(checked, Some(news)) {
+                    self.start(runnable).await;
                 }
             }
-            Err(message) => self.stage().broken(vec![Finding::Wrong(message, None)]),
+            Err(message) => self.stage().broken(vec![SaveProblem::Wrong(message, None)]),
         }
     }
 
     /// What a checked script comes to with this command line; shows what is wrong with it, else
     /// the `news`.
-    fn taken(&mut self, checked: Checked, news: Option<&str>) -> Option<Ready> {
+    fn taken(&mut self, checked: CheckedScript, news: Option<&str>) -> Option<RunnableScript> {
         show::hide(checked.hidden.clone());
         let mut stage = locked(&self.stage);
         let mut findings = Vec::new();
         if !checked.findings.is_empty() {
             let files = checked.shown.clone();
-            findings.push(Finding::Script(files, checked.findings.clone()));
+            findings.push(SaveProblem::Script(files, checked.findings.clone()));
         }
-        let (said, shown) = (checked.said.clone(), checked.shown.clone());
-        let ready = match ready(self.arguments, checked) {
-            Ok(Some(ready)) => ready,
+        let (printed, shown) = (checked.printed.clone(), checked.shown.clone());
+        let runnable = match runnable(self.arguments, checked) {
+            Ok(Some(runnable)) => runnable,
             Ok(None) => {
                 stage.broken(findings);
                 return None;
             }
             Err(wrong) => {
-                findings.push(Finding::Wrong(wrong.message, wrong.hint));
+                findings.push(SaveProblem::Wrong(wrong.message, wrong.hint));
                 self.control.refuse();
                 stage.broken(findings);
                 return None;
             }
         };
         stage.good(findings, news);
-        for (level, text) in said.iter().flat_map(show::script_words) {
+        for (level, text) in printed.iter().flat_map(show::script_words) {
             stage.note(level, text);
         }
-        let Ready { edition, class } = &ready;
+        let RunnableScript { edition, class } = &runnable;
         let name = &edition.scenario.classes[*class].name;
         if edition.bases[*class].is_none() {
             stage.note(Level::Warn, show::no_host(name));
         }
         stage.board.source(edition.hash(), name.clone(), shown);
-        Some(ready)
+        Some(runnable)
     }
 
     /// Starts a run; the next save starts another if it can't begin.
-    async fn start(&mut self, Ready { edition, .. }: Ready) {
+    async fn start(&mut self, RunnableScript { edition, .. }: RunnableScript) {
         self.stage().board.begin(edition.hash());
         let told = self.stage.clone();
         let setup = Setup {
@@ -254,7 +256,7 @@ impl Session<'_> {
                 was_broken,
             } => {
                 let news = was_broken.then_some("mended");
-                if let Some(Ready { edition, .. }) = self.taken(*checked, news) {
+                if let Some(RunnableScript { edition, .. }) = self.taken(*checked, news) {
                     for remark in self.control.reload(edition).await {
                         self.stage().note(Level::Warn, remark);
                     }
@@ -272,7 +274,7 @@ impl Session<'_> {
                 self.taken(*checked, None);
             }
             SaveOutcome::Unreadable(message) => {
-                self.stage().broken(vec![Finding::Wrong(message, None)]);
+                self.stage().broken(vec![SaveProblem::Wrong(message, None)]);
             }
         }
     }
@@ -294,7 +296,7 @@ impl Session<'_> {
                 }
             }
             Notice::NotReloaded(why) => {
-                stage.broken(vec![Finding::Wrong(why.clone(), None)]);
+                stage.broken(vec![SaveProblem::Wrong(why.clone(), None)]);
             }
             other => {
                 for (level, text) in show::words(other) {
@@ -322,7 +324,7 @@ fn locked(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
 }
 
 /// A script that can be run, and which of its classes has users.
-struct Ready {
+struct RunnableScript {
     edition: Edition,
     class: usize,
 }
@@ -331,7 +333,10 @@ struct Ready {
 ///
 /// # Errors
 /// What of the command line does not fit.
-fn ready(arguments: &arguments::Dev, checked: Checked) -> Result<Option<Ready>, Wrong> {
+fn runnable(
+    arguments: &arguments::Dev,
+    checked: CheckedScript,
+) -> Result<Option<RunnableScript>, SelectError> {
     let Some(declared) = checked.scenario else {
         return Ok(None);
     };
@@ -339,11 +344,12 @@ fn ready(arguments: &arguments::Dev, checked: Checked) -> Result<Option<Ready>, 
     let (mut scenario, class) = select::select_one(&arguments.changes, name, &declared)?;
     // The person says how many users there are.
     scenario.shape = None;
-    let bases =
-        resolve::bases(arguments.shown.host.as_deref(), &scenario).map_err(|message| Wrong {
+    let bases = resolve::bases(arguments.shown.host.as_deref(), &scenario).map_err(|message| {
+        SelectError {
             message,
             hint: None,
-        })?;
+        }
+    })?;
     let edition = Edition {
         options: debug::options(&scenario, class, arguments.users, None),
         bundle: checked.bundle,
@@ -352,5 +358,5 @@ fn ready(arguments: &arguments::Dev, checked: Checked) -> Result<Option<Ready>, 
         scenario,
         bases,
     };
-    Ok(Some(Ready { edition, class }))
+    Ok(Some(RunnableScript { edition, class }))
 }

@@ -155,12 +155,12 @@ struct Metric<'a> {
 struct Mark {
     at_s: f64,
     #[serde(flatten)]
-    what: What,
+    what: MarkKind,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "mark", rename_all = "lowercase")]
-enum What {
+enum MarkKind {
     Reload {
         generation: u16,
     },
@@ -318,16 +318,16 @@ impl Mark {
         Mark {
             at_s: seconds(marked.at_us),
             what: match marked.mark {
-                stats::Mark::Reload { generation } => What::Reload { generation },
-                stats::Mark::Users { asked } => What::Users { asked },
-                stats::Mark::RunTime { ends_us } => What::RunTime {
+                stats::Mark::Reload { generation } => MarkKind::Reload { generation },
+                stats::Mark::Users { asked } => MarkKind::Users { asked },
+                stats::Mark::RunTime { ends_us } => MarkKind::RunTime {
                     ends_s: ends_us.map(seconds),
                 },
-                stats::Mark::Note { ref text } => What::Note {
+                stats::Mark::Note { ref text } => MarkKind::Note {
                     text: text.to_string(),
                 },
-                stats::Mark::Reset => What::Reset,
-                stats::Mark::Tainted { lag_us } => What::Tainted { lag_ms: ms(lag_us) },
+                stats::Mark::Reset => MarkKind::Reset,
+                stats::Mark::Tainted { lag_us } => MarkKind::Tainted { lag_ms: ms(lag_us) },
             },
         }
     }

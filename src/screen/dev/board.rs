@@ -30,7 +30,7 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// What one user did in an iteration, and before it since the last one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Piece {
+pub(crate) struct IterationTrace {
     user: u64,
     /// From 1; `None` outside of any.
     pub(crate) number: Option<u64>,
@@ -43,12 +43,12 @@ pub(crate) struct Piece {
     begun: Option<Instant>,
 }
 
-impl Piece {
-    fn of(user: u64, generation: u16) -> Piece {
-        Piece {
+impl IterationTrace {
+    fn of(user: u64, generation: u16) -> IterationTrace {
+        IterationTrace {
             user,
             generation,
-            ..Piece::default()
+            ..IterationTrace::default()
         }
     }
 
@@ -91,7 +91,7 @@ impl Piece {
 
 /// Something that is wrong with a save.
 #[derive(Clone, Debug)]
-pub(crate) enum Finding {
+pub(crate) enum SaveProblem {
     /// In these files.
     Script(Vec<File>, Diagnostics),
     /// With what was asked for.
@@ -113,7 +113,7 @@ impl Ledger {
         counts.sum::<u64>() + self.others
     }
 
-    fn add(&mut self, piece: &Piece) {
+    fn add(&mut self, piece: &IterationTrace) {
         for mistake in piece.mistakes() {
             let mut known = self.mistakes.iter_mut();
             if let Some((_, count)) = known.find(|(known, _)| *known == mistake) {
@@ -129,7 +129,7 @@ impl Ledger {
 
 /// Whether users run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum RunStatus {
     /// Nothing that could be run has been saved yet.
     Waits,
     /// They do.
@@ -144,7 +144,7 @@ pub(crate) enum Standing {
 
 /// A script that was handed over.
 #[derive(Debug)]
-struct Source {
+struct SavedScript {
     hash: String,
     /// Whose users run.
     class: String,
@@ -159,9 +159,9 @@ pub(crate) struct Board {
     pub(crate) script: String,
     pub(crate) class: String,
     pub(crate) hash: String,
-    pub(crate) standing: Standing,
+    pub(crate) status: RunStatus,
     /// What is wrong with the last save, or odd about it.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Vec<SaveProblem>,
     pub(crate) is_broken: bool,
     /// What became of the last save, if it was a good one.
     pub(crate) news: Option<String>,
@@ -170,12 +170,12 @@ pub(crate) struct Board {
     generation: u16,
     /// Generations of earlier runs.
     before: u16,
-    users: HashMap<u64, Piece>,
+    users: HashMap<u64, IterationTrace>,
     /// Whom events are about.
     turn: Option<u64>,
-    last: Option<(Arc<Piece>, Instant)>,
+    last: Option<(Arc<IterationTrace>, Instant)>,
     ledger: Ledger,
-    sources: Vec<Source>,
+    sources: Vec<SavedScript>,
 }
 
 impl Board {
@@ -184,7 +184,7 @@ impl Board {
             script,
             class: String::new(),
             hash: String::new(),
-            standing: Standing::Waits,
+            status: RunStatus::Waits,
             findings: Vec::new(),
             is_broken: false,
             news: None,
@@ -202,7 +202,7 @@ impl Board {
     /// Another run begins, with the script that was handed over last.
     pub(crate) fn begin(&mut self, hash: String) {
         self.before += self.generation;
-        self.standing = Standing::Runs;
+        self.status = RunStatus::Runs;
         self.users.clear();
         self.turn = None;
         self.last = None;
@@ -218,7 +218,7 @@ impl Board {
         if self.sources.len() == SOURCES {
             self.sources.remove(0);
         }
-        self.sources.push(Source {
+        self.sources.push(SavedScript {
             hash,
             class,
             files: files.into(),
@@ -240,14 +240,14 @@ impl Board {
     }
 
     /// A save has mistakes.
-    pub(crate) fn broken(&mut self, findings: Vec<Finding>) {
+    pub(crate) fn broken(&mut self, findings: Vec<SaveProblem>) {
         self.findings = findings;
         self.is_broken = true;
         self.news = None;
     }
 
     /// A save has none, or only oddities.
-    pub(crate) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+    pub(crate) fn good(&mut self, findings: Vec<SaveProblem>, news: Option<&str>) {
         self.findings = findings;
         self.is_broken = false;
         self.news = news.map(str::to_owned);
@@ -276,10 +276,12 @@ impl Board {
     }
 
     /// Takes what happened to a user; gives what is complete by that.
-    pub(crate) fn hear(&mut self, event: Event, now: Instant) -> Option<Arc<Piece>> {
+    pub(crate) fn hear(&mut self, event: Event, now: Instant) -> Option<Arc<IterationTrace>> {
         if let Event::Turns { user } = event {
             self.turn = Some(user);
-            self.users.entry(user).or_insert_with(|| Piece::of(user, 0));
+            self.users
+                .entry(user)
+                .or_insert_with(|| IterationTrace::of(user, 0));
             return None;
         }
         let turn = self.turn?;
@@ -292,7 +294,7 @@ impl Board {
                 None
             }
             Event::IterationEnds { is_whole } => {
-                let next = Piece::of(turn, piece.generation);
+                let next = IterationTrace::of(turn, piece.generation);
                 let piece = std::mem::replace(piece, next);
                 if is_whole || piece.is_long(now) {
                     Some(self.finish(piece, now))
@@ -312,7 +314,7 @@ impl Board {
     }
 
     /// An iteration is over.
-    fn finish(&mut self, piece: Piece, now: Instant) -> Arc<Piece> {
+    fn finish(&mut self, piece: IterationTrace, now: Instant) -> Arc<IterationTrace> {
         let piece = Arc::new(piece);
         if piece.generation < self.newest() {
             return piece;
@@ -330,7 +332,7 @@ impl Board {
     }
 
     /// A user has ended, and this is what it did since its last iteration.
-    fn end(&mut self, piece: Piece, now: Instant) -> Arc<Piece> {
+    fn end(&mut self, piece: IterationTrace, now: Instant) -> Arc<IterationTrace> {
         match &mut self.last {
             Some((last, _)) if last.user == piece.user => {
                 Arc::make_mut(last).events.extend(piece.events.clone());
@@ -344,7 +346,7 @@ impl Board {
     }
 
     /// What to show of users: the iteration that was over last, or one that takes long.
-    pub(crate) fn shown(&self, now: Instant) -> Option<(&Piece, Ledger)> {
+    pub(crate) fn shown(&self, now: Instant) -> Option<(&IterationTrace, Ledger)> {
         let last = self.last.as_ref();
         let is_stale = last.is_none_or(|(_, at)| now.duration_since(*at) >= LONG);
         let going = self.users.values().filter(|piece| {
@@ -364,14 +366,14 @@ impl Board {
     }
 
     /// The lines of the scripts that a piece is of.
-    pub(crate) fn files_of(&self, piece: &Piece) -> Arc<[File]> {
-        let exact = |source: &&Source| source.generation == Some(piece.generation);
+    pub(crate) fn files_of(&self, piece: &IterationTrace) -> Arc<[File]> {
+        let exact = |source: &&SavedScript| source.generation == Some(piece.generation);
         let source = self.sources.iter().find(exact).or(self.sources.last());
         source.map_or_else(Arc::default, |source| source.files.clone())
     }
 
     /// Whether a piece is of another generation than the one in service; gives its number.
-    pub(crate) fn is_of_another(&self, piece: &Piece) -> Option<u16> {
+    pub(crate) fn is_of_another(&self, piece: &IterationTrace) -> Option<u16> {
         let is_known = piece.generation != 0 && piece.generation != self.generation;
         is_known.then(|| self.before + piece.generation)
     }

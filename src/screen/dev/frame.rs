@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHasher;
 
-use super::board::{Board, Finding, Ledger, Piece, Standing};
+use super::board::{Board, IterationTrace, Ledger, RunStatus, SaveProblem};
 use super::fold;
 use crate::screen::debug::{Paint, Screen, View};
 use crate::screen::show;
@@ -25,7 +25,7 @@ pub(crate) struct Frame {
     /// What is shown, which iteration and of how many users.
     pub(crate) header: Vec<String>,
     /// What is to be said of the script.
-    pub(crate) said: Vec<String>,
+    pub(crate) messages: Vec<String>,
     /// The iteration, and the mistakes of earlier ones.
     pub(crate) rest: Vec<String>,
     /// One row below, if the top of the screen has scrolled away.
@@ -37,7 +37,7 @@ pub(crate) struct Frame {
 impl Frame {
     /// All rows, from the top.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &String> {
-        self.header.iter().chain(&self.said).chain(&self.rest)
+        self.header.iter().chain(&self.messages).chain(&self.rest)
     }
 }
 
@@ -45,9 +45,9 @@ impl Frame {
 pub(crate) fn of(board: &Board, view: View, now: Instant) -> Frame {
     let width = view.width.unwrap_or(usize::MAX);
     let shown = board.shown(now);
-    let said = said(board, view);
+    let messages = messages(board, view);
     let mut hasher = FxHasher::default();
-    (board.generation(), &said).hash(&mut hasher);
+    (board.generation(), &messages).hash(&mut hasher);
     let mut rest = String::new();
     if let Some((piece, ledger)) = &shown {
         hash(piece, &mut hasher);
@@ -57,11 +57,11 @@ pub(crate) fn of(board: &Board, view: View, now: Instant) -> Frame {
     }
     let footer = footer(board, shown.as_ref(), view);
     let piece = shown.as_ref().map(|(piece, _)| *piece);
-    let users = (board.standing == Standing::Runs).then(|| board.users());
+    let users = (board.status == RunStatus::Runs).then(|| board.users());
     let title = title(board, piece, users);
     Frame {
         header: fold::rows(&view.paint(Paint::Bold, &title), width),
-        said: rows(&said, width),
+        messages: rows(&messages, width),
         rest: rows(&rest, width),
         footer: fold::rows(&footer, width.saturating_sub(1)).swap_remove(0),
         essence: hasher.finish(),
@@ -77,7 +77,7 @@ fn rows(text: &str, width: usize) -> Vec<String> {
 }
 
 /// `shop.rhai · generation 2 (8c1f0de) · Shopper · iteration 17 · 1 user`
-pub(crate) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) -> String {
+pub(crate) fn title(board: &Board, piece: Option<&IterationTrace>, users: Option<usize>) -> String {
     let mut parts = vec![board.script.clone()];
     if board.generation() > 0 {
         let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
@@ -101,12 +101,12 @@ pub(crate) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) 
 }
 
 /// What goes on while nothing else is written.
-fn footer(board: &Board, shown: Option<&(&Piece, Ledger)>, view: View) -> String {
+fn footer(board: &Board, shown: Option<&(&IterationTrace, Ledger)>, view: View) -> String {
     let mut parts = Vec::new();
-    match &board.standing {
-        Standing::Stops => parts.push(show::INTERRUPTED.to_owned()),
-        Standing::Over(_, why) => parts.push(format!("{why}: {NEXT_SAVE}")),
-        Standing::Waits | Standing::Runs | Standing::Stopped => {}
+    match &board.status {
+        RunStatus::Stops => parts.push(show::INTERRUPTED.to_owned()),
+        RunStatus::Over(_, why) => parts.push(format!("{why}: {NEXT_SAVE}")),
+        RunStatus::Waits | RunStatus::Runs | RunStatus::Stopped => {}
     }
     if let Some((piece, ledger)) = shown {
         parts.extend(piece.number.map(|number| format!("iteration {number}")));
@@ -121,7 +121,7 @@ fn footer(board: &Board, shown: Option<&(&Piece, Ledger)>, view: View) -> String
 }
 
 /// A piece as `katydid debug` shows it.
-pub(crate) fn text(board: &Board, piece: &Piece, view: View) -> String {
+pub(crate) fn text(board: &Board, piece: &IterationTrace, view: View) -> String {
     let mut screen = Screen::new(view, board.files_of(piece).to_vec());
     let mut text = String::new();
     for event in &piece.events {
@@ -136,16 +136,16 @@ pub(crate) fn text(board: &Board, piece: &Piece, view: View) -> String {
 }
 
 /// What the findings are, each with its lines.
-pub(crate) fn finding(finding: &Finding, view: View) -> String {
+pub(crate) fn finding(finding: &SaveProblem, view: View) -> String {
     match finding {
-        Finding::Script(files, findings) => {
+        SaveProblem::Script(files, findings) => {
             let text_of = |path: &str| {
                 let file = files.iter().find(|file| file.path == path)?;
                 Some(file.text.as_str())
             };
             findings.render(text_of, view.colours)
         }
-        Finding::Wrong(message, hint) => {
+        SaveProblem::Wrong(message, hint) => {
             let mut text = view.paint(Paint::Red, &format!("error: {message}"));
             if let Some(hint) = hint {
                 text.push_str(&format!("\nhint: {}", show::clean(hint)));
@@ -157,23 +157,23 @@ pub(crate) fn finding(finding: &Finding, view: View) -> String {
 
 /// What there is to say of a script that is broken, and of what runs meanwhile.
 pub(crate) fn broken(board: &Board) -> String {
-    match &board.standing {
-        Standing::Runs => {
+    match &board.status {
+        RunStatus::Runs => {
             let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
             format!(
                 "the saved script has mistakes: the last good one goes on, generation {} ({hash})",
                 board.generation()
             )
         }
-        Standing::Stops | Standing::Stopped => "the saved script has mistakes".to_owned(),
-        Standing::Waits | Standing::Over(..) => {
+        RunStatus::Stops | RunStatus::Stopped => "the saved script has mistakes".to_owned(),
+        RunStatus::Waits | RunStatus::Over(..) => {
             "the saved script has mistakes: waiting until it is mended and saved".to_owned()
         }
     }
 }
 
 /// All that is to be said of the script and of the run.
-fn said(board: &Board, view: View) -> String {
+fn messages(board: &Board, view: View) -> String {
     let mut lines: Vec<String> = Vec::new();
     // First: the findings may be more than fit.
     if board.is_broken {
@@ -193,15 +193,15 @@ fn said(board: &Board, view: View) -> String {
     for (level, text) in &board.notes {
         lines.push(noted(*level, text));
     }
-    match &board.standing {
-        Standing::Over(level, why) => {
+    match &board.status {
+        RunStatus::Over(level, why) => {
             lines.push(noted(*level, why));
             if !board.is_broken {
                 lines.push(view.paint(Paint::Yellow, NEXT_SAVE));
             }
         }
-        Standing::Stops => lines.push(view.paint(Paint::Yellow, show::INTERRUPTED)),
-        Standing::Waits | Standing::Runs | Standing::Stopped => {}
+        RunStatus::Stops => lines.push(view.paint(Paint::Yellow, show::INTERRUPTED)),
+        RunStatus::Waits | RunStatus::Runs | RunStatus::Stopped => {}
     }
     match lines.is_empty() {
         true => String::new(),
@@ -229,7 +229,7 @@ fn earlier(ledger: &Ledger, view: View) -> String {
 }
 
 /// What happened, without when and how long.
-fn hash(piece: &Piece, hasher: &mut FxHasher) {
+fn hash(piece: &IterationTrace, hasher: &mut FxHasher) {
     for event in &piece.events {
         match event {
             Event::Begins { who, what } => (who, what).hash(hasher),

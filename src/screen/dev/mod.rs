@@ -9,5 +9,5 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use board::{Board, Finding};
+pub(crate) use board::{Board, SaveProblem};
 pub(crate) use stage::Stage;

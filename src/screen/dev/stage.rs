@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::board::{Board, Finding, Piece, Standing};
+use super::board::{Board, IterationTrace, RunStatus, SaveProblem};
 use super::frame::{self, Frame};
 use crate::screen::debug::{self, Paint, View};
 use crate::screen::show;
@@ -44,18 +44,18 @@ pub(crate) struct Terminal {
     body: usize,
     /// Columns and rows when it was last written.
     size: (usize, usize),
-    written: Written,
+    content: ScreenContent,
 }
 
 /// What the screen shows.
-enum Written {
+enum ScreenContent {
     /// What was there before.
     Other,
     InPlace(Vec<String>),
     Whole {
         essence: u64,
         /// Whatever is told of the script.
-        said: Vec<String>,
+        messages: Vec<String>,
         at: Instant,
         footer: String,
     },
@@ -81,19 +81,19 @@ impl Stage {
     }
 
     /// A save has mistakes.
-    pub(crate) fn broken(&mut self, findings: Vec<Finding>) {
+    pub(crate) fn broken(&mut self, findings: Vec<SaveProblem>) {
         self.board.broken(findings);
         if let Face::Appended(view) = &self.face {
-            tell(&self.board.findings, *view);
+            print_problems(&self.board.findings, *view);
             show::log(Level::Error, &frame::broken(&self.board));
         }
     }
 
     /// A save has none, or only oddities.
-    pub(crate) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+    pub(crate) fn good(&mut self, findings: Vec<SaveProblem>, news: Option<&str>) {
         self.board.good(findings, news);
         if let Face::Appended(view) = &self.face {
-            tell(&self.board.findings, *view);
+            print_problems(&self.board.findings, *view);
             if let Some(news) = news {
                 show::log(Level::Info, news);
             }
@@ -114,7 +114,7 @@ impl Stage {
         if let Face::Appended(_) = &self.face {
             show::log(level, &format!("{why}: {}", frame::NEXT_SAVE));
         }
-        self.board.standing = Standing::Over(level, why);
+        self.board.status = RunStatus::Over(level, why);
     }
 
     /// A person has asked for the end.
@@ -122,7 +122,7 @@ impl Stage {
         if let Face::Appended(_) = &self.face {
             show::log(Level::Info, show::INTERRUPTED);
         }
-        self.board.standing = Standing::Stops;
+        self.board.status = RunStatus::Stops;
     }
 
     /// Something that a person should read.
@@ -142,7 +142,7 @@ impl Stage {
 
     /// Shows the last state, to stay, and a line below it.
     pub(crate) fn close(&mut self, line: &str) {
-        self.board.standing = Standing::Stopped;
+        self.board.status = RunStatus::Stopped;
         match &mut self.face {
             Face::Terminal(terminal) => terminal.close(&self.board, line),
             Face::Appended(_) => show::log(Level::Info, line),
@@ -151,7 +151,7 @@ impl Stage {
 }
 
 /// Prints a piece under a line that says which it is.
-fn append(board: &Board, piece: &Arc<Piece>, view: View) {
+fn append(board: &Board, piece: &Arc<IterationTrace>, view: View) {
     let title = format!("── {} ──", frame::title(board, Some(piece), None));
     let title = view.paint(Paint::Bold, &title);
     let text = format!("{title}\n{}", frame::text(board, piece, view));
@@ -159,7 +159,7 @@ fn append(board: &Board, piece: &Arc<Piece>, view: View) {
 }
 
 /// Prints findings to stderr.
-fn tell(findings: &[Finding], view: View) {
+fn print_problems(findings: &[SaveProblem], view: View) {
     for found in findings {
         let text = frame::finding(found, view);
         // There is nowhere to tell that stderr is gone.
@@ -181,7 +181,7 @@ impl Terminal {
         Terminal {
             body,
             size: (0, 0),
-            written: Written::Other,
+            content: ScreenContent::Other,
         }
     }
 
@@ -220,13 +220,13 @@ impl Terminal {
         let (_, height) = size;
         let mut text = String::new();
         if std::mem::replace(&mut self.size, size) != size {
-            match self.written {
+            match self.content {
                 // What a shell showed goes to the scrollback instead of being overwritten.
-                Written::Other => text.push_str(&"\n".repeat(height)),
+                ScreenContent::Other => text.push_str(&"\n".repeat(height)),
                 // The terminal has folded what it showed in its own way.
                 _ => text.push_str("\u{1b}[H\u{1b}[2J"),
             }
-            self.written = Written::Other;
+            self.content = ScreenContent::Other;
         }
         let mut rows: Vec<String> = frame.rows().cloned().collect();
         // The last row stays free for the cursor.
@@ -237,22 +237,22 @@ impl Terminal {
                 rows.truncate(room - 1);
                 rows.push(format!("… {left} more rows"));
             }
-            if matches!(&self.written, Written::InPlace(shown) if *shown == rows) {
+            if matches!(&self.content, ScreenContent::InPlace(shown) if *shown == rows) {
                 return text;
             }
             in_place(&mut text, &rows);
-            self.written = Written::InPlace(rows);
+            self.content = ScreenContent::InPlace(rows);
             return text;
         }
         let footer = frame.footer.clone();
-        match &mut self.written {
-            Written::Whole {
+        match &mut self.content {
+            ScreenContent::Whole {
                 essence,
-                said,
+                messages,
                 at,
                 footer: shown,
             } if *essence == frame.essence
-                || *said == frame.said && now.duration_since(*at) < SCROLL_EVERY =>
+                || *messages == frame.messages && now.duration_since(*at) < SCROLL_EVERY =>
             {
                 if *shown != footer {
                     let _ = write!(text, "\r\u{1b}[K{footer}\u{1b}[0m");
@@ -262,9 +262,9 @@ impl Terminal {
             _ => {
                 whole(&mut text, &rows);
                 let _ = write!(text, "{footer}\u{1b}[0m");
-                self.written = Written::Whole {
+                self.content = ScreenContent::Whole {
                     essence: frame.essence,
-                    said: frame.said.clone(),
+                    messages: frame.messages.clone(),
                     at: now,
                     footer,
                 };

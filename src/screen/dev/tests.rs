@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
-use super::board::{Board, Finding, Standing};
+use super::board::{Board, RunStatus, SaveProblem};
 use super::frame::{self, Frame};
 use super::stage::Terminal;
 use crate::screen::debug::View;
@@ -251,7 +251,7 @@ fn a_save_with_mistakes_stands_at_the_top_until_it_is_mended() {
     hear(&mut board, 1, now, iteration(1, 1, judged("GET /a", None)));
     let finding = Diagnostic::error("shop.rhai", "unknown function `boom`").at(2, 18, 4);
     let findings: Diagnostics = [finding].into_iter().collect();
-    board.broken(vec![Finding::Script(vec![file()], findings)]);
+    board.broken(vec![SaveProblem::Script(vec![file()], findings)]);
     assert_snapshot!(shown(&board, 50, now), @r"
     shop.rhai · generation 1 (a1b2c3d) · U ·
     iteration 1 · 1 user
@@ -285,7 +285,7 @@ fn a_run_that_is_over_says_why_and_the_next_counts_its_generations_on() {
         now,
         [failed("no such thing"), Event::UserEnds],
     );
-    board.standing = Standing::Over(Level::Warn, "all users have ended".to_owned());
+    board.status = RunStatus::Over(Level::Warn, "all users have ended".to_owned());
     assert_snapshot!(shown(&board, 80, now), @r"
     shop.rhai · generation 1 (a1b2c3d) · U
     warning: all users have ended
@@ -389,7 +389,7 @@ fn what_does_not_fit_scrolls_once_and_only_its_last_row_goes_on() {
     board.note(Level::Warn, "read this".to_owned());
     assert!(update(&board, now + Duration::from_secs(2)).contains("read this"));
     // Findings must stay in sight.
-    board.broken(vec![Finding::Wrong("broken".to_owned(), None)]);
+    board.broken(vec![SaveProblem::Wrong("broken".to_owned(), None)]);
     let cut = update(&board, now + Duration::from_secs(2));
     assert!(
         cut.contains("error: broken") && cut.contains("more rows"),
