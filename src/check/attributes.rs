@@ -1,7 +1,7 @@
 //! Classes: their keys, their tasks, their names; and the options given to `task`, `options` and
 //! `param`.
 //!
-//! Judges map literals. What the closures in them do is problems where they are walked.
+//! Validates map literals; what the closures in them do is checked where they are walked.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +17,7 @@ use crate::script::declare::{judge_option, set_option};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree;
 
-/// What a key of a class is, as far as its value shows.
+/// What a key of a class is, as far as its value tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Task,
@@ -167,7 +167,7 @@ fn duplicate_names(bundle: &Bundle<'_>) -> Vec<Diagnostic> {
     findings
 }
 
-/// The options of a call by name: their names against the table.
+/// The options of a call: their names against the table.
 pub(super) fn options(path: &str, call: &FnCallExpr) -> Vec<Diagnostic> {
     if call.name == "shape" {
         return shapes::check(path, call);
@@ -202,14 +202,14 @@ pub(super) fn options(path: &str, call: &FnCallExpr) -> Vec<Diagnostic> {
     findings
 }
 
-/// Values of options that are known, and a task's weight.
+/// The values of known options, and a task's weight.
 fn wrong_values(path: &str, call: &FnCallExpr, map: &Expr) -> Vec<Diagnostic> {
     let plain = |message: String| (message, None);
     let entries = tree::map_entries(map);
     match (call.name.as_str(), entries) {
         ("task", None) => {
             let read = |value: &_| judge_option("weight", value).map_err(plain);
-            // Anything but numbers and text may be a map that was put together.
+            // Anything but numbers and text may be a computed map.
             let is_plain = matches!(
                 map,
                 Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::StringConstant(..)

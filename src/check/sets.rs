@@ -1,7 +1,7 @@
 //! Task sets: which there are and which classes have them; their keys, states and transitions.
 //!
-//! Judges map literals, as `attributes` does for classes. What the closures in them do is judged
-//! where they are walked.
+//! Validates map literals, as `attributes` does for classes; what the closures in them do is
+//! checked where they are walked.
 
 use rhai::{Expr, Ident, Position};
 
@@ -15,7 +15,7 @@ use crate::script::declare::Reading;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree;
 
-/// How deep constants and sets are followed.
+/// How deeply constants and sets are followed.
 const DEEPEST: usize = 32;
 
 /// A call of `task_set`, `sequence` or `markov`.
@@ -24,7 +24,7 @@ pub(super) struct Set<'a> {
     name: &'a str,
     /// What it is given.
     argument: &'a Expr,
-    /// The map literals that this is made of.
+    /// The map literals it is made of.
     literals: Vec<Literal<'a>>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// What stands in it, as far as that can be seen: keys, elements, what its states run.
+    /// Its contents, as far as they can be seen: keys, elements, what its states run.
     pub(super) fn members(&self) -> Vec<Member<'a>> {
         let mut members = Vec::new();
         if let Expr::Array(elements, _) = self.argument {

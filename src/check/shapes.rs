@@ -1,6 +1,6 @@
 //! `shape(…)`: the keys of its maps, and the names of ready-made shapes, each at its own place.
 //!
-//! Judges literals. What a shape comes to is judged when the script is loaded.
+//! Validates literals. The resulting shape is checked when the script is loaded.
 
 use rhai::{Expr, FnCallExpr, Ident};
 

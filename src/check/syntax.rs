@@ -1,7 +1,7 @@
-//! The parser's errors in the words of this tool, with what was probably meant.
+//! The parser's errors in our own words, with what was probably meant.
 //!
-//! Rhai stops at the first error of a file and names what it missed, not what was written: what
-//! stands at the place, and before it, tells the habit.
+//! Rhai stops at the first error of a file and names what it expected, not what was written; the
+//! text at and before the error shows which habit it comes from.
 
 use rhai::{LexError, ParseError, ParseErrorType};
 
@@ -10,7 +10,7 @@ use crate::scenario::names::did_you_mean;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree;
 
-/// What is at and before the place of an error.
+/// The text at and around an error.
 struct ErrorSite<'a> {
     /// The text from the place to the end of its line.
     here: &'a str,
@@ -138,7 +138,7 @@ impl<'a> ErrorSite<'a> {
         }
     }
 
-    /// What the text at the place shows to be another language's way of writing.
+    /// Recognises another language's syntax in the text at the error.
     fn habit(&self, error: &ParseErrorType) -> Option<Explanation> {
         use ParseErrorType as E;
         let last = last_word(self.before);
@@ -277,7 +277,7 @@ impl<'a> ErrorSite<'a> {
         false
     }
 
-    /// Everything that follows a `let`, `const` or `fn`.
+    /// Every name that follows a `let`, `const` or `fn`.
     fn declared(&self) -> Vec<&'a str> {
         let words: Vec<&str> = self.text.split(|c: char| !is_word(c)).collect();
         let mut words = words.into_iter().filter(|word| !word.is_empty());

@@ -1,7 +1,7 @@
-//! Values that are written out where something is declared: a weight, a time, a number of users.
+//! Literal values in declarations: a weight, a time, a number of users.
 //!
-//! Judged by the very readers that load them, so that a mistake in one is told beside all others
-//! and at its own place. What is computed is judged when the script is loaded.
+//! Validated by the same readers that load them, so that each mistake is reported at its own place
+//! along with all others. Computed values are checked when the script is loaded.
 
 use rhai::{Dynamic, Expr, Ident};
 
@@ -12,7 +12,7 @@ use crate::script::tree;
 /// A mistake and perhaps a hint.
 pub(super) type Problem = (String, Option<String>);
 
-/// What `read` has against a value that is written out.
+/// The problem that `read` finds with a literal value.
 pub(super) fn validate(
     path: &str,
     value: &Expr,
@@ -30,7 +30,7 @@ pub(super) fn validate(
     })
 }
 
-/// What `read` has against the values of these keys.
+/// The problems that `read` finds with the values of these keys.
 pub(super) fn validate_each<'a>(
     path: &'a str,
     entries: &'a [(Ident, Expr)],

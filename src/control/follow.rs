@@ -1,8 +1,7 @@
-//! Following a script while it runs: what is saved is checked, and goes into service if it is
-//! right.
+//! Following a script while it runs: each save is checked, and goes into service if it is valid.
 //!
-//! Owns when to read the script again, and what a save comes to. Watching files is `watch`'s, the
-//! way of an edition into service the runner's.
+//! Owns when to read the script again, and the outcome of a save. `watch` watches the files; the
+//! runner puts an edition into service.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,76 +22,77 @@ use crate::watch::{WatchMode, Watcher};
 /// Stack of the thread that checks: as large as a load thread's.
 const STACK: usize = 64 << 20;
 
-/// A top level that computes for longer than this is timed once more, with its data at hand.
+/// A top level that takes longer than this is timed again, with its data already loaded.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// The longest that a top level may hold the users of a load thread.
+/// The longest that a top level may hold up the users of a load thread.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// Which files are watched, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchChoice {
-    /// None: only a signal makes it look.
+    /// None: the script is only read again on a signal.
     No,
-    /// Those of the scenario.
+    /// The files of the scenario.
     Files(WatchMode),
 }
 
-/// What a save of the script came to.
+/// The outcome of a save of the script.
 pub enum SaveOutcome {
-    /// A right script, another than the one in service.
+    /// A valid script that differs from the one in service.
     Edited {
-        /// It, checked.
+        /// The checked script.
         checked: Box<CheckedScript>,
-        /// Whether what was saved before could not be run.
+        /// Whether the previous save could not be run.
         was_broken: bool,
     },
     /// The script in service.
     Same {
-        /// Whether what was saved before could not be run; else a person has asked by a signal.
+        /// Whether the previous save could not be run; otherwise a signal asked for the script to
+        /// be read.
         was_broken: bool,
     },
     /// A script with mistakes.
     Broken(Box<CheckedScript>),
-    /// Nothing that could be read.
+    /// A script that could not be read: why.
     Unreadable(String),
 }
 
-/// The script of a run, followed.
+/// Follows the script of a run.
 pub(super) struct Follower {
     path: PathBuf,
     params: Vec<(String, String)>,
     seed: u64,
     user_memory: Option<Bytes>,
     watcher: Option<Watcher>,
-    /// Those of the script that was last right.
+    /// The files of the last valid script.
     files: Vec<PathBuf>,
     notes: Vec<(Level, String)>,
     changed: mpsc::Receiver<()>,
     hangup: Signal,
-    /// A check that goes on, on a thread of its own.
+    /// The check under way, on a thread of its own.
     checking: Option<oneshot::Receiver<Result<CheckedScript, String>>>,
-    /// A person asked by a signal, and wants an answer.
+    /// A person asked by a signal and expects an answer.
     is_asked: bool,
-    /// Of the edition that was last handed over.
+    /// The data of the edition last handed over.
     sources: Arc<Sources>,
-    /// What names it; `None` if it did not go into service: saved again, it is tried again.
+    /// Its hash; `None` if it did not go into service: if saved again, it is tried again.
     hash: Option<String>,
     broken: Option<BrokenSave>,
 }
 
-/// What was saved last, when it can't be run.
+/// The last save, when it can't be run.
 #[derive(PartialEq)]
 enum BrokenSave {
-    /// The script has mistakes: what names it, and which.
+    /// The script has mistakes: its hash, and which.
     Script(String, Diagnostics),
     /// It could not be read, or does not fit the command line.
     Otherwise,
 }
 
 impl Follower {
-    /// Follows the script at `path`, which was this bundle when it was read. Must be called in a
-    /// tokio runtime.
+    /// Follows the script at `path`, which contained this bundle when it was read. Must be called
+    /// in a tokio runtime.
     ///
     /// # Errors
     /// When the process may not listen for signals.
@@ -141,7 +141,7 @@ impl Follower {
         })
     }
 
-    /// The same when what was read could not be run, with these findings.
+    /// For a script that could not be run when it was read, with these findings.
     pub(super) fn broken(self, findings: &Diagnostics) -> Follower {
         Follower {
             broken: Some(BrokenSave::Script(
@@ -152,12 +152,12 @@ impl Follower {
         }
     }
 
-    /// What a person should know of how files are watched; each thing once.
+    /// What a person should know about how files are watched; each thing once.
     pub(super) fn notes(&mut self) -> Vec<(Level, String)> {
         std::mem::take(&mut self.notes)
     }
 
-    /// What the next save comes to. Cancelling loses nothing.
+    /// The outcome of the next save. Cancelling loses nothing.
     pub(super) async fn next(&mut self) -> SaveOutcome {
         loop {
             let result = self.looked().await;
@@ -176,8 +176,8 @@ impl Follower {
         }
     }
 
-    /// An edition has been handed over: what comes next is compared with it. Gives what a person
-    /// should know of its data.
+    /// Notes that an edition has been handed over, with which the next save is compared. Returns
+    /// what a person should know about its data.
     pub(super) fn took(&mut self, edition: &Edition) -> Vec<String> {
         self.hash = Some(edition.hash());
         self.seed = edition.inputs.seed;
@@ -192,13 +192,13 @@ impl Follower {
         restarted.iter().map(remark).collect()
     }
 
-    /// What was given last cannot be run after all, or not with this command line.
+    /// Notes that the last outcome cannot be run after all, or not with this command line.
     pub(super) fn refuse(&mut self) {
         self.broken = Some(BrokenSave::Otherwise);
     }
 
-    /// The edition that was handed over last did not go into service: saved again, or asked for by
-    /// a signal, it is tried again.
+    /// Notes that the edition last handed over did not go into service: if saved again, or asked
+    /// for by a signal, it is tried again.
     pub(super) fn lost(&mut self) {
         self.hash = None;
     }
@@ -237,13 +237,13 @@ impl Follower {
         }
     }
 
-    /// What a check comes to; `None` if there is nothing new.
+    /// The outcome of a check; `None` if there is nothing new.
     fn outcome_of(&mut self, checked: CheckedScript, is_asked: bool) -> Option<SaveOutcome> {
         let sources = &checked.inputs.sources;
         if let Some(watcher) = &self.watcher {
             let mut now = files(&self.path, checked.bundle.paths(), sources);
             if checked.scenario.is_none() {
-                // The mistake may be mended in a file that only the good script has.
+                // The mistake may be fixed in a file that only the valid script imports.
                 now.extend(self.files.iter().cloned());
             } else {
                 self.files.clone_from(&now);
@@ -277,7 +277,7 @@ fn files(script: &Path, mut bundle: Vec<PathBuf>, data: &Sources) -> Vec<PathBuf
     bundle
 }
 
-/// A top level that takes long would hold the users of each load thread for so long.
+/// Refuses a slow top level, which would hold up the users of every load thread.
 fn timed(mut checked: CheckedScript) -> CheckedScript {
     if checked.scenario.is_none() || checked.took <= SLOW {
         return checked;

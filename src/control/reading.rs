@@ -1,7 +1,7 @@
-//! The way from a file to a checked scenario, which is the same at a run's start and at each save.
+//! From a file to a checked scenario, at a run's start and at each save alike.
 //!
-//! Owns what is given to a script from outside, and evaluating it once. What is wrong with its text
-//! is `check`'s.
+//! Owns what is passed to a script from outside, and evaluating it once. `check` finds what is
+//! wrong with its text.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,28 +20,28 @@ use crate::units::Bytes;
 pub struct CheckedScript {
     /// Its text.
     pub bundle: Bundle,
-    /// Its files, as they may be shown.
+    /// Its files, with secrets hidden, for display.
     pub shown: Vec<File>,
-    /// What it was given.
+    /// The inputs it was given.
     pub inputs: Inputs,
-    /// What it declares, if nothing is wrong with it.
+    /// What it declares, if it has no errors.
     pub scenario: Option<Scenario>,
-    /// What is wrong with it, or odd.
+    /// Errors and warnings.
     pub findings: Diagnostics,
     /// What its top level printed.
     pub printed: Vec<Line>,
-    /// What is secret in it, and must be in nothing that is shown of it.
+    /// Its secrets, which must not appear in anything shown.
     pub hidden: Vec<String>,
     /// How long checking and evaluating it took.
     pub took: Duration,
 }
 
-/// What a person gives a script.
+/// What a person passes to a script.
 #[derive(Clone, Debug, Default)]
 pub struct CheckInput {
     /// Values for its parameters.
     pub params: Vec<(String, String)>,
-    /// The seed, if it is not to be the script's or a new one.
+    /// The seed, if not the script's or a new one.
     pub seed: Option<u64>,
     /// The data of the script before it was edited.
     pub before: Option<Arc<Sources>>,
@@ -50,7 +50,7 @@ pub struct CheckInput {
 }
 
 impl CheckInput {
-    /// For a script that is read the first time.
+    /// For a script that is read for the first time.
     pub fn new(params: &[(String, String)], seed: Option<u64>) -> CheckInput {
         CheckInput {
             params: params.to_vec(),
@@ -129,7 +129,7 @@ pub fn evaluate(bundle: Bundle, given: &CheckInput) -> CheckedScript {
     }
 }
 
-/// The environment as text: what is not UTF-8 in it is no reason not to run.
+/// The environment as text: entries that are not UTF-8 are no reason not to run.
 fn environment() -> BTreeMap<String, String> {
     let text = |value: OsString| value.to_string_lossy().into_owned();
     std::env::vars_os()
@@ -137,7 +137,7 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Parameters that were given by hand but that the script does not have.
+/// Parameters given on the command line that the script does not have.
 fn unknown_params(
     bundle: &Bundle,
     scenario: &Scenario,
@@ -172,8 +172,8 @@ fn new_seed() -> u64 {
 /// Values for the script's parameters come from `KATYDID_PARAM_LANGUAGE` too.
 const PARAM_PREFIX: &str = "KATYDID_PARAM_";
 
-/// The values of the script's parameters: the command line wins over the environment, where names
-/// stand in capitals. Those come in small letters, as `param` looks them up.
+/// The values of the script's parameters: the command line wins over the environment, whose
+/// upper-case names are lowered, as `param` looks them up.
 fn params_of(
     given: &[(String, String)],
     environment: &BTreeMap<String, String>,

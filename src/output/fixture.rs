@@ -16,7 +16,7 @@ fn collector() -> Collector {
     collector
 }
 
-/// What is known of a run.
+/// A run's description.
 pub(super) fn run() -> Run {
     Run {
         version: "0.1.0".to_owned(),
@@ -96,9 +96,9 @@ pub(super) fn final_shop() -> Arc<Summary> {
     collector.summary(10_100_000)
 }
 
-/// A run of several versions of a script, five seconds each: the second one and later ones make a
-/// request that the first did not, which fails at times; two users are still in the first when
-/// the last has taken over, and their requests come in late.
+/// A run of several versions of a script, five seconds each: from the second on they make an
+/// additional request, which sometimes fails; two users are still in the first version when the
+/// last has taken over, and their requests come in late.
 pub(super) fn reloaded(versions: u16) -> Collector {
     let mut recorder = Recorder::new(0, Limits::default());
     let list = recorder.series(&Kind::Http, "GET", "/coupons");
@@ -169,7 +169,7 @@ pub(super) fn nothing() -> Arc<Summary> {
     collector().summary(0)
 }
 
-/// A run whose numbers are long, whose names are long or wide, and which has everything to warn of.
+/// A run with long numbers, long or wide names, and every possible warning.
 pub(super) fn troubled() -> Arc<Summary> {
     let limits = Limits {
         series: 3,

@@ -1,7 +1,7 @@
-//! `/form`: a log-in page as sites have them, with a token against forged requests.
+//! `/form`: a typical log-in page, with a token against request forgery.
 //!
-//! Owns the page and the comparison of its hidden token with the cookie that came beside it; who
-//! may log in is asked of the caller.
+//! Owns the page and comparing its hidden token with the cookie sent along with it; the caller
+//! decides who may log in.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::reply::{self, Reply};
 
-/// The page with a new token, which is set as a cookie too.
+/// The page with a new token, which is also set as a cookie.
 pub(super) fn page() -> Reply {
     let token = format!("{:016x}", RandomState::new().hash_one(()));
     let page = format!(

@@ -1,7 +1,7 @@
 //! What each route answers.
 //!
-//! Owns the arguments, their limits and the contents of the answers; connections are `serve`'s
-//! and the coupons `shop`'s.
+//! Owns the arguments, their limits and the contents of the answers; `serve` has the connections
+//! and `shop` the coupons.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -124,7 +124,7 @@ fn later(reply: impl Future<Output = Reply> + Send + 'static) -> Answer {
 }
 
 fn number<N: FromStr>(argument: &str) -> Option<N> {
-    // Rust's numbers may have a sign, a path's may not.
+    // Rust accepts a sign, a path may not have one.
     let digits = argument.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| argument.parse().ok()).flatten()
 }
@@ -133,7 +133,7 @@ fn bad_request(why: &str) -> Reply {
     reply::error(StatusCode::BAD_REQUEST, why)
 }
 
-/// The values of a header, joined as RFC 9110 joins them; empty if it is absent.
+/// The values of a header, joined as in RFC 9110; empty if it is absent.
 pub(super) fn header(request: &Request<Incoming>, name: &HeaderName) -> String {
     let values = request.headers().get_all(name).iter();
     let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -151,7 +151,7 @@ pub(super) async fn body(request: Request<Incoming>) -> Result<Bytes, Reply> {
     }
 }
 
-/// `n` lines or `endless`; `?delay=50` waits so many milliseconds before each but the first.
+/// `n` lines or `endless`; `?delay=50` waits that many milliseconds before each but the first.
 fn stream(lines: &str, query: &str) -> Option<Payload> {
     let count = match lines {
         "endless" => u64::MAX,

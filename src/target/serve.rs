@@ -1,9 +1,9 @@
 //! The threads: accepting connections, dealing them out, serving each until it ends.
 //!
-//! Owns sockets, runtimes and stopping; what a request is answered is `route`'s. Each thread has
-//! a runtime of its own and keeps the connections it was dealt, so that serving takes no lock.
-//! There is one listening socket, not one a thread with `SO_REUSEPORT`: those would let a second
-//! target share the port unnoticed, and deal by hash, which is uneven with few connections.
+//! Owns sockets, runtimes and stopping; `route` answers requests. Each thread has its own runtime
+//! and keeps the connections it was dealt, so that serving takes no lock. There is one listening
+//! socket, not one per thread with `SO_REUSEPORT`: those would let a second target share the port
+//! unnoticed, and deal connections by hash, which is uneven when they are few.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -73,7 +73,7 @@ impl Threads {
                 .enable_all()
                 .build()?;
             let duty = Worker {
-                // The first thread accepts for all.
+                // The first thread accepts for all of them.
                 accept: listener.take().map(|listener| (listener, seats.clone())),
                 inbox,
                 service: Responder {
@@ -101,7 +101,7 @@ impl Threads {
     }
 }
 
-/// What one thread has to do.
+/// The work of one thread.
 struct Worker {
     accept: Option<(StdListener, Vec<mpsc::Sender<StdStream>>)>,
     inbox: mpsc::Receiver<StdStream>,
@@ -126,7 +126,7 @@ impl Worker {
             loop {
                 tokio::select! {
                     stream = inbox.recv() => match stream {
-                        // A socket that fails here was closed already by its client.
+                        // A socket that fails here has already been closed by its client.
                         Some(stream) => if let Ok(stream) = TcpStream::from_std(stream) {
                             tokio::spawn(serve(stream, service.clone()));
                         },
@@ -160,14 +160,14 @@ async fn accept_all(listener: TcpListener, seats: Vec<mpsc::Sender<StdStream>>) 
 
 async fn serve(stream: TcpStream, service: Responder) {
     let open = OpenConnection::count(&service);
-    // An error is the client's: it went away or did not speak HTTP.
+    // An error is the client's fault: it went away or did not speak HTTP.
     let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
     drop(open);
 }
 
-/// A connection as long as it is open: dropped, too, when the runtime cuts it.
+/// Counts a connection for as long as it is open; also dropped when the runtime cuts it.
 struct OpenConnection {
     service: Responder,
 }
@@ -206,7 +206,7 @@ impl Service<Request<Incoming>> for Responder {
     }
 }
 
-/// An answer that is there, or one that is being waited for: the first costs no allocation.
+/// An answer that is ready, which costs no allocation, or one to wait for.
 pub(super) enum Answer {
     Now(Option<Reply>),
     Later(Pin<Box<dyn Future<Output = Reply> + Send>>),

@@ -1,6 +1,6 @@
-//! What watched files contain: noticing that one has other content than before.
+//! What watched files contain: noticing when that changes.
 //!
-//! Owns when a file is read and when its metadata say enough. When to look is decided elsewhere.
+//! Owns when a file is read and when its metadata are enough. When to look is decided elsewhere.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
@@ -16,11 +16,11 @@ use crate::files;
 /// kept in steps of 2 s on some file systems, 1 s on others.
 const HIDING: Duration = Duration::from_millis(2_500);
 
-/// Files of at most so many bytes are read at each look: 2 ms. A larger one only if its
-/// metadata changed, or lately did.
+/// Files of up to this many bytes are read at each look, which takes 2 ms. A larger one is read
+/// only if its metadata have changed, or did recently.
 const SMALL: u64 = 1_000_000;
 
-/// What the system says about a file; `None` if it is not there.
+/// What the system says about a file; `None` if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp(Option<[i64; 7]>);
 
@@ -47,8 +47,8 @@ fn fields(file: &Metadata) -> [i64; 7] {
     ]
 }
 
-/// When a file came to its mark, seen at `now` for the first time: that of a large file that was not
-/// touched lately hides nothing, so the file need not be read twice.
+/// Since when a file has had its stamp, first seen at `now`: a large file that has not been touched
+/// recently can hide nothing, so it need not be read twice.
 fn since(stamp: Stamp, now: Instant, clock: SystemTime) -> Instant {
     let Some([_, _, _, modified, _, changed, _]) = stamp.0 else {
         return now;
@@ -68,13 +68,13 @@ pub(super) struct Contents(Vec<Content>);
 struct Content {
     path: PathBuf,
     stamp: Stamp,
-    /// When the mark was first seen, or would have been.
+    /// When the stamp was first seen, or could have been.
     since: Instant,
     /// What is in it, and when that was read; `None` before the first look.
     read: Option<(Option<FileDigest>, Instant)>,
 }
 
-/// A content that could be read; one that could not is a state too.
+/// A content that could be read; being unreadable is a state too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileDigest {
     is_empty: bool,
@@ -82,8 +82,8 @@ struct FileDigest {
 }
 
 impl Contents {
-    /// Holds these files from now on. Of those held already it is known what was in them; of
-    /// others the marks are from when they were asked for.
+    /// Holds these files from now on. What was in those already held is kept; the stamps of the
+    /// others date from when they were requested.
     pub(super) fn hold(&mut self, files: Vec<(PathBuf, Stamp)>) {
         let mut before = std::mem::take(&mut self.0);
         for (path, stamp) in files {
@@ -112,14 +112,14 @@ impl Contents {
         self.0.iter().map(|file| Stamp::of(&file.path)).collect()
     }
 
-    /// Whether it says something else than at the last look.
+    /// Whether it says something different from the last look.
     pub(super) fn seem_changed(&self) -> bool {
         self.0
             .iter()
             .any(|file| Stamp::of(&file.path) != file.stamp)
     }
 
-    /// Whether a file that had content has none at the moment: it is perhaps being written.
+    /// Whether a file that had content has none at the moment: it may be in the middle of a write.
     pub(super) fn seem_half_written(&self, stamps: &[Stamp]) -> bool {
         self.0.iter().zip(stamps).any(|(file, stamp)| {
             let has_none = stamp.0.is_none_or(|[_, _, size, ..]| size == 0);
@@ -130,7 +130,7 @@ impl Contents {
         })
     }
 
-    /// Whether a file has other content than at the last look, which this now is.
+    /// Whether the content of a file has changed since the last look, which this call becomes.
     ///
     /// Costs the reading of the files that may have changed: about a second for 1 GB.
     pub(super) fn changed(&mut self) -> bool {
@@ -160,7 +160,7 @@ impl Content {
         let content = digest(&self.path).ok();
         match self.read.replace((content, now)) {
             Some((before, _)) => before != content,
-            // Nothing was read before: then it has changed if it did since it was asked for.
+            // Nothing was read before: it has changed if it did so since it was requested.
             None => has_moved,
         }
     }
@@ -244,7 +244,7 @@ mod tests {
         hold(&mut contents, &[&path]);
         fs::write(&path, "longer").unwrap();
         assert!(contents.changed());
-        // Holding it anew does not forget what was in it.
+        // Holding it again does not forget what was in it.
         fs::write(&path, "longer still").unwrap();
         let other = folder.path().join("b");
         hold(&mut contents, &[&path, &other, &path]);

@@ -1,7 +1,7 @@
 //! Events of the file system about directories: where to have them, and where none come.
 //!
-//! Owns the system's watches and the reasons to look at times instead. What has changed is found
-//! out elsewhere: an event only says that it is worth a look.
+//! Owns the system's watches and the reasons to poll instead. An event only says that a look is
+//! worthwhile; what has changed is found out elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,9 +16,9 @@ use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as
 use super::locked;
 use super::watched_paths::WatchedPaths;
 
-/// Kinds of file systems, by their numbers in statfs(2), whose other side changes files without
-/// telling: those of networks, and those that share a folder with the machine around a virtual
-/// one. Docker Desktop's grpcfuse and virtiofs are FUSE by number, WSL's drvfs is 9p.
+/// Kinds of file systems, by their numbers in statfs(2), where files can change without an event:
+/// network file systems, and those that share a folder between a virtual machine and its host.
+/// Docker Desktop's grpcfuse and virtiofs are FUSE by number, WSL's drvfs is 9p.
 const SILENT: [(u32, &str); 13] = [
     (0x6969, "NFS"),
     (0x517b, "SMB"),
@@ -39,21 +39,21 @@ const SILENT: [(u32, &str); 13] = [
 pub(super) struct Events {
     watcher: RecommendedWatcher,
     concern: Arc<Mutex<WatchedPaths>>,
-    /// By path: which directory it was.
+    /// By path: the identity of the directory (device and inode).
     watched: BTreeMap<PathBuf, (u64, u64)>,
 }
 
 impl Events {
-    /// An event that may concern the files rings `wake`.
+    /// Events that may concern the files are signalled on `wake`.
     ///
     /// # Errors
-    /// Why no events can be had.
+    /// Why events are not available.
     pub(super) fn start(wake: SyncSender<()>) -> Result<Events, String> {
         let concern = Arc::new(Mutex::new(WatchedPaths::default()));
         let heard = concern.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if is_worth_a_look(&event, &locked(&heard)) {
-                // Full: it rings already. Closed: nobody listens any more.
+                // Full: the thread has been woken already. Closed: it has ended.
                 let _ = wake.try_send(());
             }
         });
@@ -64,8 +64,8 @@ impl Events {
         })
     }
 
-    /// Watches the directories of `watched_paths`, and no others. Adds to `silent` why some give no
-    /// events.
+    /// Watches the directories of `watched_paths`, and no others. Adds to `silent` why some cannot
+    /// be watched.
     pub(super) fn watch(&mut self, watched_paths: &WatchedPaths, silent: &mut BTreeSet<String>) {
         *locked(&self.concern) = watched_paths.clone();
         let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
@@ -75,19 +75,19 @@ impl Events {
             .collect();
         for (path, identity) in &self.watched {
             if wanted.get(path) != Some(identity) {
-                // The system has perhaps ended it already.
+                // The system may have ended it already.
                 let _ = self.watcher.unwatch(path);
             }
         }
         self.watched.clear();
         for (path, identity) in wanted {
-            // Also what is watched already: `notify` drops the new watch of a directory that came
-            // back when it reads late that the old one was deleted.
+            // Also those already watched: `notify` drops the new watch of a directory that was
+            // recreated when it learns late that the old one was deleted.
             match self.watcher.watch(&path, RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     self.watched.insert(path, identity);
                 }
-                // Gone since; the next look finds it so.
+                // It has gone since; the next look will notice.
                 Err(error) if is_gone(&error) => {}
                 Err(error) => {
                     silent.insert(shown(&error));
@@ -112,7 +112,7 @@ fn silent_kind(kind: u32) -> Option<&'static str> {
     silent.map(|(_, name)| *name)
 }
 
-/// Whether files may have changed. That they were opened or read is no change: we do that.
+/// Whether files may have changed. Opening or reading is not a change: we do that ourselves.
 fn is_worth_a_look(event: &notify::Result<notify::Event>, watched_paths: &WatchedPaths) -> bool {
     let Ok(event) = event else {
         return true;
@@ -122,7 +122,7 @@ fn is_worth_a_look(event: &notify::Result<notify::Event>, watched_paths: &Watche
         EventKind::Access(_) => return false,
         _ => {}
     }
-    // Without a path it says that events were lost.
+    // An event without a path means that events were lost.
     event.paths.is_empty() || event.paths.iter().any(|path| watched_paths.concern(path))
 }
 

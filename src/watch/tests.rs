@@ -15,7 +15,7 @@ use super::{Timing, WatchMode, Watcher, locked};
 
 const BOUND: Duration = Duration::from_secs(30);
 
-/// Looks often, and takes no step of a save for its end, however long the test is held up.
+/// Looks often, and never takes a step of a save for its end, however long the test is held up.
 const PATIENT: Timing = Timing {
     quiet: Duration::from_millis(50),
     quiet_half_written: Duration::from_secs(3),
@@ -57,7 +57,7 @@ impl Watched {
         locked(&self.watcher.mailbox).looks
     }
 
-    /// Until there were more looks than so many.
+    /// Waits until there have been more looks than `before`.
     fn looked(&self, before: u64) {
         let start = Instant::now();
         while self.looks() <= before {
@@ -75,7 +75,7 @@ impl Watched {
         assert!(self.changed.try_recv().is_err(), "{what}: told twice");
     }
 
-    /// What `act` does is looked at, and not told.
+    /// What `act` does is looked at, and not reported.
     fn untold(&mut self, what: &str, act: impl FnOnce(&Path)) {
         let before = self.looks();
         act(self.folder.path());

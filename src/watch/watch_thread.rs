@@ -1,7 +1,7 @@
-//! The watcher's thread: waits for events or for the time to look, and tells of changes.
+//! The watcher's thread: waits for events or for the time to look, and reports changes.
 //!
-//! Owns the order of things: watch first, look then, so that nothing falls between. What a change
-//! is, `contents` knows.
+//! Owns the order of things: watch first, then look, so that nothing falls between. `contents`
+//! decides what counts as a change.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -16,7 +16,7 @@ use super::events::{Events, why_no_events};
 use super::watched_paths::WatchedPaths;
 use super::{Mailbox, Timing, WatchMode, locked};
 
-/// While directories are being replaced what is watched is found out anew, so often at most.
+/// How often at most to start over while directories are being replaced.
 const MOST_ATTEMPTS: usize = 8;
 
 pub(super) struct WatchThread {
@@ -25,7 +25,7 @@ pub(super) struct WatchThread {
     wakes: Receiver<()>,
     changed: Sender<()>,
     contents: Contents,
-    /// `None` when all is found out by looking.
+    /// `None` when everything is found by polling.
     events: Option<Events>,
     /// Whether some changes give no event.
     polls: bool,
@@ -59,7 +59,7 @@ impl WatchThread {
         watch_thread
     }
 
-    /// Until nobody wants to know any more.
+    /// Runs until nobody is listening.
     pub(super) fn run(mut self) {
         let mut wants = self.look();
         while wants {
@@ -81,7 +81,7 @@ impl WatchThread {
         }
     }
 
-    /// Takes over which files to watch, and watches where they are.
+    /// Takes over the list of files to watch, and watches their directories.
     pub(super) fn follow(&mut self) {
         let files = locked(&self.mailbox).follow.take();
         if let Some(files) = files {
@@ -100,7 +100,7 @@ impl WatchThread {
                     .filter_map(|path| why_no_events(path)),
             );
             events.watch(&watched_paths, &mut silent);
-            // What was replaced before it was watched gave no event.
+            // What was replaced before it was watched caused no event.
             let now = WatchedPaths::of(self.contents.paths());
             if now == watched_paths {
                 break;
@@ -125,7 +125,7 @@ impl WatchThread {
             };
             let left = latest.saturating_duration_since(Instant::now());
             let woken = self.wakes.recv_timeout(quiet.min(left));
-            // Where there are no events, metadata say whether somebody writes.
+            // Without events, metadata show whether the file is being written.
             let now = self.contents.stamps();
             let is_quiet = woken.is_err() && now == stamps;
             if is_quiet || left == Duration::ZERO {
@@ -135,12 +135,12 @@ impl WatchThread {
         }
     }
 
-    /// Tells whether files have changed; false if nobody wants to know.
+    /// Reports changed files; false if nobody is listening.
     fn look(&mut self) -> bool {
         self.follow();
         self.thorough_at = Instant::now();
         let has_changed = self.contents.changed();
-        // A message that nobody has taken yet says the same.
+        // A message that has not been taken yet says the same.
         let is_closed =
             has_changed && matches!(self.changed.try_send(()), Err(TrySendError::Closed(())));
         #[cfg(test)]

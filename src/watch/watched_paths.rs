@@ -19,11 +19,11 @@ pub(super) struct WatchedPaths {
 }
 
 impl WatchedPaths {
-    /// Those of all `paths`: of each its last entry, each link on the way, or the first entry that
-    /// is missing.
+    /// For each of `paths`: its last entry and each link on the way, or the first entry that is
+    /// missing.
     ///
-    /// Directories on the way that are no links are left out, for the entries of `/`, `/home` and
-    /// `/tmp` are touched all the time: who replaces one of them is seen by looking at times.
+    /// Directories on the way that are not links are left out, because the entries of `/`, `/home`
+    /// and `/tmp` are touched all the time; replacing one of them is noticed by polling.
     pub(super) fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> WatchedPaths {
         let mut found = WatchedPaths::default();
         for path in paths {
@@ -49,7 +49,7 @@ impl WatchedPaths {
             return;
         };
         let mut at = PathBuf::new();
-        // The next is the last.
+        // The next component is the last one.
         let mut rest = Vec::new();
         push(&mut rest, &path);
         let mut links = 0;
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// The lookups below a folder, and whether others are all above it.
+    /// The watched paths below a folder.
     fn below(folder: &Path, path: &str) -> Vec<String> {
         let path = folder.join(path);
         let found = WatchedPaths::of([path.as_path()]);

@@ -1,7 +1,7 @@
 //! What the JSON document consists of, and where each of its numbers comes from.
 //!
-//! These structs are known here alone. Times are ms with µs precision, nothing is ever null, and a
-//! distribution without times is all zeros.
+//! These structs are private to this file. Times are ms with µs precision, nothing is ever null,
+//! and a distribution without times is all zeros.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::stats::{self, Row, Summary};
 use super::super::numbers::{mean_ms, ms, rate, seconds};
 use super::super::{Run, at};
 
-/// The whole of it.
+/// The whole document.
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     schema: u32,
@@ -195,7 +195,7 @@ struct Lag {
 }
 
 impl<'a> Document<'a> {
-    /// What it says of a run.
+    /// The document for a run.
     pub(super) fn of(run: &'a Run, summary: &'a Summary) -> Document<'a> {
         let stats::Iterations {
             started,

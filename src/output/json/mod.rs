@@ -1,6 +1,6 @@
 //! The one JSON document of `--json`, version 1; docs/summary.schema.json describes it.
 //!
-//! When and where it is printed; what is in it is `document`'s.
+//! Owns when and where it is printed; `document` owns its contents.
 
 mod document;
 
