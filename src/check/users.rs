@@ -18,7 +18,7 @@ use crate::script::diagnostic::Diagnostic;
 use crate::script::tree::{self, Chain, Step};
 
 impl<'a> Walker<'a, '_> {
-    /// Checks the steps after `this`, except for the client's.
+    /// Checks the steps after `this`, except for those on the client.
     pub(super) fn user(&mut self, steps: &[Step<'a>]) {
         match steps {
             [Step::Property(name, position), rest @ ..] => {

@@ -1,6 +1,6 @@
 //! `katydid check`: what is wrong with a script, for people and for programs.
 //!
-//! Owns how it is printed; reading and checking is `control`'s.
+//! Owns how it is printed; `control` reads and checks the script.
 
 use serde::Serialize;
 

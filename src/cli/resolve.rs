@@ -1,7 +1,7 @@
-//! What a run comes to: the command line, the environment and the script's own options together.
+//! A run's options, from the command line, the environment and the script together.
 //!
-//! A pure function of what was said; nothing is read or started here. The command line wins over
-//! the environment (clap sees to that), and both over `options(#{…})` in the script.
+//! A pure function of its inputs; nothing is read or started here. The command line wins over the
+//! environment (clap ensures that), and both over `options(#{…})` in the script.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
     }
 }
 
-/// How many users when: the script's shape, or what the person says.
+/// How many users when: the script's shape, or the command line.
 fn plan(run: &Run, scenario: &Scenario) -> Plan {
     let script = &scenario.options;
     let run_time = run.run_time.or(script.run_time);
@@ -47,7 +47,7 @@ fn plan(run: &Run, scenario: &Scenario) -> Plan {
     }
 }
 
-/// What was said that a shape overrides, for a warning; `None` if nothing was.
+/// Which options a shape overrides, for a warning; `None` if there are none.
 pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
     scenario.shape.as_ref()?;
     let script = &scenario.options;
@@ -74,7 +74,7 @@ pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
 /// Where the relative requests of each class go.
 ///
 /// # Errors
-/// Which of the URLs is none, and why.
+/// Which of the URLs is invalid, and why.
 pub(super) fn bases(
     host: Option<&str>,
     scenario: &Scenario,

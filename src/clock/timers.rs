@@ -29,10 +29,10 @@ const SPARE_ENTRIES: usize = 256;
 /// The timers of one thread. Clones share them.
 #[derive(Clone)]
 pub struct Timers {
-    shared: Rc<Shared>,
+    shared: Rc<TimerState>,
 }
 
-struct Shared {
+struct TimerState {
     heap: RefCell<BinaryHeap<Reverse<Entry>>>,
     slots: RefCell<Slots>,
     fd: AsyncFd<OwnedFd>,
@@ -75,7 +75,7 @@ impl Timers {
         )]
         let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
         Ok(Timers {
-            shared: Rc::new(Shared {
+            shared: Rc::new(TimerState {
                 heap: RefCell::default(),
                 slots: RefCell::default(),
                 fd,
@@ -110,7 +110,7 @@ impl Timers {
     }
 }
 
-impl Shared {
+impl TimerState {
     /// Adds an entry. Each slot has one that counts: with more than twice as many, most of the heap
     /// is stale and is cleaned up, which costs each stale entry as much again as adding it did.
     fn push(&self, entry: Entry) {

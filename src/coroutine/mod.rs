@@ -223,8 +223,8 @@ pub fn await_pinned<F: Future>(future: Pin<&mut F>) -> Result<F::Output, NotAwai
 /// meanwhile if `body` computes for long.
 pub fn without_waiting<R>(body: impl FnOnce() -> R) -> R {
     /// Restores the flag even when a panic passes through.
-    struct Restored<'a>(&'a Cell<bool>, bool);
-    impl Drop for Restored<'_> {
+    struct RestoreOnDrop<'a>(&'a Cell<bool>, bool);
+    impl Drop for RestoreOnDrop<'_> {
         fn drop(&mut self) {
             self.0.set(self.1);
         }
@@ -233,7 +233,7 @@ pub fn without_waiting<R>(body: impl FnOnce() -> R) -> R {
     let Some(frame) = (unsafe { CURRENT.get().as_ref() }) else {
         return body();
     };
-    let _restored = Restored(&frame.still, frame.still.replace(true));
+    let _restored = RestoreOnDrop(&frame.still, frame.still.replace(true));
     body()
 }
 
@@ -351,7 +351,7 @@ pub fn on_thread_stack<R>(body: impl FnOnce() -> R) -> Result<R, NotAwaited> {
 
 /// What is known about the running coroutine.
 #[derive(Clone, Copy, Debug)]
-pub struct Running {
+pub struct CoroutineStatus {
     /// Bytes of stack left to it. Native code that it calls may use more.
     pub remaining_stack: usize,
     /// Whether it should return: it was cancelled while it waited, or [`leave`] was called.
@@ -360,11 +360,11 @@ pub struct Running {
 
 /// The running coroutine; `None` outside one.
 #[must_use]
-pub fn running() -> Option<Running> {
+pub fn running() -> Option<CoroutineStatus> {
     // SAFETY: as in `suspended`.
     let frame = unsafe { CURRENT.get().as_ref() }?;
     let here = 0_u8;
-    Some(Running {
+    Some(CoroutineStatus {
         remaining_stack: (&raw const here as usize).saturating_sub(frame.limit),
         leaving: (frame.cancelled.get() | frame.leaving.get()) & !frame.still.get(),
     })

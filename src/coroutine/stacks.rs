@@ -24,10 +24,10 @@ const OTHER_MAPPINGS: usize = 4_096;
 /// A pool of stacks. Clones share it.
 #[derive(Clone)]
 pub struct Stacks {
-    shared: Rc<Shared>,
+    shared: Rc<StackPool>,
 }
 
-struct Shared {
+struct StackPool {
     /// How many stacks there may be, in use or idle.
     most: usize,
     made: Cell<usize>,
@@ -54,7 +54,7 @@ impl Stacks {
 
     fn of_at_most(most: usize) -> Stacks {
         faults::install();
-        let shared = Shared {
+        let shared = StackPool {
             most,
             made: Cell::new(0),
             idle: RefCell::default(),

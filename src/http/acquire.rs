@@ -25,8 +25,8 @@ use crate::clock::now;
 /// Bodies up to this many bytes are copied rather than gathered, see [`Connection::open`].
 const COPIED_BODY: usize = 16 * 1024;
 
-/// A connection for a request.
-pub(super) enum Acquired {
+/// A connection of whichever version for a request.
+pub(super) enum AnyConnection {
     Single(Box<Connection>),
     Shared(Rc<Http2Connection>),
 }
@@ -38,13 +38,13 @@ impl Session {
         request: &Request,
         bounds: &Bounds<'_>,
         progress: &mut Progress,
-    ) -> Result<Acquired, Error> {
+    ) -> Result<AnyConnection, Error> {
         let Some(shared) = self.shared(request.url.origin()) else {
             return self.open(request, bounds, progress).await;
         };
         if let Some(connection) = shared.usable() {
             progress.timeline.rename(Phase::Send);
-            return Ok(Acquired::Shared(connection));
+            return Ok(AnyConnection::Shared(connection));
         }
         // Several at once would each open a connection where one is enough.
         let begun = now();
@@ -59,12 +59,12 @@ impl Session {
         .await?;
         if let Some(connection) = shared.usable() {
             progress.timeline.enter(Phase::Send, now());
-            return Ok(Acquired::Shared(connection));
+            return Ok(AnyConnection::Shared(connection));
         }
         let opened = self.open(request, bounds, progress).await?;
         match &opened {
-            Acquired::Single(_) => shared.speaks_http1(),
-            Acquired::Shared(connection) => shared.keep(connection),
+            AnyConnection::Single(_) => shared.speaks_http1(),
+            AnyConnection::Shared(connection) => shared.keep(connection),
         }
         drop(gate);
         Ok(opened)
@@ -75,7 +75,7 @@ impl Session {
         request: &Request,
         bounds: &Bounds<'_>,
         progress: &mut Progress,
-    ) -> Result<Acquired, Error> {
+    ) -> Result<AnyConnection, Error> {
         let origin = request.url.origin();
         let options = self.client().options();
         let begun = now();
@@ -93,13 +93,13 @@ impl Session {
         };
         if negotiated == NegotiatedProtocol::Http2 {
             let connection = Http2Connection::open(stream).await?;
-            return Ok(Acquired::Shared(Rc::new(connection)));
+            return Ok(AnyConnection::Shared(Rc::new(connection)));
         }
         let gathers = request.body.len() > COPIED_BODY;
         let mut connection = Connection::open(origin.clone(), stream, gathers).await?;
         connection.is_proxied =
             options.proxy_for(origin).is_some() && !is_tunnelled(options.protocol, origin);
-        Ok(Acquired::Single(Box::new(connection)))
+        Ok(AnyConnection::Single(Box::new(connection)))
     }
 
     /// The slot for a shared connection to `origin`; `None` if it can't be shared.

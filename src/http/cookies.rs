@@ -330,9 +330,9 @@ mod tests {
             let bytes: Vec<u8> = cookie.chars().map(|c| c as u8).collect();
             let value = HeaderValue::from_bytes(&bytes).unwrap();
             let headers = [(SET_COOKIE, value)].into_iter().collect();
-            let mut told = None;
-            Jar::default().store(&headers, &at(base), |_, reason| told = Some(reason));
-            assert_eq!(told, reason, "{base} {cookie:.40}");
+            let mut refused = None;
+            Jar::default().store(&headers, &at(base), |_, reason| refused = Some(reason));
+            assert_eq!(refused, reason, "{base} {cookie:.40}");
         }
     }
 

@@ -87,7 +87,7 @@ pub(super) fn set_cookies(headers: &HeaderMap) -> bool {
 }
 
 /// How many of the bytes written are not body, to tell how much of a body was sent. Includes what
-/// hyper adds. Without a body it is not needed, and covers everything.
+/// hyper adds. Without a body it does not matter, and is `u64::MAX`.
 pub(super) fn head_length(
     body_length: usize,
     method: &Method,

@@ -30,7 +30,7 @@ pub(super) struct Resolver {
 struct Name {
     host: Box<str>,
     port: u16,
-    answer: Mutex<Option<Lookup>>,
+    lookup: Mutex<Option<Lookup>>,
 }
 
 struct Lookup {
@@ -48,19 +48,19 @@ impl Resolver {
             )])));
         }
         let name = self.name(host, port);
-        let mut answer = name.answer.lock().await;
-        if let Some(answer) = &*answer
-            && now() < answer.until
+        let mut lookup = name.lookup.lock().await;
+        if let Some(lookup) = &*lookup
+            && now() < lookup.until
         {
-            return answer.addresses.clone();
+            return lookup.addresses.clone();
         }
         let found = tokio::net::lookup_host((host, port))
             .await
             .map(Iterator::collect)
             .unwrap_or_default();
-        let fresh = Lookup::new(found, answer.take());
+        let fresh = Lookup::new(found, lookup.take());
         let addresses = fresh.addresses.clone();
-        *answer = Some(fresh);
+        *lookup = Some(fresh);
         addresses
     }
 
@@ -79,7 +79,7 @@ impl Resolver {
         let name = Rc::new(Name {
             host: host.into(),
             port,
-            answer: Mutex::new(None),
+            lookup: Mutex::new(None),
         });
         names.push(Rc::clone(&name));
         name
@@ -93,7 +93,7 @@ impl Lookup {
         if found.is_empty() {
             return Lookup {
                 until: now() + FAILURE_TTL,
-                addresses: before.and_then(|answer| answer.addresses),
+                addresses: before.and_then(|lookup| lookup.addresses),
             };
         }
         Lookup {

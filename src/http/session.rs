@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Uri};
 
-use super::acquire::Acquired;
+use super::acquire::AnyConnection;
 use super::body_buffer::ReceivedBody;
 use super::client::Client;
 use super::connection::{Body, Bounds, Connection};
@@ -224,16 +224,16 @@ impl Session {
             let acquired = match idle {
                 Some(connection) => {
                     progress.timeline.rename(Phase::Send);
-                    Ok(Acquired::Single(connection))
+                    Ok(AnyConnection::Single(connection))
                 }
                 // Boxed because it is rare, and much larger than the rest of this future.
                 None => Box::pin(self.acquire(request, bounds, progress)).await,
             };
             let outcome = match acquired {
-                Ok(Acquired::Single(connection)) => {
+                Ok(AnyConnection::Single(connection)) => {
                     self.exchange(connection, request, bounds, progress).await
                 }
-                Ok(Acquired::Shared(connection)) => {
+                Ok(AnyConnection::Shared(connection)) => {
                     let multiplexed =
                         self.multiplex(connection, request, bounds, progress, !only_fresh);
                     Box::pin(multiplexed).await

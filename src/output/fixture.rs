@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Run;
+use super::RunInfo;
 use crate::stats::{
     Collector, Generation, Kind, Limits, Outcome, Recorder, Sample, Slots, Summary,
 };
@@ -17,8 +17,8 @@ fn collector() -> Collector {
 }
 
 /// A run's description.
-pub(super) fn run() -> Run {
-    Run {
+pub(super) fn run() -> RunInfo {
+    RunInfo {
         version: "0.1.0".to_owned(),
         script: "scripts/hello.rhai".to_owned(),
         host: "http://127.0.0.1:8080".to_owned(),

@@ -29,7 +29,7 @@ pub use visible::visible;
 
 /// What is known about a run before it begins.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct RunInfo {
     /// Katydid's own version.
     pub version: String,
     /// The script, as it was named.
@@ -55,7 +55,7 @@ pub trait Output {
     ///
     /// # Errors
     /// What is missing or can't be written, e.g. a folder.
-    fn start(&mut self, run: &Run) -> Result<(), OutputError>;
+    fn start(&mut self, run: &RunInfo) -> Result<(), OutputError>;
 
     /// Called about once a second with the result so far.
     ///

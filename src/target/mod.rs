@@ -52,12 +52,12 @@ impl Default for Options {
 /// A running server. Dropping it stops it too, without waiting for its threads.
 pub struct Target {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     threads: Threads,
 }
 
 /// What the threads share.
-struct Shared {
+struct ServerState {
     shop: Mutex<Shop>,
     /// One per thread, so that counting never moves a cache line between cores.
     counters: Vec<Counter>,
@@ -70,7 +70,7 @@ impl Target {
     /// When the address cannot be bound, or threads or file descriptors have run out.
     pub fn start(options: Options) -> io::Result<Target> {
         let threads = options.threads.max(1);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerState {
             shop: Mutex::new(Shop::new(options.stock)),
             counters: (0..threads).map(|_| Counter::default()).collect(),
         });

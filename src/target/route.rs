@@ -22,7 +22,7 @@ use super::path::Route;
 use super::reply::{self, Reply};
 use super::serve::Answer;
 use super::shop::{Issue, Shop};
-use super::{Shared, echo, form, text};
+use super::{ServerState, echo, form, text};
 
 const MAX_DELAY: Duration = Duration::from_secs(60);
 const MAX_BYTES: u64 = 100_000_000;
@@ -31,7 +31,7 @@ const MAX_LINES: u64 = 1_000_000;
 const MAX_REQUEST_BODY: usize = 10_000_000;
 
 /// Answers one request.
-pub(super) fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
+pub(super) fn answer(shared: &Arc<ServerState>, request: Request<Incoming>) -> Answer {
     let (route, argument) = Route::of(request.uri().path());
     if let Some(allow) = route.allow()
         && !allow.split(", ").any(|method| method == request.method())
@@ -165,14 +165,14 @@ fn stream(lines: &str, query: &str) -> Option<Payload> {
     (delay <= MAX_DELAY).then(|| Payload::Lines(Box::new(Lines::new(count, delay))))
 }
 
-fn shop(shared: &Shared) -> MutexGuard<'_, Shop> {
+fn shop(shared: &ServerState) -> MutexGuard<'_, Shop> {
     shared
         .shop
         .lock()
         .expect("nothing panics while the shop is locked")
 }
 
-fn login(shared: &Shared, body: &[u8]) -> Reply {
+fn login(shared: &ServerState, body: &[u8]) -> Reply {
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
         return bad_request("the body is not JSON");
     };
@@ -197,7 +197,7 @@ fn not_logged_in() -> Reply {
     reply::error(StatusCode::UNAUTHORIZED, "not logged in")
 }
 
-fn logout(shared: &Shared, request: &Request<Incoming>) -> Reply {
+fn logout(shared: &ServerState, request: &Request<Incoming>) -> Reply {
     if shop(shared).logout(bearer(request)) {
         reply::empty(StatusCode::NO_CONTENT)
     } else {
@@ -205,7 +205,7 @@ fn logout(shared: &Shared, request: &Request<Incoming>) -> Reply {
     }
 }
 
-fn coupons(shared: &Shared) -> Reply {
+fn coupons(shared: &ServerState) -> Reply {
     let coupons = shop(shared)
         .coupons()
         .map(|coupon| json!({ "id": coupon.id, "name": coupon.name, "left": coupon.left }))
@@ -213,7 +213,7 @@ fn coupons(shared: &Shared) -> Reply {
     reply::json(StatusCode::OK, &json!({ "coupons": coupons }))
 }
 
-fn issue(shared: &Shared, request: &Request<Incoming>, id: &str) -> Reply {
+fn issue(shared: &ServerState, request: &Request<Incoming>, id: &str) -> Reply {
     let Some(id) = number(id) else {
         return bad_request("the id of a coupon is a number");
     };

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::path::Route;
 use super::reply::Reply;
-use super::{Shared, route};
+use super::{ServerState, route};
 
 /// Connections the kernel holds until they are accepted: ten thousand users may start at once.
 const BACKLOG: i32 = 16_384;
@@ -56,7 +56,7 @@ pub(super) struct Threads {
 
 impl Threads {
     /// Starts one thread for each counter.
-    pub(super) fn start(listener: StdListener, shared: &Arc<Shared>) -> io::Result<Threads> {
+    pub(super) fn start(listener: StdListener, shared: &Arc<ServerState>) -> io::Result<Threads> {
         let (stop, stopped) = watch::channel(());
         let mut threads = Threads {
             running: Vec::new(),
@@ -190,7 +190,7 @@ impl Drop for OpenConnection {
 /// Counts a request and answers it.
 #[derive(Clone)]
 struct Responder {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     thread: usize,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use katydid::control::{Control, Exit, FinishedRun, Happening, Interrupts};
 use katydid::load::{Division, Plan, Stage};
-use katydid::output::{Csv, HistoryRows, Output, Run};
+use katydid::output::{Csv, HistoryRows, Output, RunInfo};
 use katydid::runner::{self, Edition, End, Handle, Notice, Options, Refusal, Setup, State};
 use katydid::script::{Bundle, Inputs, Program};
 use katydid::stats::{Mark, Summary};
@@ -316,7 +316,7 @@ async fn stay(control: &mut Control, prints: &[&str], next: Option<Edition>) -> 
 #[test]
 fn runs_follow_one_another_each_with_its_own_numbers_and_outputs() {
     let folder = tempfile::tempdir().unwrap();
-    let described = |name: &str| Run {
+    let described = |name: &str| RunInfo {
         version: String::new(),
         script: name.to_owned(),
         host: String::new(),

@@ -1,7 +1,8 @@
-//! `katydid debug`: one user of a script for an iteration or a few, everything it does shown.
+//! `katydid debug`: runs one user of a script for an iteration or a few and shows everything it
+//! does.
 //!
-//! Owns the run of one user. It is an ordinary run on one load thread, so
-//! that a script behaves as it will under load; what is seen is shown by `screen::debug`.
+//! Owns the run of one user. It is an ordinary run on one load thread, so that a script behaves as
+//! it will under load; `screen::debug` shows what it does.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,7 +81,7 @@ fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
     run::on_control_thread(attend(setup, &screen))
 }
 
-/// So many users of one class, at once, until the iterations are used up, if there is a limit.
+/// Options for users of one class, started at once, until the iterations are used up, if limited.
 pub(super) fn options(
     scenario: &Scenario,
     class: usize,
@@ -93,7 +94,7 @@ pub(super) fn options(
     let stage = Stage {
         length: Duration::MAX,
         users: of_class,
-        // The first at once, and as many others as anybody looks at within a moment.
+        // The first starts at once, and as many others as anyone can watch within a moment.
         rate: Rate::from_per_sec(1_000.0).ok(),
     };
     let script = &scenario.options;
@@ -106,12 +107,12 @@ pub(super) fn options(
     }
 }
 
-/// Shows an event. Whoever looks on is on another thread, but it is one at a time.
+/// Shows an event. Events come from other threads, but one at a time.
 fn notify(screen: &Mutex<Screen>, event: &Event) {
     let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
     let text = screen.text(event);
     let mut stdout = std::io::stdout().lock();
-    // There is nowhere to tell that stdout is gone.
+    // If stdout is gone, there is nowhere to report that.
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
@@ -128,7 +129,7 @@ async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
         return Exit::Usage;
     }
     loop {
-        match control.next().await {
+        match super::next(&mut control).await {
             Happening::Notice(Notice::Script(line)) => notify(screen, &Event::Said(line)),
             Happening::Interrupted { is_first: true } => show::interrupted(),
             Happening::Finished(run) => {
@@ -140,7 +141,7 @@ async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
                 }
                 return run.exit(true, 1);
             }
-            // One user is watched by all it does.
+            // Everything else shows in the trace of the user.
             _ => {}
         }
     }

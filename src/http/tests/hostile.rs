@@ -114,7 +114,7 @@ fn a_url_that_is_too_long_for_a_proxy_is_a_failure_of_its_own() {
     });
 }
 
-/// Answers one request a connection, says `rubbish` when it is told to, and then tells.
+/// Answers one request per connection, sends `rubbish` when notified, then notifies.
 async fn speaking_out_of_turn(
     rubbish: &'static str,
     closes: bool,

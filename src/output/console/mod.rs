@@ -13,7 +13,7 @@ use crate::stats::Summary;
 use self::report::report;
 use self::tables::{Rates, label, main_table};
 use super::table::{NARROWEST, wrap};
-use super::{Output, OutputError, Run};
+use super::{Output, OutputError, RunInfo};
 
 /// How often the periodic table is printed.
 const PERIOD_US: u64 = 2_000_000;
@@ -56,7 +56,7 @@ impl<W: Write> Console<W> {
 }
 
 impl<W: Write> Output for Console<W> {
-    fn start(&mut self, _run: &Run) -> Result<(), OutputError> {
+    fn start(&mut self, _run: &RunInfo) -> Result<(), OutputError> {
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::stats::{Row, Summary};
 
-use super::{Output, OutputError, Run};
+use super::{Output, OutputError, RunInfo};
 
 /// History that could not be written yet is kept up to this many bytes.
 const MAX_PENDING: usize = 64 << 20;
@@ -165,7 +165,7 @@ impl Csv {
 }
 
 impl Output for Csv {
-    fn start(&mut self, _run: &Run) -> Result<(), OutputError> {
+    fn start(&mut self, _run: &RunInfo) -> Result<(), OutputError> {
         let made = self.make_folder();
         self.pending = rows::history_titles();
         let result = made.and(self.flush_history());

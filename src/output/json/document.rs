@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::stats::{self, Row, Summary};
 
 use super::super::numbers::{mean_ms, ms, rate, seconds};
-use super::super::{Run, at};
+use super::super::{RunInfo, at};
 
 /// The whole document.
 #[derive(Serialize)]
@@ -196,7 +196,7 @@ struct Lag {
 
 impl<'a> Document<'a> {
     /// The document for a run.
-    pub(super) fn of(run: &'a Run, summary: &'a Summary) -> Document<'a> {
+    pub(super) fn of(run: &'a RunInfo, summary: &'a Summary) -> Document<'a> {
         let stats::Iterations {
             started,
             finished,

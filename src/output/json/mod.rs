@@ -9,13 +9,13 @@ use std::io::{self, Write};
 use crate::stats::Summary;
 
 use self::document::Document;
-use super::{Output, OutputError, Run};
+use super::{Output, OutputError, RunInfo};
 
 /// Prints one document, on one line, when the run has finished.
 #[derive(Debug)]
 pub struct Json<W> {
     to: W,
-    run: Option<Run>,
+    run: Option<RunInfo>,
 }
 
 impl<W: Write> Json<W> {
@@ -32,7 +32,7 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Output for Json<W> {
-    fn start(&mut self, run: &Run) -> Result<(), OutputError> {
+    fn start(&mut self, run: &RunInfo) -> Result<(), OutputError> {
         self.run = Some(run.clone());
         Ok(())
     }
