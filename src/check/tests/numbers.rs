@@ -1,5 +1,4 @@
-//! Numbers as they are written in a script. What they are used for is judged where that is
-//! declared.
+//! Number literals in a script. Their use is checked where it is declared.
 
 use insta::assert_snapshot;
 
