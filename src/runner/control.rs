@@ -65,6 +65,8 @@ impl Control {
         spawn_local(timers.clone().run());
         let generation = edition.control_generation(number, program, &timers)?;
         let recorder = Recorder::new(CONTROL, Limits::default());
+        let mut outbox = Outbox::new(recorder, to.batches.clone(), mpsc::channel(1).1);
+        outbox.counts_requests = false;
         let parts = ThreadParts {
             timers,
             clock: Cell::new(RunClock {
@@ -72,11 +74,10 @@ impl Control {
                 epoch_unix_us: edition.inputs.now_us,
             }),
             seed: edition.inputs.seed,
-            outbox: Outbox::new(recorder, to.batches.clone(), mpsc::channel(1).1),
+            outbox,
             shared: to.shared.clone(),
             environment: to.setup.environment.clone(),
         };
-        parts.outbox.leave_out_requests();
         let thread = Rc::new(Thread::new(parts, generation, to.log.clone(), None));
         let (jobs, jobs_out) = mpsc::channel(CALLS);
         let worker = spawn_local(work(jobs_out, thread.clone(), stacks));

@@ -3,7 +3,7 @@
 //! Owns when a batch leaves. Both queues are bounded: when that of full batches has no room, the
 //! recorder keeps what it has and folds; when no emptied one has come back, a batch is allocated.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use tokio::sync::mpsc;
 
@@ -17,7 +17,8 @@ pub struct Outbox {
     full: mpsc::Sender<Batch>,
     /// From the collector.
     spare: RefCell<mpsc::Receiver<Batch>>,
-    counts_requests: Cell<bool>,
+    /// Whether requests count. All else that is recorded does.
+    pub counts_requests: bool,
 }
 
 impl Outbox {
@@ -32,7 +33,7 @@ impl Outbox {
             recorder: RefCell::new(recorder),
             full,
             spare: RefCell::new(spare),
-            counts_requests: Cell::new(true),
+            counts_requests: true,
         }
     }
 
@@ -64,26 +65,17 @@ impl Outbox {
         let spare = self.spare.borrow_mut().try_recv().ok();
         let mut batch = self.recorder.borrow_mut().take(spare);
         finish(&mut batch);
-        permit.send(match self.counts_requests.get() {
+        permit.send(match self.counts_requests {
             true => batch,
             false => batch.without_samples(),
         });
-    }
-
-    /// From now on no request counts; all else that is recorded does.
-    pub fn leave_out_requests(&self) {
-        self.counts_requests.set(false);
-    }
-
-    /// Whether requests count.
-    #[must_use]
-    pub fn counts_requests(&self) -> bool {
-        self.counts_requests.get()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::stats::{Kind, Limits, Outcome, Sample};
 
@@ -132,8 +124,8 @@ mod tests {
 
     #[test]
     fn requests_alone_are_left_out() {
-        let (outbox, mut batches, _emptied) = outbox();
-        outbox.leave_out_requests();
+        let (mut outbox, mut batches, _emptied) = outbox();
+        outbox.counts_requests = false;
         outbox.record(request);
         outbox.record(Recorder::iteration_started);
         outbox.hand_over(|_| {});

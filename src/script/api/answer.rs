@@ -99,15 +99,14 @@ impl Answer {
         let user = &client.user;
         let streaming = stream::begun(&mut exchange, client);
         let measurement = counting.series.map(|series| {
-            let moments = (exchange.started, exchange.ended);
+            let (started, ended) = (exchange.started, exchange.ended);
+            let measured = Measurement::of(&user.thread, series, started, ended);
             Measurement {
-                first_byte_us: exchange
-                    .first_byte
-                    .map_or(0, |first| first.since(exchange.started)),
+                first_byte_us: exchange.first_byte.map_or(0, |first| first.since(started)),
                 sent: exchange.sent,
                 received: exchange.received,
                 stale_retries: exchange.stale_retries,
-                ..Measurement::between(&user.thread, series, moments).of_request(user)
+                ..measured.of_request(user)
             }
         });
         let (response, error) = match exchange.result {
@@ -207,22 +206,16 @@ impl Answer {
         };
         let streamed = self.streaming.as_ref().map(|it| it.measured(measurement));
         let measurement = streamed.as_ref().unwrap_or(measurement);
-        let details = || self.details(user, measurement.series);
-        measurement.record_request(user, self.verdict.failure().as_deref(), details);
-    }
-
-    fn details(&self, user: &User, series: SeriesId) -> Details {
-        let url = self.response.as_ref().map(|it| it.url().to_string());
-        let row = user.thread.record(|recorder| {
-            let key = recorder.key(series);
-            [key.kind.as_str(), &*key.method, &*key.name].map(ImmutableString::from)
-        });
-        Details {
-            row,
-            url,
+        let details = || Details {
+            row: user.thread.record(|recorder| {
+                let key = recorder.key(measurement.series);
+                [key.kind.as_str(), &*key.method, &*key.name].map(ImmutableString::from)
+            }),
+            url: self.response.as_ref().map(|it| it.url().to_string()),
             status: self.status(),
             length: self.length(),
-        }
+        };
+        measurement.record_request(user, self.verdict.failure().as_deref(), details);
     }
 
     pub(crate) fn status(&self) -> u16 {

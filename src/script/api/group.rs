@@ -11,7 +11,7 @@ use crate::script::load::methods::register_on_user;
 use crate::script::run::measurement::Measurement;
 use crate::script::run::user::User;
 use crate::script::run::verdict;
-use crate::stats::{Kind, Outcome};
+use crate::stats::Kind;
 
 /// Registers what this file owns.
 pub(crate) fn register(engine: &mut Engine) {
@@ -46,15 +46,11 @@ fn group(
     if !threw {
         verdict::settle(&user, position);
     }
-    let outcome = if threw || user.failed.get() > failed_before {
-        Outcome::Failure
-    } else {
-        Outcome::Success
-    };
+    let has_failed = threw || user.failed.get() > failed_before;
     let thread = &user.thread;
     let series = thread.record(|recorder| recorder.series(&Kind::Group, "", name));
-    let mut measurement = Measurement::between(thread, series, (started, ended));
+    let mut measurement = Measurement::of(thread, series, started, ended);
     measurement.late_us = late_us;
-    measurement.record(&user, outcome, None);
+    measurement.record(&user, has_failed, None);
     result
 }

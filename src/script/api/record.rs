@@ -91,29 +91,22 @@ fn unknown(key: &str) -> String {
 }
 
 /// Records what the script measured, as having ended now.
-fn record(user: &Rc<User>, reported: Report) {
-    let Report {
-        protocol,
-        name,
-        took,
-        length,
-        error,
-    } = reported;
-    let error = error.map(|error| user.class.secrets.mask(error));
+fn record(user: &Rc<User>, report: Report) {
+    let (thread, protocol) = (&user.thread, report.protocol);
+    let error = report.error.map(|error| user.class.secrets.mask(error));
     let kind = Kind::Protocol(protocol.clone());
-    let thread = &user.thread;
-    let series = thread.record(|recorder| recorder.series(&kind, &protocol, &name));
+    let series = thread.record(|recorder| recorder.series(&kind, &protocol, &report.name));
     let now = clock::now();
-    let mut measurement = Measurement::between(thread, series, (now, now)).of_request(user);
-    measurement.took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let mut measurement = Measurement::of(thread, series, now, now).of_request(user);
+    measurement.took_us = u64::try_from(report.took.as_micros()).unwrap_or(u64::MAX);
     // What began before the run did cannot be older than it.
     measurement.started_us = measurement.ended_us.saturating_sub(measurement.took_us);
-    measurement.received = length;
+    measurement.received = report.length;
     measurement.record_request(user, error.as_deref(), || Details {
-        row: [(*protocol).into(), (*protocol).into(), name.into()],
+        row: [(*protocol).into(), (*protocol).into(), report.name.into()],
         url: None,
         status: 0,
-        length,
+        length: report.length,
     });
 }
 

@@ -112,7 +112,7 @@ fn once(
         Turn::Make(maker) => maker,
     };
     user.making.borrow_mut().push(name.into());
-    let _making = Making(&user);
+    let _guard = OnceGuard(&user);
     let client = Client::of(&user);
     let arguments = if takes_one(context, make) {
         vec![Dynamic::from(client)]
@@ -127,9 +127,9 @@ fn once(
 }
 
 /// A user makes the last of those values for as long as this lives.
-struct Making<'a>(&'a User);
+struct OnceGuard<'a>(&'a User);
 
-impl Drop for Making<'_> {
+impl Drop for OnceGuard<'_> {
     fn drop(&mut self) {
         self.0.making.borrow_mut().pop();
     }

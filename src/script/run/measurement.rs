@@ -49,16 +49,12 @@ pub(crate) struct Details {
 
 impl Measurement {
     /// What began and ended at those moments.
-    pub(crate) fn between(
-        thread: &Thread,
-        series: SeriesId,
-        (started, ended): (Micros, Micros),
-    ) -> Measurement {
+    pub(crate) fn of(thread: &Thread, series: SeriesId, from: Micros, to: Micros) -> Measurement {
         Measurement {
             series,
-            started_us: thread.run_us(started),
-            ended_us: thread.run_us(ended),
-            took_us: ended.since(started),
+            started_us: thread.run_us(from),
+            ended_us: thread.run_us(to),
+            took_us: to.since(from),
             first_byte_us: 0,
             sent: 0,
             received: 0,
@@ -79,8 +75,12 @@ impl Measurement {
     }
 
     /// Records it and nothing else: the way of a group, whose requests count by themselves.
-    pub(crate) fn record(&self, user: &User, outcome: Outcome, error: Option<&str>) {
-        let sample = self.sample(user, outcome);
+    pub(crate) fn record(&self, user: &User, has_failed: bool, error: Option<&str>) {
+        let outcome = match has_failed {
+            true => Outcome::Failure,
+            false => Outcome::Success,
+        };
+        let sample = self.sample(user).outcome(outcome);
         user.thread.record(|recorder| {
             recorder.record(sample);
             if let Some(error) = error {
@@ -111,56 +111,42 @@ impl Measurement {
         error: Option<&str>,
         details: impl FnOnce() -> Details,
     ) {
-        let outcome = match error {
-            None => Outcome::Success,
-            Some(_) => Outcome::Failure,
-        };
-        self.record(user, outcome, error);
+        self.record(user, error.is_some(), error);
         if error.is_some() {
             user.failed.set(user.failed.get() + 1);
         }
         if user.is_listened {
-            let described = || self.described(user, &self.sample(user, outcome), error, details());
-            listeners::request(user, described);
+            listeners::request(user, || self.described(user, error, details()));
         }
     }
 
-    fn sample(&self, user: &User, outcome: Outcome) -> Sample {
-        Sample::new(
-            self.series,
-            user.generation.number(),
-            outcome,
-            self.started_us,
-        )
-        .service_us(self.took_us)
-        .late_us(self.late_us)
-        .first_byte_us(self.first_byte_us)
-        .bytes(self.sent, self.received)
+    /// The sample of a success.
+    fn sample(&self, user: &User) -> Sample {
+        let generation = user.generation.number();
+        Sample::new(self.series, generation, Outcome::Success, self.started_us)
+            .service_us(self.took_us)
+            .late_us(self.late_us)
+            .first_byte_us(self.first_byte_us)
+            .bytes(self.sent, self.received)
     }
 
     /// What a listener of `request` is told, times in seconds.
-    fn described(
-        &self,
-        user: &User,
-        sample: &Sample,
-        error: Option<&str>,
-        details: Details,
-    ) -> Map {
+    fn described(&self, user: &User, error: Option<&str>, details: Details) -> Map {
         let [kind, method, name] = details.row;
-        let response_time = Duration::from_micros(sample.response_us()).as_secs_f64();
+        let response_time = Duration::from_micros(self.sample(user).response_us());
         let length = i64::try_from(details.length).unwrap_or(i64::MAX);
         let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
-        let start = user.thread.parts.clock.get().unix_s(self.started_us);
+        let clock = user.thread.parts.clock.get();
         Map::from([
             ("type".into(), kind.into()),
             ("method".into(), method.into()),
             ("name".into(), name.into()),
-            ("response_time".into(), response_time.into()),
+            ("response_time".into(), response_time.as_secs_f64().into()),
             ("response_length".into(), length.into()),
             ("status".into(), i64::from(details.status).into()),
             ("error".into(), text(error.map(str::to_owned))),
             ("url".into(), text(details.url)),
-            ("start".into(), start.into()),
+            ("start".into(), clock.unix_s(self.started_us).into()),
         ])
     }
 }

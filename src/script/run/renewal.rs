@@ -79,7 +79,7 @@ impl User {
             streams: RefCell::default(),
             failed: Cell::new(self.failed.get()),
             is_listened: generation.program.listeners.is_some()
-                && self.thread.parts.outbox.counts_requests(),
+                && self.thread.parts.outbox.counts_requests,
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),
             making: RefCell::default(),

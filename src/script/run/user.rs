@@ -176,7 +176,7 @@ impl Instance {
             streams: RefCell::default(),
             failed: Cell::new(0),
             is_listened: generation.program.listeners.is_some()
-                && thread.parts.outbox.counts_requests(),
+                && thread.parts.outbox.counts_requests,
             generation,
             drops_value: Cell::new(false),
             is_listening: Cell::new(false),

@@ -135,3 +135,39 @@ pub(crate) fn settle(user: &Rc<User>, by: Position) {
         answer.record(user);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(verdict: &Verdict) -> Option<String> {
+        verdict.failure().clone()
+    }
+
+    #[test]
+    fn the_last_word_of_the_script_counts_and_a_reason_stays() {
+        let verdict = Verdict::open(Position::new(3, 5), None);
+        verdict.fail_if_open(|| "cut short".to_owned());
+        verdict.fail_if_open(|| unreachable!("it has failed already"));
+        assert_eq!(failure(&verdict).as_deref(), Some("cut short"));
+        verdict.judge(None).unwrap();
+        assert_eq!(failure(&verdict), None);
+        verdict.judge(Some("sold out".to_owned())).unwrap();
+        assert_eq!(failure(&verdict).as_deref(), Some("sold out"));
+    }
+
+    #[test]
+    fn what_is_closed_stays_as_it_was_without_secrets() {
+        let secrets = Secrets::default();
+        secrets.add("token-1");
+        let verdict = Verdict::open(Position::new(3, 5), Some("no token-1".to_owned()));
+        assert!(verdict.is_open());
+        verdict.close(Position::new(7, 1), &secrets);
+        assert!(!verdict.is_open());
+        verdict.fail_if_open(|| unreachable!("it is closed"));
+        let late = verdict.judge(None).unwrap_err().to_string();
+        let said = "the verdict on the request in line 3 came too late: it was closed in line 7";
+        assert!(late.contains(said), "{late}");
+        assert_eq!(failure(&verdict).as_deref(), Some("no ***"));
+    }
+}

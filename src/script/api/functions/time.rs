@@ -90,10 +90,6 @@ fn now_us(context: &NativeCallContext) -> Result<i64> {
         let moment = declarations.moment.get();
         return Ok(moment.map_or(declarations.inputs.now_us, |moment| moment.now_us));
     }
-    Ok(User::of(context)?
-        .thread
-        .parts
-        .clock
-        .get()
-        .unix_us(clock::now()))
+    let times = User::of(context)?.thread.parts.clock.get();
+    Ok(times.unix_us(clock::now()))
 }
