@@ -32,6 +32,7 @@ mod memory;
 mod multiplex;
 mod origin;
 mod partial_chain;
+mod progress;
 mod proxy;
 mod redirect;
 mod refused;

@@ -23,6 +23,7 @@ use super::exchange::Exchange;
 use super::failure::Error;
 use super::headers;
 use super::multiplex::{Http2Connection, Refusal, StreamTimes};
+use super::progress::Progress;
 use super::proxy::{Proxy, make_absolute};
 use super::redirect::{next_hop, without_body};
 use super::request::Request;
@@ -31,7 +32,7 @@ use super::response::Response;
 use super::state::SessionState;
 use super::streamed::StreamedBody;
 use super::tap::{AnsweredHop, SentHop};
-use super::timeline::{Phase, Timeline};
+use super::timeline::Phase;
 use crate::clock::{Deadline, Micros, now};
 
 /// One user's connections, cookies and headers.
@@ -50,19 +51,6 @@ pub struct Session {
     pub(super) state: RefCell<Option<Box<SessionState>>>,
     /// When the last request began.
     began: Cell<Micros>,
-}
-
-/// What is measured along the way, kept however the request ends.
-pub(super) struct Progress {
-    pub(super) timeline: Timeline,
-    /// The chain has left its first origin: credentials are no longer sent.
-    is_foreign: bool,
-    first_byte: Option<Micros>,
-    sent: u64,
-    received: u64,
-    redirects: u32,
-    stale_retries: u32,
-    retries: u32,
 }
 
 impl Session {
@@ -112,16 +100,7 @@ impl Session {
         let request = request.borrow();
         let started = now();
         self.began.set(started);
-        let mut progress = Progress {
-            timeline: Timeline::new(started),
-            is_foreign: false,
-            first_byte: None,
-            sent: 0,
-            received: 0,
-            redirects: 0,
-            stale_retries: 0,
-            retries: 0,
-        };
+        let mut progress = Progress::new(started);
         let deadline = self.take_deadline();
         let bounds = Bounds {
             client: &self.client,
@@ -136,20 +115,7 @@ impl Session {
         };
         let result = self.follow(request, &bounds, &mut progress).await;
         self.put_deadline(deadline);
-        let ended = now();
-        progress.timeline.enter(Phase::Blocked, ended);
-        Exchange {
-            result,
-            started,
-            first_byte: progress.first_byte,
-            ended,
-            phases: progress.timeline.phases(),
-            sent: progress.sent,
-            received: progress.received,
-            redirects: progress.redirects,
-            stale_retries: progress.stale_retries,
-            retries: progress.retries,
-        }
+        progress.end(result, started, now())
     }
 
     pub(super) fn take_deadline(&self) -> Deadline {
@@ -492,19 +458,6 @@ impl Session {
             coming: coming.map(Box::new),
             url: request.url.clone(),
         })
-    }
-}
-
-impl Progress {
-    /// Closes the phases that are over, when a response has begun or nothing more will come.
-    fn close_phases(&mut self, written: Option<Micros>, first_byte: Option<Micros>) {
-        self.first_byte = first_byte;
-        if let Some(at) = written {
-            self.timeline.enter(Phase::Wait, at);
-        }
-        if let Some(at) = first_byte {
-            self.timeline.enter(Phase::Receive, at);
-        }
     }
 }
 

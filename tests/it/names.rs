@@ -20,25 +20,30 @@ struct Allowance {
 }
 
 /// What is left, and why. A layer that is not listed has none; lower a number when it is too high.
-const ALLOWED: [(&str, Allowance, &str); 6] = [
+const ALLOWED: [(&str, Allowance, &str); 7] = [
     (
         "script",
         Allowance {
             types: 47,
-            docs: 12,
+            docs: 11,
         },
         "34 are the alias `Result` of each file of natives; the rest go when its readers of \
          option maps become one",
     ),
     (
         "runner",
-        Allowance { types: 1, docs: 8 },
+        Allowance { types: 1, docs: 7 },
         "`Alive` of the crew and of the numbers",
     ),
     (
         "shared",
         Allowance { types: 3, docs: 0 },
         "`State` and `Waiting` of queues, of `once` and of appended files",
+    ),
+    (
+        "cli",
+        Allowance { types: 0, docs: 1 },
+        "the help of `--show-task-ratio-json`, which is a text for users",
     ),
     ("data", Allowance { types: 0, docs: 3 }, "docs alone"),
     ("load", Allowance { types: 0, docs: 2 }, "docs alone"),

@@ -1,4 +1,5 @@
-//! Number literals in a script. Their use is checked where it is declared.
+//! Number literals in a script that Rhai reads as another number.
+//! What a number is used for is checked where that is declared.
 
 use insta::assert_snapshot;
 
