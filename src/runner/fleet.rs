@@ -15,6 +15,7 @@ use super::course::Course;
 use super::load_thread::Order;
 use crate::load::{Change, Plan};
 use crate::stats::Batch;
+use crate::units::Rate;
 
 /// Names a member of a run; no other member of that run ever has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,14 @@ pub(super) struct Levels {
     pub(super) stage: Option<u32>,
     /// All users have ended by themselves, and as the plan is no more will start.
     pub(super) is_idle: bool,
+}
+
+impl Levels {
+    /// Until the next ones come, nothing is known that would end a run.
+    pub(super) fn forget(&mut self) {
+        self.stage = None;
+        self.is_idle = false;
+    }
 }
 
 impl FromIterator<Levels> for Levels {
@@ -56,7 +65,20 @@ pub(super) struct Member {
     /// The number of its first load thread, and the ways by which emptied batches go back to them.
     first: u32,
     spares: Vec<mpsc::Sender<Batch>>,
+    standing: Standing,
     levels: Levels,
+}
+
+/// How far a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It makes its first generation, of that number.
+    Preparing { number: u16 },
+    /// It has made it.
+    Ready { number: u16 },
+    Serving,
+    /// Its users go to others, then it ends.
+    Leaving,
 }
 
 impl Member {
@@ -64,13 +86,19 @@ impl Member {
         orders: mpsc::Sender<Order>,
         first: u32,
         spares: Vec<mpsc::Sender<Batch>>,
+        number: u16,
     ) -> Member {
         Member {
             orders,
             first,
             spares,
+            standing: Standing::Preparing { number },
             levels: Levels::default(),
         }
+    }
+
+    fn is_at_work(&self) -> bool {
+        matches!(self.standing, Standing::Serving | Standing::Leaving)
     }
 
     /// Gives an order; a member that has ended needs none.
@@ -88,6 +116,10 @@ pub(super) struct Fleet {
     budget: Option<Arc<AtomicU64>>,
     /// The most users at once since somebody asked.
     peak: u32,
+    /// How many users a second the plan has started at most.
+    pace: f64,
+    /// How many members and load threads there have been.
+    next: (u32, u32),
 }
 
 impl Fleet {
@@ -97,10 +129,20 @@ impl Fleet {
             course: Course::new(plan),
             budget,
             peak: 0,
+            pace: 1.0,
+            next: (0, 0),
         }
     }
 
+    /// The name of the next member, and the number of its first load thread.
+    pub(super) fn next(&self) -> (MemberId, u32) {
+        let (member, thread) = self.next;
+        (MemberId(member), thread)
+    }
+
     pub(super) fn join(&mut self, id: MemberId, member: Member) {
+        let threads = u32::try_from(member.spares.len()).expect("it was made of a u32");
+        self.next = (id.0 + 1, member.first + threads);
         self.members.insert(id, member);
     }
 
@@ -113,8 +155,74 @@ impl Fleet {
         self.members.is_empty()
     }
 
+    /// Those that have begun.
     pub(super) fn ids(&self) -> impl Iterator<Item = MemberId> {
-        self.members.keys().copied()
+        let members = self.members.iter();
+        members
+            .filter(|(_, member)| member.is_at_work())
+            .map(|(id, _)| *id)
+    }
+
+    /// Those that could begin, and the number of the generation they have made.
+    pub(super) fn ready(&self) -> Vec<(MemberId, u16)> {
+        let ready = |(id, member): (&MemberId, &Member)| match member.standing {
+            Standing::Ready { number } => Some((*id, number)),
+            _ => None,
+        };
+        self.members.iter().filter_map(ready).collect()
+    }
+
+    pub(super) fn are_all_ready(&self) -> bool {
+        self.ready().len() == self.members.len()
+    }
+
+    pub(super) fn leaving(&self) -> impl Iterator<Item = MemberId> {
+        let members = self.members.iter();
+        members
+            .filter(|(_, member)| member.standing == Standing::Leaving)
+            .map(|(id, _)| *id)
+    }
+
+    /// Whether users may be given to it.
+    pub(super) fn is_serving(&self, id: MemberId) -> bool {
+        let member = self.members.get(&id);
+        member.is_some_and(|member| member.standing == Standing::Serving)
+    }
+
+    /// The load threads of those.
+    pub(super) fn serving_threads(&self) -> Vec<u32> {
+        let members = self.members.values();
+        members
+            .filter(|member| member.standing == Standing::Serving)
+            .flat_map(|member| (member.first..).take(member.spares.len()))
+            .collect()
+    }
+
+    pub(super) fn stand(&mut self, id: MemberId, standing: Standing) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.standing = standing;
+        }
+    }
+
+    /// A member has made the generation it was to make.
+    pub(super) fn is_ready(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(&id)
+            && let Standing::Preparing { number } = member.standing
+        {
+            member.standing = Standing::Ready { number };
+        }
+    }
+
+    /// What a member says next of its users counts, not what it said before.
+    pub(super) fn forget(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.levels.forget();
+        }
+    }
+
+    /// How fast users that change hands start: as the plan did when it was at its fastest.
+    pub(super) fn pace(&self) -> Rate {
+        Rate::from_per_sec(self.pace).expect("a ramp has a rate, and there is one of 1 a second")
     }
 
     pub(super) fn order(&self, id: MemberId, order: Order) {
@@ -123,10 +231,16 @@ impl Fleet {
         }
     }
 
+    /// Gives an order to all that have begun.
     pub(super) fn order_all(&self, order: &Order) {
-        for member in self.members.values() {
-            member.order(order.clone());
-        }
+        let at_work = self.members.values().filter(|member| member.is_at_work());
+        at_work.for_each(|member| member.order(order.clone()));
+    }
+
+    /// Tells all to stop, begun or not.
+    pub(super) fn stop(&self, order: &Order) {
+        let members = self.members.values();
+        members.for_each(|member| member.order(order.clone()));
     }
 
     /// Gives an emptied batch back to its load thread; without room it is simply dropped.
@@ -148,9 +262,10 @@ impl Fleet {
         }
     }
 
-    /// What the members say together.
+    /// What the members that have begun say together.
     pub(super) fn levels(&self) -> Levels {
-        self.members.values().map(|member| member.levels).collect()
+        let at_work = self.members.values().filter(|member| member.is_at_work());
+        at_work.map(|member| member.levels).collect()
     }
 
     /// The most users at once since the last call. Each thread's is exact; what several say within a
@@ -167,6 +282,7 @@ impl Fleet {
     /// Enters the stage of the plan that goes on, if that has not been done: gives it, and what to
     /// tell of it.
     pub(super) fn enter_stage(&mut self, elapsed: Duration) -> Option<(Change, Option<Notice>)> {
+        self.pace = self.pace.max(self.course.plan().pace_at(elapsed));
         self.course.enter(elapsed)
     }
 
@@ -204,7 +320,6 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Rate;
 
     const ONE: MemberId = MemberId(1);
     const TWO: MemberId = MemberId(2);
@@ -215,7 +330,8 @@ mod tests {
         let mut fleet = Fleet::new(Arc::new(plan), budget);
         let ways = [(ONE, 0), (TWO, 2)].map(|(id, first)| {
             let (orders, orders_out) = mpsc::channel(8);
-            fleet.join(id, Member::new(orders, first, Vec::new()));
+            fleet.join(id, Member::new(orders, first, Vec::new(), 1));
+            fleet.stand(id, Standing::Serving);
             orders_out
         });
         (fleet, ways)

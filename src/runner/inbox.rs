@@ -11,12 +11,14 @@ use tokio::time::{Instant, sleep_until};
 use super::Command;
 use super::fleet::MemberId;
 use super::load_thread::News;
+use super::run::Coming;
 use crate::script::{Call, Line, Outcome};
 use crate::stats::Batch;
 
 /// Something that happened.
 pub(super) enum Event {
     News(MemberId, News),
+    Coming(Coming),
     /// `None`: nobody steers the run any more.
     Command(Option<Command>),
     /// A call of a function that runs once has come to this.
@@ -47,6 +49,7 @@ pub(super) enum Timer {
 /// The receiving ends.
 pub(super) struct Inbox {
     news: mpsc::Receiver<(MemberId, News)>,
+    coming: mpsc::Receiver<Coming>,
     commands: mpsc::Receiver<Command>,
     is_steered: bool,
     batches: mpsc::Receiver<Batch>,
@@ -58,12 +61,14 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new(
         news: mpsc::Receiver<(MemberId, News)>,
+        coming: mpsc::Receiver<Coming>,
         commands: mpsc::Receiver<Command>,
         batches: mpsc::Receiver<Batch>,
         lines: mpsc::Receiver<Line>,
     ) -> Inbox {
         Inbox {
             news,
+            coming,
             commands,
             is_steered: true,
             batches,
@@ -95,6 +100,7 @@ impl Inbox {
         tokio::select! {
             biased;
             Some((id, news)) = self.news.recv() => Event::News(id, news),
+            Some(coming) = self.coming.recv() => Event::Coming(coming),
             command = self.commands.recv(), if self.is_steered => {
                 self.is_steered = command.is_some();
                 Event::Command(command)

@@ -27,12 +27,13 @@ use crate::stats::Outbox;
 /// What a load thread is told.
 #[derive(Clone, Debug)]
 pub(super) enum Order {
-    /// Begin; all times of the run count from `epoch`.
-    Start {
-        epoch: Micros,
-        /// The same moment in microseconds since 1970.
-        unix_us: i64,
-    },
+    /// Begin, when its moment has come.
+    Start(Start),
+    /// Before the start: make this generation in the place of the one that was made.
+    CatchUp(Arc<Edition>, u16),
+    /// Have this part from now on: stop the users that are no longer one's own, say when they are gone,
+    /// and start those that are new one by one, so many a second.
+    Assign { assignment: Assignment, pace: Rate },
     /// Follow another plan from now on; it counts from the run's beginning too.
     Follow(Arc<Plan>),
     /// Make a generation, and say whether that went well.
@@ -46,6 +47,19 @@ pub(super) enum Order {
         stop_timeout: Duration,
         on_stop_timeout: Duration,
     },
+}
+
+/// How a run begins, or how it stands for who comes later.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    /// All times of the run count from here; it may be still to come.
+    pub(super) epoch: Micros,
+    /// The same moment in microseconds since 1970.
+    pub(super) unix_us: i64,
+    pub(super) plan: Arc<Plan>,
+    pub(super) parts: Parts,
+    /// What all editions said of the classes, one after the other.
+    pub(super) classes: Arc<[Classes]>,
 }
 
 /// A generation to be made.
@@ -84,6 +98,8 @@ pub(super) enum News {
     Failed(String),
     /// How its users stand.
     Levels(Levels),
+    /// The assignment of this number has been carried out: users that it took are gone.
+    Assigned(u16),
     /// A script called `stop_test`.
     StopTest(String),
     /// There were so many names of requests that some share a row.

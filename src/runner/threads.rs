@@ -165,6 +165,8 @@ struct Joint {
     /// Of what they make generations, and how many have theirs.
     preparing: Option<(Preparation, usize)>,
     adopted: usize,
+    /// How many have carried out the last assignment, and its number.
+    assigned: (u16, usize),
     ended: usize,
     cut: u64,
 }
@@ -176,6 +178,7 @@ impl Joint {
             ready: 0,
             preparing: None,
             adopted: 0,
+            assigned: (0, 0),
             ended: 0,
             cut: 0,
         }
@@ -195,6 +198,14 @@ impl Joint {
             Order::Discard => {
                 self.preparing = None;
                 Some(Reaction::OrderAll(Order::Discard))
+            }
+            Order::CatchUp(edition, number) => {
+                self.ready = 0;
+                Some(Reaction::OrderAll(Order::CatchUp(edition, number)))
+            }
+            Order::Assign { assignment, pace } => {
+                self.assigned = (assignment.number, 0);
+                Some(Reaction::OrderAll(Order::Assign { assignment, pace }))
             }
             Order::Adopt(adoption) => {
                 self.adopted = 0;
@@ -235,6 +246,14 @@ impl Joint {
                 self.adopted += 1;
                 let all = self.levels();
                 (self.adopted == threads).then_some(Reaction::Say(News::Adopted(all)))
+            }
+            News::Assigned(number) => {
+                // What it said before is of users that it may not have any more.
+                self.levels[thread].forget();
+                let (last, assigned) = &mut self.assigned;
+                *assigned += usize::from(number == *last);
+                let is_done = number == *last && *assigned == threads;
+                is_done.then_some(Reaction::Say(News::Assigned(number)))
             }
             News::Levels(levels) => {
                 self.levels[thread] = levels;

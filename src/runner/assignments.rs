@@ -1,0 +1,248 @@
+//! Which load thread has which users, and in which order they change hands when members come and go.
+//!
+//! Owns the two steps of it, without taking any: first whoever has too much gives it up, and only
+//! when all have said that those users are gone do the others take over. So there are never more
+//! users than asked for, and none of them twice. Who has which slots is `load`'s arithmetic, what a
+//! thread does with its part is `moves`'.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::fleet::MemberId;
+use crate::load::{Part, Slots};
+
+/// By load thread: its part of the plan.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    by_thread: Arc<BTreeMap<u32, Part>>,
+    /// That of a thread without one.
+    nothing: Part,
+}
+
+impl Parts {
+    fn new(by_thread: BTreeMap<u32, Part>, slots: u32) -> Parts {
+        Parts {
+            by_thread: Arc::new(by_thread),
+            nothing: Part::of(slots, Vec::new()).expect("no slot is beyond the last"),
+        }
+    }
+
+    /// The part of a thread.
+    pub(super) fn of(&self, thread: u32) -> &Part {
+        self.by_thread.get(&thread).unwrap_or(&self.nothing)
+    }
+}
+
+/// From now on all have these parts.
+#[derive(Clone, Debug)]
+pub(super) struct Assignment {
+    /// Names it in what is said of it.
+    pub(super) number: u16,
+    pub(super) parts: Parts,
+}
+
+/// Where a run stands with its assignments.
+#[derive(Debug)]
+pub(super) struct Assignments {
+    slots: Slots,
+    /// What all have been told.
+    now: Assignment,
+    /// What that is, while there are members that have not said that they are done with it.
+    under_way: Option<Move>,
+    waiting_for: BTreeSet<MemberId>,
+    /// Members have come or gone since the slots were dealt.
+    is_stale: bool,
+}
+
+/// The two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    GivingUp,
+    TakingOver,
+}
+
+impl Assignments {
+    pub(super) fn new(slots: Slots) -> Assignments {
+        let parts = Parts::new(slots.parts(), slots.count());
+        Assignments {
+            slots,
+            now: Assignment { number: 0, parts },
+            under_way: None,
+            waiting_for: BTreeSet::new(),
+            is_stale: false,
+        }
+    }
+
+    /// The part of each thread.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.now.parts
+    }
+
+    /// Whether users are on their way, so that what members say of theirs is not the whole.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Whether slots are to be dealt once more.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale && !self.is_under_way()
+    }
+
+    /// Deals all slots to these threads. These members, whose threads they are and some who leave,
+    /// are to give up what is no longer theirs; `None` while others still move of what was dealt
+    /// before.
+    pub(super) fn deal(
+        &mut self,
+        threads: &[u32],
+        members: BTreeSet<MemberId>,
+    ) -> Option<Assignment> {
+        self.is_stale = self.is_under_way();
+        if self.is_stale {
+            return None;
+        }
+        self.slots.deal(threads);
+        let wanted = self.slots.parts();
+        let kept = self.now.parts.by_thread.iter().filter_map(|(thread, part)| {
+            let wanted = wanted.get(thread)?;
+            let slots = part.slots().iter().copied();
+            let kept = slots.filter(|slot| wanted.has(*slot)).collect();
+            Some((*thread, Part::of(part.count(), kept)?))
+        });
+        let kept = kept.collect();
+        Some(self.assign(Move::GivingUp, kept, members))
+    }
+
+    /// A member is done with an assignment: what it took is free. After the last one: what all have
+    /// now, and these members are to be done with that, too.
+    pub(super) fn done(
+        &mut self,
+        id: MemberId,
+        number: u16,
+        members: BTreeSet<MemberId>,
+    ) -> Option<Assignment> {
+        (number == self.now.number).then(|| self.waits_no_longer(id, members))?
+    }
+
+    /// A member is gone, and its users with it: as [`Assignments::done`].
+    pub(super) fn left(&mut self, id: MemberId, members: BTreeSet<MemberId>) -> Option<Assignment> {
+        self.waits_no_longer(id, members)
+    }
+
+    fn waits_no_longer(
+        &mut self,
+        id: MemberId,
+        members: BTreeSet<MemberId>,
+    ) -> Option<Assignment> {
+        self.waiting_for.remove(&id);
+        if !self.waiting_for.is_empty() {
+            return None;
+        }
+        let done = self.under_way.take()?;
+        let all = self.slots.parts();
+        (done == Move::GivingUp).then(|| self.assign(Move::TakingOver, all, members))
+    }
+
+    fn assign(
+        &mut self,
+        step: Move,
+        parts: BTreeMap<u32, Part>,
+        members: BTreeSet<MemberId>,
+    ) -> Assignment {
+        self.under_way = (!members.is_empty()).then_some(step);
+        self.waiting_for = members;
+        self.now = Assignment {
+            number: self.now.number.wrapping_add(1),
+            parts: Parts::new(parts, self.slots.count()),
+        };
+        self.now.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: MemberId = MemberId(1);
+    const TWO: MemberId = MemberId(2);
+    const THREE: MemberId = MemberId(3);
+
+    fn members(ids: &[MemberId]) -> BTreeSet<MemberId> {
+        ids.iter().copied().collect()
+    }
+
+    /// By thread: how many slots it has. No slot has two owners.
+    fn counts(parts: &Parts) -> Vec<(u32, usize)> {
+        let all: Vec<u32> = parts
+            .by_thread
+            .values()
+            .flat_map(|part| part.slots().to_vec())
+            .collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        let counts = parts.by_thread.iter();
+        counts
+            .map(|(thread, part)| (*thread, part.slots().len()))
+            .collect()
+    }
+
+    #[test]
+    fn who_joins_gets_its_part_when_the_others_have_given_it_up() {
+        let mut all = Assignments::new(Slots::shared(2));
+        let both = members(&[ONE, TWO]);
+        assert_eq!(counts(all.parts()), [(0, 2_048), (1, 2_048)]);
+        let first = all.deal(&[0, 1, 2], both.clone()).unwrap();
+        let kept: usize = counts(&first.parts).iter().map(|(_, slots)| slots).sum();
+        assert_eq!(kept, 1_366 + 1_365);
+        assert!(first.parts.of(2).slots().is_empty());
+        let three = members(&[ONE, TWO, THREE]);
+        assert!(all.done(ONE, first.number, three.clone()).is_none());
+        let twice = all.done(ONE, first.number, three.clone());
+        assert!(twice.is_none(), "it has said so");
+        let then = all.done(TWO, first.number, three.clone()).unwrap();
+        assert_eq!(counts(&then.parts), [(0, 1_366), (1, 1_365), (2, 1_365)]);
+        for thread in [0, 1] {
+            let mut kept = first.parts.of(thread).slots().iter();
+            assert!(kept.all(|slot| then.parts.of(thread).has(*slot)), "it stays");
+        }
+        // What was said of the first step is late now.
+        assert!(all.done(THREE, first.number, three.clone()).is_none());
+        for id in [ONE, TWO, THREE] {
+            assert!(all.is_under_way());
+            assert!(all.done(id, then.number, three.clone()).is_none());
+        }
+        assert!(!all.is_under_way());
+    }
+
+    #[test]
+    fn who_goes_in_the_middle_of_it_is_not_waited_for() {
+        let mut all = Assignments::new(Slots::shared(2));
+        let both = members(&[ONE, TWO]);
+        let first = all.deal(&[0, 1, 2], both.clone()).unwrap();
+        all.done(ONE, first.number, both.clone());
+        // Another one comes: it has to wait.
+        assert!(all.deal(&[0, 1, 2, 3], both).is_none());
+        assert!(!all.is_stale(), "not yet");
+        let left = members(&[ONE, THREE]);
+        let then = all.left(TWO, left.clone()).unwrap();
+        assert_eq!(counts(&then.parts).len(), 3);
+        all.done(ONE, then.number, left.clone());
+        all.done(THREE, then.number, left.clone());
+        assert!(all.is_stale());
+        // Thread 1 has gone with its member.
+        let again = all.deal(&[0, 2, 3], left.clone()).unwrap();
+        assert!(!all.is_stale());
+        assert!(again.parts.of(1).slots().is_empty());
+        all.done(ONE, again.number, left.clone());
+        let last = all.done(THREE, again.number, left.clone()).unwrap();
+        assert_eq!(counts(&last.parts), [(0, 1_366), (2, 1_365), (3, 1_365)]);
+        assert!(all.left(ONE, members(&[THREE])).is_none());
+    }
+
+    #[test]
+    fn without_members_nothing_is_under_way() {
+        let mut all = Assignments::new(Slots::shared(1));
+        let dealt = all.deal(&[0, 1], members(&[])).unwrap();
+        assert!(!all.is_under_way());
+        // Whoever is first takes what is there.
+        assert_eq!(counts(&dealt.parts), [(0, 2_048)]);
+    }
+}

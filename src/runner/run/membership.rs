@@ -1,0 +1,136 @@
+//! Members that come and go while a run goes on.
+//!
+//! Owns what the run does then; who has which users in the end is `assignments`' arithmetic.
+
+use std::collections::BTreeSet;
+
+use super::Run;
+use crate::runner::assignments::Assignment;
+use crate::runner::fleet::{MemberId, Standing};
+use crate::runner::hooks::Phase;
+use crate::runner::load_thread::{Order, Start};
+use crate::runner::threads;
+
+/// Who comes or goes.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "all members of a run in one process are there when it begins")
+)]
+pub(in crate::runner) enum Coming {
+    /// So many load threads of this process, as one more member.
+    Joins { threads: u32 },
+    /// A member stops its users and ends.
+    Leaves(MemberId),
+}
+
+impl Run {
+    pub(super) fn come(&mut self, coming: Coming) {
+        match coming {
+            Coming::Joins { threads } if self.end.is_none() => {
+                let (id, first) = self.fleet.next();
+                let number = self.reload.number();
+                match threads::start(id, first, threads, &self.edition, number, &self.to) {
+                    Ok(member) => self.fleet.join(id, member),
+                    Err(message) => self.fail(message),
+                }
+            }
+            Coming::Joins { .. } => {}
+            Coming::Leaves(id) if self.fleet.is_serving(id) => {
+                self.fleet.stand(id, Standing::Leaving);
+                self.deal();
+            }
+            // Of one that has no users nothing is taken.
+            Coming::Leaves(id) => self.fleet.order(id, self.stop_order()),
+        }
+    }
+
+    /// Lets members that are ready begin, if nothing is under way that they would miss.
+    pub(super) fn start_ready(&mut self) {
+        let is_too_early = self.hooks.phase() != Phase::Measuring || self.reload.is_under_way();
+        if is_too_early || self.end.is_some() {
+            return;
+        }
+        let number = self.reload.number();
+        let mut have_started = false;
+        for (id, made) in self.fleet.ready() {
+            if made == number {
+                self.start(id);
+                have_started = true;
+            } else {
+                self.fleet.stand(id, Standing::Preparing { number });
+                self.fleet.order(id, Order::CatchUp(self.edition.clone(), number));
+            }
+        }
+        if have_started {
+            self.deal();
+        }
+    }
+
+    /// Lets one begin. Who was there before the first user has its part at once, who comes later
+    /// when the others have given it up.
+    pub(super) fn start(&mut self, id: MemberId) {
+        let start = Start {
+            epoch: self.epoch,
+            unix_us: self.epoch_unix_us,
+            plan: self.fleet.plan().clone(),
+            parts: self.assignments.parts().clone(),
+            classes: self.classes.clone(),
+        };
+        self.fleet.stand(id, Standing::Serving);
+        self.fleet.order(id, Order::Start(start));
+    }
+
+    /// Deals all users to those who are there to stay.
+    fn deal(&mut self) {
+        if self.end.is_some() || self.hooks.phase() != Phase::Measuring {
+            return;
+        }
+        let threads = self.fleet.serving_threads();
+        let assignment = self.assignments.deal(&threads, self.at_work());
+        self.assign(assignment);
+    }
+
+    pub(super) fn assigned(&mut self, id: MemberId, number: u16) {
+        // What it said before is of users that it may not have any more.
+        self.fleet.forget(id);
+        let next = self.assignments.done(id, number, self.at_work());
+        self.assign(next);
+    }
+
+    /// A member has ended.
+    pub(super) fn lose(&mut self, id: MemberId) {
+        let was_serving = self.fleet.is_serving(id);
+        self.fleet.leave(id);
+        let steps = self.reload.left(id);
+        self.reload_by(steps);
+        let next = self.assignments.left(id, self.at_work());
+        self.assign(next);
+        if was_serving && !self.fleet.is_empty() {
+            self.deal();
+        }
+    }
+
+    fn assign(&mut self, assignment: Option<Assignment>) {
+        if let Some(assignment) = assignment {
+            let pace = self.fleet.pace();
+            self.fleet
+                .order_all(&Order::Assign { assignment, pace });
+        }
+        if self.assignments.is_under_way() {
+            return;
+        }
+        let leaving: Vec<_> = self.fleet.leaving().collect();
+        for id in leaving {
+            // Its users have gone.
+            self.fleet.order(id, self.stop_order());
+        }
+        if self.assignments.is_stale() {
+            self.deal();
+        }
+    }
+
+    fn at_work(&self) -> BTreeSet<MemberId> {
+        self.fleet.ids().collect()
+    }
+}
