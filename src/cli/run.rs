@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{arguments, edition, follow, ratio, select, signals};
+use super::{arguments, edition, follow, limits, ratio, resolve, select, signals};
 use crate::control::{
     self, CheckInput, CheckedScript, Control, Exit, Happening, Interrupts, SaveOutcome,
 };
@@ -130,6 +130,7 @@ fn run_checked(arguments: &arguments::Run, checked: CheckedScript, script: Optio
         seed: edition.inputs.seed,
     };
     let setup = Setup {
+        threads: resolve::threads(arguments, limits::cores()),
         environment: Arc::new(edition.inputs.environment.clone()),
         edition: Arc::new(edition),
         onlooker: None,

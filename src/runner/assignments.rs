@@ -20,7 +20,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    fn new(by_thread: BTreeMap<u32, Part>, slots: u32) -> Parts {
+    pub(super) fn new(by_thread: BTreeMap<u32, Part>, slots: u32) -> Parts {
         Parts {
             by_thread: Arc::new(by_thread),
             nothing: Part::of(slots, Vec::new()).expect("no slot is beyond the last"),
@@ -102,12 +102,17 @@ impl Assignments {
         }
         self.slots.deal(threads);
         let wanted = self.slots.parts();
-        let kept = self.now.parts.by_thread.iter().filter_map(|(thread, part)| {
-            let wanted = wanted.get(thread)?;
-            let slots = part.slots().iter().copied();
-            let kept = slots.filter(|slot| wanted.has(*slot)).collect();
-            Some((*thread, Part::of(part.count(), kept)?))
-        });
+        let kept = self
+            .now
+            .parts
+            .by_thread
+            .iter()
+            .filter_map(|(thread, part)| {
+                let wanted = wanted.get(thread)?;
+                let slots = part.slots().iter().copied();
+                let kept = slots.filter(|slot| wanted.has(*slot)).collect();
+                Some((*thread, Part::of(part.count(), kept)?))
+            });
         let kept = kept.collect();
         Some(self.assign(Move::GivingUp, kept, members))
     }
@@ -128,11 +133,7 @@ impl Assignments {
         self.waits_no_longer(id, members)
     }
 
-    fn waits_no_longer(
-        &mut self,
-        id: MemberId,
-        members: BTreeSet<MemberId>,
-    ) -> Option<Assignment> {
+    fn waits_no_longer(&mut self, id: MemberId, members: BTreeSet<MemberId>) -> Option<Assignment> {
         self.waiting_for.remove(&id);
         if !self.waiting_for.is_empty() {
             return None;
@@ -201,7 +202,10 @@ mod tests {
         assert_eq!(counts(&then.parts), [(0, 1_366), (1, 1_365), (2, 1_365)]);
         for thread in [0, 1] {
             let mut kept = first.parts.of(thread).slots().iter();
-            assert!(kept.all(|slot| then.parts.of(thread).has(*slot)), "it stays");
+            assert!(
+                kept.all(|slot| then.parts.of(thread).has(*slot)),
+                "it stays"
+            );
         }
         // What was said of the first step is late now.
         assert!(all.done(THREE, first.number, three.clone()).is_none());

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -16,6 +15,7 @@ use super::load_thread::Order;
 use crate::load::{Change, Plan};
 use crate::stats::Batch;
 use crate::units::Rate;
+use crate::vu::Budget;
 
 /// Names a member of a run; no other member of that run ever has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,9 +73,13 @@ pub(super) struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It makes its first generation, of that number.
-    Preparing { number: u16 },
+    Preparing {
+        number: u16,
+    },
     /// It has made it.
-    Ready { number: u16 },
+    Ready {
+        number: u16,
+    },
     Serving,
     /// Its users go to others, then it ends.
     Leaving,
@@ -102,7 +106,7 @@ impl Member {
     }
 
     /// Gives an order; a member that has ended needs none.
-    fn order(&self, order: Order) {
+    pub(super) fn order(&self, order: Order) {
         let _ = self.orders.try_send(order);
     }
 }
@@ -113,7 +117,7 @@ pub(super) struct Fleet {
     members: BTreeMap<MemberId, Member>,
     course: Course,
     /// Iterations left; `None` for no limit.
-    budget: Option<Arc<AtomicU64>>,
+    budget: Option<Budget>,
     /// The most users at once since somebody asked.
     peak: u32,
     /// How many users a second the plan has started at most.
@@ -123,7 +127,7 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn new(plan: Arc<Plan>, budget: Option<Arc<AtomicU64>>) -> Fleet {
+    pub(super) fn new(plan: Arc<Plan>, budget: Option<Budget>) -> Fleet {
         Fleet {
             members: BTreeMap::new(),
             course: Course::new(plan),
@@ -282,8 +286,9 @@ impl Fleet {
     /// Enters the stage of the plan that goes on, if that has not been done: gives it, and what to
     /// tell of it.
     pub(super) fn enter_stage(&mut self, elapsed: Duration) -> Option<(Change, Option<Notice>)> {
-        self.pace = self.pace.max(self.course.plan().pace_at(elapsed));
-        self.course.enter(elapsed)
+        let entered = self.course.enter(elapsed)?;
+        self.pace = self.pace.max(entered.0.per_sec);
+        Some(entered)
     }
 
     /// The stage that all members have reached, once: what to tell of it, if anything.
@@ -305,8 +310,7 @@ impl Fleet {
 
     /// Whether the iterations of the run are used up.
     pub(super) fn is_used_up(&self) -> bool {
-        let left = |budget: &Arc<AtomicU64>| budget.load(Ordering::Relaxed);
-        self.budget.as_ref().map(left) == Some(0)
+        self.budget.as_ref().is_some_and(Budget::is_used_up)
     }
 
     /// Whether nobody is left and nobody will come. A plan that `may_turn` may always ask for more.
@@ -326,8 +330,7 @@ mod tests {
 
     fn fleet(users: u32, budget: Option<u64>) -> (Fleet, [mpsc::Receiver<Order>; 2]) {
         let plan = Plan::closed(users, Rate::from_per_sec(1e6).unwrap(), None);
-        let budget = budget.map(|left| Arc::new(AtomicU64::new(left)));
-        let mut fleet = Fleet::new(Arc::new(plan), budget);
+        let mut fleet = Fleet::new(Arc::new(plan), budget.map(Budget::of));
         let ways = [(ONE, 0), (TWO, 2)].map(|(id, first)| {
             let (orders, orders_out) = mpsc::channel(8);
             fleet.join(id, Member::new(orders, first, Vec::new(), 1));
@@ -374,7 +377,7 @@ mod tests {
         assert!(fleet.is_done(Duration::ZERO, false));
         // A shape's closure may ask for more, unless there is nothing left to do.
         assert!(!fleet.is_done(Duration::ZERO, true));
-        fleet.budget.as_ref().unwrap().store(0, Ordering::Relaxed);
+        fleet.budget.as_ref().unwrap().give_back();
         assert!(fleet.is_done(Duration::ZERO, true));
         // Whoever still has a user says so whatever else it said.
         fleet.hear(TWO, levels(1, 1, stage));

@@ -8,21 +8,23 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
+use super::assignments::{Assignment, Parts};
 use super::crew::Crew;
 use super::fleet::Levels;
 use super::{Edition, Setup};
 use crate::clock::{Micros, Timers};
 use crate::coroutine;
-use crate::load::Plan;
+use crate::load::{Classes, Plan};
 use crate::script::{Line, RunClock, Shared, Thread, ThreadParts};
 use crate::stats::Outbox;
+use crate::units::Rate;
+use crate::vu::Budget;
 
 /// What a load thread is told.
 #[derive(Clone, Debug)]
@@ -121,7 +123,7 @@ pub(super) struct Config {
     pub(super) outbox: Outbox,
     pub(super) log: mpsc::Sender<Line>,
     pub(super) shared: Arc<Shared>,
-    pub(super) budget: Option<Arc<AtomicU64>>,
+    pub(super) budget: Option<Budget>,
 }
 
 /// Why a run ends in which something panicked.
@@ -151,22 +153,38 @@ pub(super) fn run(config: Config) {
 }
 
 async fn serve(mut config: Config) -> Result<(), String> {
-    let (setup, edition) = (config.setup.clone(), config.edition);
-    let program = edition.compile()?;
+    let setup = config.setup.clone();
     let timers = Timers::new().map_err(|error| format!("cannot start a load thread: {error}"))?;
     spawn_local(timers.clone().run());
-    let generation = edition.generation(config.number, program, &timers, None)?;
-    let _ = config.news.send((config.index, News::Ready)).await;
-    let Some(Order::Start { epoch, unix_us }) = config.orders.recv().await else {
-        return Ok(());
+    let mut edition = config.edition;
+    let mut number = config.number;
+    let (start, generation) = loop {
+        let program = edition.compile()?;
+        let generation = edition.generation(number, program, &timers, None)?;
+        let _ = config.news.send((config.index, News::Ready)).await;
+        match before_start(&mut config.orders).await {
+            Some(Order::Start(start)) => break (start, generation),
+            Some(Order::CatchUp(newer, newer_number)) => {
+                (edition, number) = (newer, newer_number);
+            }
+            Some(_) => {
+                let _ = config
+                    .news
+                    .send((config.index, News::Ended { cut: 0 }))
+                    .await;
+                return Ok(());
+            }
+            None => return Ok(()),
+        }
     };
+    let epoch = start.epoch;
     let parts = ThreadParts {
         timers,
         clock: Cell::new(RunClock {
             epoch,
-            epoch_unix_us: unix_us,
+            epoch_unix_us: start.unix_us,
         }),
-        seed: edition.inputs.seed,
+        seed: setup.edition.inputs.seed,
         outbox: config.outbox,
         shared: config.shared,
         environment: setup.environment.clone(),
@@ -174,11 +192,25 @@ async fn serve(mut config: Config) -> Result<(), String> {
     let thread = Thread::new(parts, generation, config.log, setup.onlooker.clone());
     let crew = Crew::new(
         Rc::new(thread),
+        &setup,
         edition,
         config.index,
+        &start,
         config.news,
         config.budget,
     );
     crew.serve(epoch, config.orders).await;
     Ok(())
+}
+
+/// The next order that one who has not begun obeys: the others are for those who have.
+async fn before_start(orders: &mut mpsc::Receiver<Order>) -> Option<Order> {
+    loop {
+        match orders.recv().await? {
+            order @ (Order::Start(_) | Order::CatchUp(..) | Order::Stop { .. }) => {
+                return Some(order);
+            }
+            _ => {}
+        }
+    }
 }

@@ -9,6 +9,7 @@
 //!             inbox ◄─ News: ready, prepared, how many users there are, ended ◄───────┘
 //! ```
 
+mod assignments;
 mod control;
 mod course;
 mod crew;
@@ -19,12 +20,15 @@ mod hooks;
 mod inbox;
 mod load_thread;
 mod memory;
+mod moves;
 mod numbers;
 mod places;
 mod reload;
 mod run;
 mod shape;
 mod takeover;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod usage;
 
@@ -55,8 +59,6 @@ pub struct Options {
     pub stop_timeout: Duration,
     /// What all `on_stop` together get.
     pub on_stop_timeout: Duration,
-    /// Load threads.
-    pub threads: u32,
 }
 
 /// Everything the load threads need to begin, the same for all of them.
@@ -64,6 +66,8 @@ pub struct Options {
 pub struct Setup {
     /// The script that the run begins with.
     pub edition: Arc<Edition>,
+    /// Load threads: each machine has its own number.
+    pub threads: u32,
     /// The environment, for `env`.
     pub environment: Arc<BTreeMap<String, String>>,
     /// Who looks on at all that users do, for debugging one of them.

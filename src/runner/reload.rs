@@ -78,8 +78,7 @@ struct UnderWay {
 
 impl Reload {
     /// The number of the generation in service.
-    #[cfg(test)]
-    fn number(&self) -> u16 {
+    pub(super) fn number(&self) -> u16 {
         self.replaced + 1
     }
 

@@ -4,7 +4,6 @@
 //! What a thread does with an order is `load_thread`'s; which orders there are is the run's decision.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
@@ -15,6 +14,7 @@ use super::load_thread::{self, Config, News, Order, Preparation};
 use super::{Edition, Setup};
 use crate::script::{Line, Shared};
 use crate::stats::{Batch, Limits, Outbox, Recorder};
+use crate::vu::Budget;
 
 /// Stack of a load thread: a script's top level is parsed and evaluated on it, and what users keep
 /// is dropped there. As with the users' stacks, what is not touched costs addresses only.
@@ -36,7 +36,7 @@ pub(super) struct Connections {
     pub(super) log: mpsc::Sender<Line>,
     pub(super) shared: Arc<Shared>,
     /// Iterations left; `None` for no limit.
-    pub(super) budget: Option<Arc<AtomicU64>>,
+    pub(super) budget: Option<Budget>,
 }
 
 /// The load threads, as the task that speaks for them sees them.
@@ -99,7 +99,7 @@ pub(super) fn start(
         let _ = news_in.send((id, news)).await;
     };
     spawn_local(threads.serve(first, orders_out, news_out, said));
-    Ok(Member::new(orders_in, first, spares))
+    Ok(Member::new(orders_in, first, spares, number))
 }
 
 impl Threads {

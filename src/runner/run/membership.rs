@@ -15,7 +15,10 @@ use crate::runner::threads;
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "all members of a run in one process are there when it begins")
+    expect(
+        dead_code,
+        reason = "all members of a run in one process are there when it begins"
+    )
 )]
 pub(in crate::runner) enum Coming {
     /// So many load threads of this process, as one more member.
@@ -59,7 +62,8 @@ impl Run {
                 have_started = true;
             } else {
                 self.fleet.stand(id, Standing::Preparing { number });
-                self.fleet.order(id, Order::CatchUp(self.edition.clone(), number));
+                self.fleet
+                    .order(id, Order::CatchUp(self.edition.clone(), number));
             }
         }
         if have_started {
@@ -114,8 +118,7 @@ impl Run {
     fn assign(&mut self, assignment: Option<Assignment>) {
         if let Some(assignment) = assignment {
             let pace = self.fleet.pace();
-            self.fleet
-                .order_all(&Order::Assign { assignment, pace });
+            self.fleet.order_all(&Order::Assign { assignment, pace });
         }
         if self.assignments.is_under_way() {
             return;

@@ -4,6 +4,7 @@
 //! `inbox`'s, who measures the `fleet`'s, what was measured the `numbers`'; `hooks` and `reload` say
 //! which step is next. Nothing here is on the path of a request.
 
+mod membership;
 mod reloading;
 mod starting;
 mod wishes;
@@ -16,6 +17,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout};
 
 use self::wishes::Early;
+use super::assignments::Assignments;
 use super::control::Control;
 use super::emergency::{self, Emergency};
 use super::fleet::{Fleet, MemberId};
@@ -28,13 +30,16 @@ use super::shape::{LiveShape, Turn};
 use super::threads::Connections;
 use super::{Command, Edition, End, Ended, Notice, State};
 use crate::clock::{self, Micros};
-use crate::load::{Division, Stage};
+use crate::load::{Classes, Division, Stage};
 use crate::scenario;
 use crate::script::{Call, Outcome, Program};
 use crate::shared::Milestone;
 use crate::stats::Batch;
 
+pub(super) use membership::Coming;
 pub use starting::start;
+#[cfg(test)]
+pub(super) use starting::start_with;
 pub use wishes::Refusal;
 pub(super) use wishes::Wish;
 
@@ -65,6 +70,9 @@ struct Run {
     early: Early,
     inbox: Inbox,
     fleet: Fleet,
+    assignments: Assignments,
+    /// What the editions have said of the classes, one after the other.
+    classes: Arc<[Classes]>,
     numbers: Numbers,
     /// The script's functions that run once, if it has any.
     control: Option<Control>,
@@ -125,6 +133,7 @@ impl Run {
     fn handle(&mut self, event: Event) {
         match event {
             Event::News(id, news) => self.hear(id, news),
+            Event::Coming(coming) => self.come(coming),
             Event::Command(command) => self.obey(command.unwrap_or(Command::Stop)),
             Event::Answered(call, outcome) => self.answered(call, outcome),
             Event::Batch(batch) => self.absorb(batch),
@@ -183,7 +192,8 @@ impl Run {
 
     fn hear(&mut self, id: MemberId, news: News) {
         match news {
-            News::Ready => {}
+            News::Ready => self.fleet.is_ready(id),
+            News::Assigned(number) => self.assigned(id, number),
             News::Prepared { ticket, result } => {
                 let steps = self.reload.prepared(id, ticket, result);
                 self.reload_by(steps);
@@ -201,15 +211,14 @@ impl Run {
             News::Overflowed => self.notice(Notice::TooManyNames),
             News::Ended { cut } => {
                 self.numbers.in_flight(cut);
-                self.fleet.leave(id);
-                let steps = self.reload.left(id);
-                self.reload_by(steps);
+                self.lose(id);
                 if self.fleet.is_empty() {
                     self.tear_down();
                 }
             }
         }
         self.look_at_reload();
+        self.start_ready();
     }
 
     /// Looks at where the members are in the plan.
@@ -227,7 +236,8 @@ impl Run {
                 self.state.send_replace(State::Running);
             }
         }
-        if self.fleet.is_done(self.elapsed(), self.shape.is_some()) {
+        let may_turn = self.shape.is_some();
+        if !self.assignments.is_under_way() && self.fleet.is_done(self.elapsed(), may_turn) {
             self.stop(End::Done);
         }
     }
@@ -283,7 +293,9 @@ impl Run {
         let (epoch, unix_us) = (self.epoch, self.epoch_unix_us);
         self.numbers.begin(unix_us);
         self.numbers.generation(1, &self.edition.hash(), 0);
-        self.fleet.order_all(&Order::Start { epoch, unix_us });
+        for (id, _) in self.fleet.ready() {
+            self.start(id);
+        }
         if let Some(control) = &self.control {
             control.begin(epoch, unix_us);
         }
@@ -343,24 +355,29 @@ impl Run {
             return self.do_all(steps);
         }
         let options = &self.edition.options;
-        let (stop_timeout, on_stop_timeout) = (options.stop_timeout, options.on_stop_timeout);
+        let limits = options.stop_timeout + options.on_stop_timeout;
         self.end = Some(why.clone());
-        self.grace = Some(Instant::now() + stop_timeout + on_stop_timeout + LAST_GRACE);
+        self.grace = Some(Instant::now() + limits + LAST_GRACE);
         let now_us = self.now_us();
         self.numbers.end(now_us);
         self.state.send_replace(State::Stopping(why));
         self.tell(scenario::Event::TestStopping);
-        self.fleet.order_all(&Order::Stop {
-            stop_timeout,
-            on_stop_timeout,
-        });
+        self.fleet.stop(&self.stop_order());
+    }
+
+    /// To stop as the edition in service says.
+    fn stop_order(&self) -> Order {
+        Order::Stop {
+            stop_timeout: self.edition.options.stop_timeout,
+            on_stop_timeout: self.edition.options.on_stop_timeout,
+        }
     }
 
     /// Tells members that stop to wait for nobody, and waits for them no longer than this.
     fn stop_at_once(&mut self, grace: Duration) {
         let latest = Instant::now() + grace;
         self.grace = Some(self.grace.map_or(latest, |grace| grace.min(latest)));
-        self.fleet.order_all(&Order::Stop {
+        self.fleet.stop(&Order::Stop {
             stop_timeout: Duration::ZERO,
             on_stop_timeout: Duration::ZERO,
         });

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Run;
 use crate::load::Division;
 use crate::runner::control::Control;
+use crate::runner::fleet::MemberId;
 use crate::runner::hooks::Phase;
 use crate::runner::load_thread::{Adoption, Order};
 use crate::runner::reload::{Adopted, Step, plan_after};
@@ -75,7 +76,7 @@ impl Run {
         self.reload_by(steps);
     }
 
-    fn members(&self) -> BTreeSet<crate::runner::fleet::MemberId> {
+    fn members(&self) -> BTreeSet<MemberId> {
         self.fleet.ids().collect()
     }
 
@@ -111,6 +112,8 @@ impl Run {
             mixed,
             plan: plan.clone(),
         }));
+        let classes = self.classes.iter().cloned();
+        self.classes = classes.chain([edition.classes(mixed)]).collect();
         self.edition = edition;
         self.reload.in_service(self.members());
         if let Some(plan) = plan {

@@ -3,18 +3,20 @@
 //! Owns connecting them. What happens then is the loop's.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use super::Run;
+use super::membership::Coming;
 use super::reloading::on_control;
 use super::wishes::Early;
 use crate::clock;
+use crate::load::Slots;
+use crate::runner::assignments::Assignments;
 use crate::runner::control::Control;
 use crate::runner::emergency::Emergency;
-use crate::runner::fleet::{Fleet, MemberId};
+use crate::runner::fleet::Fleet;
 use crate::runner::hooks::Hooks;
 use crate::runner::inbox::Inbox;
 use crate::runner::load_thread::News;
@@ -24,6 +26,7 @@ use crate::runner::shape::LiveShape;
 use crate::runner::threads::{self, BATCHES, Connections};
 use crate::runner::{Handle, Setup, State};
 use crate::script::Shared;
+use crate::vu::Budget;
 
 /// Notices that a reader may be behind.
 const NOTICES: usize = 1_024;
@@ -36,14 +39,30 @@ const NOTICES: usize = 1_024;
 ///
 /// What the run says is kept for readers that ask for it before they wait for anything else.
 pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
+    let threads = setup.threads;
+    let (_, nobody) = mpsc::channel(1);
+    start_with(setup, &[threads], Slots::local(threads), nobody).await
+}
+
+/// Starts a run with so many load threads in each of several members, to which others come, or who
+/// go, as `coming` says; users belong to `slots` of them.
+///
+/// # Errors
+/// As [`start`].
+pub(in crate::runner) async fn start_with(
+    setup: Arc<Setup>,
+    members: &[u32],
+    slots: Slots,
+    coming: mpsc::Receiver<Coming>,
+) -> Result<Handle, String> {
     let edition = setup.edition.clone();
     let options = &edition.options;
-    let threads = options.threads;
     let (news_in, news) = mpsc::channel(64);
     let (lines_in, lines) = mpsc::channel(1_024);
+    let threads: u32 = members.iter().sum();
     let (batches_in, batches) = mpsc::channel(BATCHES * threads as usize);
     let (commands_in, commands) = mpsc::channel(16);
-    let budget = options.iterations.map(AtomicU64::new).map(Arc::new);
+    let budget = options.iterations.map(Budget::of);
     let to = Connections {
         setup,
         news: news_in,
@@ -62,14 +81,18 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
     let shape = program
         .filter(|_| LiveShape::is_in(&edition))
         .map(|program| LiveShape::new(&edition, program));
-    let mut inbox = Inbox::new(news, commands, batches, lines);
+    let mut inbox = Inbox::new(news, coming, commands, batches, lines);
     let mut fleet = Fleet::new(options.plan.clone(), budget);
-    let id = MemberId(0);
-    fleet.join(id, threads::start(id, 0, threads, &edition, 1, &to)?);
-    match inbox.news().await {
-        Some((_, News::Ready)) => {}
-        Some((_, News::Failed(message))) => return Err(message),
-        _ => return Err("a load thread ended before it began".to_owned()),
+    for threads in members {
+        let (id, first) = fleet.next();
+        fleet.join(id, threads::start(id, first, *threads, &edition, 1, &to)?);
+    }
+    while !fleet.are_all_ready() {
+        match inbox.news().await {
+            Some((id, News::Ready)) => fleet.is_ready(id),
+            Some((_, News::Failed(message))) => return Err(message),
+            _ => return Err("a load thread ended before it began".to_owned()),
+        }
     }
     let (state_in, state) = watch::channel(State::Starting);
     let (notices, _) = broadcast::channel(NOTICES);
@@ -80,6 +103,7 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
         epoch: clock::now(),
         epoch_unix_us: 0,
         begun: Instant::now(),
+        classes: Arc::new([edition.classes(0)]),
         edition,
         reload: Reload::default(),
         opened: None,
@@ -87,6 +111,7 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
         early: Early::default(),
         inbox,
         fleet,
+        assignments: Assignments::new(slots),
         numbers,
         control,
         shape,
