@@ -1,7 +1,7 @@
 //! Classes: their keys, their tasks, their names; and the options given to `task`, `options` and
 //! `param`.
 //!
-//! Judges map literals. What the closures in them do is judged where they are walked.
+//! Validates map literals; what the closures in them do is checked where they are walked.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +17,7 @@ use crate::script::declare::{judge_option, set_option};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree;
 
-/// What a key of a class is, as far as its value shows.
+/// What a key of a class is, as far as its value tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Task,
@@ -55,7 +55,7 @@ fn keys(bundle: &Bundle<'_>, literal: Literal<'_>, findings: &mut Vec<Diagnostic
             if name == "state" && tree::map_entries(value).is_some() {
                 findings.extend(reserved_state(path, value));
             } else if word.available {
-                findings.extend(values::judge(path, value, |value| {
+                findings.extend(values::validate(path, value, |value| {
                     class::judge(name, value)
                 }));
             }
@@ -167,7 +167,7 @@ fn duplicate_names(bundle: &Bundle<'_>) -> Vec<Diagnostic> {
     findings
 }
 
-/// The options of a call by name: their names against the table.
+/// The options of a call: their names against the table.
 pub(super) fn options(path: &str, call: &FnCallExpr) -> Vec<Diagnostic> {
     if call.name == "shape" {
         return shapes::check(path, call);
@@ -202,24 +202,24 @@ pub(super) fn options(path: &str, call: &FnCallExpr) -> Vec<Diagnostic> {
     findings
 }
 
-/// Values of options that are known, and a task's weight.
+/// The values of known options, and a task's weight.
 fn wrong_values(path: &str, call: &FnCallExpr, map: &Expr) -> Vec<Diagnostic> {
     let plain = |message: String| (message, None);
     let entries = tree::map_entries(map);
     match (call.name.as_str(), entries) {
         ("task", None) => {
             let read = |value: &_| judge_option("weight", value).map_err(plain);
-            // Anything but numbers and text may be a map that was put together.
+            // Anything but numbers and text may be a computed map.
             let is_plain = matches!(
                 map,
                 Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::StringConstant(..)
             );
-            let judged = is_plain.then(|| values::judge(path, map, read));
-            judged.flatten().into_iter().collect()
+            let problems = is_plain.then(|| values::validate(path, map, read));
+            problems.flatten().into_iter().collect()
         }
         ("task", Some(entries)) => {
             let read = move |key: &str, value: &_| judge_option(key, value).map_err(plain);
-            values::judge_each(path, entries, read).collect()
+            values::validate_each(path, entries, read).collect()
         }
         ("options", Some(entries)) => {
             let is_known = |key: &str| {
@@ -229,7 +229,7 @@ fn wrong_values(path: &str, call: &FnCallExpr, map: &Expr) -> Vec<Diagnostic> {
                 true => set_option(&mut Options::default(), key, value).map_err(plain),
                 false => Ok(()),
             };
-            values::judge_each(path, entries, read).collect()
+            values::validate_each(path, entries, read).collect()
         }
         _ => Vec::new(),
     }

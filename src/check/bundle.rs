@@ -1,14 +1,14 @@
-//! What the rules must know of the whole bundle before they look at a line: names, classes, and
+//! What the rules must know about the whole bundle before they look at a line: names, classes, and
 //! what is ever set on a user.
 //!
-//! Gathers facts and judges none of them. Where a fact cannot be seen it says so (`open`,
-//! `complete`), and the rules stay silent.
+//! Gathers facts without judging them. Where a fact cannot be seen it says so (`open`, `complete`),
+//! and the rules stay silent.
 
 use std::collections::{HashMap, HashSet};
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::sets::{Reached, Set};
+use super::sets::{ReachableSets, Set};
 use super::users;
 use crate::script::tree::{self, Chain, Function, Node, Step};
 
@@ -24,16 +24,16 @@ pub(super) struct Script<'a> {
 pub(super) struct Bundle<'a> {
     pub(super) scripts: &'a [Script<'a>],
     /// The names of each file, in the order of `scripts`.
-    pub(super) names: Vec<Names<'a>>,
-    /// Keys of any map, and properties ever assigned: what may be called like a method.
+    pub(super) names: Vec<FileNames<'a>>,
+    /// Keys of any map, and properties ever assigned: anything that may be called like a method.
     pub(super) map_keys: HashSet<&'a str>,
     /// What is assigned to `this.name` anywhere.
     pub(super) set_on_this: HashSet<&'a str>,
-    /// How often each property is read, of whatever value.
+    /// How often each property is read, on any value.
     reads: HashMap<&'a str, i32>,
-    /// Texts that are written out: names by which a map may be asked.
+    /// String literals: names by which a map may be accessed.
     texts: HashSet<&'a str>,
-    /// What is called as a method of anything but `this` itself.
+    /// What is called as a method on anything but `this` itself.
     pub(super) called_on_others: HashSet<&'a str>,
     /// True if something may be set on `this` under a name that cannot be seen.
     pub(super) this_is_open: bool,
@@ -45,7 +45,7 @@ pub(super) struct Bundle<'a> {
 
 /// The names of one file.
 #[derive(Default)]
-pub(super) struct Names<'a> {
+pub(super) struct FileNames<'a> {
     /// Everything that is ever a variable, whatever its scope.
     pub(super) variables: HashSet<&'a str>,
     /// Variables that are assigned after they were declared.
@@ -61,7 +61,7 @@ pub(super) struct Class<'a> {
     pub(super) name_position: Position,
     /// The map literals that it is made of, the base first.
     pub(super) literals: Vec<Literal<'a>>,
-    /// False if it is also made of something that is no literal.
+    /// False if it is also made of something that is not a literal.
     pub(super) complete: bool,
     /// The sets among its tasks and within one another, by their index in the bundle.
     pub(super) sets: Vec<usize>,
@@ -69,7 +69,7 @@ pub(super) struct Class<'a> {
     pub(super) sees_sets: bool,
     /// True if it is a statement of the top level, so that it exists in any case.
     pub(super) is_certain: bool,
-    /// The names in its state; `None` if that is no literal.
+    /// The names in its state; `None` if that is not a literal.
     pub(super) state: Option<HashSet<&'a str>>,
 }
 
@@ -84,7 +84,7 @@ impl<'a> Bundle<'a> {
     pub(super) fn new(scripts: &'a [Script<'a>], complete: bool) -> Bundle<'a> {
         let mut bundle = Bundle {
             scripts,
-            names: scripts.iter().map(|_| Names::default()).collect(),
+            names: scripts.iter().map(|_| FileNames::default()).collect(),
             map_keys: HashSet::new(),
             set_on_this: HashSet::new(),
             reads: HashMap::new(),
@@ -107,7 +107,7 @@ impl<'a> Bundle<'a> {
         bundle
     }
 
-    /// The function that has this name and takes so many arguments, in any file.
+    /// The functions of this name, in any file.
     pub(super) fn functions_named(&self, name: &str) -> impl Iterator<Item = &'a Function> {
         let all = self.scripts.iter().flat_map(|script| &script.functions);
         all.filter(move |function| function.name == name)
@@ -144,11 +144,11 @@ impl<'a> Bundle<'a> {
         is_property || self.texts.contains(name) || self.called_on_others.contains(name)
     }
 
-    /// What a variable of the top level stands for, if that never changes.
+    /// The value of a top-level variable, if it never changes.
     pub(super) fn constant(&self, file: usize, expr: &'a Expr) -> Option<&'a Expr> {
         let name = tree::variable(expr)?;
         let value = *self.names[file].constants.get(name)?;
-        // `let x = x;` would have no end.
+        // `let x = x;` would never end.
         (tree::variable(value) != Some(name)).then_some(value)
     }
 
@@ -238,12 +238,12 @@ impl<'a> Bundle<'a> {
         };
         self.map_keys.extend(last_key);
         if let (Some(Step::Property(name, _)), false) = (target.steps.last(), keeps_value) {
-            // As a node of its own it is counted as a read.
+            // As a node of its own it would count as a read.
             *self.reads.entry(name).or_default() -= 1;
         }
         match (target.root, target.steps.as_slice()) {
             (Expr::ThisPtr(_), [_]) => match last_key {
-                // `this.n += 1` needs a value that is there already.
+                // `this.n += 1` needs an existing value.
                 Some(_) if keeps_value => {}
                 Some(name) => {
                     self.set_on_this.insert(name);
@@ -306,7 +306,7 @@ impl<'a> Bundle<'a> {
             known if !known.is_none() => known,
             _ => position,
         };
-        let mut reached = Reached::default();
+        let mut reached = ReachableSets::default();
         for literal in &literals {
             for (_, value) in tree::map_entries(literal.map).unwrap_or_default() {
                 reached.follow(self, literal.file, value);

@@ -1,6 +1,6 @@
 //! Calls of functions by name: unknown ones, wrong numbers of arguments, words out of place.
 //!
-//! Methods are `chains`'s and `users`'s.
+//! Methods are checked by `chains` and `users`.
 
 use rhai::{Expr, FnCallExpr, Position};
 
@@ -12,7 +12,7 @@ use crate::script::patterns;
 use crate::script::tree::{self, Function};
 
 impl<'a> Walker<'a, '_> {
-    /// Judges `name(…)` and `lib::name(…)`.
+    /// Checks `name(…)` and `lib::name(…)`.
     pub(super) fn call(&mut self, call: &'a FnCallExpr, position: Position) {
         let (name, arguments) = (call.name.as_str(), call.args.len());
         if call.is_qualified() {
@@ -56,11 +56,11 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Judges a call of a word of the language; true if nothing else can be meant.
+    /// Checks a call of a word of the language; true if nothing else can be meant.
     fn word(&mut self, word: &Word, call: &FnCallExpr, position: Position) -> bool {
         let arguments = call.args.len();
         if !word.available {
-            // `append` and `find` are also Rhai's; on a text they can only be meant as ours.
+            // Rhai has `append` and `find` too; on a text only ours can be meant.
             let is_rhais = self.natives.has(word.name, arguments);
             let on_text = call
                 .args
@@ -104,7 +104,7 @@ impl<'a> Walker<'a, '_> {
         true
     }
 
-    /// Judges a regular expression that is written out.
+    /// Checks a literal regular expression.
     pub(super) fn pattern(&mut self, expr: &Expr) {
         if let Some(Err(message)) = tree::string(expr).map(patterns::compile) {
             let finding = error_at(self.path, expr.start_position(), 1, message);
@@ -112,7 +112,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Judges a CSS selector that is written out.
+    /// Checks a literal CSS selector.
     pub(super) fn selector(&mut self, expr: &Expr) {
         if let Some(Err(message)) = tree::string(expr).map(patterns::compile_selector) {
             let finding = error_at(self.path, expr.start_position(), 1, message);
@@ -168,7 +168,7 @@ impl<'a> Walker<'a, '_> {
             let before = script.path.strip_suffix(file_name.trim_start_matches("./"));
             before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
         };
-        // Two files of that name in different folders: which one is the loader's to say.
+        // Two files of that name in different folders: only the loader knows which one.
         let mut meant =
             (0..self.bundle.scripts.len()).filter(|index| is_meant(&self.bundle.scripts[*index]));
         meant.next().filter(|_| meant.next().is_none())

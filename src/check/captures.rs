@@ -1,7 +1,7 @@
 //! Changes of captured variables: a closure that Katydid calls has a copy, so they would be lost.
 //!
-//! Owns who holds such a copy and what each may use instead. Which variables a closure has
-//! captured is the walk's knowledge.
+//! Owns who holds such a copy and what each may use instead. The walk knows which variables a
+//! closure has captured.
 
 use rhai::{Expr, FnCallExpr, Ident, Position};
 
@@ -51,7 +51,7 @@ pub(super) enum Holder {
     Teardown,
     /// A listener on load threads: of `request` and `user_error`.
     UserListener,
-    /// A listener on control, or of an event that cannot be seen.
+    /// A listener on control, or for an event that cannot be seen.
     RunListener,
 }
 
@@ -124,7 +124,7 @@ impl Holder {
 
 impl<'a> Walker<'a, '_> {
     /// Walks the arguments of a call whose closure is called later, with copies of what it
-    /// captured; false if this is no such call.
+    /// captured; false for other calls.
     pub(super) fn held_closure(&mut self, call: &'a FnCallExpr) -> bool {
         let Some(holder) = Holder::of(call) else {
             return false;
@@ -139,7 +139,7 @@ impl<'a> Walker<'a, '_> {
         true
     }
 
-    /// Walks first, in their role, the closures that such calls are given by a variable's name.
+    /// Walks, first and in their role, closures passed to such calls by a variable's name.
     pub(super) fn held_by_name(&mut self) {
         let (bundle, file) = (self.bundle, self.file);
         let mut found = Vec::new();
@@ -183,7 +183,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// A change by a function that is given the variable: `push(list, 1)`.
+    /// A change by a function that takes the variable: `push(list, 1)`.
     pub(super) fn changes_argument(&mut self, call: &'a FnCallExpr, position: Position) {
         if let Some(name) = call.args.first().and_then(tree::variable)
             && MUTATORS.contains(&call.name.as_str())

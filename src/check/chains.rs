@@ -1,6 +1,6 @@
 //! Members: what is called and read on clients, responses and values of unknown type.
 //!
-//! What is read and called on `this` itself is `users`'s.
+//! What is read and called on `this` itself is checked by `users`.
 
 use rhai::{Expr, FnCallExpr, Position};
 
@@ -11,8 +11,8 @@ use crate::scenario::names::did_you_mean;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree::{self, Chain, Step};
 
-/// Methods of function pointers, and of what a later version's functions give: those are reported
-/// where they are called.
+/// Methods of function pointers, and of the results of a later version's functions: those are
+/// reported where they are called.
 const SILENT_METHODS: &[&str] = &["call", "curry"];
 
 /// True if an expression is a request whose response is its value.
@@ -28,7 +28,7 @@ pub(super) fn is_response(expr: &Expr) -> bool {
 }
 
 impl<'a> Walker<'a, '_> {
-    /// Judges the steps of a chain.
+    /// Checks the steps of a chain.
     pub(super) fn members(&mut self, chain: &Chain<'a>) {
         match (chain.root, chain.steps.as_slice()) {
             (Expr::ThisPtr(_), [Step::Property("client", _), rest @ ..])
@@ -93,7 +93,7 @@ impl<'a> Walker<'a, '_> {
         self.error(position, name, format!("a client has no `{name}`"), hint);
     }
 
-    /// Judges the literal map of options that a request is given.
+    /// Checks the literal map of a request's options.
     fn options_of_request(&mut self, call: &'a FnCallExpr) {
         let index = match call.name.as_str() {
             "request" | "rest" => 2,
@@ -104,7 +104,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Judges the requests of a batch, where they are literals.
+    /// Checks the requests of a batch, where they are literals.
     fn batch(&mut self, call: &'a FnCallExpr) {
         let Some(Expr::Array(elements, _)) = call.args.first() else {
             return;
@@ -121,7 +121,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Judges the keys of a literal map; some more may be in it.
+    /// Checks the keys of a literal map, in which `more` are allowed.
     fn request_options(&mut self, options: &'a Expr, more: &[&str]) {
         for (key, _) in tree::map_entries(options).unwrap_or_default() {
             let name = key.name.as_str();
@@ -211,7 +211,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Judges only what no value could have.
+    /// Reports only what no value could have.
     pub(super) fn unknown_value(&mut self, steps: &[Step<'a>]) {
         for step in steps {
             if let Step::Method(call, position) = step {
@@ -299,7 +299,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Python's `append`. On a text it would be ours, and write to the file of that name.
+    /// Python's `append`. On a text it would be ours, which writes to the file of that name.
     fn append_of_one(&mut self, argument: &Expr, position: Position) {
         let is_text = matches!(
             argument,

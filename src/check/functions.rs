@@ -1,7 +1,7 @@
 //! Functions of the bundle: twins, names of the language taken, closures that cannot be told
 //! apart.
 //!
-//! Judges what is defined; what is called is `calls`'s.
+//! Checks definitions; calls are checked by `calls`.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Vec<Diagnostic> {
             let (name, arity) = (function.name.as_str(), function.parameters.len());
             let (line, _) = line_and_column(function.position);
             let key = (name, arity, function.this_type.as_deref());
-            // Two in one file are the parser's affair, except that it cannot see other files.
+            // The parser reports two in one file, but it cannot see other files.
             if let Some(place) = first.get(&key) {
                 let message = if function.is_closure() {
                     "this closure has a twin in another file, and Rhai takes one for the other"

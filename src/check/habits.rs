@@ -1,6 +1,6 @@
-//! What people write who come from Python, from Locust or from JavaScript, and what it is here.
+//! What people coming from Python, Locust or JavaScript write, and what to write here.
 //!
-//! Only tables; where they are asked is the rules' business.
+//! Only tables; the rules look things up in them.
 
 /// Variables that are undefined here and known elsewhere, with the hint.
 const VARIABLES: &[(&str, &str)] = &[

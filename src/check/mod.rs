@@ -1,9 +1,9 @@
-//! The load-time check: all that is wrong with a bundle of scripts and can be seen without
-//! running it.
+//! The load-time check: everything wrong with a bundle of scripts that can be seen without running
+//! it.
 //!
-//! A pure function from parsed files to findings. When something cannot be seen (a class built by
-//! a function, a method of an unknown value) it stays silent; what the script really declares is
-//! judged again when it is loaded.
+//! A pure function from parsed files to findings. When something cannot be seen (a class built by a
+//! function, a method of an unknown value) it stays silent; what the script really declares is
+//! checked again when it is loaded.
 
 mod attributes;
 mod bundle;
@@ -43,8 +43,8 @@ pub(crate) struct SourceFile<'a> {
     pub(crate) text: &'a str,
     /// Its syntax tree, parsed without optimisation, unless it has a syntax error.
     pub(crate) ast: Option<&'a AST>,
-    /// What the parser says. There may be a tree as well: if the error is an undefined variable,
-    /// a second parse without strict variables gives one, and all other mistakes are found too.
+    /// The parser's error. There may be a tree as well: after an undefined variable, a second parse
+    /// without strict variables gives one, so that all other mistakes are found too.
     pub(crate) parse_error: Option<&'a ParseError>,
 }
 
@@ -119,7 +119,7 @@ fn error_at(
     Diagnostic::error(path, message).at(line, column, width)
 }
 
-/// What is said of a word that the language has and this version does not.
+/// The error for a word of the language that this version does not have yet.
 fn not_yet(path: &str, position: Position, name: &str) -> Diagnostic {
     let width = name.chars().count();
     let message = format!("`{name}` is not in this version of Katydid yet");

@@ -1,6 +1,6 @@
 //! The functions that an engine has, as far as a check needs to know them: names and arities.
 //!
-//! Types are not judged: a call may still fail when it runs.
+//! Types are not checked: a call may still fail when it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,15 @@ const BUILT_IN: [(&str, &[usize]); 9] = [
     ("sleep", &[1]),
 ];
 
-/// What is only called as a method of these: `random(x)` is no call of `data.random()`.
+/// Functions that are only called as methods of these: `random(x)` is not a call of
+/// `data.random()`.
 const METHODS_OF: [&str; 1] = [crate::language::DATA_SOURCE];
 
 /// Names and arities of registered functions; a method's receiver counts as an argument.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NativeFunctions {
     all: BTreeMap<String, BTreeSet<usize>>,
-    /// Those that are not methods alone.
+    /// Those that are not only methods.
     functions: BTreeMap<String, BTreeSet<usize>>,
 }
 
@@ -61,7 +62,7 @@ impl NativeFunctions {
         natives
     }
 
-    /// True if there is one of that name that takes so many arguments.
+    /// True if one of that name takes this many arguments.
     pub(super) fn has(&self, name: &str, arguments: usize) -> bool {
         self.arities(name).any(|arity| arity == arguments)
     }

@@ -1,19 +1,19 @@
-//! Whole numbers that are written with more than 64 bits, of which Rhai makes floats without a
-//! word. Numbers that come from elsewhere are not seen here.
+//! Integer literals of more than 64 bits, which Rhai silently turns into floats. Numbers from
+//! elsewhere are not seen here.
 
 use rhai::Position;
 
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree;
 
-/// What there is to say of a float of the tree; nothing if it was written as one.
+/// The finding for a float in the tree; none if it was written as one.
 pub(super) fn rounded(
     path: &str,
     text: &str,
     value: f64,
     position: Position,
 ) -> Option<Diagnostic> {
-    // Below that a whole number is none of Rhai's floats.
+    // A smaller whole number would not have become a float.
     if value.abs() < 9e18 {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Task sets: which there are and which classes have them; their keys, states and transitions.
 //!
-//! Judges map literals, as `attributes` does for classes. What the closures in them do is judged
-//! where they are walked.
+//! Validates map literals, as `attributes` does for classes; what the closures in them do is
+//! checked where they are walked.
 
 use rhai::{Expr, Ident, Position};
 
@@ -15,7 +15,7 @@ use crate::script::declare::Reading;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree;
 
-/// How deep constants and sets are followed.
+/// How deeply constants and sets are followed.
 const DEEPEST: usize = 32;
 
 /// A call of `task_set`, `sequence` or `markov`.
@@ -24,7 +24,7 @@ pub(super) struct Set<'a> {
     name: &'a str,
     /// What it is given.
     argument: &'a Expr,
-    /// The map literals that this is made of.
+    /// The map literals it is made of.
     literals: Vec<Literal<'a>>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// What stands in it, as far as that can be seen: keys, elements, what its states run.
+    /// Its contents, as far as they can be seen: keys, elements, what its states run.
     pub(super) fn members(&self) -> Vec<Member<'a>> {
         let mut members = Vec::new();
         if let Expr::Array(elements, _) = self.argument {
@@ -90,13 +90,13 @@ impl<'a> Set<'a> {
 
 /// The sets that a class's values lead to, by their index in the bundle.
 #[derive(Default)]
-pub(super) struct Reached {
+pub(super) struct ReachableSets {
     pub(super) sets: Vec<usize>,
     /// True if something could not be followed, so that sets may be missing.
     pub(super) is_open: bool,
 }
 
-impl Reached {
+impl ReachableSets {
     /// Follows the value of a key or an element.
     pub(super) fn follow<'a>(&mut self, bundle: &Bundle<'a>, file: usize, value: &'a Expr) {
         self.follow_within(bundle, file, value, DEEPEST);
@@ -178,7 +178,7 @@ fn member(
     let path = bundle.scripts[file].path;
     let name = key.name.as_str();
     if language::find(Kind::SetAttribute, name).is_some() {
-        return values::judge(path, value, |value| Reading::judge(name, value));
+        return values::validate(path, value, |value| Reading::judge(name, value));
     }
     let kind = attributes::value_of(bundle, file, value);
     if kind == Value::Data {
@@ -211,7 +211,7 @@ fn chain(path: &str, entries: &[(Ident, Expr)]) -> Vec<Diagnostic> {
             "weight" | "wait_time" | "name" | "on_start" | "on_stop"
         ) {
             let read = |value: &_| Reading::judge(&key.name, value);
-            findings.extend(values::judge(path, value, read));
+            findings.extend(values::validate(path, value, read));
         }
     }
     let value_of = |name: &str| entries.iter().find(|(key, _)| key.name == name);

@@ -1,6 +1,6 @@
 //! `shape(…)`: the keys of its maps, and the names of ready-made shapes, each at its own place.
 //!
-//! Judges literals. What a shape comes to is judged when the script is loaded.
+//! Validates literals. The resulting shape is checked when the script is loaded.
 
 use rhai::{Expr, FnCallExpr, Ident};
 
@@ -52,7 +52,7 @@ fn each_stage(path: &str, stages: &[Expr]) -> Vec<Diagnostic> {
         if unknown.is_empty() {
             let numbered = |(message, hint)| (format!("stage {number}: {message}"), hint);
             let read = |stage: &_| judge_stage(stage).map_err(numbered);
-            findings.extend(values::judge(path, stage, read));
+            findings.extend(values::validate(path, stage, read));
         }
         findings.extend(unknown);
     }
@@ -78,7 +78,7 @@ fn ready(path: &str, place: &Expr, name: &str, map: &Expr) -> Vec<Diagnostic> {
         .map(|(key, _)| unknown(path, key, &what, &known))
         .collect();
     if findings.is_empty() {
-        findings.extend(values::judge(path, map, |map| judge_ready(name, map)));
+        findings.extend(values::validate(path, map, |map| judge_ready(name, map)));
     }
     findings
 }

@@ -1,7 +1,7 @@
-//! Calls about what is shared: closures that are called without a user, events that do not exist,
-//! results that are not there yet.
+//! Calls about shared things: closures that are called without a user, events that do not exist,
+//! results that do not exist yet.
 //!
-//! Judges literal arguments; what is given otherwise is judged when the script runs.
+//! Checks literal arguments; others are checked when the script runs.
 
 use rhai::{Expr, FnCallExpr};
 
@@ -12,7 +12,7 @@ use crate::scenario::names::did_you_mean;
 use crate::script::tree::{self, Chain, Node, Step};
 
 impl<'a> Walker<'a, '_> {
-    /// Judges the arguments of `on`, `once` and `wait_for`, called by their names alone.
+    /// Checks the arguments of `on`, `once` and `wait_for`, called as plain functions.
     pub(super) fn sharing(&mut self, call: &'a FnCallExpr) {
         match (call.name.as_str(), &*call.args) {
             ("once", [_, closure]) => self.without_this(closure),
@@ -22,7 +22,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// `once(name, closure)` has no `this` to give to the closure.
+    /// `once(name, closure)` has no `this` for the closure.
     fn without_this(&mut self, closure: &'a Expr) {
         let Some(closure) = tree::closure(closure) else {
             return;
@@ -72,7 +72,7 @@ impl<'a> Walker<'a, '_> {
         self.error(event.position(), &format!("\"{name}\""), message, hint);
     }
 
-    /// What `setup` returns is there only when the test runs.
+    /// What `setup` returns exists only while the test runs.
     pub(super) fn read_too_early(&mut self, chain: &Chain<'a>) {
         if self.frame.place != Place::TopLevel {
             return;

@@ -1,7 +1,7 @@
-//! The parser's errors in the words of this tool, with what was probably meant.
+//! The parser's errors in our own words, with what was probably meant.
 //!
-//! Rhai stops at the first error of a file and names what it missed, not what was written: what
-//! stands at the place, and before it, tells the habit.
+//! Rhai stops at the first error of a file and names what it expected, not what was written; the
+//! text at and before the error shows which habit it comes from.
 
 use rhai::{LexError, ParseError, ParseErrorType};
 
@@ -10,8 +10,8 @@ use crate::scenario::names::did_you_mean;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree;
 
-/// What is at and before the place of an error.
-struct Place<'a> {
+/// The text at and around an error.
+struct ErrorSite<'a> {
     /// The text from the place to the end of its line.
     here: &'a str,
     /// The text of the line before the place.
@@ -21,7 +21,7 @@ struct Place<'a> {
 }
 
 /// What is wrong, what to write instead, and how many characters are meant.
-struct Finding {
+struct Explanation {
     message: String,
     hint: Option<String>,
     width: usize,
@@ -30,7 +30,7 @@ struct Finding {
 /// The finding for a parser's error.
 pub(super) fn explain(path: &str, text: &str, error: &ParseError) -> Diagnostic {
     let (line, column) = tree::line_and_column(error.position());
-    let place = Place::new(text, line, column);
+    let place = ErrorSite::new(text, line, column);
     let finding = place.finding(error.err_type());
     let width = u32::try_from(finding.width).unwrap_or(1);
     let diagnostic = Diagnostic::error(path, finding.message).at(line, column, width);
@@ -40,22 +40,22 @@ pub(super) fn explain(path: &str, text: &str, error: &ParseError) -> Diagnostic 
     }
 }
 
-impl<'a> Place<'a> {
-    fn new(text: &'a str, line: u32, column: u32) -> Place<'a> {
+impl<'a> ErrorSite<'a> {
+    fn new(text: &'a str, line: u32, column: u32) -> ErrorSite<'a> {
         let index = line.saturating_sub(1) as usize;
         let source = text.lines().nth(index).unwrap_or_default();
         let byte = source
             .char_indices()
             .nth(column.saturating_sub(1) as usize)
             .map_or(source.len(), |(byte, _)| byte);
-        Place {
+        ErrorSite {
             here: &source[byte..],
             before: &source[..byte],
             text,
         }
     }
 
-    fn finding(&self, error: &ParseErrorType) -> Finding {
+    fn finding(&self, error: &ParseErrorType) -> Explanation {
         use ParseErrorType as E;
         if let Some(finding) = self.habit(error) {
             return finding;
@@ -71,7 +71,7 @@ impl<'a> Place<'a> {
             }
             E::BadInput(LexError::MalformedChar(text)) => {
                 let finding = plain("single quotes hold one character, not a text");
-                Finding {
+                Explanation {
                     width: text.chars().count() + 2,
                     ..finding
                 }
@@ -138,8 +138,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// What the text at the place shows to be another language's way of writing.
-    fn habit(&self, error: &ParseErrorType) -> Option<Finding> {
+    /// Recognises another language's syntax in the text at the error.
+    fn habit(&self, error: &ParseErrorType) -> Option<Explanation> {
         use ParseErrorType as E;
         let last = last_word(self.before);
         let here = first_word(self.here);
@@ -200,7 +200,7 @@ impl<'a> Place<'a> {
         Some(named(format!("`{here}` is no word here"), here).hint(hint))
     }
 
-    fn colon(&self) -> Finding {
+    fn colon(&self) -> Explanation {
         let before = self.before.trim_end();
         let keyword = first_word(before.trim_start());
         if ["def", "lambda", "class"].contains(&keyword) || before.contains("lambda ") {
@@ -241,7 +241,7 @@ impl<'a> Place<'a> {
         after.trim_start().starts_with("=>")
     }
 
-    fn undefined(&self, name: &str) -> Finding {
+    fn undefined(&self, name: &str) -> Explanation {
         let finding = named(format!("undefined variable `{name}`"), name);
         if self.declares("const", name) {
             return finding.hint(format!(
@@ -277,7 +277,7 @@ impl<'a> Place<'a> {
         false
     }
 
-    /// Everything that follows a `let`, `const` or `fn`.
+    /// Every name that follows a `let`, `const` or `fn`.
     fn declared(&self) -> Vec<&'a str> {
         let words: Vec<&str> = self.text.split(|c: char| !is_word(c)).collect();
         let mut words = words.into_iter().filter(|word| !word.is_empty());
@@ -291,23 +291,23 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Finding {
-    fn hint(mut self, hint: impl Into<String>) -> Finding {
+impl Explanation {
+    fn hint(mut self, hint: impl Into<String>) -> Explanation {
         self.hint = Some(hint.into());
         self
     }
 }
 
-fn plain(message: impl Into<String>) -> Finding {
-    Finding {
+fn plain(message: impl Into<String>) -> Explanation {
+    Explanation {
         message: message.into(),
         hint: None,
         width: 1,
     }
 }
 
-fn named(message: impl Into<String>, name: &str) -> Finding {
-    Finding {
+fn named(message: impl Into<String>, name: &str) -> Explanation {
+    Explanation {
         width: name.chars().count(),
         ..plain(message)
     }
@@ -317,7 +317,7 @@ fn is_prefix_of_text(word: &str, rest: &str) -> bool {
     ["f", "r", "b", "fr", "rf", "u"].contains(&word) && rest.starts_with(['"', '\'', '`'])
 }
 
-fn prefixed_text(prefix: &str) -> Finding {
+fn prefixed_text(prefix: &str) -> Explanation {
     let finding = named(format!("`{prefix}` before a text"), prefix);
     finding.hint("write `` `text ${value}` ``, in backticks")
 }

@@ -1,6 +1,6 @@
-//! Further variables that are not there: the parser stops at the first of each file.
+//! Further undefined variables: the parser stops at the first of each file.
 //!
-//! Judges by name alone: what is a variable anywhere in the file may be meant, whatever its scope.
+//! Goes by name alone: any variable of the file may be meant, whatever its scope.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,21 +11,21 @@ use super::syntax;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::tree::{self, Node};
 
-/// How many are told in one go: what was meant is looked for in the whole file each time.
+/// How many are reported at once: suggestions search the whole file each time.
 const MOST: usize = 100;
 
-/// What is undefined besides what the parser has found.
+/// Undefined names besides the one that the parser has found.
 pub(super) fn check(script: &Script<'_>, found: &ParseError) -> Vec<Diagnostic> {
     if !matches!(found.err_type(), ParseErrorType::VariableUndefined(_)) {
         return Vec::new();
     }
-    let mut names = Names::default();
+    let mut names = Variables::default();
     let bodies = script.functions.iter().flat_map(|function| &function.body);
     for stmt in script.statements.iter().chain(bodies) {
         tree::descend(Node::Stmt(stmt), &mut |node| names.gather(node));
     }
     for function in &script.functions {
-        // What a closure captures is no variable for that.
+        // Capturing a name does not make it a variable.
         let captured = names.captures.get(&function.name).copied();
         let own = function.parameters.iter().skip(captured.unwrap_or(0));
         names.declared.extend(own.map(String::as_str));
@@ -44,14 +44,14 @@ pub(super) fn check(script: &Script<'_>, found: &ParseError) -> Vec<Diagnostic> 
 }
 
 #[derive(Default)]
-struct Names<'a> {
+struct Variables<'a> {
     declared: HashSet<&'a str>,
     used: Vec<(&'a str, Position)>,
     /// How many variables each closure has captured: its first parameters.
     captures: HashMap<String, usize>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> Variables<'a> {
     fn gather(&mut self, node: Node<'a>) {
         match node {
             Node::Stmt(Stmt::Var(parts, ..)) => {

@@ -1,7 +1,7 @@
 //! What is read, called and assigned on `this`.
 //!
-//! A user has its class's state, methods and tasks, what is assigned to it anywhere, and
-//! `client`. The client's own members are `chains`'s.
+//! A user has its class's state, methods and tasks, whatever is assigned to it anywhere, and
+//! `client`. The client's own members are checked by `chains`.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use crate::script::diagnostic::Diagnostic;
 use crate::script::tree::{self, Chain, Step};
 
 impl<'a> Walker<'a, '_> {
-    /// Judges the steps after `this`, the client's excepted.
+    /// Checks the steps after `this`, except for those on the client.
     pub(super) fn user(&mut self, steps: &[Step<'a>]) {
         match steps {
             [Step::Property(name, position), rest @ ..] => {
@@ -34,7 +34,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Judges `this… = …`.
+    /// Checks `this… = …`.
     pub(super) fn assignment_to_this(&mut self, chain: &Chain<'a>, keeps_value: bool) {
         let position = chain.root.position();
         let is_users = !matches!(self.frame.this, This::Shape(_));
@@ -100,7 +100,7 @@ impl<'a> Walker<'a, '_> {
         self.error(position, name, format!("nothing sets `this.{name}`"), hint);
     }
 
-    /// Warns of what is set on a user, never read, and almost the name of what its class has.
+    /// Warns of a name that is set on a user, never read, and close to a name of its class.
     fn written_alone(&mut self, name: &str, position: Position) {
         let bundle = self.bundle;
         if !bundle.complete || bundle.reads(name) {
@@ -120,7 +120,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Judges a read of what a shape's closure remembers.
+    /// Checks a read from the memory of a shape's closure.
     fn read_of_memory(&mut self, keys: &[&str], name: &str, position: Position) {
         let bundle = self.bundle;
         if bundle.this_is_open || bundle.set_on_this.contains(name) || keys.contains(&name) {
@@ -172,7 +172,7 @@ impl<'a> Walker<'a, '_> {
             for (file, value) in values_of(&class.literals, name).into_iter().chain(in_sets) {
                 match self.method_arity(file, value) {
                     Some(arity) => arities.push(arity),
-                    // A method that cannot be seen into may take anything.
+                    // A method whose definition cannot be seen may take anything.
                     None => return,
                 }
             }
@@ -261,7 +261,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// The classes whose user `this` can be here; none if that is not known.
+    /// The classes that `this` may be a user of here; none if that is unknown.
     fn possible_classes(&self) -> Vec<&Class<'a>> {
         let bundle = self.bundle;
         match &self.frame.this {
@@ -327,7 +327,7 @@ fn values_of<'a>(literals: &[Literal<'a>], name: &str) -> Vec<(usize, &'a Expr)>
         .collect()
 }
 
-/// The names in the state of a class of these literals; `None` if that is no literal itself.
+/// The names in the state of a class of these literals; `None` if that is not a literal itself.
 pub(super) fn state_keys<'a>(literals: &[Literal<'a>]) -> Option<HashSet<&'a str>> {
     let mut all = HashSet::new();
     for (_, state) in values_of(literals, "state") {

@@ -1,7 +1,7 @@
-//! Values that are written out where something is declared: a weight, a time, a number of users.
+//! Literal values in declarations: a weight, a time, a number of users.
 //!
-//! Judged by the very readers that load them, so that a mistake in one is told beside all others
-//! and at its own place. What is computed is judged when the script is loaded.
+//! Validated by the same readers that load them, so that each mistake is reported at its own place
+//! along with all others. Computed values are checked when the script is loaded.
 
 use rhai::{Dynamic, Expr, Ident};
 
@@ -12,8 +12,8 @@ use crate::script::tree;
 /// A mistake and perhaps a hint.
 pub(super) type Problem = (String, Option<String>);
 
-/// What `read` has against a value that is written out.
-pub(super) fn judge(
+/// The problem that `read` finds with a literal value.
+pub(super) fn validate(
     path: &str,
     value: &Expr,
     read: impl FnOnce(&Dynamic) -> Result<(), Problem>,
@@ -30,13 +30,13 @@ pub(super) fn judge(
     })
 }
 
-/// What `read` has against the values of these keys.
-pub(super) fn judge_each<'a>(
+/// The problems that `read` finds with the values of these keys.
+pub(super) fn validate_each<'a>(
     path: &'a str,
     entries: &'a [(Ident, Expr)],
     read: impl Fn(&str, &Dynamic) -> Result<(), Problem> + 'a,
 ) -> impl Iterator<Item = Diagnostic> + 'a {
     entries
         .iter()
-        .filter_map(move |(key, value)| judge(path, value, |value| read(&key.name, value)))
+        .filter_map(move |(key, value)| validate(path, value, |value| read(&key.name, value)))
 }

@@ -1,7 +1,7 @@
 //! The walk through one file: every statement and expression once, each with its place.
 //!
 //! Owns places and scopes (what is the top level, what certainly runs in a task, which variables
-//! are captured from the top level); the rules for calls and members are asked on the way.
+//! are captured from the top level); the rules for calls and members are applied on the way.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,27 +22,26 @@ pub(super) struct Walker<'a, 'b> {
     pub(super) path: &'a str,
     pub(super) findings: Vec<Diagnostic>,
     pub(super) frame: Frame<'a>,
-    /// Closures that were walked with their role, by name.
+    /// Closures already walked in their role, by name.
     walked: HashSet<String>,
 }
 
-/// Findings of a file after which it is walked no further: each looks for the words that may be
-/// meant, in some 0.3 ms.
+/// Findings in a file after which the walk stops: each searches for suggestions, in some 0.3 ms.
 const MOST: usize = 1_000;
 
 /// Where the walk is.
 pub(super) struct Frame<'a> {
-    /// `Both` where it cannot be told: a function, or a closure of unknown use.
+    /// `Both` where it is unknown: a function, or a closure of unknown use.
     pub(super) place: Place,
     pub(super) this: This<'a>,
-    /// Variables of the top level that this closure has a copy of.
+    /// Top-level variables of which this closure has copies.
     frozen: Vec<&'a str>,
-    /// Whose copies these are.
+    /// Who holds these copies.
     pub(super) holder: Holder,
     /// Variables declared since, and whether they certainly hold a response.
     locals: Vec<(&'a str, bool)>,
     in_function: bool,
-    /// Whether there is a set that `interrupt` leaves; `None` if that cannot be told.
+    /// Whether there is a set for `interrupt` to leave; `None` if that is unknown.
     pub(super) in_set: Option<bool>,
 }
 
@@ -55,7 +54,7 @@ pub(super) enum This<'a> {
     User,
     /// The memory of a shape's closure, with these keys from the start.
     Shape(Vec<&'a str>),
-    /// A user, or any value that it is called on.
+    /// A user, or any other value it is called on.
     Unknown,
 }
 
@@ -129,7 +128,7 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Where there are no sets at all, `interrupt` has none to leave.
+    /// Without any sets, `interrupt` has none to leave.
     fn without_sets(&self) -> Option<bool> {
         let bundle = self.bundle;
         (bundle.complete && bundle.sets.is_empty()).then_some(false)
@@ -141,11 +140,11 @@ impl<'a> Walker<'a, '_> {
         self.frame = outer;
     }
 
-    /// Walks the closures of this file's classes first, in their role; where they are written
-    /// they are then passed over.
+    /// Walks the closures of this file's classes first, in their role, so that they can be skipped
+    /// where they are written.
     fn class_closures(&mut self) {
         let bundle = self.bundle;
-        // By where the literal is, with the classes that are made of it; each is walked once.
+        // By position of the literal, with the classes made of it; each is walked once.
         let mut literals = Vec::<(&'a Expr, Vec<usize>)>::new();
         let mut places = HashMap::<*const Expr, usize>::new();
         for (index, class) in bundle.classes.iter().enumerate() {
@@ -174,8 +173,8 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    /// Whether the closure of a key of these classes runs in a set: a method may, if there are
-    /// any.
+    /// Whether the closure of a key of these classes runs in a set: a method may, if there are any
+    /// sets.
     fn in_set_of(&self, classes: &[usize], key: &str, value: &Expr) -> Option<bool> {
         let classes = classes.iter().map(|index| &self.bundle.classes[*index]);
         let is_method =
@@ -200,7 +199,7 @@ impl<'a> Walker<'a, '_> {
                 };
                 let waits = member.key == Some("wait_time");
                 let mut frame = self.inner_frame(if waits { Place::Both } else { Place::Task });
-                // One that no class is seen to have may be anybody's.
+                // One that no class visibly has may belong to any class.
                 frame.this = match classes.as_slice() {
                     [] => This::User,
                     classes => This::UserOf(classes.to_vec()),
@@ -239,9 +238,8 @@ impl<'a> Walker<'a, '_> {
         self.in_frame(frame, |walker| walker.statements(&function.body));
     }
 
-    /// A closure inside a function: what it captures is frozen only if it was so outside, unless
-    /// somebody holds it, who calls it later. `this` is whatever it is called with, where its use
-    /// is unknown.
+    /// A closure inside a function: its captures are frozen only if they already were outside,
+    /// unless it is held to be called later. Where its use is unknown, `this` may be anything.
     pub(super) fn inner_closure(
         &mut self,
         closure: &Closure<'a>,
@@ -391,7 +389,7 @@ impl<'a> Walker<'a, '_> {
         let chain = tree::chain(expr);
         self.expr(chain.root);
         let names = &self.bundle.names[self.file];
-        // An undefined variable is the parser's finding, and enough of it.
+        // The parser has reported an undefined variable already, which is enough.
         let is_undefined =
             tree::variable(chain.root).is_some_and(|name| !names.variables.contains(name));
         self.changes_root(&chain);
@@ -407,7 +405,7 @@ impl<'a> Walker<'a, '_> {
             && call.name == "group"
             && let Some(closure) = call.args.last().and_then(tree::closure)
         {
-            // The same user is `this` in there. It is not walked a second time below.
+            // `this` is the same user inside. Not walked a second time below.
             self.inner_closure(&closure, self.frame.this.clone(), None);
         }
         for step in &chain.steps {

@@ -11,9 +11,9 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::select::{Changes, Selection};
-use crate::control::Watching;
+use crate::control::WatchChoice;
 use crate::units::{self, Bytes, Rate};
-use crate::watch::How;
+use crate::watch::WatchMode;
 
 /// Load test with user scenarios written in Rhai.
 #[derive(Debug, Parser)]
@@ -148,14 +148,14 @@ pub(super) struct Run {
     )]
     pub(super) exit_code_on_error: u8,
     #[command(flatten)]
-    pub(super) following: Following,
+    pub(super) following: FollowArgs,
     #[command(flatten)]
     pub(super) selection: Selection,
 }
 
 /// How an edited script is noticed.
 #[derive(Debug, Args)]
-pub(super) struct Following {
+pub(super) struct FollowArgs {
     /// Go on with the script when it is edited, even without a terminal.
     #[arg(long, env = "KATYDID_WATCH", value_parser = FalseyValueParser::new())]
     pub(super) watch: bool,
@@ -168,15 +168,15 @@ pub(super) struct Following {
     pub(super) watch_poll: bool,
 }
 
-impl Following {
+impl FollowArgs {
     /// A person at a terminal edits; a pipeline does not, and its files may be swept away.
-    pub(super) fn watching(&self) -> Watching {
+    pub(super) fn watching(&self) -> WatchChoice {
         if self.watch_poll {
-            Watching::Files(How::Poll)
+            WatchChoice::Files(WatchMode::Poll)
         } else if self.watch || !self.no_watch && std::io::stderr().is_terminal() {
-            Watching::Files(How::Auto)
+            WatchChoice::Files(WatchMode::Auto)
         } else {
-            Watching::No
+            WatchChoice::No
         }
     }
 }
@@ -195,7 +195,7 @@ pub(super) struct Check {
 
 /// Of a few users at whom a person looks.
 #[derive(Debug, Args)]
-pub(super) struct Shown {
+pub(super) struct DisplayArgs {
     /// How many bytes of each body are shown.
     #[arg(long, value_name = "BYTES", default_value_t = 400)]
     pub(super) body: usize,
@@ -223,7 +223,7 @@ pub(super) struct Debug {
           value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) iterations: u64,
     #[command(flatten)]
-    pub(super) shown: Shown,
+    pub(super) shown: DisplayArgs,
 }
 
 #[derive(Debug, Args)]
@@ -245,7 +245,7 @@ pub(super) struct Dev {
           value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) users: u32,
     #[command(flatten)]
-    pub(super) shown: Shown,
+    pub(super) shown: DisplayArgs,
     /// Look for edits twice a second, for file systems that do not tell of them.
     #[arg(long, env = "KATYDID_WATCH_POLL", value_parser = FalseyValueParser::new())]
     pub(super) watch_poll: bool,
@@ -253,11 +253,11 @@ pub(super) struct Dev {
 
 impl Dev {
     /// Whoever starts this edits.
-    pub(super) fn watching(&self) -> Watching {
-        Watching::Files(if self.watch_poll {
-            How::Poll
+    pub(super) fn watching(&self) -> WatchChoice {
+        WatchChoice::Files(if self.watch_poll {
+            WatchMode::Poll
         } else {
-            How::Auto
+            WatchMode::Auto
         })
     }
 }

@@ -1,11 +1,11 @@
 //! `katydid check`: what is wrong with a script, for people and for programs.
 //!
-//! Owns how it is printed; reading and checking is `control`'s.
+//! Owns how it is printed; `control` reads and checks the script.
 
 use serde::Serialize;
 
 use super::{Exit, arguments, result};
-use crate::control::Given;
+use crate::control::CheckInput;
 use crate::scenario::Class;
 use crate::screen::show;
 use crate::script::Level;
@@ -13,7 +13,7 @@ use crate::script::diagnostic::{Diagnostic, Severity};
 
 /// One finding as `--json` prints it.
 #[derive(Serialize)]
-struct Finding<'a> {
+struct JsonFinding<'a> {
     severity: &'static str,
     file: &'a str,
     line: u32,
@@ -25,7 +25,7 @@ struct Finding<'a> {
 
 /// Carries out `katydid check`.
 pub(super) fn check(arguments: &arguments::Check) -> Exit {
-    let checked = match super::read(&arguments.script, &Given::new(&arguments.params, None)) {
+    let checked = match super::read(&arguments.script, &CheckInput::new(&arguments.params, None)) {
         Ok(checked) => checked,
         Err(message) => {
             show::error(&message, None);
@@ -57,8 +57,8 @@ pub(super) fn check(arguments: &arguments::Check) -> Exit {
     written
 }
 
-fn finding(finding: &Diagnostic) -> Finding<'_> {
-    Finding {
+fn finding(finding: &Diagnostic) -> JsonFinding<'_> {
+    JsonFinding {
         severity: match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",

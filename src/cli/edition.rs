@@ -1,25 +1,25 @@
-//! From a checked script to what a run is given, at its start and whenever the script is edited.
+//! From a checked script to an edition, at a run's start and whenever the script is edited.
 //!
-//! Owns putting the command line and the script together and saying what is odd about it. What
-//! each option comes to is `resolve`'s and `select`'s.
+//! Owns combining the command line and the script, with warnings; `resolve` and `select` decide the
+//! value of each option.
 
 use super::{arguments, limits, resolve, select};
-use crate::control::Checked;
+use crate::control::CheckedScript;
 use crate::http;
 use crate::runner::{self, Edition};
 use crate::screen::show;
 use crate::script::Level;
 
-/// Open files that the process needs besides one per user.
+/// Open files the process needs in addition to one per user.
 const OTHER_FILES: u64 = 50;
 
-/// The part of the memory that bodies may take: what scripts make of them, a text of each say,
-/// takes as much again, and all else its own.
+/// Bodies may take one part in this many of the memory: what scripts make of them, such as a text
+/// of each, takes as much again, and everything else needs its share.
 const BODIES_SHARE: u64 = 4;
 
-/// What a checked script comes to with this command line; `None` if that cannot be run, which has
-/// been shown.
-pub(super) fn of(arguments: &arguments::Run, checked: Checked) -> Option<Edition> {
+/// The edition of a checked script with this command line; `None` if it cannot be run, which has
+/// then been reported.
+pub(super) fn of(arguments: &arguments::Run, checked: CheckedScript) -> Option<Edition> {
     let declared = checked.scenario?;
     let scenario = match select::select(&arguments.selection, &declared) {
         Ok(scenario) => scenario,

@@ -1,26 +1,25 @@
-//! What the log of a run says of a save.
+//! What the log of a run says about a save.
 //!
-//! Owns the words. What a save comes to is `control`'s.
+//! Owns the wording; `control` decides the outcome of a save.
 
 use crate::control::SaveOutcome;
 use crate::screen::show;
 use crate::script::Level;
 
-/// Says in the log what there is to say of a save.
-pub(super) fn show(found: &SaveOutcome) {
-    match found {
+/// Reports a save in the log.
+pub(super) fn report(outcome: &SaveOutcome) {
+    match outcome {
         SaveOutcome::Edited {
             checked,
             was_broken,
         } => {
-            show::hide(checked.hidden.clone());
             if !checked.findings.is_empty() {
                 show::findings(&checked.shown, &checked.findings);
             }
             if *was_broken {
                 show::log(Level::Info, "the script is mended");
             }
-            for line in &checked.said {
+            for line in &checked.printed {
                 show::script_line(line);
             }
         }
@@ -31,7 +30,6 @@ pub(super) fn show(found: &SaveOutcome) {
             show::log(Level::Info, "the script has not changed")
         }
         SaveOutcome::Broken(checked) => {
-            show::hide(checked.hidden.clone());
             show::findings(&checked.shown, &checked.findings);
             let text = "the edited script has mistakes: the one that runs goes on";
             show::log(Level::Error, text);

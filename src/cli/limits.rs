@@ -1,6 +1,6 @@
-//! What the machine gives this process: cores and open files.
+//! What the machine allows this process: cores and open files.
 //!
-//! Owns asking for it; what it means for a run is decided by the caller.
+//! Owns the queries; the caller decides what they mean for a run.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -14,7 +14,7 @@ pub(super) fn cores() -> u32 {
 pub(super) fn raise_open_files() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
-        // Where it is refused the old limit holds, and is what is returned.
+        // If refused, the old limit stays in force and is returned.
         let _ = setrlimit(
             Resource::Nofile,
             Rlimit {

@@ -28,11 +28,11 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-use crate::control::{self, Checked, Exit, Given};
+use crate::control::{self, CheckInput, CheckedScript, Control, Exit, Happening, SaveOutcome};
 use crate::screen::show;
 
 /// Stack of the control thread: scripts are parsed and evaluated on it, and shapes keep their
-/// values there. What is not touched costs addresses only.
+/// values there. Untouched pages only cost addresses.
 const CONTROL_STACK: usize = 64 << 20;
 
 impl From<Exit> for ExitCode {
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return result::usage(&error).into(),
     };
-    panics::tell();
+    panics::install_hook();
     let control = std::thread::Builder::new()
         .name("control".to_owned())
         .stack_size(CONTROL_STACK)
@@ -94,12 +94,27 @@ fn command(arguments: Arguments) -> Exit {
     }
 }
 
-/// Reads and checks a script; from then on nothing that is shown has its secrets in it.
+/// Reads and checks a script; its secrets are hidden in everything shown from then on.
 ///
 /// # Errors
 /// When the file itself cannot be read.
-fn read(script: &Path, given: &Given) -> Result<Checked, String> {
+fn read(script: &Path, given: &CheckInput) -> Result<CheckedScript, String> {
     let checked = control::read(script, given)?;
-    show::hide(checked.hidden.clone());
+    hide_secrets(&checked);
     Ok(checked)
+}
+
+/// Waits for what happens next; a saved script's secrets are hidden before anything of it is shown.
+async fn next(control: &mut Control) -> Happening {
+    let happening = control.next().await;
+    if let Happening::Saved(SaveOutcome::Edited { checked, .. } | SaveOutcome::Broken(checked)) =
+        &happening
+    {
+        hide_secrets(checked);
+    }
+    happening
+}
+
+fn hide_secrets(checked: &CheckedScript) {
+    show::hide(checked.hidden.clone());
 }

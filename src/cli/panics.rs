@@ -1,7 +1,8 @@
-//! What is said of a panic, which is always a bug of Katydid: a few times, in words for a person.
+//! What is reported of panics, which are always bugs of Katydid: the first few, in words for a
+//! person.
 //!
 //! A panic in a script's call becomes an error of that script (`script`), one elsewhere ends the
-//! run. Whichever it was, a process in which something panicked does not end well.
+//! run. Either way, a process in which something panicked does not exit with success.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
@@ -10,18 +11,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::Exit;
 use crate::screen::show;
 
-/// Panics that are told; there may be one for each request.
-const TOLD: u32 = 3;
+/// How many panics are reported; there may be one per request.
+const MOST_REPORTED: u32 = 3;
 
-/// How many there have been.
+/// How many panics there have been.
 static PANICS: AtomicU32 = AtomicU32::new(0);
 
-/// Tells of the first few panics from now on.
-pub(super) fn tell() {
-    std::panic::set_hook(Box::new(told));
+/// Reports the first few panics from now on.
+pub(super) fn install_hook() {
+    std::panic::set_hook(Box::new(announce));
 }
 
-/// How the process ends that was to end so.
+/// The final exit code of a process that was to exit with `exit`.
 pub(super) fn ended(exit: Exit) -> Exit {
     match exit {
         Exit::Ok | Exit::Failures(_) | Exit::Script(_) if PANICS.load(Ordering::Relaxed) > 0 => {
@@ -31,9 +32,9 @@ pub(super) fn ended(exit: Exit) -> Exit {
     }
 }
 
-fn told(panic: &PanicHookInfo<'_>) {
+fn announce(panic: &PanicHookInfo<'_>) {
     let before = PANICS.fetch_add(1, Ordering::Relaxed);
-    if before >= TOLD {
+    if before >= MOST_REPORTED {
         return;
     }
     let message = panic.payload_as_str().unwrap_or("no message");
@@ -45,7 +46,7 @@ fn told(panic: &PanicHookInfo<'_>) {
         thread.name().unwrap_or("unnamed")
     );
     let hint = match before + 1 {
-        TOLD => "please report it; more like it are not shown",
+        MOST_REPORTED => "please report it; more like it are not shown",
         _ => "please report it, with the script if you may",
     };
     show::error(&text, Some(hint));

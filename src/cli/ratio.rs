@@ -10,7 +10,7 @@ use super::{Exit, result};
 use crate::scenario::{Class, Ratio, Scenario, Whole, ratios};
 use crate::screen::show;
 
-/// Shows what was asked for in place of a run.
+/// Shows what was requested instead of a run.
 pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32>) -> Exit {
     let text = if selection.list {
         list(&scenario.classes)
@@ -97,7 +97,7 @@ impl Serialize for Tree {
                 continue;
             }
             seen.push(&ratio.name);
-            // Tasks that share a name share an entry, as they share rows.
+            // Tasks with the same name share an entry, just as they share rows.
             let same = self.0.iter().filter(|other| other.name == ratio.name);
             let tasks = ratio.tasks.clone();
             let entry = Entry {

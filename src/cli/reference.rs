@@ -1,7 +1,7 @@
-//! `katydid docs`, `definitions` and `completions`: what helps a person to write.
+//! `katydid docs`, `definitions` and `completions`: help for writing scripts.
 //!
-//! Owns writing them out; what they say is made from the table of words, and from the command
-//! line's own definition.
+//! Owns writing them out; their contents come from the table of words and from the command line's
+//! definition.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -33,7 +33,7 @@ pub(super) fn docs(word: Option<&str>) -> Exit {
     }
 }
 
-/// Writes the definitions for editors into a folder, which is made if it is missing.
+/// Writes the definitions for editors into a folder, creating it if it is missing.
 pub(super) fn definitions(folder: &Path) -> Exit {
     if let Err(error) = fs::create_dir_all(folder) {
         let shown = folder.display();
@@ -68,7 +68,7 @@ pub(super) fn definitions(folder: &Path) -> Exit {
 /// More than `definitions` ever writes.
 const LARGEST: u64 = 16_000_000;
 
-/// True if something is there that `definitions` did not write.
+/// True if the path exists and was not written by `definitions`.
 fn is_foreign(path: &Path) -> bool {
     match files::read_to_string(path, LARGEST) {
         Ok(text) => !text.starts_with(reference::WRITTEN),
@@ -76,7 +76,7 @@ fn is_foreign(path: &Path) -> bool {
     }
 }
 
-/// Prints what completes the command line in a shell.
+/// Prints a shell's completion script.
 pub(super) fn completions(shell: Shell) -> Exit {
     let mut script = Vec::new();
     let mut command = arguments::Arguments::command();

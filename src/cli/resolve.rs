@@ -1,7 +1,7 @@
-//! What a run comes to: the command line, the environment and the script's own options together.
+//! A run's options, from the command line, the environment and the script together.
 //!
-//! A pure function of what was said; nothing is read or started here. The command line wins over
-//! the environment (clap sees to that), and both over `options(#{…})` in the script.
+//! A pure function of its inputs; nothing is read or started here. The command line wins over the
+//! environment (clap ensures that), and both over `options(#{…})` in the script.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
     }
 }
 
-/// How many users when: the script's shape, or what the person says.
+/// How many users when: the script's shape, or the command line.
 fn plan(run: &Run, scenario: &Scenario) -> Plan {
     let script = &scenario.options;
     let run_time = run.run_time.or(script.run_time);
@@ -47,22 +47,22 @@ fn plan(run: &Run, scenario: &Scenario) -> Plan {
     }
 }
 
-/// What was said that a shape overrides, for a warning; `None` if nothing was.
+/// Which options a shape overrides, for a warning; `None` if there are none.
 pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
     scenario.shape.as_ref()?;
     let script = &scenario.options;
-    let said = [
+    let given = [
         ("--users", run.users.is_some()),
         ("--spawn-rate", run.spawn_rate.is_some()),
         ("options(#{ users })", script.users.is_some()),
         ("options(#{ spawn_rate })", script.spawn_rate.is_some()),
     ];
-    let said: Vec<_> = said
+    let given: Vec<_> = given
         .iter()
         .filter(|(_, is_said)| *is_said)
         .map(|(what, _)| format!("`{what}`"))
         .collect();
-    let (last, others) = said.split_last()?;
+    let (last, others) = given.split_last()?;
     Some(if others.is_empty() {
         format!("the script's shape says how many users there are: {last} is ignored")
     } else {
@@ -74,7 +74,7 @@ pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
 /// Where the relative requests of each class go.
 ///
 /// # Errors
-/// Which of the URLs is none, and why.
+/// Which of the URLs is invalid, and why.
 pub(super) fn bases(
     host: Option<&str>,
     scenario: &Scenario,
@@ -135,12 +135,12 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_script_and_that_over_the_defaults() {
-        let said = scenario::Options {
+        let given = scenario::Options {
             users: Some(7),
             run_time: Some(Duration::from_secs(5)),
             ..scenario::Options::default()
         };
-        let resolved = options(&run("-u 3"), &scenario(None, said), 8);
+        let resolved = options(&run("-u 3"), &scenario(None, given), 8);
         let plan = resolved.plan;
         assert_eq!(
             (plan.peak_users(), plan.end()),
@@ -154,11 +154,11 @@ mod tests {
 
     #[test]
     fn a_shape_decides_and_says_so() {
-        let said = scenario::Options {
+        let given = scenario::Options {
             users: Some(7),
             ..scenario::Options::default()
         };
-        let mut all = scenario(None, said);
+        let mut all = scenario(None, given);
         assert_eq!(overridden(&run("-u 3 -r 1"), &all), None);
         let stage = load::Stage {
             length: Duration::from_secs(60),

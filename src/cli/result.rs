@@ -1,6 +1,6 @@
 //! Results on stdout, for programs and pipes.
 //!
-//! Owns what it means that they could not be written.
+//! Owns what follows if they cannot be written.
 
 use std::io::{ErrorKind, Write};
 
@@ -13,7 +13,8 @@ pub(super) fn print(text: &[u8]) -> Exit {
     written(stdout.write_all(text).and_then(|()| stdout.flush()))
 }
 
-/// What clap says instead of arguments: help and the version are results, the rest is wrong usage.
+/// Prints what clap returns instead of arguments: help and the version are results, everything else
+/// is wrong usage.
 pub(super) fn usage(error: &clap::Error) -> Exit {
     let printed = error.print().and_then(|()| std::io::stdout().flush());
     match error.use_stderr() {

@@ -1,14 +1,16 @@
 //! A headless run from the command line: check, start, show, stop, exit code.
 //!
-//! Owns the wiring of runner, outputs and signals; each of them knows its own business.
+//! Owns only the wiring of runner, outputs and signals.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::{arguments, edition, follow, ratio, select, signals};
-use crate::control::{self, Checked, Control, Exit, Given, Happening, Interrupts, SaveOutcome};
+use crate::control::{
+    self, CheckInput, CheckedScript, Control, Exit, Happening, Interrupts, SaveOutcome,
+};
 use crate::http::without_credentials;
-use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
+use crate::output::{Console, Csv, HistoryRows, Json, Output, RunInfo, Tables};
 use crate::runner::{Edition, End, Setup};
 use crate::screen::show;
 use crate::script::{Bundle, Level};
@@ -33,9 +35,9 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
         );
         return Exit::Usage;
     }
-    let given = Given {
+    let given = CheckInput {
         user_memory: arguments.user_memory,
-        ..Given::new(&arguments.params, arguments.seed)
+        ..CheckInput::new(&arguments.params, arguments.seed)
     };
     match super::read(&arguments.script, &given) {
         Ok(checked) => run_checked(arguments, checked, Some(&arguments.script)),
@@ -80,7 +82,7 @@ pub(super) fn demo() -> Exit {
     let bundle = Bundle::from_text("scripts/coupon.rhai", script);
     let exit = run_checked(
         &arguments,
-        control::evaluate(bundle, &Given::default()),
+        control::evaluate(bundle, &CheckInput::default()),
         None,
     );
     target.stop();
@@ -88,11 +90,11 @@ pub(super) fn demo() -> Exit {
 }
 
 /// `script` is the file to follow, if there is one.
-fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Path>) -> Exit {
+fn run_checked(arguments: &arguments::Run, checked: CheckedScript, script: Option<&Path>) -> Exit {
     if !checked.findings.is_empty() {
         show::findings(&checked.shown, &checked.findings);
     }
-    for line in &checked.said {
+    for line in &checked.printed {
         show::script_line(line);
     }
     let Some(declared) = &checked.scenario else {
@@ -115,7 +117,7 @@ fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Pat
     let Some(edition) = edition::of(arguments, checked) else {
         return Exit::Usage;
     };
-    let described = Described {
+    let described = RunInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         script: edition.bundle.files()[0].path.clone(),
         host: edition
@@ -144,7 +146,7 @@ pub(super) fn on_control_thread(work: impl Future<Output = Exit>) -> Exit {
     match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(Box::pin(work));
-            // Whatever a thread still does after a second Ctrl-C is not waited for.
+            // After a second Ctrl-C, threads that are still busy are not waited for.
             runtime.shutdown_background();
             exit
         }
@@ -155,7 +157,7 @@ pub(super) fn on_control_thread(work: impl Future<Output = Exit>) -> Exit {
     }
 }
 
-/// Listens for Ctrl-C and the like; that it can't has been shown.
+/// Listens for Ctrl-C and the like; a failure has already been reported.
 pub(super) fn listen() -> Result<Interrupts, Exit> {
     Interrupts::listen(signals::take).map_err(|error| {
         show::error(&format!("cannot listen for signals: {error}"), None);
@@ -167,11 +169,11 @@ pub(super) fn listen() -> Result<Interrupts, Exit> {
 async fn attend(
     arguments: &arguments::Run,
     setup: Setup,
-    described: Described,
+    described: RunInfo,
     mut outputs: Outputs,
     script: Option<&Path>,
 ) -> Exit {
-    // Before it: a run that is interrupted early has outputs to finish too.
+    // Before the run starts: if interrupted early, it still has outputs to finish.
     let mut control = match listen() {
         Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
@@ -187,7 +189,7 @@ async fn attend(
     }
     drop(edition);
     loop {
-        match control.next().await {
+        match super::next(&mut control).await {
             Happening::Summary(summary) => outputs.tick(&summary),
             Happening::Notice(notice) => show::notice(&notice),
             Happening::Lost(count) => show::lost(count),
@@ -207,7 +209,7 @@ async fn attend(
     }
 }
 
-/// Follows the script, or says why it can't be followed.
+/// Follows the script, or logs why it can't be followed.
 fn follow(control: &mut Control, arguments: &arguments::Run, script: &Path, edition: &Edition) {
     let known = (&edition.bundle, &edition.inputs);
     let watching = arguments.following.watching();
@@ -222,9 +224,9 @@ fn follow(control: &mut Control, arguments: &arguments::Run, script: &Path, edit
     }
 }
 
-/// Goes on with what was saved, if it can be run.
+/// Continues with a save, if it can be run.
 async fn saved(control: &mut Control, arguments: &arguments::Run, outcome: SaveOutcome) {
-    follow::show(&outcome);
+    follow::report(&outcome);
     let SaveOutcome::Edited { checked, .. } = outcome else {
         return;
     };
@@ -269,7 +271,7 @@ impl Outputs {
         Outputs { all }
     }
 
-    fn start(&mut self, run: &Described) {
+    fn start(&mut self, run: &RunInfo) {
         self.each(|output| output.start(run));
     }
 
@@ -277,7 +279,7 @@ impl Outputs {
         self.each(|output| output.tick(summary));
     }
 
-    /// False if an output stayed incomplete.
+    /// False if an output is incomplete.
     fn finish(&mut self, summary: &Summary) -> bool {
         self.each(|output| output.finish(summary))
     }

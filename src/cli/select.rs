@@ -1,7 +1,7 @@
 //! Which user classes and tasks a run has, as a person asks for them.
 //!
-//! Owns the arguments and their meaning; filtering itself is the scenario's. Evaluated anew for
-//! each run, from what the script declares.
+//! Owns the arguments and their meaning; `scenario` does the filtering. Evaluated for each run
+//! again, from what the script declares.
 
 use std::path::Path;
 
@@ -54,48 +54,48 @@ pub(super) struct Changes {
     pub(super) config_users: Vec<String>,
 }
 
-/// Why what was asked for cannot be had, and what to do.
+/// Why a selection is not possible, and what to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct SelectError {
     pub(super) message: String,
     pub(super) hint: Option<String>,
 }
 
-type Result<T> = std::result::Result<T, Wrong>;
+type Result<T> = std::result::Result<T, SelectError>;
 
 fn wrong<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T> {
-    Err(Wrong {
+    Err(SelectError {
         message: message.into(),
         hint: Some(hint.into()),
     })
 }
 
 impl Selection {
-    /// True if something is to be shown in place of a run.
+    /// True if something is to be shown instead of a run.
     pub(super) fn only_shows(&self) -> bool {
         self.list || self.show_task_ratio || self.show_task_ratio_json
     }
 }
 
-/// A script or a mistyped command that stands where classes do.
-pub(super) fn misplaced(selection: &Selection, commands: &[&str]) -> Option<Wrong> {
+/// The error for a script or a mistyped command in the place of classes.
+pub(super) fn misplaced(selection: &Selection, commands: &[&str]) -> Option<SelectError> {
     let is_script = |word: &&String| Path::new(word).extension().is_some_and(|end| end == "rhai");
     let script = selection.classes.iter().find(is_script)?;
     let first = &selection.classes[0];
     Some(if first == script {
-        Wrong {
+        SelectError {
             message: format!("`{script}` is a script, not a user class"),
             hint: Some(format!("run it with `-f {script}`")),
         }
     } else {
-        Wrong {
+        SelectError {
             message: format!("there is no command `{first}`"),
             hint: Some(names::hint(first, commands.iter().copied(), "there are")),
         }
     })
 }
 
-/// The scenario as this run has it: the same classes, those not chosen without users.
+/// The scenario of this run: the same classes, but those not chosen have no users.
 ///
 /// # Errors
 /// An unknown class or tag, or a class that has no task left.
@@ -123,8 +123,8 @@ pub(super) fn select(selection: &Selection, declared: &Scenario) -> Result<Scena
     )
 }
 
-/// The scenario for one user: of the class named, whatever its weight, else of the first that has
-/// any users; with the index of that class.
+/// The scenario for a single user: of the named class, whatever its weight, or else of the first
+/// that has any users; and the index of that class.
 ///
 /// # Errors
 /// As [`select`].
@@ -158,8 +158,8 @@ fn changed(changes: &Changes, declared: &Scenario) -> Result<Scenario> {
             class.equalise();
         }
     }
-    // A shape may have numbers for classes that the script itself gives no weight, but not for
-    // those that a person has taken it from.
+    // A shape may have numbers for classes without a weight in the script, but not for those whose
+    // weight a person has removed.
     for (index, class) in declared.classes.iter().enumerate() {
         if class.has_users() && !scenario.classes[index].has_users() {
             scenario.leave_out(index);
@@ -197,7 +197,7 @@ fn index_of(name: &str, scenario: &Scenario) -> Result<usize> {
     wrong(format!("there is no user class `{name}`"), hint)
 }
 
-/// The tags that are asked for, by the person or else by the script.
+/// The tags requested by the person, or else by the script.
 fn tags(changes: &Changes, scenario: &Scenario) -> Result<Tags> {
     let asked = |given: &[String], script: &Option<Vec<String>>| {
         let given = words(given);
@@ -262,7 +262,7 @@ fn no_task_left<T>(class: &Class, tags: &Tags) -> Result<T> {
     )
 }
 
-/// Tags as they are written: apart, with commas, or as Locust's environment has them, `[a, b]`.
+/// Splits tags as people write them: apart, with commas, or as in Locust's environment, `[a, b]`.
 fn words(given: &[String]) -> Vec<String> {
     let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']');
     let all = given.iter().flat_map(|text| text.split(is_between));
@@ -271,16 +271,16 @@ fn words(given: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The largest file of changes.
+/// The largest file for `--config-users`.
 const LARGEST: u64 = 16_000_000;
 
-/// Changes classes as one `--config-users` says.
+/// Applies one `--config-users` to the classes.
 fn configure(text: &str, scenario: &mut Scenario) -> Result<()> {
     let (json, from) = if text.trim_start().starts_with(['[', '{']) {
         (text.to_owned(), "--config-users".to_owned())
     } else {
         let read = files::read_to_string(Path::new(text), LARGEST);
-        let json = read.map_err(|error| Wrong {
+        let json = read.map_err(|error| SelectError {
             message: format!("cannot read `{text}` of --config-users: {error}"),
             hint: Some("give a file, or the JSON text itself in quotes".to_owned()),
         })?;
@@ -318,7 +318,7 @@ const ATTRIBUTES: [&str; 5] = ["weight", "fixed_count", "host", "wait_time", "ta
 fn set_attributes(class: &mut Class, entry: &Map<String, Value>) -> Result<()> {
     for (key, value) in entry {
         let is = |what: &str| {
-            Err(Wrong {
+            Err(SelectError {
                 message: format!("`{key}` is {what}, not {value}"),
                 hint: None,
             })

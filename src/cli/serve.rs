@@ -32,7 +32,7 @@ pub(super) fn serve(arguments: &arguments::Target) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let ended = runtime.and_then(|runtime| runtime.block_on(tell_and_wait(&target)));
+    let ended = runtime.and_then(|runtime| runtime.block_on(announce_and_wait(&target)));
     target.stop();
     match ended {
         Ok(()) => Exit::Ok,
@@ -43,11 +43,11 @@ pub(super) fn serve(arguments: &arguments::Target) -> Exit {
     }
 }
 
-async fn tell_and_wait(target: &Target) -> io::Result<()> {
-    // Before the address is told: whoever reads it may stop the server at once.
+async fn announce_and_wait(target: &Target) -> io::Result<()> {
+    // Before the address is printed: its reader may stop the server at once.
     let mut interrupts = Interrupts::listen(signals::take)?;
     let mut stdout = io::stdout().lock();
-    // There is nowhere to tell that stdout is gone.
+    // If stdout is gone, there is nowhere to report that.
     let _ = writeln!(stdout, "http://{}", target.address()).and_then(|()| stdout.flush());
     drop(stdout);
     interrupts.next().await;

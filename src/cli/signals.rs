@@ -1,10 +1,10 @@
-//! Signals that come before anybody listens for them: none ends the process by its default action,
-//! which would write nothing.
+//! Signals that arrive before anything listens for them: none may end the process by its default
+//! action, which would write no results.
 //!
 //! Owns the handlers from the first line of `main` to the moment when a command listens for itself
-//! (`limits::Interrupts`) or says that it never will. What the process was started to ignore, as by
-//! `nohup` or in the background of a shell script, stays ignored. The state belongs to the process, as
-//! signals do.
+//! (`control::Interrupts`) or declares that it never will. Signals that the process was started to
+//! ignore, as by `nohup` or in the background of a shell script, stay ignored. The state is global,
+//! as signals are.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,26 +14,27 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_default};
 use signal_hook::low_level::{emulate_default_handler, unregister};
 
-/// What came early, and the handlers that note it.
-struct Early {
-    /// Those for the signals that end.
+/// Early signals, and the handlers that record them.
+struct EarlySignals {
+    /// The handlers of the signals that end the process.
     ids: Vec<SigId>,
-    /// One that ends has come. The next one ends at once: nothing has been measured yet.
+    /// A signal to end has arrived. The next one ends the process at once: nothing has been
+    /// measured yet.
     has_come: Arc<AtomicBool>,
-    /// SIGQUIT was among them.
+    /// SIGQUIT has arrived.
     is_urgent: Arc<AtomicBool>,
-    /// SIGHUP does what it does by default.
+    /// SIGHUP has its default action.
     hangs_up: Arc<AtomicBool>,
 }
 
-static EARLY: Mutex<Option<Early>> = Mutex::new(None);
+static EARLY: Mutex<Option<EarlySignals>> = Mutex::new(None);
 
-fn early() -> MutexGuard<'static, Option<Early>> {
+fn early() -> MutexGuard<'static, Option<EarlySignals>> {
     EARLY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The signals that this process was started to ignore, a bit each from signal 1 on; none where the
-/// system does not tell.
+/// The signals that this process was started to ignore, one bit each from signal 1; none where the
+/// system does not say.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -41,9 +42,9 @@ fn ignored() -> u64 {
         .unwrap_or_default()
 }
 
-/// Notes signals from now on. Where the system refuses, they do what they do by default.
+/// Records signals from now on. If the system refuses, they keep their default actions.
 pub(super) fn hold() {
-    let mut held = Early {
+    let mut held = EarlySignals {
         ids: Vec::new(),
         has_come: Arc::default(),
         is_urgent: Arc::default(),
@@ -52,14 +53,14 @@ pub(super) fn hold() {
     let ignored = ignored();
     let is_heard = |signal: i32| ignored >> (signal - 1) & 1 == 0;
     if is_heard(SIGHUP) {
-        // It stays: whoever follows a script hears it besides.
+        // This handler stays: following a script adds another.
         let _ = register_conditional_default(SIGHUP, held.hangs_up.clone());
     }
     for signal in [SIGINT, SIGTERM, SIGQUIT] {
         if !is_heard(signal) {
             continue;
         }
-        // In this order: the first signal sets what the second one meets.
+        // In this order: the first signal sets the flag that the second one finds.
         held.ids
             .extend(register_conditional_default(signal, held.has_come.clone()));
         held.ids.extend(register(signal, held.has_come.clone()));
@@ -70,14 +71,16 @@ pub(super) fn hold() {
     *early() = Some(held);
 }
 
-/// For commands that do not follow a script: SIGHUP ends them, as when a terminal is closed.
+/// For commands that do not follow a script: SIGHUP ends them, for instance when the terminal is
+/// closed.
 pub(super) fn hang_up_as_usual() {
     if let Some(held) = &*early() {
         held.hangs_up.store(true, Ordering::Relaxed);
     }
 }
 
-/// For commands that do not listen: all signals do what they do by default, also those that came.
+/// For commands that do not listen: all signals have their default actions, including those that
+/// have already arrived.
 pub(super) fn as_usual() {
     hang_up_as_usual();
     if let Some(held) = &*early()
@@ -87,7 +90,7 @@ pub(super) fn as_usual() {
     }
 }
 
-/// From now on somebody else listens. Gives how often a person has asked for the end so far: twice
+/// Hands over to another listener. Returns how often a person has asked for the end so far: twice
 /// means at once.
 pub(super) fn take() -> u32 {
     let Some(held) = early().take() else {

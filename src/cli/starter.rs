@@ -1,6 +1,6 @@
 //! `katydid new`: a commented script to start from.
 //!
-//! The README shows the same text, and a test holds the two equal.
+//! The README shows the same text, which a test ensures.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -9,7 +9,7 @@ use std::path::Path;
 use super::Exit;
 use crate::screen::show;
 
-/// What is written.
+/// The starter script.
 const STARTER: &str = include_str!("starter.rhai");
 
 /// Writes the starter to `path`; an existing file is left alone.

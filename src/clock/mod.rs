@@ -19,7 +19,7 @@ pub use timers::{Deadline, Sleep, Timers};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(u64);
 
-/// The moment it is now.
+/// The current time.
 #[must_use]
 pub fn now() -> Micros {
     let time = clock_gettime(ClockId::Monotonic);

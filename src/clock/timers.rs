@@ -1,8 +1,8 @@
 //! One timerfd per thread and a heap of due times.
 //!
-//! Owns when a waiting future is woken; what is waited for belongs to the caller. Entries are
-//! never searched for: one that was cancelled or moved stays in the heap until it is due, or most
-//! of the heap is such; its slot's ticket no longer matches and it is dropped.
+//! Owns when a waiting future is woken; the caller knows what it waits for. Entries are never
+//! searched for: one that was cancelled or moved stays in the heap until it is due, or until most
+//! of the heap is stale; then its slot's ticket no longer matches and it is dropped.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -23,16 +23,16 @@ use tokio::io::unix::AsyncFd;
 
 use super::{Micros, now};
 
-/// Entries beyond those that count which are never worth a search.
+/// Up to this many stale entries are never worth a cleanup.
 const SPARE_ENTRIES: usize = 256;
 
 /// The timers of one thread. Clones share them.
 #[derive(Clone)]
 pub struct Timers {
-    shared: Rc<Shared>,
+    shared: Rc<TimerState>,
 }
 
-struct Shared {
+struct TimerState {
     heap: RefCell<BinaryHeap<Reverse<Entry>>>,
     slots: RefCell<Slots>,
     fd: AsyncFd<OwnedFd>,
@@ -75,7 +75,7 @@ impl Timers {
         )]
         let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
         Ok(Timers {
-            shared: Rc::new(Shared {
+            shared: Rc::new(TimerState {
                 heap: RefCell::default(),
                 slots: RefCell::default(),
                 fd,
@@ -84,13 +84,13 @@ impl Timers {
         })
     }
 
-    /// Wakes what is due, for ever: to be spawned once on the thread's runtime.
+    /// Wakes what is due, forever: to be spawned once on the thread's runtime.
     pub async fn run(self) {
         let shared = self.shared;
         poll_fn(move |cx| -> Poll<()> {
             while let Poll::Ready(Ok(mut guard)) = shared.fd.poll_read_ready(cx) {
                 let mut expirations = [0_u8; 8];
-                // Nothing to read only means that another pass already took it.
+                // If there is nothing to read, another pass already took it.
                 let _ = rustix::io::read(shared.fd.get_ref(), &mut expirations);
                 guard.clear_ready();
                 shared.armed.set(Micros::NEVER);
@@ -110,10 +110,9 @@ impl Timers {
     }
 }
 
-impl Shared {
-    /// Adds an entry. Each slot has one that counts: with twice as many most of the heap is of
-    /// deadlines that are gone, and those are taken out, which costs each of them once more what
-    /// it cost to add it.
+impl TimerState {
+    /// Adds an entry. Each slot has one that counts: with more than twice as many, most of the heap
+    /// is stale and is cleaned up, which costs each stale entry as much again as adding it did.
     fn push(&self, entry: Entry) {
         let mut heap = self.heap.borrow_mut();
         heap.push(Reverse(entry));
@@ -179,7 +178,7 @@ impl Shared {
     }
 }
 
-/// One due time that may be moved as often as one likes.
+/// A due time that may be moved any number of times.
 ///
 /// Moving it later costs nothing: the entry in the heap is left where it is and armed again only
 /// when it fires too early. So a timeout per request costs a store, not a timer.
@@ -216,7 +215,7 @@ impl Deadline {
         }
     }
 
-    /// Moves the deadline; [`Micros::NEVER`] unsets it. Whoever polled it is woken at the new one
+    /// Moves the deadline; [`Micros::NEVER`] unsets it. A waiting task is woken at the new time
     /// only after polling again.
     pub fn set(&self, due: Micros) {
         self.due.set(due);
@@ -228,7 +227,7 @@ impl Deadline {
         self.due.get()
     }
 
-    /// Ready once the deadline has passed; else the caller is woken then.
+    /// Ready once the deadline has passed; otherwise wakes the caller then.
     pub fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
         let due = self.due.get();
         if due == Micros::NEVER {
@@ -241,7 +240,7 @@ impl Deadline {
             && ticket == slot.ticket
             && armed <= due
         {
-            // The entry stands and fires in time: a look at it then decides.
+            // The entry fires early enough; what to do is decided then.
             set_waker(&mut slot.waker, cx);
             return Poll::Pending;
         }
@@ -318,7 +317,7 @@ mod tests {
                 kept.iter_mut()
                     .all(|sleep| sleep.as_mut().poll(&mut cx).is_pending())
             );
-            // Each request of a batch has one for a minute, and needs it for a moment.
+            // Each request of a batch sets one for a minute and needs it for a moment.
             for _ in 0..10_000 {
                 let deadline = Deadline::new(&timers);
                 deadline.set(hour);

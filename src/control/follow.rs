@@ -1,8 +1,7 @@
-//! Following a script while it runs: what is saved is checked, and goes into service if it is
-//! right.
+//! Following a script while it runs: each save is checked, and goes into service if it is valid.
 //!
-//! Owns when to read the script again, and what a save comes to. Watching files is `watch`'s, the
-//! way of an edition into service the runner's.
+//! Owns when to read the script again, and the outcome of a save. `watch` watches the files; the
+//! runner puts an edition into service.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,87 +11,88 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use super::reading::{self, Checked, Given};
+use super::reading::{self, CheckInput, CheckedScript};
 use crate::data::Sources;
 use crate::runner::Edition;
 use crate::script::diagnostic::{Diagnostic, Diagnostics};
 use crate::script::{Bundle, Inputs, Level, Program};
 use crate::units::Bytes;
-use crate::watch::{How, Watcher};
+use crate::watch::{WatchMode, Watcher};
 
 /// Stack of the thread that checks: as large as a load thread's.
 const STACK: usize = 64 << 20;
 
-/// A top level that computes for longer than this is timed once more, with its data at hand.
+/// A top level that takes longer than this is timed again, with its data already loaded.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// The longest that a top level may hold the users of a load thread.
+/// The longest that a top level may hold up the users of a load thread.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// Which files are watched, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watching {
-    /// None: only a signal makes it look.
+pub enum WatchChoice {
+    /// None: the script is only read again on a signal.
     No,
-    /// Those of the scenario.
-    Files(How),
+    /// The files of the scenario.
+    Files(WatchMode),
 }
 
-/// What a save of the script came to.
+/// The outcome of a save of the script.
 pub enum SaveOutcome {
-    /// A right script, another than the one in service.
+    /// A valid script that differs from the one in service.
     Edited {
-        /// It, checked.
-        checked: Box<Checked>,
-        /// Whether what was saved before could not be run.
+        /// The checked script.
+        checked: Box<CheckedScript>,
+        /// Whether the previous save could not be run.
         was_broken: bool,
     },
     /// The script in service.
     Same {
-        /// Whether what was saved before could not be run; else a person has asked by a signal.
+        /// Whether the previous save could not be run; otherwise a signal asked for the script to
+        /// be read.
         was_broken: bool,
     },
     /// A script with mistakes.
-    Broken(Box<Checked>),
-    /// Nothing that could be read.
+    Broken(Box<CheckedScript>),
+    /// A script that could not be read: why.
     Unreadable(String),
 }
 
-/// The script of a run, followed.
+/// Follows the script of a run.
 pub(super) struct Follower {
     path: PathBuf,
     params: Vec<(String, String)>,
     seed: u64,
     user_memory: Option<Bytes>,
     watcher: Option<Watcher>,
-    /// Those of the script that was last right.
+    /// The files of the last valid script.
     files: Vec<PathBuf>,
     notes: Vec<(Level, String)>,
     changed: mpsc::Receiver<()>,
     hangup: Signal,
-    /// A check that goes on, on a thread of its own.
-    checking: Option<oneshot::Receiver<Result<Checked, String>>>,
-    /// A person asked by a signal, and wants an answer.
+    /// The check under way, on a thread of its own.
+    checking: Option<oneshot::Receiver<Result<CheckedScript, String>>>,
+    /// A person asked by a signal and expects an answer.
     is_asked: bool,
-    /// Of the edition that was last handed over.
+    /// The data of the edition last handed over.
     sources: Arc<Sources>,
-    /// What names it; `None` if it did not go into service: saved again, it is tried again.
+    /// Its hash; `None` if it did not go into service: if saved again, it is tried again.
     hash: Option<String>,
-    broken: Option<Broken>,
+    broken: Option<BrokenSave>,
 }
 
-/// What was saved last, when it can't be run.
+/// The last save, when it can't be run.
 #[derive(PartialEq)]
-enum Broken {
-    /// The script has mistakes: what names it, and which.
+enum BrokenSave {
+    /// The script has mistakes: its hash, and which.
     Script(String, Diagnostics),
     /// It could not be read, or does not fit the command line.
     Otherwise,
 }
 
 impl Follower {
-    /// Follows the script at `path`, which was this bundle when it was read. Must be called in a
-    /// tokio runtime.
+    /// Follows the script at `path`, which contained this bundle when it was read. Must be called
+    /// in a tokio runtime.
     ///
     /// # Errors
     /// When the process may not listen for signals.
@@ -100,14 +100,14 @@ impl Follower {
         path: PathBuf,
         params: Vec<(String, String)>,
         (bundle, inputs): (&Bundle, &Inputs),
-        watching: Watching,
+        watching: WatchChoice,
     ) -> io::Result<Follower> {
         let (changed_in, changed) = mpsc::channel(1);
         let mut notes = Vec::new();
         let files = files(&path, bundle.paths(), &inputs.sources);
         let watcher = match watching {
-            Watching::No => None,
-            Watching::Files(how) => {
+            WatchChoice::No => None,
+            WatchChoice::Files(how) => {
                 match Watcher::start(files.clone(), how, changed_in.clone()) {
                     Ok(watcher) => {
                         // It may have been edited since it was read.
@@ -141,10 +141,10 @@ impl Follower {
         })
     }
 
-    /// The same when what was read could not be run, with these findings.
+    /// For a script that could not be run when it was read, with these findings.
     pub(super) fn broken(self, findings: &Diagnostics) -> Follower {
         Follower {
-            broken: Some(Broken::Script(
+            broken: Some(BrokenSave::Script(
                 self.hash.clone().unwrap_or_default(),
                 findings.clone(),
             )),
@@ -152,19 +152,19 @@ impl Follower {
         }
     }
 
-    /// What a person should know of how files are watched; each thing once.
+    /// What a person should know about how files are watched; each thing once.
     pub(super) fn notes(&mut self) -> Vec<(Level, String)> {
         std::mem::take(&mut self.notes)
     }
 
-    /// What the next save comes to. Cancelling loses nothing.
+    /// The outcome of the next save. Cancelling loses nothing.
     pub(super) async fn next(&mut self) -> SaveOutcome {
         loop {
             let result = self.looked().await;
             let is_asked = std::mem::take(&mut self.is_asked);
             match result {
                 Ok(checked) => {
-                    if let Some(found) = self.judged(checked, is_asked) {
+                    if let Some(found) = self.outcome_of(checked, is_asked) {
                         return found;
                     }
                 }
@@ -176,8 +176,8 @@ impl Follower {
         }
     }
 
-    /// An edition has been handed over: what comes next is compared with it. Gives what a person
-    /// should know of its data.
+    /// Notes that an edition has been handed over, with which the next save is compared. Returns
+    /// what a person should know about its data.
     pub(super) fn took(&mut self, edition: &Edition) -> Vec<String> {
         self.hash = Some(edition.hash());
         self.seed = edition.inputs.seed;
@@ -192,19 +192,19 @@ impl Follower {
         restarted.iter().map(remark).collect()
     }
 
-    /// What was given last cannot be run after all, or not with this command line.
+    /// Notes that the last outcome cannot be run after all, or not with this command line.
     pub(super) fn refuse(&mut self) {
-        self.broken = Some(Broken::Otherwise);
+        self.broken = Some(BrokenSave::Otherwise);
     }
 
-    /// The edition that was handed over last did not go into service: saved again, or asked for by
-    /// a signal, it is tried again.
+    /// Notes that the edition last handed over did not go into service: if saved again, or asked
+    /// for by a signal, it is tried again.
     pub(super) fn lost(&mut self) {
         self.hash = None;
     }
 
     /// The next check's result.
-    async fn looked(&mut self) -> Result<Checked, String> {
+    async fn looked(&mut self) -> Result<CheckedScript, String> {
         loop {
             if let Some(checking) = &mut self.checking {
                 let result = checking.await;
@@ -216,7 +216,7 @@ impl Follower {
                 Some(()) = self.changed.recv() => {}
                 Some(()) = self.hangup.recv() => self.is_asked = true,
             }
-            let given = Given {
+            let given = CheckInput {
                 params: self.params.clone(),
                 seed: Some(self.seed),
                 before: Some(self.sources.clone()),
@@ -237,13 +237,13 @@ impl Follower {
         }
     }
 
-    /// What a check comes to; `None` if there is nothing new.
-    fn judged(&mut self, checked: Checked, is_asked: bool) -> Option<SaveOutcome> {
+    /// The outcome of a check; `None` if there is nothing new.
+    fn outcome_of(&mut self, checked: CheckedScript, is_asked: bool) -> Option<SaveOutcome> {
         let sources = &checked.inputs.sources;
         if let Some(watcher) = &self.watcher {
             let mut now = files(&self.path, checked.bundle.paths(), sources);
             if checked.scenario.is_none() {
-                // The mistake may be mended in a file that only the good script has.
+                // The mistake may be fixed in a file that only the valid script imports.
                 now.extend(self.files.iter().cloned());
             } else {
                 self.files.clone_from(&now);
@@ -252,7 +252,7 @@ impl Follower {
         }
         let hash = checked.bundle.hash(&checked.inputs.sources);
         if checked.scenario.is_none() {
-            let now = Some(Broken::Script(hash, checked.findings.clone()));
+            let now = Some(BrokenSave::Script(hash, checked.findings.clone()));
             let is_known = self.broken == now;
             self.broken = now;
             return (!is_known || is_asked).then(|| SaveOutcome::Broken(Box::new(checked)));
@@ -277,8 +277,8 @@ fn files(script: &Path, mut bundle: Vec<PathBuf>, data: &Sources) -> Vec<PathBuf
     bundle
 }
 
-/// A top level that takes long would hold the users of each load thread for so long.
-fn timed(mut checked: Checked) -> Checked {
+/// Refuses a slow top level, which would hold up the users of every load thread.
+fn timed(mut checked: CheckedScript) -> CheckedScript {
     if checked.scenario.is_none() || checked.took <= SLOW {
         return checked;
     }

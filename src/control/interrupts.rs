@@ -1,25 +1,24 @@
-//! How a person ends a run: Ctrl-C and the signals that mean the same.
+//! How a person ends a run: Ctrl-C and equivalent signals.
 //!
-//! Owns counting them while somebody listens. What comes before is kept by whoever started the
-//! process.
+//! Owns counting them while someone listens. Earlier ones are kept by the process's entry point.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C and SIGTERM, from the begin of the process on: none is missed between two waits.
-/// SIGQUIT counts as two of them.
+/// Ctrl-C and SIGTERM, from the start of the process: none is missed between two waits. SIGQUIT
+/// counts as two.
 pub struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
     quit: Signal,
-    /// Those that have come and were not given yet.
+    /// Those that have arrived and not been returned yet.
     pending: u32,
 }
 
 impl Interrupts {
-    /// Takes the signals from the system; `early` says how many have come before, and is asked when
-    /// these listen, so that there is no gap. Must be called in a tokio runtime.
+    /// Starts listening; `early` returns how many came before and is called once the listeners are
+    /// in place, so that there is no gap. Must be called in a tokio runtime.
     ///
     /// # Errors
     /// When the process may not listen for signals.

@@ -1,7 +1,8 @@
-//! Staying with runs: the script that is followed, the run at hand, what a person asked for.
+//! Staying with runs: the script being followed, the current run, what a person asked for.
 //!
-//! Owns the one loop around a run, from its start to its exit code, whoever shows it. Runs may follow
-//! one another. What is shown, and how, is the caller's; what happens within a run is the runner's.
+//! Owns the one loop around a run, from its start to its exit code, whatever displays it. Runs may
+//! follow one another. The caller decides what is shown, and how; the runner owns what happens
+//! within a run.
 //!
 //! ```text
 //! reading ─► Edition ─► Control::start ─► Control::next ─► Happening ─► screens, outputs
@@ -26,18 +27,18 @@ use crate::script::diagnostic::Diagnostics;
 use crate::script::{Bundle, Inputs, Level};
 use crate::stats::Summary;
 
-pub use follow::{SaveOutcome, Watching};
+pub use follow::{SaveOutcome, WatchChoice};
 pub use interrupts::Interrupts;
-pub use reading::{Checked, Given, evaluate, read};
+pub use reading::{CheckInput, CheckedScript, evaluate, read};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All went well.
     Ok,
-    /// Requests failed or the script threw; the number is `--exit-code-on-error`'s.
+    /// Requests failed or the script threw; the code is that of `--exit-code-on-error`.
     Failures(u8),
-    /// A script asked for this code.
+    /// The script asked for this code.
     Script(u8),
     /// Wrong usage, or a script that does not load.
     Usage,
@@ -51,43 +52,43 @@ pub enum Exit {
 pub enum Happening {
     /// The figures so far, about once a second.
     Summary(Arc<Summary>),
-    /// The run says something that a person should read.
+    /// The run has something for a person to read.
     Notice(Notice),
-    /// So many notices were lost: nobody took them in time.
+    /// This many notices were lost, because they were not taken in time.
     Lost(u64),
     /// The script was saved.
     Saved(SaveOutcome),
     /// A person pressed Ctrl-C or the like. The first stops the run gracefully, the next ends it at
-    /// once; both have been passed on to it.
+    /// once; both have already been passed on to the run.
     Interrupted {
         /// Whether it is the first during this run.
         is_first: bool,
     },
-    /// The run stops, for this reason.
+    /// The run is stopping, for this reason.
     Stopping(End),
-    /// The run is over, and everything it had to say has been given.
-    Finished(Finished),
+    /// The run is over, and everything it had to say has been returned.
+    Finished(FinishedRun),
 }
 
 /// A run that is over.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedRun {
     /// Why.
     pub why: End,
     /// How often a person asked for the end.
     pub interrupts: u32,
-    /// Files of `append` that could not be written: why, each.
+    /// Files of `append` that could not be written, each with the reason.
     pub unwritten: Vec<String>,
     /// The final figures.
     pub summary: Arc<Summary>,
-    /// An edition was handed over that the run has not answered for: it is for the next.
+    /// The run ended before it took over the last edition: that is for the next run.
     pub is_reload_pending: bool,
     exit_code: Option<u8>,
 }
 
-impl Finished {
-    /// How a process ends whose run this was. `is_complete` says whether its outputs are;
-    /// `on_failures` is the code for requests that failed and scripts that threw.
+impl FinishedRun {
+    /// How the process ends after this run. `is_complete` tells whether all outputs are complete;
+    /// `on_failures` is the code for failed requests and scripts that threw.
     #[must_use]
     pub fn exit(&self, is_complete: bool, on_failures: u8) -> Exit {
         match (&self.why, self.exit_code) {
@@ -103,15 +104,15 @@ impl Finished {
     }
 }
 
-/// Stays with one run after the other.
+/// Stays with runs, one after another.
 pub struct Control {
     interrupts: Interrupts,
     follower: Option<Follower>,
-    run: Option<Running>,
+    run: Option<CurrentRun>,
 }
 
-/// The run at hand.
-struct Running {
+/// The current run.
+struct CurrentRun {
     handle: Handle,
     state: watch::Receiver<State>,
     summary: watch::Receiver<Arc<Summary>>,
@@ -119,11 +120,11 @@ struct Running {
     interrupts: u32,
     is_stopping: bool,
     is_reload_pending: bool,
-    /// It is over, but there may still be notices.
+    /// The run is over, but there may still be notices.
     ended: Option<Ended>,
 }
 
-/// What one wait came to.
+/// The result of one wait.
 enum Event {
     State,
     Summary,
@@ -133,7 +134,7 @@ enum Event {
 }
 
 impl Control {
-    /// Without a run and without a script to follow.
+    /// Starts out without a run and without a script to follow.
     #[must_use]
     pub fn new(interrupts: Interrupts) -> Control {
         Control {
@@ -144,8 +145,8 @@ impl Control {
     }
 
     /// Follows the script at `path` from now on, which was `known` when it was read; with findings,
-    /// if that could not be run. Gives what a person should know of how its files are watched. Must
-    /// be called in a tokio runtime.
+    /// if that could not be run. Returns what a person should know about how its files are watched.
+    /// Must be called in a tokio runtime.
     ///
     /// # Errors
     /// When the process may not listen for signals.
@@ -154,7 +155,7 @@ impl Control {
         path: PathBuf,
         params: Vec<(String, String)>,
         known: (&Bundle, &Inputs),
-        watching: Watching,
+        watching: WatchChoice,
         broken: Option<&Diagnostics>,
     ) -> io::Result<Vec<(Level, String)>> {
         let follower = Follower::new(path, params, known, watching)?;
@@ -167,11 +168,11 @@ impl Control {
         Ok(notes)
     }
 
-    /// Starts a run, in place of one that is over. Must be called in a tokio runtime with local
+    /// Starts a run, replacing one that is over. Must be called in a tokio runtime with local
     /// tasks.
     ///
     /// # Errors
-    /// Why the load threads cannot begin.
+    /// Why the load threads cannot start.
     pub async fn start(&mut self, setup: Setup) -> Result<(), String> {
         self.run = None;
         if let Some(follower) = &mut self.follower {
@@ -180,7 +181,7 @@ impl Control {
         let handle = runner::start(Arc::new(setup)).await?;
         let mut summary = handle.summary();
         summary.mark_unchanged();
-        self.run = Some(Running {
+        self.run = Some(CurrentRun {
             state: handle.state(),
             notices: handle.notices(),
             summary,
@@ -193,41 +194,41 @@ impl Control {
         Ok(())
     }
 
-    /// Hands an edition to the run at hand; if that is about to end, the edition is for the next.
-    /// Gives what a person should know of its data.
+    /// Hands an edition to the current run; if that is about to end, the edition is for the next.
+    /// Returns what a person should know about its data.
     pub async fn reload(&mut self, edition: Edition) -> Vec<String> {
         let remarks = match &mut self.follower {
             Some(follower) => follower.took(&edition),
             None => Vec::new(),
         };
         if let Some(run) = self.run.as_mut() {
-            // One that refuses it ends, and says then that this is left.
+            // A run only refuses it when ending, and then reports it as pending.
             run.is_reload_pending = true;
             let _ = run.handle.reload(Arc::new(edition)).await;
         }
         remarks
     }
 
-    /// Whether there is a run at hand, be it about to end.
+    /// Whether there is a current run, even one about to end.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.run.is_some()
     }
 
-    /// Steers the run at hand.
+    /// The handle that steers the current run.
     #[must_use]
     pub fn handle(&self) -> Option<&Handle> {
         Some(&self.run.as_ref()?.handle)
     }
 
-    /// What was saved last can't be run after all, or not with this command line.
+    /// Notes that the last save can't be run after all, or not with this command line.
     pub fn refuse(&mut self) {
         if let Some(follower) = &mut self.follower {
             follower.refuse();
         }
     }
 
-    /// What happens next. Without a run only saves and interrupts do. Cancelling loses nothing.
+    /// What happens next; without a run, only saves and interrupts. Cancelling loses nothing.
     pub async fn next(&mut self) -> Happening {
         loop {
             if let Some(happening) = self.ending() {
@@ -280,7 +281,7 @@ impl Control {
                         why
                     }
                 };
-                // A run may end before it was seen to stop.
+                // A run may end before it is seen to stop.
                 let was_stopping = std::mem::replace(&mut run.is_stopping, true);
                 (!was_stopping).then_some(Happening::Stopping(why))
             }
@@ -305,7 +306,7 @@ impl Control {
         }
     }
 
-    /// What is left of a run that is over: its last notices, then its result.
+    /// What a finished run still has to give: its last notices, then its result.
     fn ending(&mut self) -> Option<Happening> {
         let run = self.run.as_mut()?;
         run.ended.as_ref()?;
@@ -317,7 +318,7 @@ impl Control {
         let run = self.run.take()?;
         let ended = run.ended?;
         let summary = run.summary.borrow().clone();
-        Some(Happening::Finished(Finished {
+        Some(Happening::Finished(FinishedRun {
             why: ended.why,
             interrupts: run.interrupts,
             unwritten: ended.unwritten,
@@ -328,8 +329,8 @@ impl Control {
     }
 }
 
-/// What happens within the run at hand; for ever nothing without one.
-async fn of_run(run: &mut Option<Running>) -> Event {
+/// What happens within the current run; pends forever without one.
+async fn of_run(run: &mut Option<CurrentRun>) -> Event {
     let Some(run) = run else {
         return std::future::pending().await;
     };
@@ -346,7 +347,7 @@ async fn of_run(run: &mut Option<Running>) -> Event {
     }
 }
 
-/// What the next save comes to; for ever nothing if no script is followed.
+/// The outcome of the next save; pends forever if no script is followed.
 async fn saved(follower: &mut Option<Follower>) -> SaveOutcome {
     match follower {
         Some(follower) => follower.next().await,

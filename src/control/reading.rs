@@ -1,7 +1,7 @@
-//! The way from a file to a checked scenario, which is the same at a run's start and at each save.
+//! From a file to a checked scenario, at a run's start and at each save alike.
 //!
-//! Owns what is given to a script from outside, and evaluating it once. What is wrong with its text
-//! is `check`'s.
+//! Owns what is passed to a script from outside, and evaluating it once. `check` finds what is
+//! wrong with its text.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,31 +17,31 @@ use crate::script::{Bundle, File, Inputs, Line, Program};
 use crate::units::Bytes;
 
 /// A script that has been read and evaluated once.
-pub struct Checked {
+pub struct CheckedScript {
     /// Its text.
     pub bundle: Bundle,
-    /// Its files, as they may be shown.
+    /// Its files, with secrets hidden, for display.
     pub shown: Vec<File>,
-    /// What it was given.
+    /// The inputs it was given.
     pub inputs: Inputs,
-    /// What it declares, if nothing is wrong with it.
+    /// What it declares, if it has no errors.
     pub scenario: Option<Scenario>,
-    /// What is wrong with it, or odd.
+    /// Errors and warnings.
     pub findings: Diagnostics,
     /// What its top level printed.
-    pub said: Vec<Line>,
-    /// What is secret in it, and must be in nothing that is shown of it.
+    pub printed: Vec<Line>,
+    /// Its secrets, which must not appear in anything shown.
     pub hidden: Vec<String>,
     /// How long checking and evaluating it took.
     pub took: Duration,
 }
 
-/// What a person gives a script.
+/// What a person passes to a script.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct CheckInput {
     /// Values for its parameters.
     pub params: Vec<(String, String)>,
-    /// The seed, if it is not to be the script's or a new one.
+    /// The seed, if not the script's or a new one.
     pub seed: Option<u64>,
     /// The data of the script before it was edited.
     pub before: Option<Arc<Sources>>,
@@ -49,13 +49,13 @@ pub struct Given {
     pub user_memory: Option<Bytes>,
 }
 
-impl Given {
-    /// For a script that is read the first time.
-    pub fn new(params: &[(String, String)], seed: Option<u64>) -> Given {
-        Given {
+impl CheckInput {
+    /// For a script that is read for the first time.
+    pub fn new(params: &[(String, String)], seed: Option<u64>) -> CheckInput {
+        CheckInput {
             params: params.to_vec(),
             seed,
-            ..Given::default()
+            ..CheckInput::default()
         }
     }
 }
@@ -64,14 +64,14 @@ impl Given {
 ///
 /// # Errors
 /// When the file itself cannot be read.
-pub fn read(path: &Path, given: &Given) -> Result<Checked, String> {
+pub fn read(path: &Path, given: &CheckInput) -> Result<CheckedScript, String> {
     let bundle = Bundle::read(path).map_err(|error| error.to_string())?;
     Ok(evaluate(bundle, given))
 }
 
 /// Checks a script that has been read.
-pub fn evaluate(bundle: Bundle, given: &Given) -> Checked {
-    let Given {
+pub fn evaluate(bundle: Bundle, given: &CheckInput) -> CheckedScript {
+    let CheckInput {
         params,
         seed,
         before,
@@ -94,13 +94,13 @@ pub fn evaluate(bundle: Bundle, given: &Given) -> Checked {
         user_memory: *user_memory,
     };
     let mut findings = check::check(&bundle);
-    let (mut said, mut hidden) = (Vec::new(), Vec::new());
+    let (mut printed, mut hidden) = (Vec::new(), Vec::new());
     let mut scenario = None;
     let mut shown = bundle.files().to_vec();
     if !findings.has_errors() {
         match Program::compile(&bundle, &inputs) {
             Ok(program) => {
-                said = program.said().to_vec();
+                printed = program.said().to_vec();
                 shown = program.shown_files(&bundle);
                 hidden = program.hidden();
                 findings.extend(program.warnings().iter().cloned());
@@ -117,19 +117,19 @@ pub fn evaluate(bundle: Bundle, given: &Given) -> Checked {
             Err(more) => findings.extend(more),
         }
     }
-    Checked {
+    CheckedScript {
         took: begun.elapsed(),
         bundle,
         shown,
         inputs,
         scenario,
         findings,
-        said,
+        printed,
         hidden,
     }
 }
 
-/// The environment as text: what is not UTF-8 in it is no reason not to run.
+/// The environment as text: entries that are not UTF-8 are no reason not to run.
 fn environment() -> BTreeMap<String, String> {
     let text = |value: OsString| value.to_string_lossy().into_owned();
     std::env::vars_os()
@@ -137,7 +137,7 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Parameters that were given by hand but that the script does not have.
+/// Parameters given on the command line that the script does not have.
 fn unknown_params(
     bundle: &Bundle,
     scenario: &Scenario,
@@ -172,8 +172,8 @@ fn new_seed() -> u64 {
 /// Values for the script's parameters come from `KATYDID_PARAM_LANGUAGE` too.
 const PARAM_PREFIX: &str = "KATYDID_PARAM_";
 
-/// The values of the script's parameters: the command line wins over the environment, where names
-/// stand in capitals. Those come in small letters, as `param` looks them up.
+/// The values of the script's parameters: the command line wins over the environment, whose
+/// upper-case names are lowered, as `param` looks them up.
 fn params_of(
     given: &[(String, String)],
     environment: &BTreeMap<String, String>,

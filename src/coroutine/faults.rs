@@ -1,9 +1,9 @@
-//! What happens when a thread is about to crash: a stack grows, or the thread stops for good and
-//! the rest of the process lives on to tell.
+//! What happens when a thread is about to crash: a stack grows, or the thread stops for good while
+//! the rest of the process lives on to report it.
 //!
 //! Owns the signal handlers for SIGSEGV, SIGBUS, SIGILL and SIGABRT, which run on the alternate
-//! stack that Rust gives each of its threads. A handler may take no lock and allocate nothing, so what it
-//! leaves is a few numbers; who reads them knows what they stand for.
+//! stack that Rust gives each of its threads. A handler may take no lock and allocate nothing, so
+//! it only leaves a few numbers, which their reader must interpret.
 
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -15,25 +15,25 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use super::STACK;
 use super::memory::Bounds;
 
-/// What a coroutine is for, in its owner's numbers.
+/// What a coroutine is for, in numbers of its owner's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Label {
-    /// Whose it is.
+    /// Who owns it.
     pub owner: u64,
-    /// Of what kind that is.
+    /// The kind of owner.
     pub kind: u32,
     /// What it does.
     pub work: u32,
 }
 
-/// A thread that crashed, and stands still since.
+/// A thread that crashed and has stood still since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crash {
-    /// The number that the thread gave to [`survive`].
+    /// The number that the thread passed to [`survive`].
     pub thread: u32,
     /// Why.
     pub cause: Cause,
-    /// What it was doing; `None` outside of a coroutine.
+    /// What it was doing; `None` outside a coroutine.
     pub label: Option<Label>,
 }
 
@@ -42,14 +42,14 @@ pub struct Crash {
 pub enum Cause {
     /// A stack was used up.
     Overflow,
-    /// The process called `abort`: memory could not be had, or a panic met another.
+    /// The process called `abort`: out of memory, or a panic during another.
     Abort,
-    /// An address that is nobody's was touched, or no instruction was met.
+    /// An invalid address was accessed, or an illegal instruction reached.
     Fault,
 }
 
-/// The first crash. It is global because a signal handler has nothing else: no argument of it is
-/// ours.
+/// The first crash. It is global because a signal handler can reach nothing else: none of its
+/// arguments are ours.
 struct Slot {
     /// See the constants below.
     state: AtomicU32,
@@ -75,7 +75,7 @@ static SLOT: Slot = Slot {
     work: AtomicU32::new(0),
 };
 
-/// The signals that are handled, and what was done with them before.
+/// The signals that are handled, and their previous handlers.
 const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGABRT];
 
 static BEFORE: [AtomicUsize; SIGNALS.len()] = [const { AtomicUsize::new(0) }; SIGNALS.len()];
@@ -86,7 +86,7 @@ thread_local! {
 }
 
 /// From now on a crash of this thread does not end the process: the thread stands still, and
-/// [`crash`] tells of it. What it held stays locked, so nobody may wait for it without a limit.
+/// [`crash`] reports it. Its locks stay locked, so nothing may wait for it without a time limit.
 pub fn survive(thread: u32) {
     install();
     SURVIVED.set(thread + 1);
@@ -115,7 +115,7 @@ pub fn crash() -> Option<Crash> {
     })
 }
 
-/// Sets up the handlers, once a process.
+/// Sets up the handlers, once per process.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -143,8 +143,8 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, _context: *mu
         libc::SIGABRT => Cause::Abort,
         _ => Cause::Fault,
     };
-    // SAFETY: the driver sets it to the bounds of the stack that it switches to, and clears it when
-    // the thread is back on its own; a stack is not dropped while a thread is on it.
+    // SAFETY: the driver sets it to the bounds of the stack it switches to, and clears it when the
+    // thread is back on its own; a stack is not dropped while a thread is on it.
     let stack = unsafe { STACK.get().as_ref() };
     if let Some(bounds) = stack
         && signal == libc::SIGSEGV
@@ -182,13 +182,14 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, _context: *mu
         state.store(FILLED, Ordering::Release);
     }
     loop {
-        // SAFETY: waiting for a signal touches nothing. All of them go to the other threads too.
+        // SAFETY: waiting for a signal touches nothing. Every signal can also be delivered to other
+        // threads.
         unsafe { libc::pause() };
     }
 }
 
-/// Restores what was done with the signal before: the instruction that failed is met again, or
-/// `abort` raises it again.
+/// Restores the previous handler: the failing instruction is executed again, or `abort` raises the
+/// signal again.
 fn pass_on(signal: c_int) {
     let before = SIGNALS.iter().position(|known| *known == signal);
     let before = before.map_or(0, |index| BEFORE[index].load(Ordering::Acquire));

@@ -1,10 +1,10 @@
 //! The memory of one stack: a small part that is usable, and room below it to grow into.
 //!
 //! Owns the mapping and its growth. Rhai drops, copies and compares values by recursion, one frame
-//! a level and without asking anybody, so how much stack one operation needs depends on a script's
-//! data. Room that is only reserved costs addresses, no memory, and no promise of memory either
+//! a level and without any check, so how much stack an operation needs depends on a script's data.
+//! Reserved room costs addresses, but neither memory nor a promise of memory
 //! (`vm.overcommit_memory=2` does not count it); the signal handler in `faults` makes it usable
-//! when it is touched.
+//! when it is accessed.
 
 use std::cell::Cell;
 use std::io;
@@ -36,7 +36,8 @@ const RESERVED: usize = if cfg!(debug_assertions) {
     64 << 20
 };
 
-/// The same where addresses are scarce: `ulimit -v`, or a kernel with small address spaces.
+/// What is reserved at least where addresses are scarce: under `ulimit -v`, or on a kernel with
+/// small address spaces.
 const RESERVED_AT_LEAST: usize = 4 << 20;
 
 /// One stack's mapping.
@@ -45,12 +46,12 @@ pub(super) struct Memory {
     valgrind: ManuallyDrop<ValgrindStackRegistration>,
 }
 
-/// Where a stack lies. It has an address of its own, for the signal handler looks at it while the
-/// stack itself is moved about.
+/// Where a stack lies. Boxed, because the signal handler looks at it while the stack's owner may be
+/// moved.
 pub(super) struct Bounds {
     /// The highest address.
     base: usize,
-    /// The lowest address of the mapping. From here to `floor` nothing ever becomes usable.
+    /// The lowest address of the mapping. Nothing from here to `floor` ever becomes usable.
     bottom: usize,
     /// The lowest address that may become usable.
     floor: usize,
@@ -70,10 +71,10 @@ impl Bounds {
         (self.bottom..self.floor).contains(&address)
     }
 
-    /// Makes an address of the reserved room usable, and at least as much as the stack has
-    /// already; false if the address is elsewhere or the kernel has no memory left to promise.
+    /// Makes an address of the reserved room usable, at least doubling the stack; false if the
+    /// address is elsewhere or the kernel has no memory left to promise.
     ///
-    /// For the signal handler: it takes no lock and no memory.
+    /// For the signal handler: takes no lock and allocates nothing.
     pub(super) fn grow(&self, address: usize) -> bool {
         let usable = self.usable.get();
         if !(self.floor..usable).contains(&address) {
@@ -81,8 +82,8 @@ impl Bounds {
         }
         let doubled = usable.saturating_sub(self.base - usable);
         let wanted = doubled.min(address & !(PAGE - 1)).max(self.floor);
-        // SAFETY: from `floor` to `usable` lies reserved memory of this mapping, which nobody has
-        // been able to touch so far; all bounds are multiples of the page size.
+        // SAFETY: from `floor` to `usable` lies reserved memory of this mapping, which was
+        // inaccessible so far; all bounds are multiples of the page size.
         let result = unsafe {
             mprotect(
                 wanted as *mut _,
@@ -104,7 +105,7 @@ impl Memory {
     /// A new mapping.
     ///
     /// # Errors
-    /// When the kernel gives none.
+    /// When the kernel refuses.
     pub(super) fn new() -> io::Result<Memory> {
         let scarce = getrlimit(Resource::As).current.is_some();
         if !scarce && let Ok(memory) = Memory::reserving(RESERVED) {
@@ -117,7 +118,7 @@ impl Memory {
         // An odd number of pages: mappings lie side by side, and with a round distance the live ends
         // of all stacks would fall into one set of the TLB.
         let length = reserved + PAGE + rustix::param::page_size();
-        // SAFETY: a mapping at an address of the kernel's choice is in nobody's way.
+        // SAFETY: a mapping at an address of the kernel's choice overlaps nothing.
         let bottom = unsafe {
             mmap_anonymous(
                 std::ptr::null_mut(),
@@ -128,7 +129,7 @@ impl Memory {
         };
         let bottom = bottom as usize;
         let base = bottom + length;
-        // Bounds are rounded inwards: the kernel may begin a mapping at any page.
+        // Bounds are rounded inwards: the kernel may start a mapping at any page.
         let floor = (bottom + PAGE).next_multiple_of(PAGE);
         let usable = (base - USABLE) & !(PAGE - 1);
         let memory = Memory {
@@ -152,7 +153,8 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Where it lies, and what runs there from now on. The pointer holds for as long as this does.
+    /// Sets what runs there from now on, and returns where it lies. The pointer is valid for as
+    /// long as this is.
     pub(super) fn labelled(&self, label: Label) -> *const Bounds {
         self.bounds.label.set(label);
         &raw const *self.bounds
@@ -163,7 +165,7 @@ impl Memory {
         self.bounds.base - USABLE
     }
 
-    /// Whether it has grown, and holds more memory than others for good.
+    /// Whether it has grown, and so holds more memory than others from now on.
     pub(super) fn has_grown(&self) -> bool {
         self.bounds.base - self.bounds.usable.get() > USABLE + PAGE
     }

@@ -5,8 +5,8 @@
 //! it there and switches in again with the answer. So hyper's and rustls' deep frames never touch
 //! a user's small stack.
 //!
-//! The only `unsafe` code of the crate is here. What runs in a coroutine, and why it is
-//! cancelled, is the caller's business.
+//! The only `unsafe` code of the crate is here. The caller decides what runs in a coroutine and
+//! when to cancel it.
 //!
 //! Nothing borrowed from a thread-wide cell may live across [`await_in`]: other users run then.
 
@@ -30,21 +30,21 @@ use memory::{Bounds, Memory};
 pub use stacks::{Stack, Stacks};
 
 /// What a suspended coroutine leaves its driver: the future to poll, still on its own stack.
-type Pending = *mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
+type PendingFuture = *mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
 
 /// What the driver answers.
 #[derive(Clone, Copy)]
-enum Resumed {
+enum ResumeReason {
     Ready,
     Cancelled,
 }
 
-type Inner<R> = corosensei::Coroutine<Resumed, Pending, R, Memory>;
+type Inner<R> = corosensei::Coroutine<ResumeReason, PendingFuture, R, Memory>;
 
-/// What a running coroutine knows of itself; it lives at the bottom of the coroutine's stack.
+/// What a running coroutine knows about itself; lives at the bottom of the coroutine's stack.
 struct Frame {
-    yielder: *const Yielder<Resumed, Pending>,
-    /// The lowest address of the stack that a script may use. Below it is room for what it calls.
+    yielder: *const Yielder<ResumeReason, PendingFuture>,
+    /// The lowest stack address that a script may use. Below is room for what it calls.
     limit: usize,
     cancelled: Cell<bool>,
     /// Whether [`leave`] was called.
@@ -62,27 +62,27 @@ thread_local! {
     static TURNS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// While it lives the thread is on a coroutine's stack; also a panic ends that.
-struct Inside;
+/// While this lives, the thread is on a coroutine's stack; a panic ends that too.
+struct OnStack;
 
-impl Inside {
-    fn of(bounds: *const Bounds) -> Inside {
+impl OnStack {
+    fn of(bounds: *const Bounds) -> OnStack {
         STACK.set(bounds);
-        Inside
+        OnStack
     }
 }
 
-impl Drop for Inside {
+impl Drop for OnStack {
     fn drop(&mut self) {
         CURRENT.set(ptr::null());
         STACK.set(ptr::null());
     }
 }
 
-/// Why [`await_in`] gave no answer.
+/// Why [`await_in`] returned no output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAwaited {
-    /// The coroutine was cancelled; whoever waits must return.
+    /// The coroutine was cancelled; the caller must return.
     Cancelled,
     /// Nothing may wait here: the caller does not run in a coroutine.
     Outside,
@@ -90,11 +90,11 @@ pub enum NotAwaited {
 
 /// A coroutine and its driver: a future that is ready with what the closure returns.
 ///
-/// Dropping it unwinds the closure's frames (slow: up to a millisecond); [`Coroutine::cancel`]
-/// lets it return by itself instead.
+/// Dropping it unwinds the closure's frames (slow: up to a millisecond); [`Coroutine::cancel`] lets
+/// it return on its own instead.
 pub struct Coroutine<R: 'static> {
     inner: Option<Inner<R>>,
-    pending: Option<Pending>,
+    pending: Option<PendingFuture>,
     cancelled: bool,
     /// The highest address of its stack.
     base: usize,
@@ -105,8 +105,8 @@ pub struct Coroutine<R: 'static> {
 }
 
 impl<R: 'static> Coroutine<R> {
-    /// A coroutine that will run `body` on `stack` when first polled. If it crashes the thread, it
-    /// is told of by its label.
+    /// A coroutine that will run `body` on `stack` when first polled. If it crashes the thread, its
+    /// label identifies it.
     pub fn new(stack: Stack, label: Label, body: impl FnOnce() -> R + 'static) -> Self {
         let Stack { memory, home } = stack;
         let limit = memory.limit_of_scripts();
@@ -133,8 +133,8 @@ impl<R: 'static> Coroutine<R> {
         }
     }
 
-    /// From now on whatever the closure waits for gives [`NotAwaited::Cancelled`] at once; what it
-    /// waits for now is dropped at the next poll.
+    /// From now on every wait of the closure returns [`NotAwaited::Cancelled`] at once; the current
+    /// one is dropped at the next poll.
     pub fn cancel(&mut self) {
         self.cancelled = true;
     }
@@ -152,9 +152,9 @@ impl<R: 'static> Future for Coroutine<R> {
         }
         TURNS.set(TURNS.get().wrapping_add(1));
         loop {
-            let mut answer = Resumed::Ready;
+            let mut answer = ResumeReason::Ready;
             if this.cancelled {
-                answer = Resumed::Cancelled;
+                answer = ResumeReason::Cancelled;
                 this.pending = None;
             } else if let Some(pending) = this.pending {
                 // SAFETY: the pointer leads to a closure in the frame of `suspended`, which is
@@ -168,7 +168,7 @@ impl<R: 'static> Future for Coroutine<R> {
             }
             let inner = this.inner.as_mut().expect("not polled after it was ready");
             let result = {
-                let _inside = Inside::of(this.bounds);
+                let _inside = OnStack::of(this.bounds);
                 inner.resume(answer)
             };
             match result {
@@ -188,7 +188,7 @@ impl<R: 'static> Drop for Coroutine<R> {
     fn drop(&mut self) {
         self.pending = None;
         if let Some(mut inner) = self.inner.take() {
-            let inside = Inside::of(self.bounds);
+            let inside = OnStack::of(self.bounds);
             inner.force_unwind();
             drop(inside);
             self.home.put(inner.into_stack());
@@ -205,7 +205,8 @@ pub fn await_in<F: Future>(future: F) -> Result<F::Output, NotAwaited> {
     await_pinned(pin!(future))
 }
 
-/// The same for a future that has its place already: one of a few kilobytes costs time to move.
+/// Like [`await_in`], for a future that is already pinned: moving one of a few kilobytes costs
+/// time.
 ///
 /// # Errors
 /// As [`await_in`].
@@ -217,13 +218,13 @@ pub fn await_pinned<F: Future>(future: Pin<&mut F>) -> Result<F::Output, NotAwai
     suspended(future)
 }
 
-/// Runs `body`, in which nothing may wait: [`await_in`] gives [`NotAwaited::Outside`] there. It
-/// runs to its end even if the coroutine is about to leave; other coroutines may have their turn
-/// meanwhile, if `body` computes for long.
+/// Runs `body`, in which nothing may wait: [`await_in`] returns [`NotAwaited::Outside`] there. It
+/// runs to its end even if the coroutine is about to leave; other coroutines may get their turn
+/// meanwhile if `body` computes for long.
 pub fn without_waiting<R>(body: impl FnOnce() -> R) -> R {
-    /// Also when a panic comes through.
-    struct Restored<'a>(&'a Cell<bool>, bool);
-    impl Drop for Restored<'_> {
+    /// Restores the flag even when a panic passes through.
+    struct RestoreOnDrop<'a>(&'a Cell<bool>, bool);
+    impl Drop for RestoreOnDrop<'_> {
         fn drop(&mut self) {
             self.0.set(self.1);
         }
@@ -232,7 +233,7 @@ pub fn without_waiting<R>(body: impl FnOnce() -> R) -> R {
     let Some(frame) = (unsafe { CURRENT.get().as_ref() }) else {
         return body();
     };
-    let _restored = Restored(&frame.still, frame.still.replace(true));
+    let _restored = RestoreOnDrop(&frame.still, frame.still.replace(true));
     body()
 }
 
@@ -249,8 +250,8 @@ fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited
         return Err(NotAwaited::Cancelled);
     }
     let mut output = None;
-    // A panic goes on where the coroutine waits, and so to whoever called it: on the driver's stack
-    // it would take everything that the thread runs in this task.
+    // A panic continues where the coroutine waits, and so reaches its caller; on the driver's stack
+    // it would take down everything the thread runs in this task.
     let mut poll = |cx: &mut Context<'_>| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Ready(value)) => output = Some(Ok(value)),
@@ -263,17 +264,19 @@ fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited
     // SAFETY: this only forgets the lifetime of a pointer: the closure stays in this frame until
     // `suspend` returns, and the driver gives the pointer up before it makes `suspend` return.
     let pending = unsafe {
-        std::mem::transmute::<*mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_), Pending>(pending)
+        std::mem::transmute::<*mut (dyn FnMut(&mut Context<'_>) -> Poll<()> + '_), PendingFuture>(
+            pending,
+        )
     };
     // SAFETY: the yielder lives on this coroutine's stack for as long as the coroutine does.
     let resumed = unsafe { &*frame.yielder }.suspend(pending);
     CURRENT.set(current);
     match resumed {
-        Resumed::Ready => match output.expect("the driver resumes once the future is ready") {
+        ResumeReason::Ready => match output.expect("the driver resumes once the future is ready") {
             Ok(output) => Ok(output),
             Err(panic) => resume_unwind(panic),
         },
-        Resumed::Cancelled => {
+        ResumeReason::Cancelled => {
             frame.cancelled.set(true);
             Err(NotAwaited::Cancelled)
         }
@@ -283,28 +286,28 @@ fn suspended<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, NotAwaited
 /// Runs `body` and gives the message of its panic, if it panics.
 ///
 /// # Errors
-/// That message. A coroutine that is dropped unwinds by other means, which go on.
+/// That message. The unwinding of a dropped coroutine is not a panic, and continues.
 pub fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| match told(&*panic) {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| match panic_text(&*panic) {
         Some(message) => message,
         None => resume_unwind(panic),
     })
 }
 
-/// What a panic says; `None` if it is none of `panic!` and its like.
-fn told(panic: &(dyn Any + Send)) -> Option<String> {
+/// A panic's message; `None` if it does not come from `panic!` and the like.
+fn panic_text(panic: &(dyn Any + Send)) -> Option<String> {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
 }
 
-/// The most bytes of a stack that are fetched ahead: what a script's request has live.
+/// The most bytes of a stack to fetch ahead: what is live during a script's request.
 const FETCHED_AHEAD: usize = 12 << 10;
 
 /// The size of a cache line.
 const LINE: usize = 64;
 
-/// Asks for the live end of a suspended stack, which other users have driven out of the caches
-/// since, while its future is polled: at 1,000 users that halves what resuming costs.
+/// Prefetches the live end of a suspended stack, which other users have evicted from the caches,
+/// while its future is polled: at 1,000 users that halves the cost of resuming.
 fn prefetch(from: usize, base: usize) {
     #[cfg(target_arch = "x86_64")]
     {
@@ -312,7 +315,7 @@ fn prefetch(from: usize, base: usize) {
         let end = base.min(from + FETCHED_AHEAD);
         let mut line = from;
         while line < end {
-            // Eight at a time: the loop would else cost more than what it asks for.
+            // Eight at a time, or the loop would cost more than it saves.
             for ahead in 0..8 {
                 // SAFETY: a prefetch reads nothing the program can see and never faults, wherever
                 // its address may lead.
@@ -325,8 +328,8 @@ fn prefetch(from: usize, base: usize) {
     let _ = (from, base, FETCHED_AHEAD, LINE);
 }
 
-/// Lets the thread's other tasks run before going on, and those too that a timer or a socket
-/// wakes meanwhile: waking itself would keep the runtime from looking for 61 turns.
+/// Lets the thread's other tasks run before going on, including those that a timer or a socket
+/// wakes meanwhile: if it woke itself, the runtime would not check for them for 61 turns.
 ///
 /// # Errors
 /// As [`await_in`].
@@ -335,7 +338,7 @@ pub fn yield_now() -> Result<(), NotAwaited> {
 }
 
 /// Runs `body` on the thread's own large stack, for work whose depth the caller cannot bound.
-/// It may not wait there. Outside a coroutine it just runs.
+/// `body` may not wait there. Outside a coroutine it just runs.
 ///
 /// # Errors
 /// [`NotAwaited::Cancelled`] if the coroutine is cancelled: `body` did not run.
@@ -346,41 +349,41 @@ pub fn on_thread_stack<R>(body: impl FnOnce() -> R) -> Result<R, NotAwaited> {
     suspended(pin!(async { body() }))
 }
 
-/// What there is to know of the running coroutine.
+/// What is known about the running coroutine.
 #[derive(Clone, Copy, Debug)]
-pub struct Running {
-    /// Bytes of stack left to it. What it calls may use more, where it cannot be asked.
+pub struct CoroutineStatus {
+    /// Bytes of stack left to it. Native code that it calls may use more.
     pub remaining_stack: usize,
     /// Whether it should return: it was cancelled while it waited, or [`leave`] was called.
     pub leaving: bool,
 }
 
-/// The running coroutine; `None` outside of one.
+/// The running coroutine; `None` outside one.
 #[must_use]
-pub fn running() -> Option<Running> {
+pub fn running() -> Option<CoroutineStatus> {
     // SAFETY: as in `suspended`.
     let frame = unsafe { CURRENT.get().as_ref() }?;
     let here = 0_u8;
-    Some(Running {
+    Some(CoroutineStatus {
         remaining_stack: (&raw const here as usize).saturating_sub(frame.limit),
         leaving: (frame.cancelled.get() | frame.leaving.get()) & !frame.still.get(),
     })
 }
 
-/// Bytes of stack left to the running coroutine; `None` outside of one.
+/// Bytes of stack left to the running coroutine; `None` outside one.
 #[must_use]
 pub fn remaining_stack() -> Option<usize> {
     running().map(|running| running.remaining_stack)
 }
 
-/// Whether the running coroutine should return; false outside of one.
+/// Whether the running coroutine should return; false outside one.
 #[must_use]
 pub fn is_leaving() -> bool {
     running().is_some_and(|running| running.leaving)
 }
 
-/// Notes that the running coroutine should return. Only those who ask [`is_leaving`] care: it may
-/// still wait.
+/// Notes that the running coroutine should return. It takes effect only where [`is_leaving`] is
+/// checked: the coroutine may still wait.
 pub fn leave() {
     // SAFETY: as in `suspended`.
     if let Some(frame) = unsafe { CURRENT.get().as_ref() } {
@@ -388,8 +391,9 @@ pub fn leave() {
     }
 }
 
-/// A number that changes whenever it is a coroutine's turn on this thread: while it stays the
-/// same, nothing else has run. What is ready at once, as in [`on_thread_stack`], is no break.
+/// A number that changes whenever a coroutine gets its turn on this thread: while it stays the
+/// same, nothing else has run. Futures that are ready at once, as in [`on_thread_stack`], do not
+/// count.
 #[must_use]
 pub fn turns() -> u64 {
     TURNS.get()

@@ -1,6 +1,6 @@
 //! The stacks of one thread: pooled, reserved rather than committed, given back when unused.
 //!
-//! Owns the memory between two uses; what runs on a stack is not its business.
+//! Owns the memory between two uses, not what runs on it.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -15,20 +15,20 @@ const KEPT: usize = 64;
 /// Stacks whose live ends fit into a core's caches.
 const CACHED: usize = 96;
 
-/// Mappings that a process may have, where the kernel does not tell: its default.
+/// Mappings a process may have if the kernel does not say: its default.
 const MAPPINGS: usize = 65_530;
 
-/// Mappings left to everything else. Without any the allocator fails, and that ends the process.
+/// Mappings left to everything else. With none left the allocator fails, which ends the process.
 const OTHER_MAPPINGS: usize = 4_096;
 
 /// A pool of stacks. Clones share it.
 #[derive(Clone)]
 pub struct Stacks {
-    shared: Rc<Shared>,
+    shared: Rc<StackPool>,
 }
 
-struct Shared {
-    /// How many there may be, and are, in use or idle.
+struct StackPool {
+    /// How many stacks there may be, in use or idle.
     most: usize,
     made: Cell<usize>,
     idle: RefCell<Vec<Memory>>,
@@ -36,14 +36,14 @@ struct Shared {
     fewest_idle: Cell<usize>,
 }
 
-/// A stack that nothing runs on yet.
+/// A stack on which nothing runs yet.
 pub struct Stack {
     pub(super) memory: Memory,
     pub(super) home: Stacks,
 }
 
 impl Stacks {
-    /// An empty pool, one of so many that share what the kernel allows the process.
+    /// An empty pool, one of `pools` that share what the kernel allows the process.
     #[must_use]
     pub fn new(pools: u32) -> Stacks {
         let allowed = std::fs::read_to_string("/proc/sys/vm/max_map_count");
@@ -54,7 +54,7 @@ impl Stacks {
 
     fn of_at_most(most: usize) -> Stacks {
         faults::install();
-        let shared = Shared {
+        let shared = StackPool {
             most,
             made: Cell::new(0),
             idle: RefCell::default(),
@@ -65,11 +65,11 @@ impl Stacks {
         }
     }
 
-    /// A stack from the pool, or a new one if that is empty, which costs two memory mappings.
+    /// A stack from the pool, or a new one if it is empty, which costs two memory mappings.
     ///
     /// # Errors
-    /// When no stack can be had: the kernel allows a process 65,530 mappings by default, and some
-    /// are left to the rest of the process.
+    /// When no stack is available: the kernel allows a process 65,530 mappings by default, some of
+    /// which are left to the rest of the process.
     pub fn take(&self) -> io::Result<Stack> {
         let mut idle = self.shared.idle.borrow_mut();
         let memory = match idle.pop() {
@@ -94,13 +94,13 @@ impl Stacks {
         })
     }
 
-    /// Whether there are more stacks than a core keeps in its caches: 13 KB of each are live while
-    /// a request is under way, and a core has 1 to 2 MB of its own.
+    /// Whether there are more stacks than fit into a core's caches: 13 KB of each are live while a
+    /// request is under way, and a core has 1 to 2 MB of its own.
     pub(super) fn exceed_cache(&self) -> bool {
         self.shared.made.get() > CACHED
     }
 
-    /// Takes a stack back. One that has grown is given to the kernel: it may hold megabytes.
+    /// Takes a stack back. One that has grown is returned to the kernel: it may hold megabytes.
     pub(super) fn put(&self, stack: Memory) {
         if stack.has_grown() {
             self.shared.made.set(self.shared.made.get() - 1);
@@ -109,13 +109,13 @@ impl Stacks {
         self.shared.idle.borrow_mut().push(stack);
     }
 
-    /// Gives back to the kernel half of the stacks that nobody has used since the last call.
-    /// Called a few times a second it follows a falling load without a mapping per task.
+    /// Returns to the kernel half of the stacks unused since the last call. Called a few times a
+    /// second, it follows a falling load without remapping at every task.
     pub fn trim(&self) {
         let mut idle = self.shared.idle.borrow_mut();
         let unused = self.shared.fewest_idle.replace(idle.len());
         let surplus = unused.saturating_sub(KEPT).div_ceil(2);
-        // The oldest lie at the front: the last used are the ones still in the cache.
+        // The oldest are at the front; the most recently used are still in the cache.
         idle.drain(..surplus);
         self.shared.made.set(self.shared.made.get() - surplus);
         self.shared.fewest_idle.set(idle.len());

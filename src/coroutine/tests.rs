@@ -13,7 +13,7 @@ fn coroutine<R>(stacks: &Stacks, body: impl FnOnce() -> R + 'static) -> Coroutin
     Coroutine::new(stacks.take().unwrap(), Label::default(), body)
 }
 
-/// A gate that opens when told; `await_in(gate.wait())` blocks on it.
+/// A gate that opens on request; `await_in(gate.wait())` blocks on it.
 #[derive(Clone, Default)]
 struct Gate(Rc<Cell<bool>>);
 
@@ -193,7 +193,7 @@ fn a_thread_that_overruns_a_stack_stands_still_and_is_told_of() {
         kind: 1,
         work: 5,
     };
-    // It never ends: nobody may wait for it.
+    // It never ends, so it must not be joined.
     std::thread::spawn(move || {
         survive(3);
         let stack = Stacks::new(1).take().unwrap();

@@ -1,7 +1,7 @@
 //! Files from outside: scripts, data, certificates, uploads, logs of scripts.
 //!
-//! Owns opening them so that a name may lead anywhere: a pipe would wait for whoever writes to it,
-//! a device may have no end. What a file means is its reader's business.
+//! Owns opening them safely whatever a name leads to: reading a pipe would wait for its writer, and
+//! a device may have no end. Readers interpret the content.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -10,19 +10,19 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Opens a file for reading, unless it is none.
+/// Opens a regular file for reading.
 ///
 /// # Errors
-/// When it cannot be opened; [`io::ErrorKind::InvalidInput`] with what it is, if it is a pipe, a
-/// device or a socket, and [`io::ErrorKind::IsADirectory`].
+/// When it cannot be opened; [`io::ErrorKind::InvalidInput`], with what it is, for a pipe, a device
+/// or a socket, and [`io::ErrorKind::IsADirectory`].
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     checked(&mut options, path, FileType::is_file)
 }
 
-/// Opens a file to append to it; it is made if it is not there. A device such as `/dev/null` may
-/// be appended to.
+/// Opens a file to append to it, creating it if it is missing. A device such as `/dev/null` may be
+/// appended to.
 ///
 /// # Errors
 /// As [`open`].
@@ -33,7 +33,7 @@ pub(crate) fn append(path: &Path) -> io::Result<File> {
     checked(&mut options, path, is_right)
 }
 
-/// Reads a whole file of so many bytes at most. Files of `/proc`, whose length is 0, are read too.
+/// Reads a whole file of at most `most` bytes. Files of `/proc`, whose length is 0, are read too.
 ///
 /// # Errors
 /// As [`open`], and [`io::ErrorKind::FileTooLarge`].
@@ -42,7 +42,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let length = file.metadata()?.len().min(most);
     bytes.try_reserve(usize::try_from(length).unwrap_or(usize::MAX))?;
-    // One more than may be there: a file may grow, or have told no length.
+    // One byte beyond the limit: a file may grow, or report no length.
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let most = match most {
@@ -55,7 +55,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same as text.
+/// Reads a whole file of at most `most` bytes as text.
 ///
 /// # Errors
 /// As [`read`], and [`io::ErrorKind::InvalidData`] if it is not UTF-8.
@@ -69,12 +69,12 @@ fn checked(
     path: &Path,
     is_right: impl Fn(&FileType) -> bool,
 ) -> io::Result<File> {
-    // Without waiting: what it is can only be asked when it is open, or it may be another by then.
+    // Non-blocking, because the type of a file can only be checked safely once it is open.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     let opened = options.custom_flags(flags.cast_signed()).open(path);
     let file = match opened {
         Ok(file) => file,
-        // So says a pipe that nobody reads from, and a socket.
+        // The error for a pipe without a reader, and for a socket.
         Err(error) => match path.metadata() {
             Ok(what) if !is_right(&what.file_type()) => return Err(no_file(&what)),
             _ => return Err(error),

@@ -1,7 +1,7 @@
 //! The charset of a body: what its bytes are as text.
 //!
-//! Owns reading `charset` of `Content-Type` and the marks of byte order; the decoders are
-//! `encoding_rs`', which has the charsets of browsers. A body's content encodings are `decode`'s.
+//! Owns reading the `charset` of `Content-Type` and byte order marks. The decoders come from
+//! `encoding_rs`, which has the charsets of browsers; content encodings are undone in `decode`.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 use hyper::header::HeaderValue;
 
-/// What a response says its text is in; UTF-8 if it says nothing, or what nobody knows.
+/// The charset a response declares; UTF-8 if it declares none, or one that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charset(&'static Encoding);
 
@@ -27,14 +27,13 @@ impl Charset {
         Charset(known.unwrap_or(UTF_8))
     }
 
-    /// Whether it is none but UTF-8.
+    /// Whether it is UTF-8.
     #[must_use]
     pub fn is_utf8(self) -> bool {
         self.0 == UTF_8
     }
 
-    /// Whether a line ends with the byte of a line feed, so that lines can be told before they
-    /// are text.
+    /// Whether every line ends with the byte 0x0A, so that lines can be split before decoding.
     #[must_use]
     pub fn has_lines(self) -> bool {
         self.0 != UTF_16LE && self.0 != UTF_16BE && self.0 != REPLACEMENT
@@ -49,22 +48,22 @@ impl Charset {
         }
     }
 
-    /// A whole body as text; what is none of the charset becomes U+FFFD. A mark of the byte order
-    /// outdoes the charset, as in browsers, and is no part of the text.
+    /// A whole body as text; invalid sequences become U+FFFD. A byte order mark overrides the
+    /// charset, as in browsers, and is not part of the text.
     #[must_use]
     pub fn decode(self, body: &[u8]) -> Cow<'_, str> {
         self.0.decode(body).0
     }
 
-    /// A part of a body, in which no mark of the byte order is looked for.
+    /// Part of a body, in which a byte order mark has no meaning.
     #[must_use]
     pub fn decode_part(self, part: &[u8]) -> Cow<'_, str> {
         self.0.decode_without_bom_handling(part).0
     }
 
-    /// The JSON of a body that is not plainly UTF-8: by its mark of the byte order, by the zeros
-    /// that its first characters have in UTF-16 and UTF-32 (RFC 4627, section 3, as requests
-    /// does), or by the charset that was named.
+    /// The JSON of a body that is not plainly UTF-8: by its byte order mark, by the zeros that its
+    /// first characters have in UTF-16 and UTF-32 (RFC 4627, section 3, as requests does), or by
+    /// the declared charset.
     #[must_use]
     pub fn json(self, body: &[u8]) -> Option<Cow<'_, str>> {
         let zeros = body.get(..4).map(|start| {

@@ -22,13 +22,13 @@ use super::tls::{TlsError, Trust};
 use super::url::Url;
 use crate::clock::Timers;
 
-/// Header maps kept for the next request; as many as are in use at once by a busy thread would
-/// only be cold memory.
+/// Header maps kept for the next requests. Keeping as many as a busy thread uses at once would only
+/// be cold memory.
 const SPARE_MAPS: usize = 16;
-/// A map that grew beyond this is not kept.
+/// A map that has grown beyond this is dropped.
 const SPARE_CAPACITY: usize = 128;
 
-/// Which version of HTTP is spoken.
+/// Which version of HTTP to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/2 where a server takes it in the TLS handshake (ALPN), else HTTP/1.1.
@@ -91,15 +91,15 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the files of certificates and keys, to say what is wrong with them.
+    /// Reads the certificate and key files, to report what is wrong with them.
     ///
     /// # Errors
-    /// The first mistake.
+    /// The first mistake found.
     pub fn check(&self) -> Result<(), TlsError> {
         Trust::new(self).map(drop)
     }
 
-    /// Whether connections are made alike.
+    /// Whether both make connections in the same way.
     pub(super) fn connects_as(&self, other: &Options) -> bool {
         self.insecure == other.insecure
             && self.ca == other.ca
@@ -118,19 +118,19 @@ impl Options {
 /// What the users of one class on one thread share. Clones share it too.
 #[derive(Clone)]
 pub struct Client {
-    shared: Rc<Shared>,
+    shared: Rc<ClientParts>,
 }
 
-struct Shared {
+struct ClientParts {
     options: Options,
     timers: Timers,
     trust: Trust,
     resolver: Resolver,
     spare: RefCell<Vec<HeaderMap>>,
-    nudge: Arc<Nudge>,
+    wake_flag: Arc<WakeFlag>,
     quiet: Waker,
     tap: OnceCell<Rc<dyn Tap>>,
-    /// The reasons for which cookies were refused so far: each is told once.
+    /// The reasons for which cookies have been refused so far: each is reported once.
     refused: Cell<u8>,
     refusal: Cell<Option<Box<RefusedCookie>>>,
 }
@@ -143,16 +143,16 @@ impl Client {
     /// As [`Options::check`].
     pub fn new(options: Options, timers: Timers) -> Result<Client, TlsError> {
         let trust = Trust::new(&options)?;
-        let nudge = Arc::new(Nudge::default());
+        let wake_flag = Arc::new(WakeFlag::default());
         Ok(Client {
-            shared: Rc::new(Shared {
+            shared: Rc::new(ClientParts {
                 options,
                 timers,
                 trust,
                 resolver: Resolver::default(),
                 spare: RefCell::default(),
-                quiet: Waker::from(Arc::clone(&nudge)),
-                nudge,
+                quiet: Waker::from(Arc::clone(&wake_flag)),
+                wake_flag,
                 tap: OnceCell::new(),
                 refused: Cell::default(),
                 refusal: Cell::default(),
@@ -160,7 +160,7 @@ impl Client {
         })
     }
 
-    /// Lets somebody look on at all requests from now on; the first one stays.
+    /// Attaches an observer to all requests from now on; a second one is ignored.
     pub fn tap(&self, tap: Rc<dyn Tap>) {
         let _ = self.shared.tap.set(tap);
     }
@@ -169,13 +169,13 @@ impl Client {
         self.shared.tap.get().map(Rc::as_ref)
     }
 
-    /// A cookie that was refused since this was asked last; each reason is given once.
+    /// A cookie refused since the last call; each reason is reported once.
     #[must_use]
     pub fn take_refused_cookie(&self) -> Option<Box<RefusedCookie>> {
         self.shared.refusal.take()
     }
 
-    /// Of several at once the first is told, the others the next time.
+    /// Of several at once only the first is kept; the others are reported when they come again.
     pub(super) fn cookie_refused(&self, header: &[u8], url: &Url, reason: Reason) {
         let (before, slot) = (self.shared.refused.get(), &self.shared.refusal);
         let first = slot.take();
@@ -194,7 +194,7 @@ impl Client {
         &self.shared.options
     }
 
-    /// Whether this is the other, and not only one like it.
+    /// Whether this is the very same client, not merely one like it.
     #[must_use]
     pub fn is(&self, other: &Client) -> bool {
         Rc::ptr_eq(&self.shared, &other.shared)
@@ -212,16 +212,16 @@ impl Client {
         &self.shared.resolver
     }
 
-    pub(super) fn nudge(&self) -> &Nudge {
-        &self.shared.nudge
+    pub(super) fn wake_flag(&self) -> &WakeFlag {
+        &self.shared.wake_flag
     }
 
-    /// The waker that hyper is polled with: it sets the nudge and wakes no task.
+    /// The waker that hyper is polled with: it sets the flag and wakes no task.
     pub(super) fn quiet_waker(&self) -> &Waker {
         &self.shared.quiet
     }
 
-    /// An empty header map, with the memory of an earlier response if there is one.
+    /// An empty header map, reusing the memory of an earlier response if there is one.
     pub(super) fn take_map(&self) -> HeaderMap {
         self.shared.spare.borrow_mut().pop().unwrap_or_default()
     }
@@ -245,14 +245,14 @@ impl fmt::Debug for Client {
 
 /// Set when hyper asks to be polled again.
 ///
-/// hyper's halves wake each other through the task, at every request: being polled together,
-/// they need not, and each such wake-up would be another poll of the whole user. So they get a
-/// waker that only leaves a note; the socket wakes the task (see `io`). What remains, hyper
-/// yielding in the middle of work, is passed on to the task.
+/// hyper's halves wake each other through the task at every request. They are polled together, so
+/// they need not, and each wake-up would poll the whole user once more. So hyper gets a waker that
+/// only sets this flag, and the socket wakes the task (see `io`). The one wake-up that matters,
+/// hyper yielding in the middle of its work, is passed on to the task.
 #[derive(Default)]
-pub(super) struct Nudge(AtomicBool);
+pub(super) struct WakeFlag(AtomicBool);
 
-impl Nudge {
+impl WakeFlag {
     pub(super) fn clear(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
@@ -262,12 +262,12 @@ impl Nudge {
     }
 }
 
-impl Wake for Nudge {
-    fn wake(self: Arc<Nudge>) {
+impl Wake for WakeFlag {
+    fn wake(self: Arc<WakeFlag>) {
         self.wake_by_ref();
     }
 
-    fn wake_by_ref(self: &Arc<Nudge>) {
+    fn wake_by_ref(self: &Arc<WakeFlag>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -16,9 +16,9 @@ use super::stream::Stream;
 use super::timeline::{Phase, Timeline};
 use crate::clock::now;
 
-/// The version of HTTP that both sides agreed on.
+/// The version of HTTP that client and server agreed on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Agreed {
+pub(super) enum NegotiatedProtocol {
     Http1,
     Http2,
 }
@@ -31,7 +31,7 @@ pub(super) async fn connect(
     origin: &Origin,
     tls: Option<Arc<ClientConfig>>,
     timeline: &mut Timeline,
-) -> Result<(Stream, Agreed), Error> {
+) -> Result<(Stream, NegotiatedProtocol), Error> {
     let protocol = client.options().protocol;
     let connected = if let Some(path) = origin.socket() {
         timeline.enter(Phase::Connect, now());
@@ -59,14 +59,14 @@ pub(super) async fn connect(
         }
     };
     timeline.enter(Phase::Send, now());
-    let agreed = match protocol {
-        Protocol::Http2 => Agreed::Http2,
-        Protocol::Auto | Protocol::Http1 => Agreed::Http1,
+    let negotiated = match protocol {
+        Protocol::Http2 => NegotiatedProtocol::Http2,
+        Protocol::Auto | Protocol::Http1 => NegotiatedProtocol::Http1,
     };
-    Ok((connected, agreed))
+    Ok((connected, negotiated))
 }
 
-/// Whether a proxy makes a tunnel to `origin`; else it passes requests on.
+/// Whether a proxy opens a tunnel to `origin`; otherwise it forwards requests.
 pub(super) fn is_tunnelled(protocol: Protocol, origin: &Origin) -> bool {
     origin.is_tls() || protocol == Protocol::Http2
 }
@@ -96,7 +96,7 @@ async fn shake_hands(
     tcp: TcpStream,
     config: Arc<ClientConfig>,
     timeline: &mut Timeline,
-) -> Result<(Stream, Agreed), Error> {
+) -> Result<(Stream, NegotiatedProtocol), Error> {
     timeline.enter(Phase::Tls, now());
     let shaken = TlsConnector::from(config)
         .connect(origin.server_name().clone(), tcp)
@@ -106,12 +106,12 @@ async fn shake_hands(
         other => other,
     })?;
     timeline.enter(Phase::Send, now());
-    let agreed = match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => Agreed::Http2,
+    let negotiated = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => NegotiatedProtocol::Http2,
         _ if protocol == Protocol::Http2 => return Err(Error::NoHttp2),
-        _ => Agreed::Http1,
+        _ => NegotiatedProtocol::Http1,
     };
-    Ok((Stream::Tls(Box::new(stream)), agreed))
+    Ok((Stream::Tls(Box::new(stream)), negotiated))
 }
 
 async fn connect_any(addresses: &Addresses) -> Result<TcpStream, Error> {

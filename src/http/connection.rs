@@ -1,8 +1,8 @@
 //! One HTTP/1.1 connection and one request at a time on it.
 //!
-//! hyper's connection is polled inline by whoever uses it, never spawned: that saves two
-//! wake-ups a request, and dropping it closes the socket. Which connection is used for what, and
-//! what follows from a failure, is the session's business.
+//! hyper's connection is polled inline by its user, never spawned: that saves two wake-ups a
+//! request, and dropping it closes the socket. The session decides which connection to use and what
+//! to do after a failure.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -18,21 +18,21 @@ use hyper::client::conn::http1;
 use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 
+use super::body_buffer::{BodyBuffer, ReceivedBody, TimeSlice};
 use super::client::Client;
-use super::collected::{Collected, Read, Turn};
 use super::failure::{Error, Limit};
 use super::io::{Io, Notes};
 use super::origin::Origin;
-use super::stream::{Stream, Unread};
+use super::stream::{ReplayStream, Stream};
 use crate::clock::{Deadline, Micros, now};
 
 /// The largest head of a response; browsers and curl accept about as much.
 const MAX_HEAD: usize = 256 * 1024;
 
-/// The most lines of such a head, as with curl; hyper takes 100 unless it is told otherwise.
+/// The most lines in such a head, as in curl; hyper's default is 100.
 const MOST_LINES: usize = 5_000;
 
-/// What may come before a head is whole, that of interim responses included.
+/// The most bytes before a head is complete, interim responses included.
 const MOST_BEFORE_HEAD: u64 = 4 * MAX_HEAD as u64;
 
 pub(super) struct Connection {
@@ -40,13 +40,13 @@ pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: http1::Connection<TokioIo<Io>, Full<Bytes>>,
     notes: Rc<Notes>,
-    /// hyper has closed it; it must not be polled again.
+    /// hyper has closed it; polling it again is not allowed.
     is_finished: bool,
     /// It has carried a request before.
     pub(super) is_reused: bool,
-    /// A proxy passes its requests on: they name their whole URL.
+    /// A proxy forwards its requests: they carry the whole URL.
     pub(super) is_proxied: bool,
-    /// Its last request was not sent to its end: it can take no other.
+    /// Its last request was not fully sent: it can take no other.
     pub(super) is_spent: bool,
 }
 
@@ -56,33 +56,33 @@ pub(super) struct Bounds<'a> {
     pub(super) deadline: &'a Deadline,
     /// When the whole request must have ended.
     pub(super) whole: Micros,
-    /// The body is read by whoever asked, as it comes.
+    /// The caller reads the body as it arrives.
     pub(super) is_streamed: bool,
-    /// A redirect is no answer.
+    /// Redirects are followed, so a redirect is not the final response.
     pub(super) follows: bool,
-    /// Says whether nobody will look at the body; `None` where it is known that somebody may.
+    /// Returns whether the body will never be read; `None` if it may be.
     pub(super) is_unread: Option<&'a dyn Fn() -> bool>,
 }
 
-/// The head of a response, which hyper has ready once the connection was driven far enough.
+/// The head of a response, which is ready once the connection has been driven far enough.
 pub(super) trait Head: Future<Output = hyper::Result<hyper::Response<Incoming>>> {}
 
 impl<F: Future<Output = hyper::Result<hyper::Response<Incoming>>>> Head for F {}
 
 /// The body of a response: read, or still to be read.
 pub(super) enum Body {
-    Whole(Read),
+    Whole(ReceivedBody),
     Coming(Incoming),
 }
 
 impl Bounds<'_> {
-    /// Whether the body of such a response is left to whoever asked.
+    /// Whether the body of such a response is left for the caller to read.
     pub(super) fn streams(&self, status: StatusCode) -> bool {
         self.is_streamed && !(self.follows && status.is_redirection())
     }
 
-    /// Ready when the whole request must have ended; wakes nobody. For whoever gives others their
-    /// turn while there is something to read.
+    /// Ready once the request has used up its time; registers no waker. For loops that yield to
+    /// other tasks while there is something to read.
     pub(super) fn poll_overdue(&self) -> Poll<Error> {
         match now() < self.whole {
             true => Poll::Pending,
@@ -90,7 +90,7 @@ impl Bounds<'_> {
         }
     }
 
-    /// Ready with the limit that was reached: `since + length`, or the whole request's.
+    /// Ready with the limit that was reached: `since + length`, or that of the whole request.
     pub(super) fn poll_expired(
         &self,
         cx: &mut Context<'_>,
@@ -112,7 +112,7 @@ impl Bounds<'_> {
 
 impl Connection {
     /// With `gathers`, a request's head and body are written from where they are (`writev`);
-    /// else the body is copied behind the head first, which is cheaper for a small one.
+    /// otherwise the body is first copied behind the head, which is cheaper for a small one.
     pub(super) async fn open(
         origin: Origin,
         stream: Stream,
@@ -136,14 +136,14 @@ impl Connection {
         })
     }
 
-    /// The same connection before the head that it could not read, which it now takes with as
-    /// many lines as curl does, and folded ones (RFC 9112, section 5.2, has done away with
-    /// these); and what came of that head. hyper takes memory for the many lines of each response, and
-    /// looks at every header again for the folded ones: too dear to have all responses pay for it.
+    /// Rewinds the connection to the head it could not read and makes it lenient: as many lines as
+    /// curl accepts, and folded ones (removed by RFC 9112, section 5.2). Also returns the bytes of
+    /// that head. hyper allocates for that many lines at each response and scans every header again
+    /// for folds: too expensive for all responses to pay for.
     pub(super) async fn lenient(self) -> Result<(Connection, Bytes), Error> {
         let parts = self.driver.into_parts();
         let bytes = parts.read_buf;
-        let stream = Stream::Unread(Box::new(Unread {
+        let stream = Stream::Replay(Box::new(ReplayStream {
             bytes: bytes.clone(),
             stream: parts.io.into_inner().into_stream(),
         }));
@@ -171,8 +171,8 @@ impl Connection {
         &self.notes
     }
 
-    /// Whether it can take another request. After an exchange hyper may still have to see the
-    /// end of the message.
+    /// Whether it can take another request. After an exchange hyper may still have to reach the end
+    /// of the message.
     pub(super) fn is_reusable(&mut self, client: &Client) -> bool {
         if !self.is_finished && !self.sender.is_ready() {
             self.drive(client);
@@ -180,7 +180,7 @@ impl Connection {
         !self.is_finished && !self.is_spent && self.sender.is_ready()
     }
 
-    /// Ready once the server has closed the idle connection; else wakes `cx` when it does.
+    /// Ready once the server has closed the idle connection; otherwise wakes `cx` when it does.
     pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<()> {
         self.notes.polled_by(cx.waker());
         self.drive(client);
@@ -200,9 +200,9 @@ impl Connection {
         self.sender.send_request(request)
     }
 
-    /// Sends the request that was taken and reads the response, unless it is to be streamed: then
-    /// its head. `received` counts body bytes even when it fails. After a failure, or when
-    /// cancelled, the connection is of no more use.
+    /// Sends the request that was taken and reads the response, or only its head if it is to be
+    /// streamed. `received` counts body bytes even on failure. After a failure or a cancellation
+    /// the connection is unusable.
     pub(super) async fn exchange(
         &mut self,
         mut head: Pin<&mut impl Head>,
@@ -223,14 +223,14 @@ impl Connection {
                     return Poll::Ready(result.map_err(|error| Error::from_hyper(&error)));
                 }
                 if self.is_finished {
-                    // It saw the end before it took the request, which waits for ever.
+                    // hyper saw the end before it took the request, which would wait forever.
                     return Poll::Ready(Err(Error::ClosedEarly));
                 }
                 if !self.notes.must_read_again() {
                     break;
                 }
             }
-            // Each head has its limit; of interim ones (1xx) there may be any number.
+            // The limit is per head: there may be any number of interim ones (1xx).
             if self.notes.bytes_read() > MOST_BEFORE_HEAD {
                 return Poll::Ready(Err(Error::HeadTooLarge));
             }
@@ -253,11 +253,11 @@ impl Connection {
         mut body: Incoming,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<Read, Error> {
+    ) -> Result<ReceivedBody, Error> {
         if body.is_end_stream() {
-            return Ok(Read::nothing());
+            return Ok(ReceivedBody::nothing());
         }
-        let mut whole = Collected::new(body.size_hint().exact(), bounds)?;
+        let mut whole = BodyBuffer::new(body.size_hint().exact(), bounds)?;
         let only = poll_fn(|cx| {
             let mut turn = None;
             loop {
@@ -272,7 +272,7 @@ impl Connection {
                         if is_last {
                             return Poll::Ready(Ok(None));
                         }
-                        if turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                        if turn.get_or_insert_with(TimeSlice::begin).is_over(cx) {
                             return bounds.poll_overdue().map(Err);
                         }
                     }
@@ -282,7 +282,7 @@ impl Connection {
         })
         .await?;
         Ok(match only {
-            Some(data) => Read::of(data),
+            Some(data) => ReceivedBody::of(data),
             None => whole.finish(),
         })
     }
@@ -310,7 +310,7 @@ impl Connection {
                     return Poll::Ready(Err(Error::from_hyper_body(&error)));
                 }
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
-                // hyper hands over one frame at a time: after taking one, let it go on.
+                // hyper hands over one frame at a time: drive it on after taking one.
                 Poll::Pending if self.notes.must_read_again() || !is_driven => {
                     is_driven = true;
                     self.drive(client);
@@ -331,29 +331,29 @@ impl Connection {
 
     fn drive(&mut self, client: &Client) {
         if !self.is_finished {
-            client.nudge().clear();
+            client.wake_flag().clear();
             let mut inner = Context::from_waker(client.quiet_waker());
-            // Without a shutdown: a head that hyper could not read may be read again. Whoever
-            // drops the connection closes the socket.
+            // Without a shutdown, because a head that hyper could not read may be read again.
+            // Dropping the connection closes the socket.
             self.is_finished = self.driver.poll_without_shutdown(&mut inner).is_ready();
         }
     }
 }
 
-/// What holds for every connection.
+/// The settings of every connection.
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .max_header_size(MAX_HEAD)
-        // As curl and browsers take them.
+        // curl and browsers accept them.
         .allow_spaces_after_header_name_in_responses(true);
     builder
 }
 
-/// hyper yielded in the middle of work: the task must come again.
+/// If hyper yielded in the middle of its work, the task must be polled again.
 fn pass_on(client: &Client, cx: &Context<'_>) {
-    if client.nudge().is_set() {
-        client.nudge().clear();
+    if client.wake_flag().is_set() {
+        client.wake_flag().clear();
         cx.waker().wake_by_ref();
     }
 }

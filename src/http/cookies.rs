@@ -1,6 +1,6 @@
 //! One user's cookies (RFC 6265), allocated with the first one.
 //!
-//! Owns when they are sent and how they are looked up by name; the rules are `cookie_store`'s.
+//! Owns when they are sent and how they are looked up by name; `cookie_store` has the rules.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -15,34 +15,34 @@ use super::refused::{Reason, is_trustworthy, keeps_its_prefix};
 use super::url::Url;
 use crate::clock::{Micros, now};
 
-/// How many `Cookie` headers are remembered: the places that one user goes to again and again.
+/// How many `Cookie` headers are cached: one for each place that a user keeps going back to.
 const REMEMBERED: usize = 4;
 
 /// How many cookies of one domain are kept, as Chrome does. RFC 6265, section 6.1, asks for 50.
 const MOST_OF_A_DOMAIN: usize = 180;
 /// How many are kept in all (same section).
 const MOST: usize = 3_000;
-/// Up to so many nobody looks whether some have expired.
+/// Up to this many, expired cookies are not looked for.
 const FEW: usize = 16;
 /// The most bytes of name and value together, as in browsers; larger ones are not kept.
 const MOST_BYTES: usize = 4_096;
 
 #[derive(Default)]
 pub(super) struct Jar {
-    filled: Option<Box<Filled>>,
+    filled: Option<Box<JarContents>>,
 }
 
 #[derive(Default)]
-struct Filled {
+struct JarContents {
     store: CookieStore,
-    /// All that are in the store, the oldest first. A new value leaves a cookie its age (RFC 6265,
-    /// section 5.3).
+    /// All cookies in the store, oldest first. A new value does not change a cookie's age (RFC
+    /// 6265, section 5.3).
     by_age: VecDeque<Key>,
-    /// How many there may be before those that have expired are looked for.
+    /// At how many cookies expired ones are next removed.
     swept_at: usize,
-    /// Choosing cookies costs 12,000 instructions, as much as the rest of a request: the answers
-    /// stand until a cookie changes or one expires.
-    remembered: RefCell<Vec<Remembered>>,
+    /// Choosing cookies costs 12,000 instructions, as much as the rest of a request, so headers are
+    /// cached until a cookie changes or expires.
+    remembered: RefCell<Vec<CachedHeader>>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -62,17 +62,17 @@ impl Key {
     }
 }
 
-struct Remembered {
+struct CachedHeader {
     url: Url,
-    /// Every cookie is for the whole of its host, as most are: then paths with ids in them have
-    /// one answer.
+    /// Every cookie covers the whole of its host, as most do: then paths that contain ids share one
+    /// header.
     for_all_paths: bool,
     until: Micros,
     header: Option<HeaderValue>,
 }
 
-impl Remembered {
-    /// What is chosen depends on origin and path, never on the query.
+impl CachedHeader {
+    /// The choice depends on origin and path, never on the query.
     fn is_for(&self, url: &Url) -> bool {
         self.url.origin() == url.origin()
             && (self.for_all_paths || self.url.path().path() == url.path().path())
@@ -94,7 +94,7 @@ impl Jar {
             remembered.clear();
         }
         let header = filled.choose(url);
-        remembered.push(Remembered {
+        remembered.push(CachedHeader {
             url: url.clone(),
             for_all_paths: filled.store.iter_any().all(|cookie| &*cookie.path == "/"),
             until: filled.next_expiry(),
@@ -103,8 +103,8 @@ impl Jar {
         header
     }
 
-    /// Stores what a response of `url` sets. What is malformed or not for that host is ignored,
-    /// as a browser does; `refused` is told of it.
+    /// Stores what a response of `url` sets. What is malformed or not for that host is ignored, as
+    /// in browsers, and passed to `refused`.
     pub(super) fn store(
         &mut self,
         headers: &HeaderMap,
@@ -127,7 +127,7 @@ impl Jar {
         filled.bound();
     }
 
-    /// Sets a cookie for the whole host of `url`, as if it had sent it.
+    /// Sets a cookie for the whole host of `url`, as if the host had sent it.
     pub(super) fn set(&mut self, name: &str, value: &str, url: &Url) {
         let cookie = RawCookie::build((name.to_owned(), value.to_owned()))
             .path("/")
@@ -136,7 +136,7 @@ impl Jar {
             && let Ok(cookie) = Cookie::try_from_raw_cookie(&cookie, &url)
         {
             let filled = self.change();
-            // Its domain is the host's.
+            // Its domain is the host itself.
             let _ = filled.insert(cookie.into_owned(), &url);
             filled.bound();
         }
@@ -166,14 +166,14 @@ impl Jar {
             .map(|cookie| cookie.name_value())
     }
 
-    fn change(&mut self) -> &mut Filled {
+    fn change(&mut self) -> &mut JarContents {
         let filled = self.filled.get_or_insert_default();
         filled.remembered.get_mut().clear();
         filled
     }
 }
 
-impl Filled {
+impl JarContents {
     fn store(&mut self, header: &[u8], url: &url::Url) -> Result<(), Reason> {
         let text = std::str::from_utf8(header).map_err(|_| Reason::Malformed)?;
         let cookie = Cookie::parse(text, url).map_err(|error| match error {
@@ -189,7 +189,7 @@ impl Filled {
         let is_deletion = cookie.is_expired();
         let is_stranded = cookie.secure() == Some(true) && !is_trustworthy(url) && !is_deletion;
         self.insert(cookie.into_owned(), url)?;
-        // Kept all the same: the host may be asked over https later.
+        // Kept anyway: a later request to the host may use https.
         if is_stranded {
             Err(Reason::Secure)
         } else {
@@ -200,10 +200,10 @@ impl Filled {
     fn insert(&mut self, cookie: Cookie<'static>, url: &url::Url) -> Result<(), Reason> {
         let key = Key::of(&cookie);
         match self.store.insert(cookie, url) {
-            // One that has expired is replaced like any other: its place is not new.
+            // An expired one is replaced like any other and keeps its age.
             Ok(StoreAction::Inserted) => self.by_age.push_back(key),
             Ok(StoreAction::ExpiredExisting) => self.drop_if(|other, _| *other == key),
-            // One that deletes what there is not.
+            // It deletes a cookie that does not exist.
             Ok(StoreAction::UpdatedExisting) | Err(CookieError::Expired) => {}
             Err(_) => return Err(Reason::Domain),
         }
@@ -221,8 +221,8 @@ impl Filled {
         });
     }
 
-    /// Removes what has expired, then the oldest of domains that have too many, then the oldest
-    /// of all (RFC 6265, section 5.3). Costs nothing for the few cookies of an ordinary site.
+    /// Removes expired cookies, then the oldest of any domain that has too many, then the oldest
+    /// overall (RFC 6265, section 5.3). Free for the few cookies of an ordinary site.
     fn bound(&mut self) {
         if self.by_age.len() <= self.swept_at.max(FEW) {
             return;
@@ -246,13 +246,12 @@ impl Filled {
         for key in self.by_age.drain(..over) {
             self.store.remove(&key.domain, &key.path, &key.name);
         }
-        // Twice as many before the next look, so that each costs a share of it only; but never
-        // more than may be.
+        // Next at twice as many, so that the cost is amortised, but never above the limit.
         self.swept_at = (2 * self.by_age.len()).min(MOST_OF_A_DOMAIN);
     }
 
     /// In the order of RFC 6265, section 5.4: longer paths first, then those set earlier. The store
-    /// has none, and servers do look.
+    /// keeps no order, and servers do care.
     fn choose(&self, url: &Url) -> Option<HeaderValue> {
         let mut header = String::new();
         let url = url.parsed().ok()?;
@@ -331,9 +330,9 @@ mod tests {
             let bytes: Vec<u8> = cookie.chars().map(|c| c as u8).collect();
             let value = HeaderValue::from_bytes(&bytes).unwrap();
             let headers = [(SET_COOKIE, value)].into_iter().collect();
-            let mut told = None;
-            Jar::default().store(&headers, &at(base), |_, reason| told = Some(reason));
-            assert_eq!(told, reason, "{base} {cookie:.40}");
+            let mut refused = None;
+            Jar::default().store(&headers, &at(base), |_, reason| refused = Some(reason));
+            assert_eq!(refused, reason, "{base} {cookie:.40}");
         }
     }
 
@@ -360,7 +359,7 @@ mod tests {
         let other_query = Base::parse("http://a").unwrap().url("/x?2", &[]).unwrap();
         assert_eq!(jar.header(&other_query, before).unwrap(), first);
         assert_eq!(remembered(&jar).len(), 1);
-        // Past its time it is chosen anew, and the old answer is gone.
+        // After expiry the choice is made again and the cached header is gone.
         jar.header(&url, until);
         assert_eq!(remembered(&jar).len(), 1);
         jar.set("a", "3", &url);
@@ -369,7 +368,7 @@ mod tests {
         let elsewhere = Base::parse("http://a").unwrap().url("/y", &[]).unwrap();
         assert_eq!(jar.header(&elsewhere, before).unwrap(), changed);
         assert_eq!(remembered(&jar).len(), 1);
-        // With a cookie for one path, each path has its own answer.
+        // With a cookie for one path, each path has its own header.
         jar.store(&deep_cookie(), &url, |_, _| {});
         assert!(
             !jar.header(&elsewhere, before)
@@ -401,7 +400,7 @@ mod tests {
         names
     }
 
-    /// What is there with what has expired, in both lists.
+    /// How many there are in both lists, expired ones included.
     fn count(jar: &Jar) -> usize {
         let filled = jar.filled.as_ref().unwrap();
         assert_eq!(filled.by_age.len(), filled.store.iter_any().count());
@@ -419,10 +418,10 @@ mod tests {
         assert_eq!(count(&jar), MOST_OF_A_DOMAIN);
         let left = names(&jar);
         assert_eq!((left[0], left[179]), ("c1820", "c1999"));
-        // A new value makes no cookie younger.
+        // A new value does not make a cookie younger.
         set_all(&mut jar, &url, ["c1820=2".into(), "d=1".into()].into_iter());
         assert_eq!(names(&jar)[0], "c1821");
-        // One at a time is no way around.
+        // Adding one at a time does not get around the limit.
         for number in 0..400 {
             set_all(&mut jar, &url, std::iter::once(format!("d{number:03}=1")));
         }
@@ -460,7 +459,7 @@ mod tests {
     fn what_has_expired_is_not_kept() {
         let url = Base::parse("http://a").unwrap().url("/", &[]).unwrap();
         let mut jar = jar(&url, &["a=1", "b=2"]);
-        // Expired by the server, one it has and one it has not.
+        // Expired by the server: one that exists and one that does not.
         set_all(
             &mut jar,
             &url,

@@ -1,10 +1,11 @@
 //! URLs in texts for people: without the user and password that they may carry.
 //!
-//! Owns finding them in any text. What a request is sent with they are read from in `url`.
+//! Owns finding them in any text. Reading the credentials that a request is sent with belongs to
+//! `url`.
 
 use std::borrow::Cow;
 
-/// What stands for them.
+/// What is shown instead of them.
 const MASK: &str = "***";
 
 /// The text with `***` in place of what stands before the `@` of a URL in it.

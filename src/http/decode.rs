@@ -1,6 +1,6 @@
-//! Content encodings, undone when somebody reads the body: gzip, deflate and brotli.
+//! Content encodings, undone when the body is read: gzip, deflate and brotli.
 //!
-//! Bounded: a small body may stand for gigabytes.
+//! Output is bounded: a small body may expand to gigabytes.
 
 use std::io::{self, Read};
 
@@ -11,14 +11,14 @@ use super::failure::Error;
 use super::memory::{self, Share};
 use crate::clock::{Micros, now};
 
-/// The most encodings of one body, as in curl: each of twenty may stand for the whole limit.
+/// The most encodings of one body, as in curl: each of twenty could expand to the whole limit.
 const MOST_ENCODINGS: usize = 5;
-/// What is decoded between two looks at the clock.
+/// How much is decoded between two reads of the clock.
 const STEP: usize = 64 * 1024;
-/// How long it may take before others have their turn, in µs.
+/// How long decoding may run before other tasks get their turn, in µs.
 const SLICE_US: u64 = 1_000;
 
-/// Codings that there are, and that are not undone here.
+/// Known codings that are not supported.
 const UNSUPPORTED: [(&str, &str); 4] = [
     ("zstd", "content encoding `zstd` is not supported"),
     ("compress", "content encoding `compress` is not supported"),
@@ -29,12 +29,11 @@ const UNSUPPORTED: [(&str, &str); 4] = [
     ("bzip2", "content encoding `bzip2` is not supported"),
 ];
 
-/// Whether the encodings of a body can be undone. What is no coding is none: servers say `utf-8`
-/// or `none` and mean that the body is as it is. curl takes `none`, requests whatever it does not
-/// know.
+/// Whether the encodings of a body can be undone. Unknown names count as no encoding: servers send
+/// `utf-8` or `none` and mean a plain body. curl accepts `none`, requests any unknown name.
 ///
 /// # Errors
-/// If there are more than any server means, or one that is not supported.
+/// If there are more than any real server sends, or one is unsupported.
 pub(super) fn check(encodings: &[&str]) -> Result<(), Error> {
     if encodings.len() > MOST_ENCODINGS {
         return Err(Error::Body("more than 5 content encodings"));
@@ -46,8 +45,8 @@ pub(super) fn check(encodings: &[&str]) -> Result<(), Error> {
     }
 }
 
-/// Undoes the `encodings` (the values of `Content-Encoding`, in order); at most `limit` bytes
-/// come out of all of them together. A body that is not encoded is shared, not copied.
+/// Undoes the `encodings` (the values of `Content-Encoding`, in order); at most `limit` bytes come
+/// out of all of them together. An unencoded body is shared, not copied.
 pub(super) async fn decode(encodings: &[&str], body: &Bytes, limit: u64) -> Result<Bytes, Error> {
     check(encodings)?;
     let mut body = body.clone();
@@ -62,7 +61,7 @@ pub(super) async fn decode(encodings: &[&str], body: &Bytes, limit: u64) -> Resu
         let decoded = if is(encoding, "gzip") || is(encoding, "x-gzip") {
             read_all(MultiGzDecoder::new(input), left, "gzip data is damaged").await
         } else if is(encoding, "deflate") {
-            // Meant is zlib's format; many servers send the bare stream.
+            // `deflate` means zlib's format, but many servers send the bare stream.
             if is_zlib(&body) {
                 read_all(ZlibDecoder::new(input), left, "deflate data is damaged").await
             } else {
@@ -87,7 +86,7 @@ fn is(encoding: &str, name: &str) -> bool {
     encoding.eq_ignore_ascii_case(name)
 }
 
-/// RFC 1950, section 2.2: method 8, and the first two bytes are a multiple of 31.
+/// RFC 1950, section 2.2: method 8, and the first two bytes form a multiple of 31.
 fn is_zlib(body: &[u8]) -> bool {
     match body {
         [cmf, flg, ..] => cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31),
@@ -95,8 +94,8 @@ fn is_zlib(body: &[u8]) -> bool {
     }
 }
 
-/// A body on its way into a decoder, which blocks when a slice is over: what is read may stand
-/// for nothing at all, and a decoder does not come back before it has something.
+/// A body being fed to a decoder, which returns `WouldBlock` at the end of a time slice: input may
+/// produce no output at all, and a decoder only returns once it has some.
 struct Input<'a> {
     left: &'a [u8],
     since: Micros,
@@ -181,7 +180,7 @@ mod tests {
         Bytes::from(encoded)
     }
 
-    /// To its end, whoever else wants a turn.
+    /// Polls to the end, although it yields in between.
     fn finished<T>(decoding: impl Future<Output = T>) -> T {
         let mut decoding = pin!(decoding);
         loop {
@@ -263,7 +262,7 @@ mod tests {
                 _ => assert_eq!(found, Err(Error::Body("more than 5 content encodings"))),
             }
         }
-        // Neither the text nor what it was encoded to is too long, but both together are.
+        // Neither the text nor its encoded form is too long, but both together are.
         let text = vec![0; 1_000];
         let twice = gzip(&gzip(&text));
         assert_eq!(decoded(&["gzip"], &gzip(&text)).unwrap(), text);
@@ -273,7 +272,7 @@ mod tests {
         );
     }
 
-    /// Gives a byte at a time, and blocks before each.
+    /// Gives one byte at a time, and blocks before each.
     struct Blocking<'a>(&'a [u8], bool);
 
     impl Read for Blocking<'_> {
@@ -305,7 +304,7 @@ mod tests {
 
     #[test]
     fn long_bodies_give_way_to_others() {
-        // Nothing for a long time, and much of nothing.
+        // Input without output for a long time, then a great deal of it.
         let nothing = Bytes::from(gzip(b"").repeat(200_000));
         let zeros = gzip(&vec![0; 50_000_000]);
         for (body, length) in [(nothing, 0), (zeros, 50_000_000)] {

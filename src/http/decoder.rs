@@ -1,4 +1,4 @@
-//! Content encodings undone piece by piece, for bodies that are read as they come.
+//! Content encodings undone piece by piece, for bodies that are read as they arrive.
 //!
 //! The counterpart of `decode`, which has the whole body.
 
@@ -15,13 +15,13 @@ use super::failure::Error;
 #[derive(Default)]
 pub(super) struct Decoder {
     layers: Vec<Layer>,
-    /// They cannot be undone.
+    /// The encodings cannot be undone.
     refused: Option<Error>,
 }
 
 enum Layer {
     Gzip(MultiGzDecoder<Sink>),
-    /// zlib's format or the bare stream: its first byte tells.
+    /// zlib's format or the bare stream; the first byte decides.
     Deflate,
     Inflate(ZlibDecoder<Sink>),
     Brotli(Box<brotli::DecompressorWriter<Sink>>),
@@ -51,8 +51,8 @@ impl Decoder {
         }
     }
 
-    /// How much of a piece is given to it at once: a little may stand for a thousand times as
-    /// much, and others wait meanwhile.
+    /// How much of a piece to feed at once: a little may expand a thousandfold, and other tasks
+    /// wait meanwhile.
     pub(super) fn step(&self) -> usize {
         match self.layers.is_empty() {
             true => usize::MAX,
@@ -60,8 +60,8 @@ impl Decoder {
         }
     }
 
-    /// What a piece of the body stands for: nothing yet, maybe. At most `limit` bytes come out
-    /// of each piece, over all encodings, or it is an error.
+    /// Decodes a piece of the body; the result may still be empty. Fails if a piece expands to more
+    /// than `limit` bytes over all encodings.
     pub(super) fn push(&mut self, data: Bytes, limit: u64) -> Result<Bytes, Error> {
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
@@ -77,10 +77,10 @@ impl Decoder {
         Ok(data)
     }
 
-    /// The body is over.
+    /// Ends the body.
     ///
     /// # Errors
-    /// When one of its encodings is not: it was cut short.
+    /// When an encoding has not ended: the body was cut short.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         self.layers.iter_mut().try_for_each(Layer::finish)
     }
@@ -88,14 +88,14 @@ impl Decoder {
 
 impl Layer {
     fn finish(&mut self) -> Result<(), Error> {
-        // Whatever comes out is out already.
+        // All output has been taken already.
         let (is_over, what) = match self {
             Layer::Deflate => (true, ""),
             Layer::Gzip(writer) => {
                 let is_over = !writer.get_ref().is_used || writer.try_finish().is_ok();
                 (is_over, "gzip data is cut short")
             }
-            // It takes nothing more when it is over, and does not tell otherwise.
+            // After its end it accepts no more input, and it reports its end in no other way.
             Layer::Inflate(writer) => {
                 let is_over = matches!(writer.write(&[0]), Ok(0));
                 (is_over, "deflate data is cut short")
@@ -113,7 +113,7 @@ impl Layer {
 
     fn push(&mut self, data: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         if let Layer::Deflate = self {
-            // RFC 1950, section 2.2: the method is 8; a bare stream never begins so.
+            // RFC 1950, section 2.2: the method is 8; a bare stream never begins like this.
             let inflate = Decompress::new(data[0] & 0x0f == 8);
             let writer = ZlibDecoder::new_with_decompress(Sink::default(), inflate);
             *self = Layer::Inflate(writer);
@@ -130,13 +130,13 @@ impl Layer {
     }
 }
 
-/// Where a decoder puts what it makes, up to a limit: a few bytes may stand for gigabytes.
+/// Collects a decoder's output up to a limit: a few bytes may expand to gigabytes.
 #[derive(Default)]
 struct Sink {
     data: Vec<u8>,
     left: u64,
     is_full: bool,
-    /// Its decoder was given something: a body without a byte is no damaged one.
+    /// Whether the decoder was given anything: an empty body is not a damaged one.
     is_used: bool,
 }
 

@@ -1,9 +1,9 @@
-//! Percent-encoding: what may stand in a request line, and parameters as a form has them.
+//! Percent-encoding: for the request line, and of parameters as a form sends them.
 //!
-//! Text in, bytes out; what a URL is made of is `url`'s.
+//! Text in, bytes out; the parts of a URL belong to `url`.
 
-/// Appends what may stand in a request line as it is, the rest percent-encoded, and stops at a
-/// fragment. A `%` stays: what is encoded already is not encoded twice.
+/// Appends text percent-encoded for a request line and stops at a fragment. A `%` stays as it is,
+/// so that nothing is encoded twice.
 pub(super) fn push_encoded(target: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     if bytes.iter().all(|&byte| is_plain(byte)) {

@@ -1,4 +1,4 @@
-//! What became of one request, whether it was answered or not.
+//! The result of one request, answered or not.
 //!
 //! Plain data; whether it is a success is for the caller to say.
 
@@ -12,20 +12,19 @@ use crate::clock::Micros;
 #[derive(Debug)]
 pub struct Exchange {
     /// The last response of the chain of redirects, whatever its status, or why there is none.
-    /// Boxed: it is handed up through half a dozen futures, each of which would copy it.
+    /// Boxed, because it is handed up through half a dozen futures, each of which would copy it.
     pub result: Result<Box<Response>, Error>,
     /// When `send` began.
     pub started: Micros,
     /// When the first byte of the last response arrived.
     pub first_byte: Option<Micros>,
-    /// When the last byte had arrived, or when the exchange was given up.
+    /// When the last byte arrived, or the exchange was given up.
     pub ended: Micros,
     /// Where the time between `started` and `ended` went.
     pub phases: Phases,
     /// Body bytes sent, over all hops.
     pub sent: u64,
-    /// Body bytes received as they were transferred (compressed, without chunk framing), over
-    /// all hops.
+    /// Body bytes received as transferred (compressed, without chunk framing), over all hops.
     pub received: u64,
     /// Redirects followed.
     pub redirects: u32,

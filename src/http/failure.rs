@@ -1,7 +1,7 @@
 //! Why there is no response, in words that group well.
 //!
 //! The texts go into the error report, one row each: they name no local port, no address and no
-//! time. What the standard library, hyper and rustls report is translated here and nowhere else.
+//! time. Errors of the standard library, hyper and rustls are translated here and nowhere else.
 
 use std::fmt;
 use std::io;
@@ -9,17 +9,17 @@ use std::io;
 use rustix::io::Errno;
 use rustls::{AlertDescription, CertificateError};
 
+use super::partial_chain::is_authority;
 use super::url::UrlError;
-use super::vouched::is_authority;
 
 /// Why an exchange has no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The URL of the request, or of a redirect, can't be used.
+    /// The URL of the request or of a redirect can't be used.
     BadUrl(UrlError),
-    /// The host's name has no address.
+    /// The host name does not resolve.
     Resolve(Box<str>),
-    /// Nobody listens there.
+    /// The connection was refused.
     Refused,
     /// No route to the host.
     Unreachable,
@@ -38,25 +38,25 @@ pub enum Error {
     Stale,
     /// The connection ended in the middle of the body.
     BodyCutShort,
-    /// The body is not what its headers promise: what is wrong.
+    /// The body does not match its headers: what is wrong.
     Body(&'static str),
     /// The body, as received or decoded, is larger than this many bytes.
     TooLarge(u64),
     /// The bodies of all users together are larger than this many bytes.
     BodyMemory(u64),
-    /// The system has no memory for the body.
+    /// The system is out of memory for the body.
     NoMemory,
     /// The response's head is larger than we accept.
     HeadTooLarge,
-    /// The head of the response breaks a rule: which.
+    /// The head of the response breaks a rule: which one.
     Head(Box<str>),
-    /// What came is not HTTP/1.
+    /// The response is not HTTP/1.
     NotHttp,
-    /// The server does not take HTTP/2.
+    /// The server does not speak HTTP/2.
     NoHttp2,
     /// HTTP/2 failed: what was wrong.
     Http2(Box<str>),
-    /// The proxy could not be spoken to.
+    /// The proxy could not be reached.
     Proxy(Box<Error>),
     /// The proxy refused a tunnel: its status and reason.
     Tunnel(u16, Box<str>),
@@ -66,7 +66,7 @@ pub enum Error {
     NoFileDescriptor,
     /// All local ports to this address are in use.
     NoPort,
-    /// A header, made of the request's own data, is not valid.
+    /// A header made from the request's own data is invalid.
     BadRequest,
     /// Anything else that the operating system reports.
     Io(io::ErrorKind),
@@ -94,7 +94,7 @@ impl fmt::Display for Error {
             Error::TimedOut(Limit::Network) => f.write_str("timed out waiting for the server"),
             Error::TimedOut(Limit::Request) => f.write_str("request timed out"),
             Error::Tls(what) => write!(f, "TLS handshake failed: {what}"),
-            // To trust an authority helps only against not knowing it.
+            // Trusting an authority only helps if it is unknown.
             Error::Certificate(why) if [UNKNOWN_ISSUER, OWN_AUTHORITY].contains(&&**why) => write!(
                 f,
                 "certificate not accepted: {why} (trust it with `ca: \"file.pem\"`, or skip the check with `insecure: true`)"
@@ -151,7 +151,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// Whether `max_retries` covers it: the connection failed or a wait for it was too long.
+    /// Whether `max_retries` covers it: the connection failed or timed out.
     pub(super) fn is_retryable(&self) -> bool {
         match self {
             Error::Refused
@@ -185,7 +185,7 @@ impl Error {
         }
     }
 
-    /// Whether the connection was simply gone, as a kept-alive one may be at any time.
+    /// Whether the connection had simply been closed, as a kept-alive one may be at any time.
     pub(super) fn is_gone(&self) -> bool {
         matches!(
             self,
@@ -193,8 +193,8 @@ impl Error {
         )
     }
 
-    /// Whether a head was refused that is still there to be read, by more lenient rules. Of what
-    /// hyper refuses for other reasons, it has let go by then.
+    /// Whether hyper refused a head that can still be read again by more lenient rules; heads
+    /// refused for other reasons are already dropped by then.
     pub(super) fn is_of_unread_head(&self) -> bool {
         match self {
             Error::HeadTooLarge => true,
@@ -243,7 +243,7 @@ impl Error {
         Error::Certificate(in_words(why).into())
     }
 
-    /// What hyper reports, before or in a response's head.
+    /// Translates an error of hyper before or within a response's head.
     pub(super) fn from_hyper(error: &hyper::Error) -> Error {
         if error.is_parse_too_large() {
             return Error::HeadTooLarge;
@@ -260,11 +260,11 @@ impl Error {
         }
     }
 
-    /// What h2 reports of a stream or its connection.
+    /// Translates an error of h2 about a stream or its connection.
     pub(super) fn from_h2(error: &h2::Error) -> Error {
         if let Some(io) = error.get_io() {
             return match (Error::from_io(io), io.kind()) {
-                // h2's own, at the end of the connection.
+                // Made by h2 itself at the end of the connection.
                 (_, io::ErrorKind::BrokenPipe) => Error::ClosedEarly,
                 (known, _) => known,
             };
@@ -285,7 +285,7 @@ impl Error {
         Error::Http2(format!("{what}: {reason:?}{which}").into())
     }
 
-    /// What h2 reports in the middle of a body.
+    /// Translates an error of h2 in the middle of a body.
     pub(super) fn from_h2_body(error: &h2::Error) -> Error {
         match Error::from_h2(error) {
             Error::ClosedEarly => Error::BodyCutShort,
@@ -293,7 +293,7 @@ impl Error {
         }
     }
 
-    /// What hyper reports in the middle of a body.
+    /// Translates an error of hyper in the middle of a body.
     pub(super) fn from_hyper_body(error: &hyper::Error) -> Error {
         match io_cause(error) {
             Some(cause) => match cause.kind() {
@@ -313,7 +313,7 @@ impl Error {
     }
 }
 
-/// Which rule a server broke when we end a connection or a stream for that reason.
+/// Which rule a server broke if we end a connection or stream with this reason.
 fn broken(reason: h2::Reason) -> &'static str {
     match reason {
         h2::Reason::PROTOCOL_ERROR => " (a frame that may not come there, or malformed headers)",
@@ -326,8 +326,8 @@ fn broken(reason: h2::Reason) -> &'static str {
     }
 }
 
-/// Which rule a head broke that is one of HTTP/1; `None` if it is none. hyper tells them apart by
-/// their texts alone.
+/// Which rule an HTTP/1 head broke; `None` if it is not an HTTP/1 head at all. hyper distinguishes
+/// them only by their texts.
 fn in_head(error: &hyper::Error) -> Option<&'static str> {
     match error.to_string().as_str() {
         "invalid content-length parsed" => Some(
@@ -342,14 +342,14 @@ fn in_head(error: &hyper::Error) -> Option<&'static str> {
     }
 }
 
-/// Which line, `reread` finds out.
+/// `reread` finds out which line.
 const NO_HEADER: &str = "a line after the status is no header";
 
 const UNKNOWN_ISSUER: &str = "its issuer is unknown";
 const OWN_AUTHORITY: &str = "it is signed by itself, and not known";
 
-/// Why a certificate was refused. rustls' own texts carry the time of the check, so that no two
-/// would group, and show what webpki says as Rust has it.
+/// Why a certificate was refused. rustls' own texts contain the time of the check, so no two would
+/// group, and show webpki's errors in Rust's debug format.
 fn in_words(why: &CertificateError) -> &'static str {
     match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
@@ -423,7 +423,7 @@ mod tests {
             text,
             "certificate not accepted: it has expired (skip the check with `insecure: true`)"
         );
-        // Another authority would help only where none is known.
+        // Another authority only helps if the issuer is unknown.
         let why = |why| Error::from_tls(&rustls::Error::InvalidCertificate(why)).to_string();
         assert!(!why(CertificateError::NotValidForName).contains("`ca: "));
         assert!(why(CertificateError::UnknownIssuer).contains("`ca: "));

@@ -1,6 +1,6 @@
 //! The headers that a request is sent with: its own, the session's, the defaults.
 //!
-//! Owns their precedence and which of them may not follow a redirect to another origin.
+//! Owns their precedence, and which of them may not follow a redirect to another origin.
 
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
@@ -17,10 +17,10 @@ const USER_AGENT_VALUE: HeaderValue =
     HeaderValue::from_static(concat!("katydid/", env!("CARGO_PKG_VERSION")));
 const ACCEPT_ENCODING_VALUE: HeaderValue = HeaderValue::from_static("gzip, deflate, br");
 
-/// A map of more names than this, with those that we add, panics.
+/// `HeaderMap` panics soon above this; we add a few names of our own.
 const MOST_NAMES: usize = 24_000;
 
-/// Fills an empty map. With `is_foreign`, what was meant for the first origin only is left out.
+/// Fills an empty map. With `is_foreign`, headers meant only for the first origin are left out.
 ///
 /// # Errors
 /// When there are too many headers.
@@ -64,8 +64,8 @@ pub(super) fn fill(
     Ok(())
 }
 
-/// Says that there is no body where one is expected: some servers and proxies answer 411 else
-/// (RFC 9110, section 8.6). requests and Locust say it too; curl does for `-d ""`.
+/// Announces an empty body where one is expected: some servers and proxies answer 411 otherwise
+/// (RFC 9110, section 8.6). requests and Locust do the same; curl does for `-d ""`.
 pub(super) fn say_empty(map: &mut HeaderMap, method: &Method) {
     if expects_body(method) && !map.contains_key(TRANSFER_ENCODING) {
         map.entry(CONTENT_LENGTH)
@@ -81,14 +81,13 @@ fn is_for_one_origin(name: &HeaderName) -> bool {
     name == AUTHORIZATION || name == COOKIE || name == PROXY_AUTHORIZATION || name == HOST
 }
 
-/// Whether a response sets cookies. A look at the few names there are is cheaper than asking the
-/// map for one.
+/// Whether a response sets cookies. Scanning its few names is cheaper than a lookup in the map.
 pub(super) fn set_cookies(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| *name == SET_COOKIE)
 }
 
-/// How many bytes of what is written are not body, to tell how much of a body got out. Counts
-/// what hyper adds; not needed, and everything, without a body.
+/// How many of the bytes written are not body, to tell how much of a body was sent. Includes what
+/// hyper adds. Without a body it does not matter, and is `u64::MAX`.
 pub(super) fn head_length(
     body_length: usize,
     method: &Method,
@@ -111,7 +110,7 @@ pub(super) fn head_length(
 }
 
 /// The head of a request as HTTP/2 has it: the host is its authority, and the length of a body is
-/// told, as hyper does for HTTP/1. `None` if the host is none.
+/// announced, as hyper does for HTTP/1. `None` if the host is invalid.
 pub(super) fn message(mut headers: HeaderMap, request: &Request) -> Option<hyper::Request<()>> {
     let url = &request.url;
     let authority = headers.remove(HOST)?;
@@ -138,7 +137,7 @@ pub(super) fn message(mut headers: HeaderMap, request: &Request) -> Option<hyper
     Some(message)
 }
 
-/// The length of a body that its head tells.
+/// The length of a body as announced in its head.
 pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -1,7 +1,7 @@
-//! The connections of one user that carry no request now.
+//! The connections of one user that carry no request at the moment.
 //!
-//! Owns how many there are, and closing those that the server has closed. Those of HTTP/2, which
-//! several requests share, are `shared`'s.
+//! Owns how many there are, and closing those that the server has closed. HTTP/2 connections, which
+//! several requests share, are kept in `slot`.
 
 use std::fmt;
 use std::task::Context;
@@ -13,7 +13,7 @@ use super::session::Session;
 impl Session {
     pub(super) fn take_idle(&self, origin: &Origin) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
-        // The one used last is the least likely to be stale.
+        // The most recently used one is the least likely to be stale.
         let at = idle
             .iter()
             .rposition(|connection| connection.origin() == origin)?;
@@ -35,8 +35,8 @@ impl Session {
         idle.push(connection);
     }
 
-    /// Closes the idle connections whose server has closed them, and wakes `cx` when one closes
-    /// later. To be polled while the user waits; costs nothing without idle connections.
+    /// Drops idle connections that the server has closed, and wakes `cx` when it closes another. To
+    /// be polled while the user waits; free without idle connections.
     pub fn poll_idle(&self, cx: &mut Context<'_>) {
         self.idle
             .borrow_mut()
@@ -46,12 +46,12 @@ impl Session {
     /// Closes all idle connections and frees their memory.
     pub fn close_idle(&self) {
         self.idle.take();
-        if let Some(kept) = &mut *self.kept.borrow_mut() {
-            kept.shared.clear();
+        if let Some(state) = &mut *self.state.borrow_mut() {
+            state.shared.clear();
         }
     }
 
-    /// How many idle connections there are, those of HTTP/2 not counted.
+    /// How many idle connections there are, not counting HTTP/2.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
         self.idle.borrow().len()

@@ -1,6 +1,6 @@
-//! The socket of one connection, as hyper sees it, and what is noted when bytes pass.
+//! The socket of one connection, as hyper sees it, and what is recorded as bytes pass.
 //!
-//! Knows neither HTTP nor timeouts: it counts, takes the time, and makes sure that the socket
+//! Knows neither HTTP nor timeouts: it counts bytes, takes the time, and makes sure that the socket
 //! wakes the user's task.
 
 use std::cell::{Cell, RefCell};
@@ -20,7 +20,7 @@ pub(super) struct Io {
     notes: Rc<Notes>,
 }
 
-/// What passed since [`Notes::begin`], shared by the socket and the exchange that uses it.
+/// What has passed since [`Notes::begin`]; shared by the socket and the exchange that uses it.
 pub(super) struct Notes {
     /// The task to wake when the socket is ready. hyper is polled with another waker, see
     /// `connection`.
@@ -29,30 +29,31 @@ pub(super) struct Notes {
     first_read: Cell<Option<Micros>>,
     last_write: Cell<Option<Micros>>,
     last_activity: Cell<Micros>,
-    reading: Cell<Reading>,
+    reading: Cell<Readiness>,
     /// Bytes read since the exchange began.
     read: Cell<u64>,
     /// Bytes that may still be read in this turn of the task.
     left: Cell<usize>,
 }
 
-/// The most that is read in one turn of a task: hyper reads on while it has no whole head, and a
-/// server that sends `100 Continue` without end had the thread for a second at a time.
+/// The most to read in one turn of a task: hyper keeps reading until it has a whole head, and a
+/// server that sends `100 Continue` endlessly held the thread for a second at a time.
 const READ_A_TURN: usize = 64 * 1024;
 
-/// What a read would give, as far as is known without asking the kernel or tokio.
+/// What a read would return, as far as is known without asking the kernel or tokio.
 ///
-/// hyper tries to read up to five times a request, and a try that finds nothing costs 250
-/// instructions. Nothing new can arrive while a task is polled, so one such try a poll is enough.
+/// hyper tries to read up to five times a request, and each attempt that finds nothing costs 250
+/// instructions. No new data is noticed while a task is being polled, so one attempt a poll is
+/// enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+enum Readiness {
     /// Unknown: ask.
     Open,
     /// Nothing, and the socket will wake the task.
     Watched,
-    /// Nothing: the last read took all there was. The socket will wake nobody.
+    /// Nothing: the last read took all there was. The socket will not wake the task.
     Drained,
-    /// There may be more, in the task's next turn, which is sure to come.
+    /// There may be more in the task's next turn, which is certain to come.
     Enough,
 }
 
@@ -64,7 +65,7 @@ impl Notes {
             first_read: Cell::new(None),
             last_write: Cell::new(None),
             last_activity: Cell::default(),
-            reading: Cell::new(Reading::Open),
+            reading: Cell::new(Readiness::Open),
             read: Cell::new(0),
             left: Cell::new(READ_A_TURN),
         })
@@ -79,14 +80,14 @@ impl Notes {
         self.last_activity.set(at);
     }
 
-    /// Waits for the server anew from `at` on: until then nobody asked.
+    /// Restarts the wait for the server at `at`: nothing was asked of it until then.
     pub(super) fn resume(&self, at: Micros) {
         self.last_activity.set(at);
     }
 
-    /// A task polls the connection: from now on the socket wakes it.
+    /// Makes the socket wake the task that polls the connection.
     pub(super) fn polled_by(&self, waker: &Waker) {
-        self.reading.set(Reading::Open);
+        self.reading.set(Readiness::Open);
         self.left.set(READ_A_TURN);
         let mut current = self.waker.borrow_mut();
         if !current.will_wake(waker) {
@@ -94,41 +95,41 @@ impl Notes {
         }
     }
 
-    /// Nothing is read before something was written: hyper takes for a mistake what a server says
-    /// before it is asked, but on a connection that has carried no request yet it may be the
-    /// answer of a server that refuses everybody (as curl has it). The task must read again.
+    /// Allows no read before the first write: hyper treats anything a server sends unasked as an
+    /// error, but on a fresh connection it may be the answer of a server that refuses every client
+    /// (curl accepts it). The task must read again.
     pub(super) fn write_first(&self) {
         if self.written.get() == 0 {
-            self.reading.set(Reading::Drained);
+            self.reading.set(Readiness::Drained);
         }
     }
 
-    /// Whether the task, before it waits, has to let hyper read once more: else nothing wakes it.
-    /// Then it may.
+    /// Whether the task must let hyper read once more before it waits, since nothing would wake it;
+    /// if so, allows that read.
     pub(super) fn must_read_again(&self) -> bool {
-        let is_drained = self.reading.get() == Reading::Drained;
+        let is_drained = self.reading.get() == Readiness::Drained;
         if is_drained {
-            self.reading.set(Reading::Open);
+            self.reading.set(Readiness::Open);
         }
         is_drained
     }
 
-    /// Bytes that the kernel (or TLS) took.
+    /// Bytes accepted by the kernel (or TLS).
     pub(super) fn written(&self) -> u64 {
         self.written.get()
     }
 
-    /// How many there were so far, and counts from none again.
+    /// Returns how many were written so far and resets the count.
     pub(super) fn take_written(&self) -> u64 {
         self.written.take()
     }
 
-    /// Instead of those that were counted.
+    /// Replaces the count.
     pub(super) fn set_written(&self, bytes: u64) {
         self.written.set(bytes);
     }
 
-    /// Bytes that came since the exchange began.
+    /// Bytes received since the exchange began.
     pub(super) fn bytes_read(&self) -> u64 {
         self.read.get()
     }
@@ -137,7 +138,7 @@ impl Notes {
         self.first_read.get()
     }
 
-    /// The last write before the first byte came back: a server may answer early.
+    /// The last write before the first byte came back; a server may answer early.
     pub(super) fn last_write(&self) -> Option<Micros> {
         self.last_write.get()
     }
@@ -166,8 +167,8 @@ impl Notes {
     }
 }
 
-/// Has the task polled again when others have had their turn, those too that a socket or a timer
-/// wakes: else the runtime would look for them only every 61 polls.
+/// Has the task polled again after other tasks, including those woken by a socket or a timer: with
+/// an ordinary wake-up the runtime would check for them only every 61 polls.
 pub(super) fn come_again(cx: &mut Context<'_>) {
     let _ = pin!(tokio::task::yield_now()).poll(cx);
 }
@@ -190,7 +191,7 @@ impl AsyncRead for Io {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let notes = &this.notes;
-        if notes.reading.get() != Reading::Open {
+        if notes.reading.get() != Readiness::Open {
             return Poll::Pending;
         }
         let waker = notes.waker.borrow();
@@ -199,16 +200,16 @@ impl AsyncRead for Io {
         let result = Pin::new(&mut this.stream).poll_read(&mut cx, buf);
         let length = buf.filled().len() - before;
         if result.is_pending() {
-            notes.reading.set(Reading::Watched);
+            notes.reading.set(Readiness::Watched);
         } else if length > 0 {
             notes.read(length);
             let left = notes.left.get();
             notes.left.set(left.saturating_sub(length));
             if length >= left {
-                notes.reading.set(Reading::Enough);
+                notes.reading.set(Readiness::Enough);
                 come_again(&mut cx);
             } else if this.stream.is_plain() && length < space {
-                notes.reading.set(Reading::Drained);
+                notes.reading.set(Readiness::Drained);
             }
         }
         result
@@ -253,7 +254,7 @@ impl AsyncWrite for Io {
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.stream.is_plain() {
-            // What the kernel took is sent.
+            // Whatever the kernel accepted is sent.
             return Poll::Ready(Ok(()));
         }
         let waker = this.notes.waker.borrow();
@@ -285,7 +286,7 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (ours, mut theirs) = UnixStream::pair().unwrap();
-            // All of it is there before anything is read.
+            // All data is there before anything is read.
             theirs.write_all(&[b'x'; ALL]).unwrap();
             ours.set_nonblocking(true).unwrap();
             let ours = tokio::net::UnixStream::from_std(ours).unwrap();

@@ -1,7 +1,7 @@
 //! How much memory the bodies of all users may take together.
 //!
-//! One counter for the process, touched only by bodies that are not small. What a script makes of
-//! a body (texts, values) is its user's, and not counted here.
+//! One counter for the process, touched only by bodies that are not small. What a script makes of a
+//! body (text, values) belongs to its user and is not counted here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,12 +12,12 @@ use super::failure::Error;
 /// Bodies up to this many bytes are not counted: 10,000 users with one each have 655 MB.
 pub(super) const UNCOUNTED: u64 = 64 * 1024;
 
-/// So many bytes are counted at a time, to touch the counter rarely.
+/// Bytes are counted in steps of this size, to touch the counter rarely.
 const STEP: u64 = 256 * 1024;
 
 static ALL: Pool = Pool::new();
 
-/// Limits what the bodies of all users take together, in bytes; without, there is no limit.
+/// Limits the bytes that the bodies of all users take together; unlimited unless called.
 pub fn limit_bodies(bytes: u64) {
     ALL.limit.store(bytes, Ordering::Relaxed);
 }
@@ -37,7 +37,7 @@ impl Pool {
     }
 }
 
-/// What one body has of it; given back when it is dropped.
+/// One body's share of the pool, returned when dropped.
 #[derive(Debug)]
 pub struct Share {
     pool: &'static Pool,
@@ -54,10 +54,10 @@ impl Default for Share {
 }
 
 impl Share {
-    /// Makes room for a body that has grown to so many bytes.
+    /// Extends the share to a body of this many bytes.
     ///
     /// # Errors
-    /// When all bodies together would take more than they may.
+    /// When all bodies together would exceed the limit.
     pub fn grow_to(&mut self, bytes: u64) -> Result<(), Error> {
         if bytes <= self.bytes || bytes <= UNCOUNTED {
             return Ok(());
@@ -74,12 +74,12 @@ impl Share {
         Ok(())
     }
 
-    /// The body, which keeps its share until the last clone of it is gone.
+    /// Ties the share to the body: it is returned with the body's last clone.
     pub(super) fn keep(self, body: impl AsRef<[u8]> + Into<Bytes> + Send + 'static) -> Bytes {
         if self.bytes == 0 {
             return body.into();
         }
-        Bytes::from_owner(Held { body, _share: self })
+        Bytes::from_owner(CountedBody { body, _share: self })
     }
 }
 
@@ -91,12 +91,12 @@ impl Drop for Share {
     }
 }
 
-struct Held<B> {
+struct CountedBody<B> {
     body: B,
     _share: Share,
 }
 
-impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for CountedBody<B> {
     fn as_ref(&self) -> &[u8] {
         self.body.as_ref()
     }
@@ -106,7 +106,7 @@ impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
 /// memory, must not end the process.
 ///
 /// # Errors
-/// When the system has no more.
+/// When the system is out of memory.
 pub(super) fn reserve(whole: &mut Vec<u8>, more: usize) -> Result<(), Error> {
     whole.try_reserve(more).map_err(|_| Error::NoMemory)
 }

@@ -1,9 +1,9 @@
-//! One HTTP request exactly as asked, with truthful timings: connections, TLS, cookies,
-//! redirects, bodies, decoding and seven timed phases.
+//! HTTP requests exactly as asked for, with truthful timings: connections, TLS, cookies, redirects,
+//! bodies, decoding and seven timed phases.
 //!
-//! Knows no script and no statistic: what counts as a success, and what is recorded under which
-//! name, is decided by the caller from the [`Exchange`] it gets. Nothing here is `Send`: a
-//! [`Client`] and its [`Session`]s belong to one thread.
+//! Knows no scripts and no statistics: the caller decides from the [`Exchange`] what counts as a
+//! success and under which name it is recorded. Nothing here is `Send`: a [`Client`] and its
+//! [`Session`]s belong to one thread.
 //!
 //! ```text
 //! Session::send ─► an idle connection, or connect (dns, tcp, tls) ─► connection (hyper) or
@@ -12,9 +12,10 @@
 //!        └──────── redirect, stale keep-alive, retry ◄───────────────────────┘
 //! ```
 
+mod acquire;
+mod body_buffer;
 mod charset;
 mod client;
-mod collected;
 mod connect;
 mod connection;
 mod cookies;
@@ -27,11 +28,11 @@ mod failure;
 mod headers;
 mod idle;
 mod io;
-mod kept;
 mod memory;
 mod multiplex;
-mod obtain;
 mod origin;
+mod partial_chain;
+mod progress;
 mod proxy;
 mod redirect;
 mod refused;
@@ -40,7 +41,8 @@ mod reread;
 mod resolve;
 mod response;
 mod session;
-mod shared;
+mod slot;
+mod state;
 mod stream;
 mod streamed;
 mod tap;
@@ -49,7 +51,6 @@ mod tests;
 mod timeline;
 mod tls;
 mod url;
-mod vouched;
 mod wire;
 
 pub use charset::Charset;

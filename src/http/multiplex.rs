@@ -1,8 +1,8 @@
 //! One HTTP/2 connection and many requests at a time on it.
 //!
-//! A task of its own drives it: what the server sends (pings, settings, the end) must be dealt
-//! with while no request is under way. Dropping a request resets its stream, dropping the last
-//! handle closes the socket. Which connection is used for what is the session's business.
+//! Driven by a task of its own: what the server sends (pings, settings, the end) must be handled
+//! even while no request is under way. Dropping a request resets its stream, dropping the last
+//! handle closes the socket. The session decides which connection to use.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -17,62 +17,62 @@ use hyper::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::response::Parts;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::collected::{Collected, Read, Turn};
+use super::body_buffer::{BodyBuffer, ReceivedBody, TimeSlice};
 use super::connection::Bounds;
 use super::failure::{Error, Limit};
 use super::stream::Stream;
-use super::wire::{Mark, Traffic, Wire};
+use super::wire::{Traffic, Wire, WriteMark};
 use crate::clock::Micros;
 
 /// The largest head of a response, as for HTTP/1.
 const MAX_HEAD: u32 = 256 * 1024;
-/// What a server may send before we have taken it: one stream, and all together. Browsers and
-/// hyper allow about as much; with the 64 KiB of the standard every large body would wait for us.
+/// How much a server may send before we consume it: per stream, and in all. Browsers and hyper
+/// allow about as much; with the standard's 64 KiB every large body would wait for us.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 5 << 20;
 
-pub(super) struct Multiplexed {
+pub(super) struct Http2Connection {
     sender: SendRequest<Bytes>,
     traffic: Rc<Traffic>,
     driver: JoinHandle<()>,
     /// It has carried a request before.
     is_used: Cell<bool>,
     is_retired: Cell<bool>,
-    /// A request timed out, and nothing had come since this moment.
+    /// A request timed out, with nothing received since this moment.
     silent_since: Cell<Option<Micros>>,
 }
 
-/// What is measured of one request, whatever becomes of it.
+/// What is measured of one request, whatever its result.
 #[derive(Default)]
-pub(super) struct Passed {
+pub(super) struct StreamTimes {
     /// Body bytes handed over.
     pub(super) sent: u64,
     /// When the request was given to the kernel.
-    pub(super) written: Option<Mark>,
+    pub(super) written: Option<WriteMark>,
     /// When the first byte of the response came.
     pub(super) first_byte: Option<Micros>,
 }
 
 /// Why there is no response on this connection.
 pub(super) enum Refusal {
-    /// The server says that it did not process the request: it may be repeated.
+    /// The server declares that it did not process the request: it may be repeated.
     Unprocessed(Error),
-    /// The connection is gone, and was when the request was sent, or may have been.
+    /// The connection is closed, and was or may have been when the request was sent.
     Gone,
     Failed(Error),
 }
 
-/// A response's body as it comes.
-pub(super) struct Incoming {
+/// A response body as it arrives.
+pub(super) struct Http2Body {
     stream: RecvStream,
-    connection: Rc<Multiplexed>,
-    /// When this stream last got on.
+    connection: Rc<Http2Connection>,
+    /// When this stream last made progress.
     since: Micros,
 }
 
-impl Multiplexed {
-    /// Greets the server; its answer is not awaited.
-    pub(super) async fn open(stream: Stream) -> Result<Multiplexed, Error> {
+impl Http2Connection {
+    /// Sends the connection preface without waiting for the server's.
+    pub(super) async fn open(stream: Stream) -> Result<Http2Connection, Error> {
         let traffic = Traffic::new();
         let wire = Wire::new(stream, Rc::clone(&traffic));
         let (sender, connection) = Builder::new()
@@ -84,10 +84,10 @@ impl Multiplexed {
             .await
             .map_err(|error| Error::from_h2(&error))?;
         let driver = spawn_local(async move {
-            // Its requests learn the error too.
+            // Its requests get the error as well.
             let _ = connection.await;
         });
-        Ok(Multiplexed {
+        Ok(Http2Connection {
             sender,
             traffic,
             driver,
@@ -97,7 +97,7 @@ impl Multiplexed {
         })
     }
 
-    /// Whether it takes another request, as far as is known.
+    /// Whether it accepts another request, as far as is known.
     pub(super) fn is_usable(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         let is_closed = |ready: Poll<Result<(), h2::Error>>| matches!(ready, Poll::Ready(Err(_)));
@@ -106,7 +106,7 @@ impl Multiplexed {
             && !is_closed(self.sender.clone().poll_ready(&mut cx))
     }
 
-    /// Takes no further request; those under way go on.
+    /// Accepts no further requests; those under way continue.
     pub(super) fn retire(&self) {
         self.is_retired.set(true);
     }
@@ -118,29 +118,29 @@ impl Multiplexed {
         body: Bytes,
         bounds: &Bounds<'_>,
         begun: Micros,
-        passed: &mut Passed,
-    ) -> Result<(Parts, Incoming), Refusal> {
+        times: &mut StreamTimes,
+    ) -> Result<(Parts, Http2Body), Refusal> {
         strip(message.headers_mut());
         let was_used = self.is_used.replace(true);
         let sent = self.sender.clone().send_request(message, body.is_empty());
         let (response, stream) = match sent {
             Ok(sent) => sent,
-            // The server took its leave before.
+            // The server had already sent GOAWAY.
             Err(error) if error.is_go_away() || error.is_io() => {
                 return Err(Refusal::Unprocessed(Error::from_h2(&error)));
             }
             Err(error) => return Err(Refusal::Failed(Error::from_h2(&error))),
         };
-        let mut exchange = Exchange {
+        let mut exchange = InFlightRequest {
             connection: self,
             response,
             upload: Upload { stream, left: body },
             since: begun,
         };
-        let head = poll_fn(|cx| exchange.poll(cx, bounds, passed)).await;
+        let head = poll_fn(|cx| exchange.poll(cx, bounds, times)).await;
         let head = head.map_err(|error| self.refusal(error, was_used))?;
         let (parts, stream) = head.into_parts();
-        let incoming = Incoming {
+        let incoming = Http2Body {
             stream,
             connection: Rc::clone(self),
             since: self.traffic.last_read(),
@@ -148,10 +148,10 @@ impl Multiplexed {
         Ok((parts, incoming))
     }
 
-    fn refusal(&self, failure: Failure, was_used: bool) -> Refusal {
+    fn refusal(&self, failure: StreamFailure, was_used: bool) -> Refusal {
         let error = match failure {
-            Failure::TimedOut(error) => return Refusal::Failed(error),
-            Failure::Stream(error) => error,
+            StreamFailure::TimedOut(error) => return Refusal::Failed(error),
+            StreamFailure::Stream(error) => error,
         };
         let known = Error::from_h2(&error);
         let is_refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
@@ -162,7 +162,7 @@ impl Multiplexed {
         if was_used && known.is_gone() {
             return Refusal::Gone;
         }
-        // It does not even greet as a server of HTTP/2: it is one that does not speak it.
+        // It did not even send an HTTP/2 preface: it does not speak HTTP/2.
         let is_broken = error.is_library() && error.is_go_away();
         if !was_used && is_broken && !self.traffic.greets() {
             return Refusal::Failed(Error::NoHttp2);
@@ -170,8 +170,8 @@ impl Multiplexed {
         Refusal::Failed(known)
     }
 
-    /// A request has waited too long. Two in a row on a silent connection: it may be dead, and
-    /// the next request had better have another. One alone may be a slow answer.
+    /// Notes a request that waited too long. After two in a row on a silent connection it may be
+    /// dead, and the next request should get another; a single one may be a slow response.
     fn timed_out(&self) {
         let last_read = self.traffic.last_read();
         if self.silent_since.replace(Some(last_read)) == Some(last_read) {
@@ -194,13 +194,13 @@ impl Multiplexed {
     }
 }
 
-impl Drop for Multiplexed {
+impl Drop for Http2Connection {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
-/// RFC 9113, section 8.2.2: what speaks of an HTTP/1 connection has no place here.
+/// RFC 9113, section 8.2.2: headers about an HTTP/1 connection are not allowed.
 fn strip(headers: &mut HeaderMap) {
     for name in [
         CONNECTION,
@@ -217,43 +217,43 @@ fn strip(headers: &mut HeaderMap) {
 }
 
 /// A request under way.
-struct Exchange<'a> {
-    connection: &'a Multiplexed,
+struct InFlightRequest<'a> {
+    connection: &'a Http2Connection,
     response: ResponseFuture,
     upload: Upload,
     since: Micros,
 }
 
-enum Failure {
+enum StreamFailure {
     Stream(h2::Error),
     TimedOut(Error),
 }
 
-impl Exchange<'_> {
+impl InFlightRequest<'_> {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         bounds: &Bounds<'_>,
-        passed: &mut Passed,
-    ) -> Poll<Result<hyper::Response<RecvStream>, Failure>> {
+        times: &mut StreamTimes,
+    ) -> Poll<Result<hyper::Response<RecvStream>, StreamFailure>> {
         let traffic = &self.connection.traffic;
         let sent = self.upload.poll(cx);
         if sent > 0 {
-            passed.sent += sent;
+            times.sent += sent;
             self.since = crate::clock::now();
         }
-        if self.upload.left.is_empty() && passed.written.is_none() {
-            passed.written = Some(traffic.mark());
+        if self.upload.left.is_empty() && times.written.is_none() {
+            times.written = Some(traffic.mark());
         }
         if let Poll::Ready(response) = std::pin::Pin::new(&mut self.response).poll(cx) {
-            passed.first_byte = response.is_ok().then(|| traffic.last_read());
-            return Poll::Ready(response.map_err(Failure::Stream));
+            times.first_byte = response.is_ok().then(|| traffic.last_read());
+            return Poll::Ready(response.map_err(StreamFailure::Stream));
         }
-        let written = passed.written.as_ref().and_then(|mark| mark.get());
+        let written = times.written.as_ref().and_then(|mark| mark.get());
         let since = written.map_or(self.since, |at| at.max(self.since));
         self.connection
             .poll_expired(cx, bounds, since)
-            .map(|error| Err(Failure::TimedOut(error)))
+            .map(|error| Err(StreamFailure::TimedOut(error)))
     }
 }
 
@@ -264,7 +264,8 @@ struct Upload {
 }
 
 impl Upload {
-    /// Hands over what may go now; says how much that was. An error shows at the response.
+    /// Hands over what may be sent now and returns how much that was. Errors surface at the
+    /// response.
     fn poll(&mut self, cx: &mut Context<'_>) -> u64 {
         let mut sent = 0;
         while !self.left.is_empty() {
@@ -287,18 +288,18 @@ impl Upload {
     }
 }
 
-impl Incoming {
+impl Http2Body {
     /// The whole body. `received` counts its bytes even when it fails.
     pub(super) async fn read(
         mut self,
         announced: Option<u64>,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<Read, Error> {
+    ) -> Result<ReceivedBody, Error> {
         if self.stream.is_end_stream() {
-            return Ok(Read::nothing());
+            return Ok(ReceivedBody::nothing());
         }
-        let mut whole = Collected::new(announced, bounds)?;
+        let mut whole = BodyBuffer::new(announced, bounds)?;
         poll_fn(|cx| {
             let mut turn = None;
             loop {
@@ -306,7 +307,7 @@ impl Incoming {
                     Some(data) => {
                         *received += data.len() as u64;
                         whole.push(data)?;
-                        if turn.get_or_insert_with(Turn::begin).is_over(cx) {
+                        if turn.get_or_insert_with(TimeSlice::begin).is_over(cx) {
                             return bounds.poll_overdue().map(Err);
                         }
                     }
@@ -327,7 +328,7 @@ impl Incoming {
         match self.stream.poll_data(cx) {
             Poll::Ready(Some(Ok(data))) => {
                 self.since = self.connection.traffic.last_read();
-                // It can fail only when the stream has ended, and then nobody waits for it.
+                // It can only fail once the stream has ended, when the window no longer matters.
                 let _ = self.stream.flow_control().release_capacity(data.len());
                 Poll::Ready(Ok(Some(data)))
             }
@@ -340,12 +341,12 @@ impl Incoming {
         }
     }
 
-    /// When the last byte of the connection came.
+    /// When the last byte of the connection arrived.
     pub(super) fn last_read(&self) -> Micros {
         self.since
     }
 
-    /// Waits for the server anew from `at` on: until then nobody asked.
+    /// Restarts the wait for the server at `at`: nothing was asked of it until then.
     pub(super) fn resume(&mut self, at: Micros) {
         self.since = self.since.max(at);
     }

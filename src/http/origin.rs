@@ -1,4 +1,4 @@
-//! Whom a connection leads to: scheme, host and port, or a Unix socket.
+//! Where a connection leads: scheme, host and port, or a Unix socket.
 //!
 //! Checked once, when a URL is read; names are never resolved here.
 
@@ -19,12 +19,12 @@ pub(super) const UNIX: &str = "http+unix";
 /// Scheme, host and port, or a Unix socket. Clones share it.
 #[derive(Clone)]
 pub struct Origin {
-    shared: Rc<Parts>,
+    shared: Rc<OriginParts>,
 }
 
-struct Parts {
+struct OriginParts {
     is_tls: bool,
-    /// A Unix socket, which then is what all the rest is about.
+    /// If it is a Unix socket, its path; the other fields then describe what it serves.
     socket: Option<Box<Path>>,
     /// Without the brackets of an IPv6 address.
     host: Box<str>,
@@ -49,7 +49,7 @@ impl Origin {
         let host_header = &parsed[Position::BeforeHost..Position::AfterPort];
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         Ok(Origin {
-            shared: Rc::new(Parts {
+            shared: Rc::new(OriginParts {
                 is_tls,
                 socket: None,
                 host: bare.into(),
@@ -62,8 +62,8 @@ impl Origin {
         })
     }
 
-    /// `http+unix://%2Frun%2Fapp.sock`, as Python's requests-unixsocket has it. What it serves
-    /// calls itself `localhost`, as with curl's `--unix-socket`.
+    /// `http+unix://%2Frun%2Fapp.sock`, as in Python's requests-unixsocket. Its host name is
+    /// `localhost`, as with curl's `--unix-socket`.
     fn of_socket(parsed: &url::Url, text: &str) -> Result<Origin, UrlError> {
         let invalid = |why: &str| UrlError::Invalid(text.into(), why.into());
         let path = decode_percent(parsed.host_str().unwrap_or_default());
@@ -73,7 +73,7 @@ impl Origin {
             ));
         }
         Ok(Origin {
-            shared: Rc::new(Parts {
+            shared: Rc::new(OriginParts {
                 is_tls: false,
                 socket: Some(Path::new(&path).into()),
                 host: "localhost".into(),
@@ -85,7 +85,7 @@ impl Origin {
         })
     }
 
-    /// The path of the Unix socket, if it is one.
+    /// The path of the Unix socket, if this is one.
     #[must_use]
     pub fn socket(&self) -> Option<&Path> {
         self.shared.socket.as_deref()
@@ -113,7 +113,7 @@ impl Origin {
         &self.shared.host
     }
 
-    /// The port, the scheme's own if none was written.
+    /// The port; the scheme's default if none was given.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.shared.port

@@ -1,7 +1,7 @@
 //! A proxy between the users and their targets: its address, its credentials, its tunnels.
 //!
-//! Owns what is said to a proxy. A plain target's requests are sent to it in absolute form, which
-//! is the connection's business; for TLS and HTTP/2 it opens a tunnel (`CONNECT`).
+//! Owns what is sent to a proxy: requests in absolute form for plain targets, and a tunnel
+//! (`CONNECT`) for TLS and HTTP/2.
 
 use std::fmt;
 use std::rc::Rc;
@@ -21,29 +21,29 @@ use super::url::{Base, Url, UrlError};
 /// The largest head of an answer to `CONNECT`.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How much of a proxy's reason for a refusal is told, in characters.
+/// How much of a proxy's reason for a refusal is shown, in characters.
 const SHOWN_CHARS: usize = 200;
 
-/// A proxy that is spoken to by plain HTTP. Clones share it.
+/// A proxy reached by plain HTTP. Clones share it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    shared: Rc<Parts>,
+    shared: Rc<ProxyParts>,
 }
 
 #[derive(PartialEq, Eq)]
-struct Parts {
+struct ProxyParts {
     origin: Origin,
     authorization: Option<HeaderValue>,
 }
 
-/// Why a text is no proxy that we can use.
+/// Why a text is not a proxy that we can use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyError {
-    /// It is no URL.
+    /// It is not a URL.
     Url(UrlError),
     /// A scheme other than `http`.
     Scheme(Box<str>),
-    /// There is more than an address.
+    /// It has more than an address.
     Path,
 }
 
@@ -66,7 +66,7 @@ impl Proxy {
     /// Reads `http://user:password@host:port`; without a port it is 80.
     ///
     /// # Errors
-    /// When it is no such URL; the text says what was probably meant.
+    /// When it is not such a URL; the message says what was probably meant.
     pub fn parse(text: &str) -> Result<Proxy, ProxyError> {
         if let Some((scheme, _)) = text.split_once("://")
             && !scheme.eq_ignore_ascii_case("http")
@@ -81,7 +81,7 @@ impl Proxy {
             .credentials()
             .map(|(user, password)| basic_auth(user, password));
         Ok(Proxy {
-            shared: Rc::new(Parts {
+            shared: Rc::new(ProxyParts {
                 origin: base.origin,
                 authorization,
             }),
@@ -97,29 +97,7 @@ impl Proxy {
         self.shared.authorization.as_ref()
     }
 
-    /// Makes it a request to a proxy: it names its whole URL, and shows credentials. Says by how
-    /// many bytes its head grows.
-    #[cold]
-    pub(super) fn address(
-        proxy: Option<&Proxy>,
-        message: &mut hyper::Request<Full<Bytes>>,
-        url: &Url,
-    ) -> Result<u64, Error> {
-        let mut grown = url.origin().to_string().len();
-        // The path alone was short enough, and origins are checked: it can only be too long.
-        *message.uri_mut() =
-            Uri::try_from(url.to_string()).map_err(|_| Error::BadUrl(UrlError::TooLong))?;
-        if let Some(authorization) = proxy.and_then(Proxy::authorization)
-            && !message.headers().contains_key(PROXY_AUTHORIZATION)
-        {
-            grown += PROXY_AUTHORIZATION.as_str().len() + authorization.len() + ": \r\n".len();
-            let headers = message.headers_mut();
-            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
-        }
-        Ok(grown as u64)
-    }
-
-    /// Has the proxy connect to `target`: from then on `tcp` leads there.
+    /// Asks the proxy to connect `tcp` to `target`.
     pub(super) async fn tunnel(&self, tcp: &mut TcpStream, target: &Origin) -> Result<(), Error> {
         let of_proxy = |error| Error::Proxy(Box::new(Error::from_io(&error)));
         let target = target.host_and_port();
@@ -134,7 +112,8 @@ impl Proxy {
         let mut head = Vec::new();
         let mut read = 0;
         loop {
-            // Looked at first, so that nothing behind the head is taken: it is the target's.
+            // Peeked at first, so that nothing behind the head is consumed: that belongs to the
+            // target.
             let mut ahead = [0; 1_024];
             let length = tcp.peek(&mut ahead).await.map_err(of_proxy)?;
             if length == 0 {
@@ -147,7 +126,7 @@ impl Proxy {
             head.truncate(end.unwrap_or(head.len()));
             let taken = &mut ahead[..head.len() - known];
             read += tcp.read_exact(taken).await.map_err(of_proxy)?;
-            // A refusal may have a body, which nobody reads.
+            // A refusal may have a body, which is not read.
             match (status_of(&head), end) {
                 (Some(refusal @ Err(_)), _) => return refusal.map(drop),
                 (Some(Ok(status)), Some(_)) if status < 200 => head.clear(),
@@ -161,7 +140,29 @@ impl Proxy {
     }
 }
 
-/// The bytes of `\r\n\r\n` that may have come with an earlier part.
+/// Turns a request into one for a proxy: the whole URL in its request line, and the proxy's
+/// credentials unless the request brings its own. Returns how many bytes its head grows by.
+#[cold]
+pub(super) fn make_absolute(
+    message: &mut hyper::Request<Full<Bytes>>,
+    url: &Url,
+    authorization: Option<&HeaderValue>,
+) -> Result<u64, Error> {
+    let mut grown = url.origin().to_string().len();
+    // The path alone was short enough, and origins are checked: it can only be too long.
+    *message.uri_mut() =
+        Uri::try_from(url.to_string()).map_err(|_| Error::BadUrl(UrlError::TooLong))?;
+    if let Some(authorization) = authorization
+        && !message.headers().contains_key(PROXY_AUTHORIZATION)
+    {
+        grown += PROXY_AUTHORIZATION.as_str().len() + authorization.len() + ": \r\n".len();
+        let headers = message.headers_mut();
+        headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+    }
+    Ok(grown as u64)
+}
+
+/// How many bytes of `\r\n\r\n` may have arrived with an earlier part.
 const END_LESS_ONE: usize = 3;
 
 /// Where a head ends, its empty line included. A line may end without a CR (RFC 9112, section
@@ -187,7 +188,7 @@ fn status_of(head: &[u8]) -> Option<Result<u16, Error>> {
     let version = words.next().unwrap_or_default();
     let status = words.next().and_then(|status| status.parse::<u16>().ok());
     match status {
-        // To switch to another protocol is no answer here.
+        // Switching to another protocol is not a valid answer here.
         Some(status @ (100 | 102..300)) if version.starts_with("HTTP/1.") => Some(Ok(status)),
         Some(status) if version.starts_with("HTTP/1.") => {
             let reason = words.next().filter(|reason| !reason.is_empty());

@@ -10,7 +10,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 
 use super::url::{Url, UrlError};
 
-/// What tells of a body, and goes with it.
+/// Headers that describe a body and are dropped with it.
 const OF_BODY: [HeaderName; 7] = [
     CONTENT_TYPE,
     CONTENT_LENGTH,
@@ -47,7 +47,7 @@ pub(super) fn next_hop(
         _ => return None,
     };
     let location = headers.get(LOCATION)?;
-    // It leads nowhere: curl and requests take the response as it is.
+    // It leads nowhere: curl and requests return the response as it is.
     if location.as_bytes().trim_ascii().is_empty() {
         return None;
     }
@@ -63,8 +63,8 @@ pub(super) fn next_hop(
     Some(next)
 }
 
-/// Removes what told of a body that is not sent again: a GET with the `Content-Type` of the form
-/// before it is nothing that browsers, curl or requests send.
+/// Removes the headers of a body that is not sent again: neither browsers nor curl nor requests
+/// send a GET with the `Content-Type` of the form before it.
 pub(super) fn without_body(headers: &mut HeaderMap) {
     for name in &OF_BODY {
         headers.remove(name);

@@ -1,7 +1,7 @@
 //! Cookies that a server sets and a user does not keep, or keeps without ever sending them.
 //!
-//! Owns the reasons, their words, and what browsers ask beyond `cookie_store`'s rules. Who is told
-//! is the script's business.
+//! Owns the reasons, their wording, and what browsers require beyond `cookie_store`'s rules. The
+//! caller decides how they are reported.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ use cookie_store::RawCookie;
 /// Why a cookie is of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Its `Domain` is not the host's, or one above it.
+    /// Its `Domain` is neither the host nor a parent domain of it.
     Domain,
     /// Name and value together have more than 4,096 bytes.
     TooLong,
-    /// `__Host-` or `__Secure-` in its name promise what it is not.
+    /// The prefix `__Host-` or `__Secure-` of its name promises what it does not keep.
     Prefix,
-    /// It is `Secure`, the server is asked over plain http, and is not on this machine.
+    /// It is `Secure`, but the request went over plain http and not to this machine.
     Secure,
     /// It has no name, or bytes that are not UTF-8.
     Malformed,
 }
 
-/// A cookie that is of no use. Its value, which may be a secret, is not in it.
+/// A cookie that is of no use. Does not contain its value, which may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedCookie {
-    /// Its name as far as it is known, not longer than is worth showing.
+    /// Its name as far as it is known, shortened for display.
     pub name: Box<str>,
     /// Who set it.
     pub host: Box<str>,
@@ -38,7 +38,7 @@ const MOST_SHOWN: usize = 60;
 
 impl RefusedCookie {
     pub(super) fn new(header: &[u8], host: &str, reason: Reason) -> RefusedCookie {
-        // Without `=` what stands there may be the value.
+        // Without `=` the text may be the value.
         let end = header.iter().position(|byte| b"=;".contains(byte));
         let name = end
             .filter(|end| header[*end] == b'=')
@@ -53,7 +53,7 @@ impl RefusedCookie {
 }
 
 impl Reason {
-    /// One bit, another for each reason.
+    /// A different bit for each reason.
     #[must_use]
     pub fn bit(self) -> u8 {
         1 << self as u8
@@ -84,7 +84,8 @@ impl fmt::Display for RefusedCookie {
     }
 }
 
-/// Whether `Secure` cookies go there: over TLS, and to this machine, as with browsers and curl.
+/// Whether `Secure` cookies may be sent there: over TLS or to this machine, as in browsers and
+/// curl.
 pub(super) fn is_trustworthy(url: &url::Url) -> bool {
     url.scheme() == "https"
         || match url.host() {

@@ -1,7 +1,7 @@
-//! What is asked for: one request as the script describes it.
+//! One request as the script describes it.
 //!
-//! Headers that every request has (host, user agent, session headers, cookies) are added when it
-//! is sent, not here.
+//! Headers common to all requests (host, user agent, session headers, cookies) are added when it is
+//! sent.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ pub struct Request {
     pub body: Bytes,
     /// The limit for the whole exchange, redirects and retries included.
     pub timeout: Option<Duration>,
-    /// Whether redirects are followed; else the redirect is the response.
+    /// Whether redirects are followed; otherwise the redirect is the response.
     pub allow_redirects: bool,
     /// Whether the session's cookies are sent and the response's are stored.
     pub cookies: bool,
-    /// Whether the response is there with its head, its body to be read as it comes
+    /// Whether the response is returned with its head, and its body read as it arrives
     /// ([`Response::take_body`](super::Response::take_body)).
     pub stream: bool,
 }

@@ -1,8 +1,8 @@
-//! A head that hyper refused, read again: with more lines, folded ones, and with words for what is
-//! wrong.
+//! A second, lenient reading of a head that hyper refused: with more lines, folded ones, and an
+//! explanation of what is wrong.
 //!
-//! Owns the second try and naming the faulty line. Only such responses pay for it; the connection
-//! that it leaves is as good as any other.
+//! Owns the second attempt and finding the faulty line. Only such responses pay for it, and the
+//! connection stays as usable as any other.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -12,35 +12,35 @@ use super::connection::Connection;
 use super::failure::Error;
 use super::io::Notes;
 
-/// The most characters that are shown of a line or a name.
+/// How much of a line or a name is shown, in characters.
 const MOST_SHOWN: usize = 40;
 
-/// What is left of the first try.
-pub(super) struct Reread {
+/// What the second attempt must restore or explain once it is over.
+pub(super) struct LenientRetry {
     bytes: Bytes,
     written: u64,
 }
 
-/// The connection before the head that it could not read, a request that hyper needs to read one,
-/// and what is to be finished after its exchange.
+/// Returns the connection rewound to the head it could not read, the dummy request that hyper needs
+/// to read a response, and what to finish after its exchange.
 ///
-/// That request goes nowhere (see `Unread`), and only its method matters: there is no body after
-/// HEAD.
+/// That request goes nowhere (see `ReplayStream`), and only its method matters: a response to HEAD
+/// has no body.
 #[cold]
 pub(super) async fn again(
     connection: Box<Connection>,
     method: &Method,
-) -> Result<(Box<Connection>, hyper::Request<Full<Bytes>>, Reread), Error> {
+) -> Result<(Box<Connection>, hyper::Request<Full<Bytes>>, LenientRetry), Error> {
     let (connection, bytes) = connection.lenient().await?;
     let mut message = hyper::Request::new(Full::new(Bytes::new()));
     message.method_mut().clone_from(method);
     let written = connection.notes().take_written();
-    let reread = Reread { bytes, written };
+    let reread = LenientRetry { bytes, written };
     Ok((Box::new(connection), message, reread))
 }
 
-impl Reread {
-    /// Puts right what was counted meanwhile, and says which line was at fault.
+impl LenientRetry {
+    /// Restores the byte counts and names the faulty line.
     #[cold]
     pub(super) fn finish<T>(self, notes: &Notes, result: &mut Result<T, Error>) {
         notes.set_written(self.written);
@@ -52,7 +52,7 @@ impl Reread {
     }
 }
 
-/// What is wrong with the first line of a head that is no header.
+/// What is wrong with the first line of a head that is not a header.
 fn faulty_line(head: &[u8]) -> Option<String> {
     let mut lines = head.split_inclusive(|byte| *byte == b'\n').skip(1);
     lines.find_map(|line| {
@@ -63,7 +63,7 @@ fn faulty_line(head: &[u8]) -> Option<String> {
 }
 
 fn fault_of(line: &[u8], is_whole: bool) -> Option<String> {
-    // Blank before a colon: taken, as by curl.
+    // A blank before the colon is accepted, as in curl.
     let Some(colon) = line.iter().position(|byte| *byte == b':') else {
         return (is_whole && !line.is_empty() && !is_blank(line[0]))
             .then(|| format!("the line `{}` has no colon", shown(line)));

@@ -1,7 +1,7 @@
-//! Names to addresses, asked once a minute.
+//! Names to addresses, looked up once a minute.
 //!
-//! A load must not become a load on the name server: all users of a thread share one cache, and
-//! those who ask at the same time wait for one answer.
+//! Load must not fall on the name server: all users of a thread share one cache, and simultaneous
+//! lookups of a name wait for one answer.
 
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::clock::{Micros, now};
 
 const TTL: Duration = Duration::from_secs(60);
-/// How long a failure is believed: long enough for one answer to serve all who wait for it.
+/// How long a failure is cached: long enough for one answer to serve everyone waiting for it.
 const FAILURE_TTL: Duration = Duration::from_secs(1);
 
 /// The addresses of one name and the one that last accepted a connection.
@@ -30,16 +30,17 @@ pub(super) struct Resolver {
 struct Name {
     host: Box<str>,
     port: u16,
-    answer: Mutex<Option<Answer>>,
+    lookup: Mutex<Option<Lookup>>,
 }
 
-struct Answer {
+struct Lookup {
     until: Micros,
     addresses: Option<Rc<Addresses>>,
 }
 
 impl Resolver {
-    /// The addresses of `host`; `None` if it has none. Cancelling lets the next one ask.
+    /// The addresses of `host`; `None` if it has none. If cancelled, the next caller does the
+    /// lookup.
     pub(super) async fn resolve(&self, host: &str, port: u16) -> Option<Rc<Addresses>> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Some(Rc::new(Addresses::new(vec![SocketAddr::new(
@@ -47,19 +48,19 @@ impl Resolver {
             )])));
         }
         let name = self.name(host, port);
-        let mut answer = name.answer.lock().await;
-        if let Some(answer) = &*answer
-            && now() < answer.until
+        let mut lookup = name.lookup.lock().await;
+        if let Some(lookup) = &*lookup
+            && now() < lookup.until
         {
-            return answer.addresses.clone();
+            return lookup.addresses.clone();
         }
         let found = tokio::net::lookup_host((host, port))
             .await
             .map(Iterator::collect)
             .unwrap_or_default();
-        let fresh = Answer::new(found, answer.take());
+        let fresh = Lookup::new(found, lookup.take());
         let addresses = fresh.addresses.clone();
-        *answer = Some(fresh);
+        *lookup = Some(fresh);
         addresses
     }
 
@@ -71,31 +72,31 @@ impl Resolver {
         {
             return Rc::clone(name);
         }
-        // A script that makes up host names must not fill the memory.
+        // A script that generates host names must not fill the memory.
         if names.len() >= 256 {
             names.clear();
         }
         let name = Rc::new(Name {
             host: host.into(),
             port,
-            answer: Mutex::new(None),
+            lookup: Mutex::new(None),
         });
         names.push(Rc::clone(&name));
         name
     }
 }
 
-impl Answer {
-    /// The answer that was found; if none was, the one before still stands: a name server under
-    /// load, or a process without file descriptors, must not look like an unknown host.
-    fn new(found: Vec<SocketAddr>, before: Option<Answer>) -> Answer {
+impl Lookup {
+    /// Takes the new addresses, or keeps the previous ones if there are none: an overloaded name
+    /// server or a process out of file descriptors must not look like an unknown host.
+    fn new(found: Vec<SocketAddr>, before: Option<Lookup>) -> Lookup {
         if found.is_empty() {
-            return Answer {
+            return Lookup {
                 until: now() + FAILURE_TTL,
-                addresses: before.and_then(|answer| answer.addresses),
+                addresses: before.and_then(|lookup| lookup.addresses),
             };
         }
-        Answer {
+        Lookup {
             until: now() + TTL,
             addresses: Some(Rc::new(Addresses::new(found))),
         }
@@ -110,7 +111,7 @@ impl Addresses {
         }
     }
 
-    /// All of them, the one that last worked first. The number names it to [`Self::prefer`].
+    /// All of them, the one that worked last first; the number identifies it for [`Self::prefer`].
     pub(super) fn in_order(&self) -> impl Iterator<Item = (usize, SocketAddr)> {
         let preferred = self.preferred.get();
         (0..self.all.len()).map(move |step| {
@@ -141,10 +142,10 @@ mod tests {
     #[test]
     fn an_answer_outlives_a_failure_to_ask_again() {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let found = Answer::new(vec![address], None);
-        let again = Answer::new(Vec::new(), Some(found));
+        let found = Lookup::new(vec![address], None);
+        let again = Lookup::new(Vec::new(), Some(found));
         assert_eq!(again.addresses.unwrap().all, [address]);
-        assert!(Answer::new(Vec::new(), None).addresses.is_none());
+        assert!(Lookup::new(Vec::new(), None).addresses.is_none());
     }
 
     #[test]

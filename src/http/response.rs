@@ -24,12 +24,12 @@ use super::memory::UNCOUNTED;
 use super::streamed::StreamedBody;
 use super::url::Url;
 
-/// A response with its whole body, unless it was to be streamed. Dropping it gives the memory of its headers to the next
-/// request of the thread.
+/// A response with its whole body, unless it is streamed. Dropping it leaves the memory of its
+/// headers to the thread's next request.
 pub struct Response {
     pub(super) client: Client,
     pub(super) status: StatusCode,
-    /// With the reason phrase, if the server has one of its own.
+    /// Contains the reason phrase, if the server sent its own.
     pub(super) extensions: Extensions,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
@@ -52,7 +52,7 @@ impl Response {
     pub fn reason(&self) -> Cow<'_, str> {
         match self.extensions.get::<ReasonPhrase>() {
             Some(reason) => String::from_utf8_lossy(reason.as_bytes()),
-            // hyper keeps only those that differ from the canonical one.
+            // hyper keeps it only if it differs from the canonical one.
             None => Cow::Borrowed(self.status.canonical_reason().unwrap_or_default()),
         }
     }
@@ -88,26 +88,26 @@ impl Response {
             })
     }
 
-    /// The body as it was transferred.
+    /// The body as transferred.
     #[must_use]
     pub fn body(&self) -> Bytes {
         self.body.borrow().clone()
     }
 
-    /// How long the body was as it was transferred, kept or not.
+    /// The length of the body as transferred, kept or not.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether the body has content encodings, or was not kept: else [`body`](Response::body) is
-    /// the decoded one.
+    /// Whether the body has content encodings or was not kept; otherwise [`body`](Response::body)
+    /// needs no decoding.
     #[must_use]
     pub fn is_encoded(&self) -> bool {
         self.headers.contains_key(CONTENT_ENCODING) || self.is_discarded()
     }
 
-    /// Gives up a large body that nobody can read any more.
+    /// Drops a large body that can no longer be read by anyone.
     pub fn discard_body(&self) {
         if self.length > UNCOUNTED {
             self.body.take();
@@ -118,8 +118,8 @@ impl Response {
         self.length > 0 && self.body.borrow().is_empty()
     }
 
-    /// The body with its content encodings undone; decoded anew at each call, shared if there
-    /// are none. Gives way to other tasks of the thread while it takes long.
+    /// The body with its content encodings undone; decoded at each call, shared if there are none.
+    /// Yields to other tasks of the thread if it takes long.
     ///
     /// # Errors
     /// When the data is damaged, the encoding unknown, the result larger than `body_limit`, or
@@ -133,7 +133,7 @@ impl Response {
         decode(&encodings, &self.body(), limit).await
     }
 
-    /// The same, at once.
+    /// Decodes the body as [`decode_body`](Response::decode_body) does, but without yielding.
     ///
     /// # Errors
     /// As [`decode_body`](Response::decode_body).
@@ -147,14 +147,14 @@ impl Response {
         }
     }
 
-    /// What its text is in.
+    /// The charset of its text.
     #[must_use]
     pub fn charset(&self) -> Charset {
         Charset::of(self.headers.get(CONTENT_TYPE))
     }
 
-    /// The body of a request with `stream`, once; [`body`](Response::body) is empty then.
-    /// Dropping it unread closes the connection, or resets the stream of HTTP/2.
+    /// The body of a streamed response, once; [`body`](Response::body) is empty then. Dropping it
+    /// unread closes the connection, or resets the stream of HTTP/2.
     pub fn take_body(&mut self) -> Option<Box<StreamedBody>> {
         self.coming.take()
     }

@@ -1,6 +1,6 @@
 //! What a connection's bytes go through: TCP, a Unix socket, or TLS over TCP.
 //!
-//! Only the choice between them; what is noted when bytes pass is `io`'s and `wire`'s.
+//! Only the choice between them; `io` and `wire` record what passes.
 
 use std::io;
 use std::pin::Pin;
@@ -15,19 +15,19 @@ pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
-    /// One of the others of which some bytes were read before.
-    Unread(Box<Unread>),
+    /// One of the others, with some bytes to be read again first.
+    Replay(Box<ReplayStream>),
 }
 
-/// A stream of which a head is read again: first what was read of it, then the rest. Until that
-/// is used up, what is written is taken for a request that was sent long ago, and goes nowhere.
-pub(super) struct Unread {
+/// A stream whose response head is read again: first the bytes read before, then the rest. Until
+/// those are used up, writes are the dummy request that hyper needs, and are discarded.
+pub(super) struct ReplayStream {
     pub(super) bytes: Bytes,
     pub(super) stream: Stream,
 }
 
-// Out of line: all other streams are read and written without paying for it.
-impl Unread {
+// Out of line, so that all other streams do not pay for it.
+impl ReplayStream {
     #[cold]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.bytes.is_empty() {
@@ -53,12 +53,12 @@ impl Unread {
 }
 
 impl Stream {
-    /// What a read gives is what the kernel has: TLS may hold back a part of a record.
+    /// Whether a read returns all the kernel has; TLS may hold back part of a record.
     pub(super) fn is_plain(&self) -> bool {
         match self {
             Stream::Tcp(_) | Stream::Unix(_) => true,
             Stream::Tls(_) => false,
-            Stream::Unread(unread) => unread.is_plain(),
+            Stream::Replay(replay) => replay.is_plain(),
         }
     }
 }
@@ -73,7 +73,7 @@ impl AsyncRead for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Stream::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, buf),
-            Stream::Unread(unread) => unread.poll_read(cx, buf),
+            Stream::Replay(replay) => replay.poll_read(cx, buf),
         }
     }
 }
@@ -88,7 +88,7 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
             Stream::Unix(unix) => Pin::new(unix).poll_write(cx, buf),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, buf),
-            Stream::Unread(unread) => unread.poll_write(cx, buf),
+            Stream::Replay(replay) => replay.poll_write(cx, buf),
         }
     }
 
@@ -101,10 +101,10 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             Stream::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, bufs),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_write_vectored(cx, bufs),
-            // As much as the first takes.
-            Stream::Unread(unread) => {
+            // As much as the first buffer accepts.
+            Stream::Replay(replay) => {
                 let first = bufs.iter().find(|buf| !buf.is_empty());
-                unread.poll_write(cx, first.map_or(&[], |buf| buf))
+                replay.poll_write(cx, first.map_or(&[], |buf| buf))
             }
         }
     }
@@ -115,10 +115,10 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            // What the kernel took is sent.
+            // Whatever the kernel accepted is sent.
             Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
-            Stream::Unread(unread) => Pin::new(&mut unread.stream).poll_flush(cx),
+            Stream::Replay(replay) => Pin::new(&mut replay.stream).poll_flush(cx),
         }
     }
 
@@ -127,7 +127,7 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Stream::Unix(unix) => Pin::new(unix).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
-            Stream::Unread(unread) => Pin::new(&mut unread.stream).poll_shutdown(cx),
+            Stream::Replay(replay) => Pin::new(&mut replay.stream).poll_shutdown(cx),
         }
     }
 }

@@ -1,8 +1,7 @@
-//! A response's body that is read as it comes.
+//! A response body that is read as it arrives.
 //!
-//! Owns the connection until the body has ended, and gives it back then. Dropped before, it
-//! closes the connection, or resets its stream of HTTP/2. What is made of the bytes is the
-//! caller's business.
+//! Owns the connection until the body has ended, then gives it back. If dropped earlier, it closes
+//! the connection or resets its HTTP/2 stream. The caller interprets the bytes.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 
-use super::collected::Turn;
+use super::body_buffer::TimeSlice;
 use super::connection::{Bounds, Connection};
 use super::decoder::Decoder;
 use super::failure::Error;
@@ -31,13 +30,13 @@ pub struct StreamedBody {
     whole: Micros,
     received: u64,
     last_byte: Option<Micros>,
-    /// Of whoever takes piece after piece without having to wait.
-    turn: Option<Turn>,
+    /// The turn of a reader that takes piece after piece without having to wait.
+    turn: Option<TimeSlice>,
 }
 
 enum Source {
     Single(Box<Connection>, Incoming),
-    Shared(multiplex::Incoming),
+    Shared(multiplex::Http2Body),
     Ended,
 }
 
@@ -52,7 +51,7 @@ impl StreamedBody {
     }
 
     pub(super) fn of_shared(
-        body: multiplex::Incoming,
+        body: multiplex::Http2Body,
         headers: &HeaderMap,
         bounds: &Bounds<'_>,
     ) -> StreamedBody {
@@ -71,14 +70,14 @@ impl StreamedBody {
         }
     }
 
-    /// The next piece of the body, decoded; `None` at its end, from then on always. Waits for
-    /// the server's next byte at most `network_timeout`, and for the end as long as the
-    /// request's own `timeout` allows. `session` is the one that sent the request.
+    /// The next piece of the body, decoded; `None` at its end and forever after. Waits for the
+    /// server's next byte at most `network_timeout`, and for the end as long as the request's own
+    /// `timeout` allows. `session` is the one that sent the request.
     ///
     /// Dropping the future loses nothing.
     ///
     /// # Errors
-    /// When the body breaks off, is too late or damaged. There is nothing more to read then.
+    /// When the body breaks off, is too late or damaged. Nothing more can be read then.
     pub async fn next(&mut self, session: &Session) -> Result<Option<Bytes>, Error> {
         let deadline = session.take_deadline();
         let bounds = Bounds {
@@ -91,7 +90,7 @@ impl StreamedBody {
         };
         self.source.resume(now());
         let result = poll_fn(|cx| {
-            if self.turn.get_or_insert_with(Turn::begin).is_over(cx) {
+            if self.turn.get_or_insert_with(TimeSlice::begin).is_over(cx) {
                 return bounds.poll_overdue().map(Err);
             }
             let next = self.poll_next(cx, &bounds);
@@ -145,13 +144,13 @@ impl StreamedBody {
         }
     }
 
-    /// Body bytes received so far, as they were transferred.
+    /// Body bytes received so far, as transferred.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// When the last of them came; `None` before the first.
+    /// When the last of them arrived; `None` before the first.
     #[must_use]
     pub fn last_byte(&self) -> Option<Micros> {
         self.last_byte
@@ -159,7 +158,7 @@ impl StreamedBody {
 }
 
 impl Source {
-    /// Whoever reads slowly must not be told that the server is slow.
+    /// A slow reader must not get an error that blames the server.
     fn resume(&mut self, at: Micros) {
         match self {
             Source::Single(connection, _) => connection.notes().resume(at),

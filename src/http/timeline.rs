@@ -1,6 +1,6 @@
 //! Where the time of one exchange went: seven phases that add up to the whole.
 //!
-//! Owns the arithmetic only; the moments are read where things happen and passed in.
+//! Owns only the arithmetic; the times are taken where things happen and passed in.
 
 use crate::clock::Micros;
 
@@ -10,9 +10,9 @@ use crate::clock::Micros;
 /// [`Exchange`](super::Exchange).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
-    /// Before there was anything to wait for: between hops and attempts, what was lost on a
-    /// connection that the server had already closed, and waiting for a connection of HTTP/2 that
-    /// another request of the same user was opening.
+    /// Time outside the other phases: between hops and attempts, lost on a connection that the
+    /// server had already closed, and waiting for an HTTP/2 connection that another request of the
+    /// same user was opening.
     pub blocked: u32,
     /// Resolving the host's name; zero when the answer was cached or the host is an address.
     pub dns: u32,
@@ -20,8 +20,8 @@ pub struct Phases {
     pub connect: u32,
     /// The TLS handshake.
     pub tls: u32,
-    /// From having a connection to the last byte of the request handed to the kernel. Where others
-    /// share the connection: the last byte before any came back on it.
+    /// From having a connection until the last byte of the request is handed to the kernel; on a
+    /// shared connection, the last byte before any came back.
     pub send: u32,
     /// From then to the first byte of the response.
     pub wait: u32,
@@ -40,7 +40,7 @@ pub(super) enum Phase {
     Receive,
 }
 
-/// The phases so far and the one that is running.
+/// The phases so far, and the current one.
 pub(super) struct Timeline {
     phases: Phases,
     current: Phase,
@@ -56,7 +56,7 @@ impl Timeline {
         }
     }
 
-    /// Ends the running phase at `at` and begins the next one there.
+    /// Ends the current phase at `at`, where the next one begins.
     pub(super) fn enter(&mut self, next: Phase, at: Micros) {
         let spent_us = u32::try_from(at.since(self.mark)).unwrap_or(u32::MAX);
         let phases = &mut self.phases;
@@ -74,13 +74,13 @@ impl Timeline {
         self.current = next;
     }
 
-    /// Calls what has run since the last moment something else: no clock needs to be read when
-    /// an idle connection is at hand.
+    /// Changes what the current phase is called: no need to read the clock when an idle connection
+    /// is at hand.
     pub(super) fn rename(&mut self, current: Phase) {
         self.current = current;
     }
 
-    /// When the running phase began.
+    /// When the current phase began.
     pub(super) fn mark(&self) -> Micros {
         self.mark
     }
@@ -91,7 +91,7 @@ impl Timeline {
 }
 
 impl Phases {
-    /// Every phase by its name, in their order.
+    /// Every phase with its name, in order.
     #[must_use]
     pub fn each(&self) -> [(&'static str, u32); 7] {
         [
@@ -127,7 +127,7 @@ mod tests {
         timeline.enter(Phase::Dns, at(5));
         timeline.enter(Phase::Connect, at(25));
         timeline.enter(Phase::Send, at(325));
-        // A moment before the running phase began takes nothing back.
+        // A time before the current phase began takes nothing back.
         timeline.enter(Phase::Wait, at(300));
         timeline.enter(Phase::Receive, at(1_000));
         timeline.enter(Phase::Blocked, at(1_001));

@@ -1,7 +1,7 @@
-//! TLS: whom to trust, who we are, which version of HTTP to offer, and a resumption store per
+//! TLS: whom to trust, who we are, which versions of HTTP to offer, and a resumption store per
 //! user.
 //!
-//! Owns rustls' configuration; the handshake itself is one step of `connect`.
+//! Owns the configuration of rustls; the handshake itself is a step of `connect`.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -17,24 +17,24 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::client::{Options, Protocol};
-use super::vouched::Vouched;
+use super::partial_chain::PartialChainVerifier;
 use crate::files;
 
-/// The largest file of certificates or keys: those of all authorities together have 300 KB.
+/// The largest certificate or key file: all public authorities together take 300 KB.
 const LARGEST: u64 = 16_000_000;
 
-/// TLS sessions that one user remembers: a user talks to a few servers, not to hundreds.
+/// TLS sessions cached per user: a user talks to a few servers, not to hundreds.
 const REMEMBERED_SESSIONS: usize = 8;
 
-/// Why a file of certificates or keys can't be used. The first text names its option, the
-/// second its path.
+/// Why a certificate or key file can't be used. The first field names its option, the second its
+/// path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsError {
     /// It can't be read: the reason.
     Unreadable(&'static str, Box<str>, Box<str>),
-    /// It has no certificate in PEM.
+    /// It contains no certificate in PEM.
     NoCertificate(&'static str, Box<str>),
-    /// It has no private key in PEM.
+    /// It contains no private key in PEM.
     NoKey(&'static str, Box<str>),
     /// Its private key is encrypted.
     Encrypted(&'static str, Box<str>),
@@ -85,8 +85,8 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// What the users of a class trust and show. The system's roots are read at the first handshake:
-/// a run without TLS does not wait for them.
+/// What the users of a class trust and present. The system's roots are read at the first handshake,
+/// so that a run without TLS does not wait for them.
 pub(super) struct Trust {
     insecure: bool,
     protocol: Protocol,
@@ -116,8 +116,8 @@ impl Trust {
         })
     }
 
-    /// A configuration of one user: shared trust, tickets of its own. Sharing them would make
-    /// the handshakes of all users but the first unrealistically cheap.
+    /// The configuration of one user: shared trust, its own tickets. Sharing tickets would make all
+    /// handshakes after the first unrealistically cheap.
     pub(super) fn config(&self) -> Arc<ClientConfig> {
         let mut config = self.template.get_or_init(|| self.build()).clone();
         config.resumption = Resumption::in_memory_sessions(REMEMBERED_SESSIONS);
@@ -135,7 +135,7 @@ impl Trust {
                 .with_custom_certificate_verifier(Arc::new(AcceptAll { provider }))
         } else {
             let mut roots = RootCertStore::empty();
-            // No roots at all shows as an unknown issuer, with the hint that belongs to it.
+            // Having no roots at all surfaces as an unknown issuer, with the matching hint.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             roots.add_parsable_certificates(self.extra.iter().cloned());
             let roots = Arc::new(roots);
@@ -144,7 +144,7 @@ impl Trust {
                 ([_, ..], Ok(webpki)) => {
                     builder
                         .dangerous()
-                        .with_custom_certificate_verifier(Arc::new(Vouched {
+                        .with_custom_certificate_verifier(Arc::new(PartialChainVerifier {
                             webpki,
                             certificates: self.extra.clone(),
                         }))
@@ -161,7 +161,7 @@ impl Trust {
         };
         config.alpn_protocols = match self.protocol {
             Protocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            // Those who ask for nothing get HTTP/1.1.
+            // Clients that offer nothing get HTTP/1.1.
             Protocol::Http1 => Vec::new(),
             Protocol::Http2 => vec![b"h2".to_vec()],
         };
@@ -195,9 +195,9 @@ fn read_certificates(
     }
 }
 
-/// A file in PEM without its encrypted keys, and whether there were any. Those of the old format
-/// (`Proc-Type: 4,ENCRYPTED`) have lines that are no base64, over which the parser stumbles; those
-/// of PKCS#8 it passes over.
+/// A PEM file without its encrypted keys, and whether there were any. The parser stumbles over keys
+/// in the old format (`Proc-Type: 4,ENCRYPTED`), whose headers are not base64, and skips those in
+/// PKCS#8.
 fn without_encrypted(pem: &[u8]) -> (Vec<u8>, bool) {
     let (mut kept, mut section) = (Vec::with_capacity(pem.len()), Vec::new());
     let mut has_encrypted = false;
@@ -217,7 +217,7 @@ fn without_encrypted(pem: &[u8]) -> (Vec<u8>, bool) {
     (kept, has_encrypted)
 }
 
-/// What is wrong with a file in PEM; the parser's own texts show bytes as Rust has them.
+/// What is wrong with a PEM file; the parser's own texts show bytes in Rust's debug format.
 fn damage(error: &PemError) -> Box<str> {
     match error {
         PemError::MissingSectionEnd { end_marker } => {
@@ -237,8 +237,8 @@ fn damage(error: &PemError) -> Box<str> {
     }
 }
 
-/// The client's certificate with its chain, and its key, from the same file if it has none of
-/// its own.
+/// The client's certificate with its chain, and its key; from the same file if no key file is
+/// given.
 fn read_identity(certificate: &Path, key: Option<&Path>) -> Result<CertifiedKey, TlsError> {
     let chain = read_certificates("client_cert", certificate)?;
     let (option, path) = match key {

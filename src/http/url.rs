@@ -1,8 +1,8 @@
 //! Where a request goes: an origin and a path, checked and encoded once.
 //!
-//! A path is taken as it is written: it is appended to the base by plain concatenation, as
-//! Locust does, dot segments stay, and only what may not stand in a request line is
-//! percent-encoded. Names are never resolved here.
+//! A path is taken as written: appended to the base by plain concatenation, as in Locust, with dot
+//! segments left alone, and only what is not allowed in a request line percent-encoded. Names are
+//! never resolved here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,15 +15,14 @@ use url::Position;
 use super::encoding::{decode_percent, push_encoded, push_params};
 use super::origin::{Origin, UNIX};
 
-/// The longest URL as it stands in a request line, path alone or, to a proxy, whole: hyper's own
-/// limit. Servers mostly take 8 KB.
+/// The longest URL in a request line (the path, or the whole URL for a proxy): hyper's own limit.
+/// Most servers accept 8 KB.
 const MAX_URL: usize = u16::MAX as usize - 1;
 
-/// How much of a `Location` that is no URL is told, in characters.
+/// How much of an invalid `Location` is shown, in characters.
 const SHOWN_CHARS: usize = 200;
 
-/// What a user's `host` stands for: an origin, a path that goes before every relative one, and
-/// credentials.
+/// A user's `host`: an origin, a path that is prepended to every relative one, and credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     /// Scheme, host and port.
@@ -35,28 +34,28 @@ pub struct Base {
 /// An absolute URL of a request. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    shared: Rc<Parts>,
+    shared: Rc<UrlParts>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Parts {
+struct UrlParts {
     origin: Origin,
     path: PathAndQuery,
 }
 
-/// Why a text is no URL that we can ask for.
+/// Why a text is not a URL that we can request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UrlError {
     /// `localhost:8080` instead of `http://localhost:8080`.
     NoScheme(Box<str>),
     /// A scheme other than http and https.
     Scheme(Box<str>),
-    /// A redirect leads to something else than http and https: its scheme. A server must not
-    /// choose a socket of this machine.
+    /// A redirect to a scheme other than http and https. A server must not choose a socket of this
+    /// machine.
     Redirected(Box<str>),
-    /// More bytes than are sent as one: 65,534.
+    /// Longer than can be sent: 65,534 bytes.
     TooLong,
-    /// The parser of URLs refused it: the text and the reason.
+    /// The URL parser refused it: the text and the reason.
     Invalid(Box<str>, Box<str>),
     /// A relative path without its slash.
     NoSlash(Box<str>),
@@ -107,7 +106,7 @@ impl Base {
     /// Reads a `host` such as `http://user:pass@localhost:8080/api`.
     ///
     /// # Errors
-    /// When it is no http(s) URL; the text says what was probably meant.
+    /// When it is not an http(s) URL; the message says what was probably meant.
     pub fn parse(host: &str) -> Result<Base, UrlError> {
         let parsed = parse(host)?;
         if parsed.query().is_some() || parsed.fragment().is_some() {
@@ -119,7 +118,7 @@ impl Base {
                 decode_percent(parsed.password().unwrap_or_default()).into(),
             )
         });
-        // The parser makes a slash of an empty path.
+        // The parser turns an empty path into a slash.
         let path = if parsed.path() == "/" && !host.ends_with('/') {
             ""
         } else {
@@ -132,7 +131,7 @@ impl Base {
         })
     }
 
-    /// The path that goes before every relative one.
+    /// The path that is prepended to every relative one.
     pub(super) fn path(&self) -> &str {
         &self.path
     }
@@ -156,11 +155,11 @@ impl Base {
             return absolute(path, params);
         }
         let mut target = Vec::with_capacity(self.path.len() + path.len() + 1);
-        // Between `http://host` and `?x` the slash of the root is understood.
+        // Between `http://host` and `?x` the root's slash is implied.
         if self.path.is_empty() && matches!(path.as_bytes().first(), None | Some(b'?' | b'#')) {
             target.push(b'/');
         }
-        // `http://host/` and `/x`: nobody means two slashes.
+        // `http://host/` and `/x`: two slashes are never meant.
         let base = match path.starts_with('/') {
             true => self.path.strip_suffix('/').unwrap_or(&self.path),
             false => &self.path,
@@ -192,7 +191,7 @@ impl Url {
             UrlError::Invalid(origin.to_string().into(), error.to_string().into())
         })?;
         Ok(Url {
-            shared: Rc::new(Parts { origin, path }),
+            shared: Rc::new(UrlParts { origin, path }),
         })
     }
 
@@ -202,7 +201,7 @@ impl Url {
         &self.shared.origin
     }
 
-    /// Path and query as they stand in the request line.
+    /// Path and query as in the request line.
     #[must_use]
     pub fn path(&self) -> &PathAndQuery {
         &self.shared.path
@@ -212,7 +211,7 @@ impl Url {
     pub(super) fn join(&self, location: &[u8]) -> Result<Url, UrlError> {
         let text = text_of(location);
         let text = text.trim();
-        // It may be 256 KB long, and all of it the server's choice.
+        // It may be 256 KB long and contain anything the server likes.
         let shown: String = text.chars().take(SHOWN_CHARS).collect();
         let joined = self
             .parsed()?
@@ -226,7 +225,7 @@ impl Url {
         let own = self.origin();
         let stays = match own.socket() {
             None => origin == *own,
-            // What a socket serves knows itself by that name only.
+            // A server behind a socket knows itself only by that name.
             Some(_) => !origin.is_tls() && origin.host() == "localhost" && origin.port() == 80,
         };
         let origin = if stays { own.clone() } else { origin };
@@ -238,14 +237,15 @@ impl Url {
         Url::new(origin, target)
     }
 
-    /// The form that the cookie jar and redirects calculate with; parses, so not for every
+    /// The parsed form that the cookie jar and redirects need; parsing is too slow to do for every
     /// request.
     pub(super) fn parsed(&self) -> Result<url::Url, UrlError> {
         let text = match self.origin().socket() {
             None => self.to_string(),
             Some(_) => format!("http://localhost{}", self.path()),
         };
-        // An origin and a path are a URL; but the parser's rules for hosts are many and not ours.
+        // An origin and a path should form a URL, but the parser has many rules about hosts that
+        // are not ours.
         url::Url::parse(&text).map_err(|error| {
             let origin = self.origin().to_string();
             UrlError::Invalid(origin.into(), error.to_string().into())
@@ -259,7 +259,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// Whether a request's path is a URL of its own, which needs no host.
+/// Whether a request's path is a complete URL, which needs no host.
 #[must_use]
 pub fn is_absolute(path: &str) -> bool {
     let starts = |scheme: &str| {
@@ -299,7 +299,7 @@ fn parse(text: &str) -> Result<url::Url, UrlError> {
     url::Url::parse(text).map_err(|error| UrlError::Invalid(text.into(), error.to_string().into()))
 }
 
-/// A `Location` as text. Bytes that are no UTF-8 stand as they are, percent-encoded, as with curl.
+/// A `Location` as text. Bytes that are not UTF-8 are percent-encoded as they are, as in curl.
 fn text_of(location: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(location) {
         return Cow::Borrowed(text);

@@ -1,8 +1,8 @@
-//! The socket of a connection that many requests share, and what is noted when bytes pass.
+//! The socket of a connection that many requests share, and what is recorded as bytes pass.
 //!
-//! The counterpart of `io` for HTTP/2: the connection has a task of its own, which the socket
-//! wakes as usual. Which bytes belong to which request is not known here: a request leaves a mark
-//! to learn when it was written.
+//! The counterpart of `io` for HTTP/2: the connection has its own task, which the socket wakes as
+//! usual. It does not know which bytes belong to which request: a request leaves a mark to learn
+//! when it was written.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -16,11 +16,11 @@ use super::io::come_again;
 use super::stream::Stream;
 use crate::clock::{Micros, now};
 
-/// When what was handed over before it was given to the kernel; `None` until then.
-pub(super) type Mark = Rc<Cell<Option<Micros>>>;
+/// When everything handed over before the mark reached the kernel; `None` until then.
+pub(super) type WriteMark = Rc<Cell<Option<Micros>>>;
 
-/// How long frames are read before others have their turn, in µs: h2 reads on while there is
-/// something, and a server that floods us with empty frames (PING, RST_STREAM, WINDOW_UPDATE) had
+/// How long frames are read before other tasks get their turn, in µs: h2 reads while there is
+/// anything, and a server that floods us with empty frames (PING, RST_STREAM, WINDOW_UPDATE) held
 /// the thread for 30 ms at a time.
 const SLICE_US: u64 = 1_000;
 
@@ -30,16 +30,16 @@ const FRAME_KIND: usize = 5;
 pub(super) struct Wire {
     stream: Stream,
     traffic: Rc<Traffic>,
-    /// When the first was read of all that came since there was nothing to read.
+    /// When the current run of reads began: the first since there was nothing to read.
     reading_since: Option<Micros>,
 }
 
-/// What passed, shared by the socket and the requests that use it.
+/// What has passed; shared by the socket and the requests that use it.
 pub(super) struct Traffic {
     last_read: Cell<Micros>,
-    /// How the first frame of the server begins, as far as it has come.
+    /// The beginning of the server's first frame, as far as it has arrived.
     greeting: Cell<([u8; FRAME_KIND], u8)>,
-    marks: RefCell<Vec<Mark>>,
+    marks: RefCell<Vec<WriteMark>>,
 }
 
 impl Traffic {
@@ -51,20 +51,20 @@ impl Traffic {
         })
     }
 
-    /// When the last byte came.
+    /// When the last byte arrived.
     pub(super) fn last_read(&self) -> Micros {
         self.last_read.get()
     }
 
-    /// A request has been handed over entirely: the mark will tell when it was written. It moves
-    /// on with every write until something comes back, for a request may take several.
-    pub(super) fn mark(&self) -> Mark {
-        let mark = Mark::default();
+    /// Marks a request that was handed over entirely, to learn when it was written. The mark moves
+    /// on with every write until something comes back, since a request may take several.
+    pub(super) fn mark(&self) -> WriteMark {
+        let mark = WriteMark::default();
         self.marks.borrow_mut().push(Rc::clone(&mark));
         mark
     }
 
-    /// Whether the server has begun with SETTINGS, as one of HTTP/2 must (RFC 9113, section 3.4).
+    /// Whether the server began with SETTINGS, as HTTP/2 requires (RFC 9113, section 3.4).
     pub(super) fn greets(&self) -> bool {
         // Their length, below 64 KiB; their type, 4; no flags.
         matches!(self.greeting.get(), ([0, _, _, 4, 0], _))
@@ -80,7 +80,7 @@ impl Traffic {
             self.greeting.set((greeting, known));
         }
         self.last_read.set(now());
-        let is_open = |mark: &Mark| mark.get().is_none() && Rc::strong_count(mark) > 1;
+        let is_open = |mark: &WriteMark| mark.get().is_none() && Rc::strong_count(mark) > 1;
         self.marks.borrow_mut().retain(is_open);
     }
 
@@ -115,7 +115,7 @@ impl AsyncRead for Wire {
             .reading_since
             .is_some_and(|since| so_far.since(since) > SLICE_US)
         {
-            // Like a socket that has nothing, but for the others' turns only.
+            // As if the socket had nothing to read, but only until other tasks have had their turn.
             this.reading_since = None;
             come_again(cx);
             return Poll::Pending;
@@ -201,7 +201,7 @@ mod tests {
             };
             poll_fn(|cx| read(&mut wire, cx).map_or(Poll::Pending, Poll::Ready)).await;
             assert!(wire.reading_since.is_some());
-            // As if it had begun long ago.
+            // As if the run of reads had begun long ago.
             wire.reading_since = Some(Micros::default());
             let mut polls = 0;
             poll_fn(|cx| {

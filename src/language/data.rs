@@ -1,6 +1,6 @@
 //! Data sources: the options they are declared with, and what a script does with them.
 //!
-//! Only the table; `csv` and its like themselves are in `functions`.
+//! Only the table; `csv` and the like are in `functions`.
 
 use super::{Kind, Word};
 

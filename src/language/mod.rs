@@ -1,8 +1,8 @@
 //! The words of the scenario language: the one table from which checks, hints, editor support and
 //! the reference are made.
 //!
-//! Owns names, signatures, places, defaults and explanations, and which words this version has.
-//! What a word does is the script API's; a test holds that against this table.
+//! Owns names, signatures, places, defaults and explanations, and which words this version has. The
+//! script API implements them; a test compares it with this table.
 
 mod data;
 mod functions;
@@ -13,18 +13,18 @@ mod signature;
 
 pub(crate) use signature::Signature;
 
-/// The type of `csv(…)` and its like, as messages have it.
+/// The type of `csv(…)` and the like, as shown in messages.
 pub(crate) const DATA_SOURCE: &str = "data source";
 
 /// One word of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
-    /// As it is written.
+    /// Its name.
     pub name: &'static str,
     /// What it is a word for.
     pub kind: Kind,
-    /// How it is called, one text for each form, such as `(least: seconds, most: seconds) -> wait`
-    /// (`?` after a name: may be left out; `…` before it: any number); for what is not called, its
+    /// Its signatures, one per form, such as `(least: seconds, most: seconds) -> wait` (`?` after a
+    /// name: may be left out; `…` before it: any number); for anything that is not called, its
     /// type, such as `seconds`.
     pub signs: &'static [&'static str],
     /// Where it may be used.
@@ -33,9 +33,9 @@ pub(crate) struct Word {
     pub available: bool,
     /// What it means, in a few words.
     pub doc: &'static str,
-    /// What holds where it is not given, as a script would write it; empty for nothing.
+    /// Its default, as a script would write it; empty for none.
     pub default: &'static str,
-    /// How it is written, where one line says more than many words; empty for none.
+    /// An example, where one line says more than many words; empty for none.
     pub example: &'static str,
 }
 
@@ -72,7 +72,7 @@ pub(crate) enum Kind {
     CsvOption,
     /// A key of the map given to `json_file`, `lines` or `rows`.
     DataOption,
-    /// `data.name(…)`, of what `csv` and its like give.
+    /// `data.name(…)`, on what `csv` and the like return.
     DataMethod,
     /// `data.name`.
     DataProperty,
@@ -108,15 +108,15 @@ pub(crate) enum Place {
 }
 
 impl Word {
-    /// True if it may be given so many arguments.
+    /// True if it accepts this many arguments.
     #[must_use]
     pub(crate) fn takes(&self, arguments: usize) -> bool {
         let arities = self.arities();
         arities.is_empty() || arities.contains(&arguments)
     }
 
-    /// The numbers of arguments it takes, its receiver not counted; empty for any number. For
-    /// what is not called it is 0.
+    /// The numbers of arguments it accepts, not counting its receiver; empty for any number, 0 for
+    /// anything that is not called.
     #[must_use]
     pub(crate) fn arities(&self) -> Vec<usize> {
         let signatures: Vec<_> = self.signatures().collect();
@@ -132,7 +132,7 @@ impl Word {
         arities
     }
 
-    /// How it is called; nothing for what is not called.
+    /// Its signatures; none for anything that is not called.
     pub(crate) fn signatures(&self) -> impl Iterator<Item = Signature> {
         self.signs.iter().filter_map(|sign| Signature::parse(sign))
     }
@@ -150,19 +150,19 @@ impl Word {
         }
     }
 
-    /// How it is called, or its type.
+    /// Sets its signatures, or its type.
     const fn signs(mut self, signs: &'static [&'static str]) -> Word {
         self.signs = signs;
         self
     }
 
-    /// What holds where it is not given.
+    /// Sets its default.
     const fn default(mut self, default: &'static str) -> Word {
         self.default = default;
         self
     }
 
-    /// How it is written.
+    /// Sets an example.
     const fn example(mut self, example: &'static str) -> Word {
         self.example = example;
         self

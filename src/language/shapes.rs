@@ -1,6 +1,6 @@
 //! The words of `shape(…)`: keys of its map and its stages, and the ready-made shapes.
 //!
-//! Only the table; what a shape comes to is `load`'s arithmetic.
+//! Only the table; `load` computes the resulting shape.
 
 use super::{Kind, Word};
 

@@ -1,16 +1,16 @@
 //! Signatures: how a word is called, with which types, or what kind of value it is.
 //!
-//! Owns the notation of the table of words and reading it. What words there are is the table's;
-//! what a type's name means is told by the reference.
+//! Owns the notation of the table of words and parsing it. The reference explains the names of
+//! types.
 
 /// How a word is called: `(path: string, options?: map) -> response`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
-    /// What it is called with, its receiver not counted.
+    /// Its parameters, not counting the receiver.
     pub parameters: Vec<Parameter>,
-    /// True for `(…values: any)`: as many as one likes.
+    /// True for `(…values: any)`: any number of arguments.
     pub open: bool,
-    /// The type of what it gives; `()` for nothing.
+    /// The type of its result; `()` for none.
     pub result: &'static str,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Parameter {
     pub name: &'static str,
     /// Its type, several joined by ` | `.
     pub kind: &'static str,
-    /// True if it may be left out; those after it are then left out too.
+    /// True if it may be omitted; those after it are then omitted too.
     pub optional: bool,
 }
 

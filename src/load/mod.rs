@@ -1,20 +1,24 @@
 //! When users run, as arithmetic on elapsed time: how many there should be, which class each one
-//! is, which thread has it.
+//! is, which thread has it, also when threads come and go.
 //!
 //! Pure functions of numbers: no clock, no randomness, no user. The runner asks and acts, so that
 //! every schedule can be tested as a table.
 
+mod classes;
 mod mix;
 mod part;
 mod plan;
 mod ramp;
 pub mod ready;
+mod slots;
 mod split;
 mod stage;
 
+pub use classes::Classes;
 pub use mix::{ClassShare, Mix};
 pub use part::Part;
 pub use plan::{Change, Division, Plan};
 pub use ramp::Ramp;
+pub use slots::Slots;
 pub use split::Split;
 pub use stage::Stage;

@@ -1,53 +1,116 @@
 //! One load thread's part of a plan.
 //!
 //! Owns which users of each track are this thread's and when the next of them starts or stops.
-//! What they are is `mix`'s, what becomes of them the runner's.
+//! What they are is `mix`'s, which slots the thread has is `slots`', what becomes of the users the
+//! runner's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Plan, Split};
 
-/// The share of one thread among so many, the same for every plan.
+/// The share of one thread, the same for every plan: some of the slots that all users are divided
+/// among.
 ///
-/// Each track is divided by [`Split`], and the threads take turns at being its first: else many
-/// classes of one user each would all run on the first thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Each track is divided among the slots by [`Split`], and the slots take turns at being its first:
+/// else many classes of one user each would all run on the first thread. A run in one process has a
+/// slot for each thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     split: Split,
-    thread: u32,
-    threads: u32,
+    /// Ascending, each below the number of slots.
+    slots: Arc<[u32]>,
 }
 
 impl Part {
-    /// The part of thread number `thread` (from 0) of `threads`; none counts as one.
+    /// The part of thread number `thread` (from 0) of `threads` with a slot each; none counts as
+    /// one.
     #[must_use]
     pub fn new(thread: u32, threads: u32) -> Part {
-        let threads = threads.max(1);
-        Part {
-            split: Split::new(threads),
-            thread: thread % threads,
-            threads,
-        }
+        let split = Split::new(threads);
+        let slots = Arc::new([thread % split.threads()]);
+        Part { split, slots }
+    }
+
+    /// The part that has these of so many slots; none of them for who has nothing to do. `None` if
+    /// one of them does not exist.
+    #[must_use]
+    pub fn of(count: u32, mut slots: Vec<u32>) -> Option<Part> {
+        slots.sort_unstable();
+        slots.dedup();
+        let split = Split::new(count);
+        let exist = slots.last().is_none_or(|last| *last < split.threads());
+        exist.then(|| Part {
+            split,
+            slots: slots.into(),
+        })
+    }
+
+    /// How many slots there are in all.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.split.threads()
+    }
+
+    /// Those of this thread, ascending.
+    #[must_use]
+    pub fn slots(&self) -> &[u32] {
+        &self.slots
+    }
+
+    /// The slot of a user, whoever has it.
+    #[must_use]
+    pub fn slot_of(&self, track: usize, ordinal: u32) -> u32 {
+        let shift = self.shift_of(track);
+        self.split.rotate(self.split.thread_of(ordinal), shift)
+    }
+
+    /// Whether a slot is this thread's.
+    #[must_use]
+    pub fn has(&self, slot: u32) -> bool {
+        self.slots.binary_search(&slot).is_ok()
     }
 
     /// How many users of a track this thread should have at `elapsed`.
     #[must_use]
-    pub fn users_of(self, plan: &Plan, track: usize, elapsed: Duration) -> u32 {
+    pub fn users_of(&self, plan: &Plan, track: usize, elapsed: Duration) -> u32 {
         let users = plan.users_of(track, elapsed);
-        self.split.users_of(self.place_in(track), users)
+        self.own_of(track, users)
+    }
+
+    /// How many of the first `users` users of a track are this thread's.
+    #[must_use]
+    pub fn own_of(&self, track: usize, users: u32) -> u32 {
+        let own = u32::try_from(self.slots.len()).expect("there are fewer than 2^32 slots");
+        let blocks = users / self.split.threads();
+        let first = self.first_of(track, blocks);
+        let end = u64::from(first) + u64::from(users % self.split.threads());
+        let beyond = end.checked_sub(u64::from(self.split.threads()));
+        let within = match beyond {
+            None => self.below(end) - self.below(first.into()),
+            // Round the corner.
+            Some(end) => self.slots.len() - self.below(first.into()) + self.below(end),
+        };
+        blocks * own + u32::try_from(within).expect("there are fewer than 2^32 slots")
     }
 
     /// The ordinal within the track of this thread's own user number `index` (both from 0);
     /// `None` if that is beyond 32 bits.
     #[must_use]
-    pub fn ordinal(self, track: usize, index: u32) -> Option<u32> {
-        self.split.user_of(self.place_in(track), index)
+    pub fn ordinal(&self, track: usize, index: u32) -> Option<u32> {
+        let own = u32::try_from(self.slots.len()).expect("there are fewer than 2^32 slots");
+        let block = index.checked_div(own)?;
+        let first = self.first_of(track, block);
+        let place = self.below(first.into()) + (index % own) as usize;
+        let slot = self.slots[place % self.slots.len()];
+        let within = self.split.rotate(slot, self.split.threads() - first);
+        block.checked_mul(self.split.threads())?.checked_add(within)
     }
 
     /// The first moment after `elapsed` at which this thread has something to do: one of its own
     /// users starts or stops, or a stage begins. `None` if nothing ever changes again.
     #[must_use]
-    pub fn next_change(self, plan: &Plan, elapsed: Duration) -> Option<Duration> {
+    pub fn next_change(&self, plan: &Plan, elapsed: Duration) -> Option<Duration> {
         let tracks = 0..plan.division().tracks();
         let own = tracks.filter_map(|track| self.next_of(plan, track, elapsed));
         own.chain(plan.next_stage(elapsed)).min()
@@ -55,18 +118,18 @@ impl Part {
 
     /// True if this thread has as many users of each track as the stage at `elapsed` goes to.
     #[must_use]
-    pub fn has_arrived(self, plan: &Plan, elapsed: Duration) -> bool {
+    pub fn has_arrived(&self, plan: &Plan, elapsed: Duration) -> bool {
         (0..plan.division().tracks()).all(|track| {
             let at = plan.ramp_at(track, elapsed);
-            let own = |users| self.split.users_of(self.place_in(track), users);
+            let own = |users| self.own_of(track, users);
             own(at.users) == own(at.ramp.target())
         })
     }
 
     /// When this thread's next user of a track starts or stops in the present stage.
-    fn next_of(self, plan: &Plan, track: usize, elapsed: Duration) -> Option<Duration> {
+    fn next_of(&self, plan: &Plan, track: usize, elapsed: Duration) -> Option<Duration> {
         let at = plan.ramp_at(track, elapsed);
-        let own = |users| self.split.users_of(self.place_in(track), users);
+        let own = |users| self.own_of(track, users);
         let (mine, target) = (own(at.users), own(at.ramp.target()));
         let next = match mine.cmp(&target) {
             std::cmp::Ordering::Less => mine,
@@ -78,12 +141,21 @@ impl Part {
         plan.end().is_none_or(|end| due < end).then_some(due)
     }
 
-    /// Which of the threads this one is, where a track begins with the first.
-    fn place_in(self, track: usize) -> u32 {
-        let threads = self.threads as usize;
-        let shift = track % threads;
-        let place = (self.thread as usize + threads - shift) % threads;
-        u32::try_from(place).expect("a remainder is below its 32-bit divisor")
+    /// The slot of the first user of a block.
+    fn first_of(&self, track: usize, block: u32) -> u32 {
+        let shift = self.shift_of(track);
+        self.split.rotate(self.split.offset(block), shift)
+    }
+
+    /// How far the slots' order is rotated in a track.
+    fn shift_of(&self, track: usize) -> u32 {
+        let shift = track % self.split.threads() as usize;
+        u32::try_from(shift).expect("a remainder is below its 32-bit divisor")
+    }
+
+    /// How many of this thread's slots are before that one.
+    fn below(&self, slot: u64) -> usize {
+        self.slots.partition_point(|own| u64::from(*own) < slot)
     }
 }
 
@@ -109,7 +181,7 @@ mod tests {
     }
 
     /// What a thread does that follows its part: when its users change, and to how many.
-    fn followed(plan: &Plan, part: Part) -> Vec<(Duration, u32)> {
+    fn followed(plan: &Plan, part: &Part) -> Vec<(Duration, u32)> {
         let mut at = Duration::ZERO;
         let mut seen = Vec::new();
         let tracks = plan.division().tracks();
@@ -135,7 +207,7 @@ mod tests {
             &[(1_000, vec![4], Some(4.0)), (1_000, vec![1], Some(4.0))],
         );
         let moments = |thread| {
-            let seen = followed(&plan, Part::new(thread, 2));
+            let seen = followed(&plan, &Part::new(thread, 2));
             seen.iter()
                 .map(|(at, users)| (at.as_millis(), *users))
                 .collect::<Vec<_>>()
@@ -199,7 +271,7 @@ mod tests {
             let plan = plan(tracks, &stages);
             for thread in 0..threads {
                 let part = Part::new(thread, threads);
-                let seen = followed(&plan, part);
+                let seen = followed(&plan, &part);
                 for at in moments.iter().copied().map(Duration::from_micros) {
                     let followed = seen.iter().rev().find(|(moment, _)| *moment <= at).map(|(_, users)| *users);
                     let asked = (0..tracks).map(|track| part.users_of(&plan, track, at)).sum::<u32>();

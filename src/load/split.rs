@@ -6,6 +6,11 @@
 /// The golden ratio's fractional part in units of 2^-32, made odd.
 const GOLDEN_RATIO: u32 = 0x9E37_79B1;
 
+/// The fractional part of so many golden ratios, in units of 2^-32.
+fn golden(times: u32) -> u32 {
+    times.wrapping_mul(GOLDEN_RATIO)
+}
+
 /// Users divided over so many threads by their ordinal alone.
 ///
 /// Of every aligned block of T successive users each of the T threads gets exactly one. So at all
@@ -54,15 +59,19 @@ impl Split {
         full_blocks + u32::from(within < users % self.threads)
     }
 
+    /// Over how many threads.
+    pub(super) fn threads(self) -> u32 {
+        self.threads
+    }
+
     /// How far the threads' order is rotated in this block.
-    fn offset(self, block: u32) -> u32 {
-        let fraction = u64::from(block.wrapping_mul(GOLDEN_RATIO));
-        u32::try_from((fraction * u64::from(self.threads)) >> 32)
+    pub(super) fn offset(self, block: u32) -> u32 {
+        u32::try_from((u64::from(golden(block)) * u64::from(self.threads)) >> 32)
             .expect("a fraction of a 32-bit number has 32 bits")
     }
 
     /// The sum of two thread numbers, modulo the number of threads; does not overflow.
-    fn rotate(self, a: u32, b: u32) -> u32 {
+    pub(super) fn rotate(self, a: u32, b: u32) -> u32 {
         let sum = (u64::from(a) + u64::from(b)) % u64::from(self.threads);
         u32::try_from(sum).expect("a remainder is below its 32-bit divisor")
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Run;
+use super::RunInfo;
 use crate::stats::{
     Collector, Generation, Kind, Limits, Outcome, Recorder, Sample, Slots, Summary,
 };
@@ -18,9 +18,9 @@ fn collector() -> Collector {
     collector
 }
 
-/// What is known of a run.
-pub(super) fn run() -> Run {
-    Run {
+/// A run's description.
+pub(super) fn run() -> RunInfo {
+    RunInfo {
         version: "0.1.0".to_owned(),
         script: "scripts/hello.rhai".to_owned(),
         host: "http://127.0.0.1:8080".to_owned(),
@@ -98,9 +98,9 @@ pub(super) fn final_shop() -> Arc<Summary> {
     collector.summary(10_100_000)
 }
 
-/// A run of several versions of a script, five seconds each: the second one and later ones make a
-/// request that the first did not, which fails at times; two users are still in the first when
-/// the last has taken over, and their requests come in late.
+/// A run of several versions of a script, five seconds each: from the second on they make an
+/// additional request, which sometimes fails; two users are still in the first version when the
+/// last has taken over, and their requests come in late.
 pub(super) fn reloaded(versions: u16) -> Collector {
     let mut recorder = Recorder::new(0, Limits::default());
     let list = recorder.series(&Kind::Http, "GET", "/coupons");
@@ -171,7 +171,7 @@ pub(super) fn nothing() -> Arc<Summary> {
     collector().summary(0)
 }
 
-/// A run whose numbers are long, whose names are long or wide, and which has everything to warn of.
+/// A run with long numbers, long or wide names, and every possible warning.
 pub(super) fn troubled() -> Arc<Summary> {
     let limits = Limits {
         series: 3,

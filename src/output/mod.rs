@@ -1,8 +1,8 @@
 //! Summaries become tables, CSV files and a JSON document.
 //!
 //! Every output formats the same [`Summary`], so that they cannot disagree. Nothing is measured or
-//! added up here, no thread is started and no clock read; what an output may not do (end the run,
-//! print an error) is left to its caller.
+//! added up here, no thread is started and no clock read; outputs do not end the run or print
+//! errors; their caller does.
 
 mod console;
 mod csv;
@@ -27,9 +27,9 @@ pub use csv::{Csv, HistoryRows};
 pub use json::Json;
 pub use visible::visible;
 
-/// What is known of a run before it begins.
+/// What is known about a run before it begins.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct RunInfo {
     /// Katydid's own version.
     pub version: String,
     /// The script, as it was named.
@@ -48,19 +48,19 @@ fn at(summary: &Summary, us: u64) -> Timestamp {
 
 /// Somewhere summaries go.
 ///
-/// An error means that this output is incomplete; the caller reports it and goes on calling, since
-/// an output tries again whatever it still can.
+/// An error means that this output is incomplete; the caller reports it and keeps calling, since an
+/// output retries whatever it can.
 pub trait Output {
     /// Called once, before any summary.
     ///
     /// # Errors
     /// What is missing or can't be written, e.g. a folder.
-    fn start(&mut self, run: &Run) -> Result<(), OutputError>;
+    fn start(&mut self, run: &RunInfo) -> Result<(), OutputError>;
 
     /// Called about once a second with the result so far.
     ///
     /// # Errors
-    /// What can't be written, once per trouble: not again before a call succeeded.
+    /// What can't be written; reported once, and again only after a call has succeeded.
     fn tick(&mut self, summary: &Summary) -> Result<(), OutputError>;
 
     /// Called once with the final result; everything is complete when it returns `Ok`.

@@ -1,4 +1,4 @@
-//! Numbers as people and files want them: milliseconds from microseconds, rounded rates.
+//! Numbers for people and files: milliseconds from microseconds, rounded rates.
 //!
 //! Where a number stands in a table or file is not decided here.
 
@@ -69,7 +69,7 @@ pub(super) fn figure_cell(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// `part` of `whole`; zero of nothing.
+/// `part` as a share of `whole`; zero if that is zero.
 #[allow(
     clippy::cast_precision_loss,
     reason = "a share needs no more than 53 bits"

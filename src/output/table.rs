@@ -9,7 +9,7 @@ use super::visible::on_one_line;
 
 /// Narrower terminals are treated as this wide.
 pub(super) const NARROWEST: usize = 60;
-/// No name column is wider.
+/// The widest name column.
 const WIDEST_NAME: usize = 80;
 /// Columns are dropped rather than names made shorter than this (or than the longest).
 const SHORT_NAME: usize = 16;
@@ -21,14 +21,14 @@ pub(super) struct Column {
     pub(super) title: &'static str,
     /// At least this wide; wider if a cell is.
     pub(super) width: usize,
-    /// A bar stands between it and the next.
+    /// Whether a bar follows it.
     pub(super) has_bar: bool,
-    /// Which columns go first where there is no room: 1 before 2. Zero stays.
+    /// The order in which columns are dropped where there is no room: 1 before 2. Zero stays.
     pub(super) drop: u8,
 }
 
 impl Column {
-    /// A column that stays, without a bar.
+    /// A column that is never dropped, without a bar.
     pub(super) const fn new(title: &'static str, width: usize) -> Column {
         Column {
             title,
@@ -38,12 +38,12 @@ impl Column {
         }
     }
 
-    /// The same, to be dropped as number `rank`.
+    /// Makes it the column to be dropped as number `rank`.
     pub(super) const fn dropped(self, rank: u8) -> Column {
         Column { drop: rank, ..self }
     }
 
-    /// The same, with a bar after it.
+    /// Adds a bar after it.
     pub(super) const fn bar(self) -> Column {
         Column {
             has_bar: true,
@@ -175,8 +175,8 @@ impl Table {
     }
 }
 
-/// The text in at most `width` columns, its end replaced by `…` where it is longer; ends of lines
-/// and tabs become spaces, what a terminal would obey is escaped.
+/// The text in at most `width` columns, its end replaced by `…` where it is longer; line ends and
+/// tabs become spaces, control characters are escaped.
 pub(super) fn shorten(text: &str, width: usize) -> String {
     let clean = on_one_line(text);
     if clean.width() <= width {
@@ -211,7 +211,7 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
             .take_while(fits)
             .last()
             .map_or(0, |(i, c)| i + c.len_utf8());
-        // One character at least, so that a line narrower than it still ends.
+        // At least one character, so that wrapping ends even if it is wider than a line.
         let end = end.max(rest.chars().next().map_or(0, char::len_utf8));
         let cut = match rest[..end].rfind(' ') {
             Some(space) if space > 0 => space,

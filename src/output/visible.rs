@@ -1,11 +1,11 @@
 //! Texts of scripts and servers as a terminal and a spreadsheet may show them.
 //!
-//! Owns which letters are not passed on as they are: a terminal would obey them, or show another
-//! order than there is (Trojan Source, CVE-2021-42574), and a spreadsheet would compute.
+//! Owns which characters are not passed on as they are: a terminal would obey them or display them
+//! in a misleading order (Trojan Source, CVE-2021-42574), and a spreadsheet would evaluate them.
 
 use std::borrow::Cow;
 
-/// The text with letters escaped (`\u{1b}`) that a terminal obeys. Ends of lines and tabs stay.
+/// The text with characters that a terminal obeys escaped (`\u{1b}`). Line ends and tabs stay.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_shown) {
@@ -26,7 +26,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 fn is_shown(letter: char) -> bool {
     match letter {
         '\n' | '\t' => true,
-        // What turns the direction of writing, other ends of lines, marks without a form.
+        // Bidirectional controls, other line separators, invisible marks.
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => false,
         '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => false,
         '\u{e0000}'..='\u{e007f}' => false,
@@ -39,7 +39,7 @@ pub(super) fn on_one_line(text: &str) -> String {
     visible(text).replace(['\n', '\t'], " ")
 }
 
-/// The text as a cell of a spreadsheet that is no formula (OWASP, "CSV Injection").
+/// The text as a spreadsheet cell that is not taken for a formula (OWASP, "CSV Injection").
 pub(super) fn cell(text: &str) -> String {
     let shown = visible(text);
     if shown.starts_with(['=', '+', '-', '@', '\t']) {

@@ -1,14 +1,14 @@
 //! Definitions for Rhai's language server: `.d.rhai` files with everything a script may call.
 //!
-//! Owns their notation. Keys of maps (attributes, options) are no functions; they stand in the
-//! explanation of what takes them.
+//! Owns their notation. Keys of maps (attributes, options) are not functions; they are listed in
+//! the explanation of the function that takes them.
 
 use super::entry::sentence;
 use super::kinds::for_editors;
 use crate::language::{self, Kind, Place, Signature, Word};
 use crate::script::parser;
 
-/// How each of the files begins.
+/// The first line of each file.
 pub(crate) const WRITTEN: &str = "/// Written by `katydid definitions`.";
 
 /// The files, each with its name and its content.
@@ -30,7 +30,7 @@ fn ours() -> String {
     text
 }
 
-/// What Rhai itself brings, without what Katydid has in its place.
+/// Rhai's own functions, without those that Katydid replaces.
 fn rhai_s() -> String {
     let engine = parser::parser();
     let definitions = engine.definitions().with_headers(false);
@@ -46,7 +46,7 @@ fn rhai_s() -> String {
             has_it || NOT_RHAI_S.contains(&name)
         });
         if name.is_some() && !replaced {
-            // What Rhai writes for these two types is nothing in its grammar of definitions.
+            // What Rhai writes for these two types is not valid in its own definition files.
             let item = item.replace("range=", "RangeInclusive");
             let item = item.replace("-> ;", "-> ?;");
             text.push_str(&format!("\n{item}\n"));
@@ -55,7 +55,7 @@ fn rhai_s() -> String {
     text
 }
 
-/// Refused in scripts: `katydid check` says what to use.
+/// Refused in scripts: `katydid check` says what to use instead.
 const NOT_RHAI_S: &[&str] = &["exit", "timestamp"];
 
 fn define(text: &mut String, word: &Word) {
@@ -78,7 +78,7 @@ fn define(text: &mut String, word: &Word) {
     }
 }
 
-/// A function with so many of its parameters.
+/// A function with the first `count` of its parameters.
 fn defined(name: &str, receiver: Option<&str>, signature: &Signature, count: usize) -> String {
     let mut parameters: Vec<_> = receiver.into_iter().map(str::to_owned).collect();
     for one in &signature.parameters[..count] {

@@ -1,6 +1,6 @@
 //! One word of the reference in Markdown: an item of a list, or a row of a table.
 //!
-//! Only how it looks; where it stands is `sections`.
+//! Owns only how it looks; `sections` decides where it goes.
 
 use crate::language::{Kind, Place, Signature, Word};
 
@@ -50,7 +50,7 @@ pub(super) fn row(word: &Word) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Over rows.
+/// The header above rows.
 pub(super) const HEAD: &str = "| | type | default | |\n|---|---|---|---|\n";
 
 /// The types of what is not called.

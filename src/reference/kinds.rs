@@ -1,6 +1,6 @@
-//! The names of types in signatures: what they stand for, and what editors call them.
+//! The names of types in signatures: what they mean, and what editors call them.
 //!
-//! A type that only one function gives, such as `task`, explains itself and need not be here.
+//! A type returned by only one function, such as `task`, explains itself and need not be here.
 
 /// A name, what Rhai's language server calls it (`?` where it has no name), and what it means.
 const TYPES: &[(&str, &str, &str)] = &[
@@ -37,7 +37,7 @@ const TYPES: &[(&str, &str, &str)] = &[
     ("()", "()", "nothing"),
 ];
 
-/// The table that explains them.
+/// The table that explains the types.
 pub(super) fn table() -> String {
     let mut text = "| type | |\n|---|---|\n".to_owned();
     for (name, _, meaning) in TYPES {

@@ -1,7 +1,6 @@
 //! The reference of the language: the page, single entries, and definitions for editors.
 //!
-//! Made from the table of words and from `intro.md`, which is written by hand. What the words do
-//! is the script API's, and which there are the table's.
+//! Made from the table of words and from `intro.md`, which is written by hand.
 
 mod editor;
 mod entry;
@@ -14,11 +13,11 @@ use crate::language::{self, Word};
 
 pub(crate) use editor::{WRITTEN, definitions};
 
-/// What is written by hand; the words come where `WORDS` stands.
+/// The part written by hand; the words go where `WORDS` is.
 const INTRO: &str = include_str!("intro.md");
 const WORDS: &str = "<!-- words -->\n";
 
-/// How alike two words are that may have been mistaken for each other, from 0 to 1.
+/// How similar two words must be to be mistaken for each other, from 0 to 1.
 const ALIKE: f64 = 0.6;
 
 /// The whole page, in Markdown.
@@ -31,7 +30,7 @@ pub(crate) fn page() -> String {
 /// The entries of a word, as `docs WORD` shows them: `between`, `client.get` or `r.json`.
 ///
 /// # Errors
-/// The words that may have been meant, if there is none of that name.
+/// The words that may have been meant, if there is none by that name.
 pub(crate) fn entries(asked: &str) -> Result<String, Vec<&'static str>> {
     let name = asked.trim_end_matches("()");
     let name = name.rsplit_once('.').map_or(name, |(_, name)| name);

@@ -1,7 +1,7 @@
 //! The sections of the reference, in the order in which a person learns.
 //!
-//! Owns which word stands where. A word that no section names stands in the last one, so that
-//! none is ever left out.
+//! Owns which word goes where. A word that no section names goes into the last one, so that none is
+//! ever left out.
 
 use super::entry;
 use super::kinds;

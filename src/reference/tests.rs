@@ -71,7 +71,7 @@ fn split_at_commas(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A name that is no keyword: those cannot name parameters.
+/// A name that is not a keyword: those cannot name parameters.
 fn is_name(name: &str) -> bool {
     let engine = rhai::Engine::new();
     engine.compile(format!("let {name} = 1;")).is_ok()
@@ -145,7 +145,7 @@ fn definitions_are_rhai_s_and_hold_every_word_in_every_form() {
     assert_eq!(rhai.iter().find(ours_too), None);
 }
 
-/// Under which name a word is defined, and how many receivers it has.
+/// The name under which a word is defined, and how many receivers it has.
 fn defined_as(word: &Word) -> (Option<String>, usize) {
     let receivers = usize::from(word.kind != Kind::Function);
     if matches!(
@@ -205,7 +205,7 @@ fn an_entry_is_found_however_it_is_asked_for() {
 #[test]
 fn examples_are_rhai() {
     let mut engine = parser::parser();
-    // What an example takes from its script is not there.
+    // Whatever an example uses from its script is undefined here.
     engine.set_strict_variables(false);
     for word in language::all().filter(|word| !word.example.is_empty()) {
         let example = word.example.trim_end_matches(',');

@@ -5,20 +5,22 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::load_thread::News;
-use super::{Edition, Setup};
+use super::Edition;
+use super::threads::Connections;
 use crate::clock::{self, Micros, Timers};
 use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::data::Value;
 use crate::script::{
-    Call, ControlUser, Generation, Line, Outcome, Program, RunClock, Shared, Thread, ThreadParts,
+    Call, ControlUser, Generation, Outcome, Program, RunClock, Thread, ThreadParts,
 };
-use crate::stats::{Batch, Limits, Outbox, Recorder};
+use crate::stats::{Limits, Outbox, Recorder};
+
+/// The number of the control thread among the load threads, which are counted from 0.
+const CONTROL: u32 = u32::MAX;
 
 /// Calls that wait for their turn. A run makes about ten.
 const CALLS: usize = 64;
@@ -40,15 +42,6 @@ enum Job {
     Renew(Box<Generation>),
 }
 
-/// What the control side of a script is connected to.
-#[derive(Clone)]
-pub(super) struct Connections {
-    pub(super) batches: mpsc::Sender<Batch>,
-    pub(super) log: mpsc::Sender<Line>,
-    pub(super) news: mpsc::Sender<News>,
-    pub(super) shared: Arc<Shared>,
-}
-
 impl Control {
     /// Whether an edition has something that runs there.
     pub(super) fn is_in(edition: &Edition) -> bool {
@@ -60,17 +53,19 @@ impl Control {
     /// # Errors
     /// When its client cannot be made.
     pub(super) fn open(
-        setup: &Setup,
         edition: &Edition,
         number: u16,
         program: Rc<Program>,
-        to: Connections,
+        to: &Connections,
     ) -> Result<Control, String> {
-        let timers = Timers::new().map_err(|error| format!("cannot run `setup`: {error}"))?;
+        let impossible = |error| format!("cannot run `setup`: {error}");
+        let timers = Timers::new().map_err(impossible)?;
+        let stacks = Stacks::new(1);
+        drop(stacks.take().map_err(impossible)?);
         spawn_local(timers.clone().run());
         let generation = edition.control_generation(number, program, &timers)?;
-        let recorder = Recorder::new(setup.edition.options.threads, Limits::default());
-        let mut outbox = Outbox::new(recorder, to.batches, mpsc::channel(1).1);
+        let recorder = Recorder::new(CONTROL, Limits::default());
+        let mut outbox = Outbox::new(recorder, to.batches.clone(), mpsc::channel(1).1);
         outbox.counts_requests = false;
         let parts = ThreadParts {
             timers,
@@ -80,12 +75,12 @@ impl Control {
             }),
             seed: edition.inputs.seed,
             outbox,
-            shared: to.shared,
-            environment: setup.environment.clone(),
+            shared: to.shared.clone(),
+            environment: to.setup.environment.clone(),
         };
-        let thread = Rc::new(Thread::new(parts, generation, to.log, None));
+        let thread = Rc::new(Thread::new(parts, generation, to.log.clone(), None));
         let (jobs, jobs_out) = mpsc::channel(CALLS);
-        let worker = spawn_local(work(jobs_out, thread.clone(), to.news));
+        let worker = spawn_local(work(jobs_out, thread.clone(), stacks));
         Ok(Control {
             jobs,
             thread,
@@ -137,8 +132,7 @@ impl Control {
     }
 }
 
-async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, news: mpsc::Sender<News>) {
-    let stacks = Stacks::new(1);
+async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, stacks: Stacks) {
     let mut free = ControlUser::new(&thread);
     while let Some(job) = jobs.recv().await {
         let (call, mut answer) = match job {
@@ -157,14 +151,9 @@ async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, news: mpsc::Sen
             let _ = answer.send(Outcome::Done(Value::Unit));
             continue;
         };
-        let stack = match stacks.take() {
-            Ok(stack) => stack,
-            Err(error) => {
-                let message = format!("no stack for the script's `setup`: {error}");
-                let _ = news.try_send(News::Failed(message));
-                return;
-            }
-        };
+        let stack = stacks
+            .take()
+            .expect("the pool has the stack that it was opened with");
         let users = thread.shared().users();
         let mut running = Coroutine::new(stack, Label::default(), move || {
             let outcome = user.call(call, users);
@@ -179,9 +168,6 @@ async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, news: mpsc::Sen
         };
         free = Some(user);
         thread.hand_over();
-        if let (Call::Listeners(_), Outcome::StopTest(why)) = (call, &outcome) {
-            let _ = news.try_send(News::StopTest(why.clone()));
-        }
         let _ = answer.send(outcome);
     }
     thread.hand_over_all().await;

@@ -1,7 +1,7 @@
 //! Where a run stands in its plan, as the control thread sees it.
 //!
-//! Owns which stage goes on, which load threads have arrived at its number of users, and which
-//! ramps are worth telling a person. Starting and stopping users is the crews'.
+//! Owns which stage goes on, whether its number of users has been reached, and which ramps are worth
+//! telling a person. Starting and stopping users is the crews'.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub(super) struct Course {
     plan: Arc<Plan>,
     /// The stage entered last.
     stage: Option<Change>,
-    /// Load threads that have as many users as it goes to.
-    arrived: usize,
+    /// Whether all have as many users as it goes to.
+    has_arrived: bool,
     /// The last ramp that was told, and when.
     told: Option<(Change, Duration)>,
 }
@@ -29,7 +29,7 @@ impl Course {
         Course {
             plan,
             stage: None,
-            arrived: 0,
+            has_arrived: false,
             told: None,
         }
     }
@@ -43,8 +43,8 @@ impl Course {
         self.plan = plan;
     }
 
-    /// The same, of which a person is told whatever it was told before.
-    pub(super) fn begin_anew(&mut self, plan: Arc<Plan>) {
+    /// Like [`Course::turn`], but always announced.
+    pub(super) fn restart(&mut self, plan: Arc<Plan>) {
         self.told = None;
         self.turn(plan);
     }
@@ -57,7 +57,7 @@ impl Course {
             return None;
         }
         self.stage = Some(change);
-        self.arrived = 0;
+        self.has_arrived = false;
         let notice = self.is_told(change, elapsed).then(|| {
             self.told = Some((change, elapsed));
             Notice::Ramping(change)
@@ -73,21 +73,23 @@ impl Course {
         change.to != change.from && (turns || elapsed.saturating_sub(at) >= TELL_AGAIN)
     }
 
-    /// Notes that one of so many load threads has as many users as `stage` goes to. When all
-    /// have: what to tell, if its ramp was told.
-    pub(super) fn arrive(&mut self, stage: u32, threads: usize) -> Option<Option<Notice>> {
+    /// Notes that all members have as many users as `stage` goes to. If that is the one that goes on,
+    /// for the first time: what to tell, if its ramp was told.
+    pub(super) fn arrive(&mut self, stage: u32) -> Option<Option<Notice>> {
         let change = self.stage.filter(|change| change.stage == stage)?;
-        self.arrived += 1;
+        if std::mem::replace(&mut self.has_arrived, true) {
+            return None;
+        }
         let was_told = self.told.is_some_and(|(told, _)| told.stage == stage);
-        (self.arrived == threads).then(|| was_told.then_some(Notice::Arrived(change)))
+        Some(was_told.then_some(Notice::Arrived(change)))
     }
 
     /// True if nobody will be started any more, so that a run without users has nothing left to
     /// do. A plan that ends with a time without users is to be kept to its end.
-    pub(super) fn is_settled(&self, elapsed: Duration, threads: usize) -> bool {
+    pub(super) fn is_settled(&self, elapsed: Duration) -> bool {
         let asks_for_some = self.stage.is_some_and(|stage| stage.to > 0);
         self.plan.next_stage(elapsed).is_none()
-            && self.arrived >= threads
+            && self.has_arrived
             && (asks_for_some || self.plan.end().is_none())
     }
 }
@@ -132,18 +134,17 @@ mod tests {
     }
 
     #[test]
-    fn all_threads_must_arrive_at_the_stage_that_goes_on() {
+    fn the_stage_that_goes_on_is_arrived_at_once() {
         let mut course = course(&[(1, 5), (1, 9)]);
         course.enter(Duration::ZERO);
-        assert_eq!(course.arrive(1, 2), None);
-        assert_eq!(course.arrive(7, 2), None);
-        assert!(
-            matches!(course.arrive(1, 2), Some(Some(Notice::Arrived(change))) if change.to == 5)
-        );
+        assert_eq!(course.arrive(7), None);
+        let arrived = course.arrive(1);
+        assert!(matches!(arrived, Some(Some(Notice::Arrived(change))) if change.to == 5));
+        assert_eq!(course.arrive(1), None);
         // The ramp of the next stage is not told, and so not its end.
         course.enter(Duration::from_secs(1));
-        assert_eq!(course.arrive(1, 1), None);
-        assert_eq!(course.arrive(2, 1), Some(None));
+        assert_eq!(course.arrive(1), None);
+        assert_eq!(course.arrive(2), Some(None));
     }
 
     #[test]
@@ -151,23 +152,23 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut up = course(&[(1, 5), (1, 9)]);
         up.enter(Duration::ZERO);
-        up.arrive(1, 1);
-        assert!(!up.is_settled(Duration::ZERO, 1));
+        up.arrive(1);
+        assert!(!up.is_settled(Duration::ZERO));
         up.enter(second);
-        assert!(!up.is_settled(second, 1));
-        up.arrive(2, 1);
-        assert!(up.is_settled(second, 1));
+        assert!(!up.is_settled(second));
+        up.arrive(2);
+        assert!(up.is_settled(second));
         let mut down = course(&[(1, 5), (1, 0)]);
         down.enter(second);
-        down.arrive(2, 1);
-        assert!(!down.is_settled(second, 1));
+        down.arrive(2);
+        assert!(!down.is_settled(second));
     }
 
     #[test]
-    fn a_plan_that_is_begun_anew_is_told_and_must_be_arrived_at_again() {
+    fn a_plan_that_restarts_is_told_and_must_be_arrived_at_again() {
         let mut course = course(&[(100, 5)]);
         assert_eq!(told(&mut course, 0), Some((5, Some(5))));
-        assert!(matches!(course.arrive(1, 1), Some(Some(_))));
+        assert!(matches!(course.arrive(1), Some(Some(_))));
         // An edit goes on upwards so soon after: a shape's turn would not be told.
         let at = Duration::from_secs(1);
         let edited = Stage {
@@ -177,12 +178,12 @@ mod tests {
         };
         let plan = Plan::staged(Division::Mixed, &[edited]);
         let number = course.plan().change_at(at).stage;
-        course.begin_anew(Arc::new(plan.joined(at, &[5], number)));
+        course.restart(Arc::new(plan.joined(at, &[5], number)));
         assert_eq!(told(&mut course, 1), Some((9, Some(9))));
-        assert_eq!(course.arrive(number, 1), None, "that was the plan before");
-        assert!(!course.is_settled(at, 1));
-        let arrived = course.arrive(number + 1, 1);
+        assert_eq!(course.arrive(number), None, "that was the plan before");
+        assert!(!course.is_settled(at));
+        let arrived = course.arrive(number + 1);
         assert!(matches!(arrived, Some(Some(Notice::Arrived(change))) if change.to == 9));
-        assert!(course.is_settled(at, 1));
+        assert!(course.is_settled(at));
     }
 }

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::Edition;
+use super::fleet::Levels;
 use super::load_thread::{News, Order, PANICKED};
 use super::places::{Place, Places};
 use crate::clock::{self, Micros};
@@ -45,14 +47,18 @@ pub(super) struct Crew {
     pub(super) part: Part,
     plan: RefCell<Arc<Plan>>,
     budget: Option<Arc<AtomicU64>>,
-    news: mpsc::Sender<News>,
+    index: u32,
+    news: mpsc::Sender<(u32, News)>,
     /// By the order in which they were started.
     pub(super) alive: RefCell<BTreeMap<u64, Alive>>,
+    /// How many there are, and the most since that was said last. Between two users in one place
+    /// nobody is alive, but the place counts.
+    users: Cell<u32>,
+    peak: Cell<u32>,
     started: Cell<u64>,
     /// By the plan's tracks.
     pub(super) places: RefCell<Vec<Places>>,
-    /// The last stage of the plan whose number of users this thread has told to have reached: once,
-    /// also if it begins to follow the same plan anew.
+    /// The stage of the plan whose number of users this thread has.
     arrived: Cell<Option<u32>>,
     /// Whether all users that the plan asks for have been started, and no more will be.
     settled: Cell<bool>,
@@ -73,7 +79,7 @@ impl Crew {
         thread: Rc<Thread>,
         edition: Arc<Edition>,
         index: u32,
-        news: mpsc::Sender<News>,
+        news: mpsc::Sender<(u32, News)>,
         budget: Option<Arc<AtomicU64>>,
     ) -> Rc<Crew> {
         let threads = edition.options.threads;
@@ -86,8 +92,11 @@ impl Crew {
             edition: RefCell::new(edition),
             prepared: RefCell::default(),
             budget,
+            index,
             news,
             alive: RefCell::default(),
+            users: Cell::new(0),
+            peak: Cell::new(0),
             started: Cell::new(0),
             places: RefCell::default(),
             arrived: Cell::new(None),
@@ -100,6 +109,7 @@ impl Crew {
     /// Follows orders until the one to stop has been carried out.
     pub(super) async fn serve(self: Rc<Self>, epoch: Micros, mut orders: mpsc::Receiver<Order>) {
         let regular = spawn_local(self.clone().hand_over_regularly());
+        let renewed = spawn_local(self.clone().report_when_nobody_is_behind());
         let mut pacer = self.follow_from_now(epoch);
         let limits = loop {
             match orders.recv().await {
@@ -109,12 +119,12 @@ impl Crew {
                     self.turn(plan);
                     pacer = self.follow_from_now(epoch);
                 }
-                Some(Order::Prepare(edition, number)) => self.prepare(edition, number),
+                Some(Order::Prepare(preparation)) => self.prepare(preparation),
                 Some(Order::Discard) => *self.prepared.borrow_mut() = None,
                 Some(Order::Adopt(adoption)) => {
                     pacer.abort();
                     self.adopt(adoption);
-                    self.tell_for_sure(News::Adopted);
+                    self.tell_for_sure(News::Adopted(self.levels()));
                     pacer = self.follow_from_now(epoch);
                 }
                 Some(Order::Stop {
@@ -130,13 +140,12 @@ impl Crew {
         pacer.abort();
         self.stop_all(limits, &mut orders).await;
         regular.abort();
+        renewed.abort();
         self.thread.hand_over_all().await;
-        let _ = self
-            .news
-            .send(News::Ended {
-                cut: self.thread.cut_in_flight(),
-            })
-            .await;
+        let cut = self.thread.cut_in_flight();
+        for last in [News::Levels(self.levels()), News::Ended { cut }] {
+            let _ = self.news.send((self.index, last)).await;
+        }
     }
 
     /// Follows another plan, once it is [followed](Crew::follow_from_now).
@@ -172,7 +181,7 @@ impl Crew {
             let stage = plan.change_at(elapsed).stage;
             if self.arrived.get() != Some(stage) && self.part.has_arrived(&plan, elapsed) {
                 self.arrived.set(Some(stage));
-                self.tell(News::Spawned(stage));
+                self.report();
             }
             let Some(next) = self.part.next_change(&plan, elapsed) else {
                 break;
@@ -183,7 +192,7 @@ impl Crew {
             self.thread.record(|recorder| recorder.lag(lag_us));
         }
         self.settled.set(true);
-        self.tell_if_idle();
+        self.report();
     }
 
     /// Brings the number of users to what the plan asks for; false if that took so long, within
@@ -231,6 +240,8 @@ impl Crew {
     pub(super) fn start(self: &Rc<Self>, division: Division, place: Place) {
         if self.begin(division, place) {
             self.thread.shared().user_started();
+            self.users.set(self.users.get() + 1);
+            self.peak.set(self.peak.get().max(self.users.get()));
         }
     }
 
@@ -272,7 +283,7 @@ impl Crew {
             // It may have ended by itself before it heard of it.
             let is_retired = orders.called() == Some(Called::Retire);
             match death {
-                Death::StopTest(why) => guard.crew.tell(News::StopTest(why)),
+                Death::StopTest(why) => guard.crew.tell_for_sure(News::StopTest(why)),
                 Death::Retired => guard.makes_room(),
                 Death::Stopped | Death::OwnWish | Death::FailedToStart if is_retired => {
                     guard.makes_room();
@@ -349,21 +360,41 @@ impl Crew {
         }
     }
 
-    fn tell_if_idle(&self) {
-        if (self.settled.get() || self.is_used_up()) && self.alive.borrow().is_empty() {
-            self.tell(News::Idle);
+    /// Says how the users stand. If it is lost for want of room, that is made good in a tenth of a
+    /// second.
+    fn report(&self) {
+        if let Ok(permit) = self.news.try_reserve() {
+            permit.send((self.index, News::Levels(self.levels())));
         }
     }
 
-    /// There are only a few kinds of news, each told once or twice a stage.
-    pub(super) fn tell(&self, news: News) {
-        let _ = self.news.try_send(news);
+    /// How the users stand; the most at once is counted from now on.
+    fn levels(&self) -> Levels {
+        let users = self.users.get();
+        let nobody_will_come = self.settled.get() || self.is_used_up();
+        Levels {
+            users,
+            peak: self.peak.replace(users),
+            behind: self.thread.behind(),
+            stage: self.arrived.get(),
+            is_idle: nobody_will_come && self.alive.borrow().is_empty(),
+        }
+    }
+
+    /// An edition may wait for that.
+    async fn report_when_nobody_is_behind(self: Rc<Self>) {
+        loop {
+            self.thread.nobody_behind().await;
+            self.report();
+        }
     }
 
     /// What control waits for may not be lost for want of room.
     pub(super) fn tell_for_sure(&self, news: News) {
-        let to = self.news.clone();
-        spawn_local(async move { to.send(news).await });
+        if let Err(TrySendError::Full(news)) = self.news.try_send((self.index, news)) {
+            let to = self.news.clone();
+            spawn_local(async move { to.send(news).await });
+        }
     }
 
     async fn hand_over_regularly(self: Rc<Self>) {
@@ -380,7 +411,7 @@ impl Crew {
             });
             if overflowed && !overflow_told {
                 overflow_told = true;
-                self.tell(News::Overflowed);
+                self.tell_for_sure(News::Overflowed);
             }
             if self.is_used_up() {
                 self.alive
@@ -389,6 +420,7 @@ impl Crew {
                     .for_each(|user| user.orders.wake());
             }
             self.thread.hand_over();
+            self.report();
             self.stacks.trim();
         }
     }
@@ -409,7 +441,10 @@ struct Alarm<'a>(&'a Crew);
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.tell(News::Failed(PANICKED.to_owned()));
+            let _ = self
+                .0
+                .news
+                .try_send((self.0.index, News::Failed(PANICKED.to_owned())));
         }
     }
 }
@@ -433,6 +468,8 @@ impl Guard {
 
     /// The user does not count any more.
     fn is_over(&self) {
+        let users = &self.crew.users;
+        users.set(users.get() - 1);
         self.crew.thread.shared().user_ended();
         self.crew.changed.notify_one();
     }
@@ -444,6 +481,9 @@ impl Drop for Guard {
             self.is_over();
         }
         drop(Alarm(&self.crew));
-        self.crew.tell_if_idle();
+        let crew = &self.crew;
+        if (crew.settled.get() || crew.is_used_up()) && crew.alive.borrow().is_empty() {
+            crew.report();
+        }
     }
 }

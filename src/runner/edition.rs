@@ -120,3 +120,25 @@ impl Edition {
         Generation::new(number, program, plans.collect(), bases, timers, before)
     }
 }
+
+#[cfg(test)]
+impl Edition {
+    /// Of a script that nobody has checked.
+    pub(super) fn unchecked(script: &str) -> std::sync::Arc<Edition> {
+        let plan = crate::load::Plan::idle(crate::load::Division::Mixed);
+        std::sync::Arc::new(Edition {
+            bundle: Bundle::from_text("s.rhai", script),
+            inputs: Inputs::default(),
+            declared: Scenario::default(),
+            scenario: Scenario::default(),
+            bases: Vec::new(),
+            options: Options {
+                plan: std::sync::Arc::new(plan),
+                iterations: None,
+                stop_timeout: std::time::Duration::ZERO,
+                on_stop_timeout: std::time::Duration::ZERO,
+                threads: 1,
+            },
+        })
+    }
+}

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::End;
-use super::load_thread::Order;
 use super::memory::{Limit, Room};
-use super::run::Run;
 use crate::coroutine::{self, Cause, Crash};
 use crate::scenario::Scenario;
 use crate::script;
@@ -25,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOK_SOON: Duration = Duration::from_millis(10);
 
 /// How long the other threads may take to end then: what they measured is worth a moment.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// Addresses kept for writing results where they are limited (`ulimit -v`).
 const RESERVE: usize = 32 << 20;
@@ -62,7 +59,7 @@ impl Emergency {
     }
 
     /// What has happened, once; `None` while all is well.
-    fn look(&mut self, scenario: &Scenario) -> Option<String> {
+    pub(super) fn look(&mut self, scenario: &Scenario) -> Option<String> {
         self.look_at = Instant::now() + LOOK_EVERY;
         if self.is_over {
             return None;
@@ -90,31 +87,6 @@ impl Emergency {
             self.reserve = None;
         }
         what
-    }
-}
-
-impl Run {
-    /// Looks whether the run can go on, and ends it if not.
-    pub(super) fn look_for_trouble(&mut self) {
-        let Some(what) = self.emergency.look(&self.edition.scenario) else {
-            return;
-        };
-        self.stop(End::Failed(what.clone()));
-        // Also when it was stopping already.
-        self.end = Some(End::Failed(what));
-        self.grace = Some(Instant::now() + GRACE);
-        self.order(&Order::Stop {
-            stop_timeout: Duration::ZERO,
-            on_stop_timeout: Duration::ZERO,
-        });
-    }
-
-    /// A thread has not ended in time. Why the run failed before says more.
-    pub(super) fn give_up(&mut self) {
-        if !matches!(self.end, Some(End::Failed(_))) {
-            let held = "a load thread did not end in time: a script holds it in one call";
-            self.end = Some(End::Failed(held.to_owned()));
-        }
     }
 }
 

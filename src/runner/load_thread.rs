@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::crew::Crew;
+use super::fleet::Levels;
 use super::{Edition, Setup};
 use crate::clock::{Micros, Timers};
 use crate::coroutine;
@@ -34,8 +35,8 @@ pub(super) enum Order {
     },
     /// Follow another plan from now on; it counts from the run's beginning too.
     Follow(Arc<Plan>),
-    /// Make a generation of this edition, of that number, and say whether that went well.
-    Prepare(Arc<Edition>, u16),
+    /// Make a generation, and say whether that went well.
+    Prepare(Preparation),
     /// Put what was prepared into service.
     Adopt(Adoption),
     /// What was prepared is not needed.
@@ -47,6 +48,16 @@ pub(super) enum Order {
     },
 }
 
+/// A generation to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Preparation {
+    /// Names this preparation in what is said of it: some are given up.
+    pub(super) ticket: u32,
+    pub(super) edition: Arc<Edition>,
+    /// The number of the generation.
+    pub(super) number: u16,
+}
+
 /// What all threads must see alike when an edited script goes into service.
 #[derive(Clone, Debug)]
 pub(super) struct Adoption {
@@ -56,22 +67,23 @@ pub(super) struct Adoption {
     pub(super) plan: Option<Arc<Plan>>,
 }
 
-/// What a load thread tells.
+/// What a load thread says, and a member of several as one.
 #[derive(Debug)]
 pub(super) enum News {
     /// It is ready to begin.
     Ready,
     /// It has made the generation it was asked for, and what its users should know of that; or
     /// why not.
-    Prepared(Result<Vec<String>, String>),
+    Prepared {
+        ticket: u32,
+        result: Result<Vec<String>, String>,
+    },
     /// What it had prepared is in service, and its users that are behind are counted.
-    Adopted,
-    /// It cannot begin.
+    Adopted(Levels),
+    /// It cannot begin, or go on.
     Failed(String),
-    /// It has as many users as this stage goes to.
-    Spawned(u32),
-    /// All its users have ended by themselves, and no more will start.
-    Idle,
+    /// How its users stand.
+    Levels(Levels),
     /// A script called `stop_test`.
     StopTest(String),
     /// There were so many names of requests that some share a row.
@@ -84,8 +96,12 @@ pub(super) enum News {
 pub(super) struct Config {
     pub(super) index: u32,
     pub(super) setup: Arc<Setup>,
+    /// What it begins with, and the number of that generation.
+    pub(super) edition: Arc<Edition>,
+    pub(super) number: u16,
     pub(super) orders: mpsc::Receiver<Order>,
-    pub(super) news: mpsc::Sender<News>,
+    /// With the thread's index.
+    pub(super) news: mpsc::Sender<(u32, News)>,
     pub(super) outbox: Outbox,
     pub(super) log: mpsc::Sender<Line>,
     pub(super) shared: Arc<Shared>,
@@ -99,6 +115,7 @@ pub(super) const PANICKED: &str = "a load thread panicked: this is a bug of Katy
 pub(super) fn run(config: Config) {
     coroutine::survive(config.index);
     let news = config.news.clone();
+    let index = config.index;
     // Without tokio's timers, which are looked at whenever the thread waits: `clock` has ours.
     let runtime = runtime::Builder::new_current_thread()
         .enable_io()
@@ -111,19 +128,19 @@ pub(super) fn run(config: Config) {
         Err(error) => Err(format!("cannot start a load thread: {error}")),
     };
     if let Err(message) = result {
-        let _ = news.blocking_send(News::Failed(message));
+        let _ = news.blocking_send((index, News::Failed(message)));
         // Nobody waits for it any more; before the run has begun nobody hears this.
-        let _ = news.blocking_send(News::Ended { cut: 0 });
+        let _ = news.blocking_send((index, News::Ended { cut: 0 }));
     }
 }
 
 async fn serve(mut config: Config) -> Result<(), String> {
-    let setup = config.setup.clone();
-    let program = setup.edition.compile()?;
+    let (setup, edition) = (config.setup.clone(), config.edition);
+    let program = edition.compile()?;
     let timers = Timers::new().map_err(|error| format!("cannot start a load thread: {error}"))?;
     spawn_local(timers.clone().run());
-    let generation = setup.edition.generation(1, program, &timers, None)?;
-    let _ = config.news.send(News::Ready).await;
+    let generation = edition.generation(config.number, program, &timers, None)?;
+    let _ = config.news.send((config.index, News::Ready)).await;
     let Some(Order::Start { epoch, unix_us }) = config.orders.recv().await else {
         return Ok(());
     };
@@ -133,7 +150,7 @@ async fn serve(mut config: Config) -> Result<(), String> {
             epoch,
             epoch_unix_us: unix_us,
         }),
-        seed: setup.edition.inputs.seed,
+        seed: edition.inputs.seed,
         outbox: config.outbox,
         shared: config.shared,
         environment: setup.environment.clone(),
@@ -141,7 +158,7 @@ async fn serve(mut config: Config) -> Result<(), String> {
     let thread = Thread::new(parts, generation, config.log, setup.onlooker.clone());
     let crew = Crew::new(
         Rc::new(thread),
-        setup.edition.clone(),
+        edition,
         config.index,
         config.news,
         config.budget,

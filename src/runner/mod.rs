@@ -4,8 +4,9 @@
 //! script is checked, a summary computed or shown is not its business.
 //!
 //! ```text
-//! Handle ─► Event ─► the loop ─► Order ─► load threads
-//! Summary ◄─ watch ◄─ Collector ◄─ Batch, News ◄─┘
+//! Handle ─► inbox ─► run ─► fleet ─► Order ─► threads, one member of perhaps several ─► load threads
+//! Summary ◄─ watch ◄─ numbers ◄─ Batch ◄──────────────────────────────────────────────┤
+//!             inbox ◄─ News: ready, prepared, how many users there are, ended ◄───────┘
 //! ```
 
 mod control;
@@ -13,18 +14,19 @@ mod course;
 mod crew;
 mod edition;
 mod emergency;
+mod fleet;
+mod hooks;
+mod inbox;
 mod load_thread;
-mod members;
 mod memory;
 mod numbers;
-mod once;
 mod places;
 mod reload;
 mod run;
 mod shape;
 mod takeover;
+mod threads;
 mod usage;
-mod wishes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,9 +41,8 @@ use crate::units::Rate;
 
 pub use edition::Edition;
 pub use memory::allowed as allowed_memory;
-pub use run::start;
-pub use wishes::Refusal;
-use wishes::Wish;
+use run::Wish;
+pub use run::{Refusal, start};
 
 /// What a person asked for, everything resolved.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ pub(super) const SILENT_ITERATIONS: u64 = 10;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Alive {
     pub(super) now: u32,
-    /// The most at any moment so far.
+    /// The most at any moment since the last second was closed.
     pub(super) peak: u32,
     /// Those that are not in the generation in service.
     pub(super) behind: u32,
@@ -104,13 +104,13 @@ impl Numbers {
         self.collector.tick(now_us);
         let is_silent = self.may_be_silent && self.collector.is_silent_after(SILENT_ITERATIONS);
         self.may_be_silent &= !is_silent;
-        self.show(now_us, users);
+        self.show(now_us, users.behind);
         is_silent
     }
 
-    /// Shows the figures so far.
-    pub(super) fn show(&mut self, now_us: u64, users: Alive) {
-        self.collector.behind(u64::from(users.behind));
+    /// Shows the figures so far, when so many users are behind.
+    pub(super) fn show(&mut self, now_us: u64, behind: u32) {
+        self.collector.behind(u64::from(behind));
         self.summary.send_replace(self.collector.summary(now_us));
     }
 }

@@ -1,341 +1,411 @@
-//! How a run goes on with an edited script: a transaction over all load threads.
+//! How a run goes on with an edited script: a transaction over all members.
 //!
-//! Owns its steps and what a person is told of them. What a load thread does is `takeover`'s.
+//! Owns its steps and what a person is told of them, without taking any: it is told what happened,
+//! and says what to do. What a load thread does is `takeover`'s.
 //!
-//! | step | ends when | and if a thread cannot |
+//! | step | ends when | and if a member cannot |
 //! |---|---|---|
 //! | waiting | no user is in the generation before the present one | |
-//! | preparing | each thread, one after the other, has made its generation | all drop it |
-//! | adopting | each thread has put it into service, and counted who is behind | |
+//! | opening | control has compiled what of the script runs there | the edition is given up |
+//! | preparing | each member has made its generation | all drop it |
+//! | adopting | each member has put it into service, and counted who is behind | |
 //!
-//! One thread after the other, for each is busy while it compiles; a later edition takes the
-//! place of one that waits.
+//! A later edition takes the place of one that waits. Who joins meanwhile is brought to the
+//! generation in service afterwards; who leaves is not waited for.
 
-use std::rc::Rc;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::control::Control;
-use super::load_thread::{Adoption, Order};
-use super::run::Run;
+use super::fleet::MemberId;
+use super::load_thread::Preparation;
 use super::shape::LiveShape;
 use super::{Edition, Notice};
-use crate::clock::{self, Micros};
 use crate::load::{Division, Plan};
-use crate::scenario::Event;
-use crate::script::Program;
-
-/// How often it is looked whether an edition still has to wait.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How long an edition waits before that is told: most users are through in no time.
-const TELL_AFTER_US: u64 = 1_000_000;
+const TELL_AFTER: Duration = Duration::from_secs(1);
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Compile what of the edition runs on control, and say whether that went well.
+    Open(Arc<Edition>),
+    /// These members do what is to be done.
+    Prepare(BTreeSet<MemberId>, Preparation),
+    /// All members put it into service.
+    Adopt(Adopted),
+    /// All members drop what they prepared.
+    Discard,
+    Tell(Notice),
+}
+
+/// An edition that goes into service.
+#[derive(Debug)]
+pub(super) struct Adopted {
+    pub(super) edition: Arc<Edition>,
+    pub(super) number: u16,
+    /// What its users should know of.
+    pub(super) remarks: Vec<String>,
+}
 
 /// Where a run stands with its editions.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Reload {
     /// Generations before the present one.
     replaced: u16,
+    /// Editions that members have been asked to prepare.
+    asked: u32,
     /// What is to come next, and since when.
-    waiting: Option<(Arc<Edition>, Micros)>,
+    waiting: Option<(Arc<Edition>, Instant)>,
     was_told: bool,
-    /// When to look next whether it still has to.
-    look_at: Option<Instant>,
-    preparing: Option<Preparing>,
-    /// Threads that have not yet said that they have put the last one into service: until then
+    under_way: Option<UnderWay>,
+    /// Members that have not yet said that they have put the last one into service: until then
     /// nobody knows how many users are behind.
-    adopting: usize,
+    adopting: BTreeSet<MemberId>,
 }
 
-/// An edition of which the threads make their generations.
-struct Preparing {
+/// An edition on its way into service.
+#[derive(Debug)]
+struct UnderWay {
     edition: Arc<Edition>,
-    /// The script on the control thread, if anything of it runs there.
-    program: Option<Rc<Program>>,
-    /// Threads that have made theirs.
-    made: usize,
+    /// Members that have not made their generation; `None` before they have been asked.
+    preparing: Option<BTreeSet<MemberId>>,
     remarks: Vec<String>,
 }
 
 impl Reload {
-    /// When to look whether the edition that waits may be begun with; `None` if there is none. A
-    /// moment, not a time to wait: the loop may always have something else to do before.
-    pub(super) fn look_at(&self) -> Option<Instant> {
-        self.look_at.filter(|_| self.is_waiting())
+    /// The number of the generation in service.
+    #[cfg(test)]
+    fn number(&self) -> u16 {
+        self.replaced + 1
     }
 
-    /// Whether an edition waits until users have left the generation before the present one.
-    fn is_waiting(&self) -> bool {
-        self.waiting.is_some() && self.preparing.is_none() && self.adopting == 0
+    /// Whether members are at different generations.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some() || !self.adopting.is_empty()
+    }
+
+    /// When to [look](Reload::look) again although nothing has happened.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        let (_, since) = self.waiting.as_ref()?;
+        (!self.was_told && !self.is_under_way()).then(|| *since + TELL_AFTER)
     }
 
     /// Takes an edition, in place of one that has not been begun.
-    pub(super) fn take(&mut self, edition: Arc<Edition>) {
-        self.waiting = Some((edition, clock::now()));
-        self.look_at = Some(Instant::now());
+    pub(super) fn take(&mut self, edition: Arc<Edition>, now: Instant) {
+        self.waiting = Some((edition, now));
+        // Who saves again wants to know that this one waits, too.
+        self.was_told = false;
     }
-}
 
-/// The script on the control thread, compiled once for all that runs there; `None` if nothing
-/// does, and nothing of a script before it `is_open`.
-///
-/// # Errors
-/// When it is not what it was when it was checked.
-pub(super) fn on_control(edition: &Edition, is_open: bool) -> Result<Option<Rc<Program>>, String> {
-    if is_open || Control::is_in(edition) || LiveShape::is_in(edition) {
-        edition.compile().map(Some)
-    } else {
-        Ok(None)
-    }
-}
-
-impl Run {
-    /// Begins with the edition that waits, if it need not wait any more.
-    pub(super) fn try_reload(&mut self) {
-        if self.end.is_some() || !self.reload.is_waiting() {
-            return;
+    /// Begins with the edition that waits, if it need not wait any more: so many users are behind.
+    pub(super) fn look(&mut self, behind: u32, now: Instant) -> Option<Step> {
+        if self.is_under_way() {
+            return None;
         }
-        let behind = self.shared.behind();
+        let (edition, since) = self.waiting.as_ref()?;
         if behind > 0 {
-            self.reload.look_at = Some(Instant::now() + LOOK_EVERY);
-            let since = self.reload.waiting.as_ref().map(|(_, since)| *since);
-            let is_long = since.is_some_and(|since| clock::now().since(since) > TELL_AFTER_US);
-            if is_long && !self.reload.was_told {
-                self.reload.was_told = true;
-                self.notice(Notice::ReloadWaits { users: behind });
-            }
-            return;
+            let is_told = !self.was_told && now.duration_since(*since) >= TELL_AFTER;
+            self.was_told |= is_told;
+            return is_told.then_some(Step::Tell(Notice::ReloadWaits { users: behind }));
         }
-        self.reload.was_told = false;
-        let Some((edition, _)) = self.reload.waiting.take() else {
-            return;
-        };
-        match on_control(&edition, self.control.is_some()) {
-            Ok(program) => {
-                self.reload.preparing = Some(Preparing {
-                    edition,
-                    program,
-                    made: 0,
-                    remarks: Vec::new(),
-                });
-                self.prepare_next();
-            }
-            Err(message) => self.notice(Notice::NotReloaded(message)),
-        }
+        let edition = edition.clone();
+        self.waiting = None;
+        self.under_way = Some(UnderWay {
+            edition: edition.clone(),
+            preparing: None,
+            remarks: Vec::new(),
+        });
+        Some(Step::Open(edition))
     }
 
-    /// Lets the next thread make its generation, or puts it into service when all have.
-    fn prepare_next(&mut self) {
-        let Some(preparing) = &self.reload.preparing else {
-            return;
+    /// What runs on control is ready; these are the members.
+    pub(super) fn opened(&mut self, members: BTreeSet<MemberId>) -> Vec<Step> {
+        let Some(under_way) = &mut self.under_way else {
+            return Vec::new();
         };
-        let Some(number) = self.next_number() else {
-            self.abandon("65,535 generations of a script are all that a run can have".to_owned());
-            return;
+        let Some(number) = self.replaced.checked_add(2) else {
+            return self.abandon("65,535 generations of a script are all that a run can have");
         };
-        match self.members.get(preparing.made) {
-            Some(member) => member.order(Order::Prepare(preparing.edition.clone(), number)),
-            None => self.adopt(number),
+        under_way.preparing = Some(members.clone());
+        self.asked += 1;
+        let preparation = Preparation {
+            ticket: self.asked,
+            edition: under_way.edition.clone(),
+            number,
+        };
+        vec![Step::Prepare(members, preparation)]
+    }
+
+    /// A member has made its generation, or could not.
+    pub(super) fn prepared(
+        &mut self,
+        id: MemberId,
+        ticket: u32,
+        result: Result<Vec<String>, String>,
+    ) -> Vec<Step> {
+        if ticket != self.asked {
+            // Of one that was given up.
+            return Vec::new();
         }
-    }
-
-    fn next_number(&self) -> Option<u16> {
-        self.reload.replaced.checked_add(2)
-    }
-
-    /// A thread has made its generation, or could not.
-    pub(super) fn prepared(&mut self, result: Result<Vec<String>, String>) {
-        let Some(preparing) = &mut self.reload.preparing else {
-            return;
-        };
         match result {
             Ok(remarks) => {
-                preparing.made += 1;
-                preparing.remarks = remarks;
-                self.prepare_next();
+                if let Some(under_way) = &mut self.under_way {
+                    under_way.remarks = remarks;
+                }
+                self.no_longer_prepares(id)
             }
-            Err(message) => self.abandon(message),
+            Err(why) => self.abandon(&why),
         }
     }
 
-    /// A thread has put what it prepared into service.
-    pub(super) fn adopted(&mut self) {
-        self.reload.adopting = self.reload.adopting.saturating_sub(1);
-        self.try_reload();
+    fn no_longer_prepares(&mut self, id: MemberId) -> Vec<Step> {
+        let under_way = self.under_way.as_mut();
+        let preparing = under_way.and_then(|under_way| under_way.preparing.as_mut());
+        let is_last = preparing.is_some_and(|members| members.remove(&id) && members.is_empty());
+        let Some(done) = self.under_way.take_if(|_| is_last) else {
+            return Vec::new();
+        };
+        vec![Step::Adopt(Adopted {
+            edition: done.edition,
+            number: self.replaced + 2,
+            remarks: done.remarks,
+        })]
     }
 
     /// Gives an edition up: the generation in service stays.
-    fn abandon(&mut self, message: String) {
-        self.reload.preparing = None;
-        self.order(&Order::Discard);
-        self.notice(Notice::NotReloaded(message));
-        self.try_reload();
+    pub(super) fn abandon(&mut self, why: &str) -> Vec<Step> {
+        match self.under_way.take() {
+            Some(_) => vec![
+                Step::Discard,
+                Step::Tell(Notice::NotReloaded(why.to_owned())),
+            ],
+            None => Vec::new(),
+        }
     }
 
-    /// Puts the edition that all threads have prepared into service.
-    fn adopt(&mut self, number: u16) {
-        let Some(Preparing {
-            edition,
-            program,
-            mut remarks,
-            ..
-        }) = self.reload.preparing.take()
-        else {
-            return;
-        };
-        if self.end.is_some() {
-            return;
-        }
-        if let Err(message) = self.renew_control(&edition, number, program) {
-            return self.abandon(message);
-        }
-        if edition.scenario.hooks.setup && self.shared.setup_result().is_none() {
-            remarks.push(
-                "this run began without a `setup`, and now there is one: it runs when a run \
-                 starts, so its result is not there"
-                    .to_owned(),
-            );
-        }
-        let elapsed = self.elapsed();
-        let mixed = match self.course.plan().division() {
-            Division::Mixed => self.course.plan().users_of(0, elapsed),
-            Division::PerClass(_) => 0,
-        };
-        let plan = self.plan_of(&edition, elapsed);
-        // Before any sample of it can come.
-        let hash = edition.hash();
-        self.numbers.generation(number, &hash, self.now_us());
-        self.order(&Order::Adopt(Adoption {
-            mixed,
-            plan: plan.clone(),
-        }));
-        self.edition = edition;
-        self.reload.replaced += 1;
-        self.reload.adopting = self.members.len();
-        if let Some(plan) = plan {
-            self.course.begin_anew(plan);
-            if let Some(shape) = &mut self.shape {
-                shape.forget_last();
-            }
-            self.enter_stage();
-        }
-        self.show();
-        self.notice(Notice::Reloaded {
-            generation: number,
-            hash,
-            remarks,
-        });
-        self.tell(Event::Reload);
+    /// The edition is in service on control, and these members have been told to.
+    pub(super) fn in_service(&mut self, members: BTreeSet<MemberId>) {
+        self.replaced += 1;
+        self.adopting = members;
     }
 
-    /// Brings what runs on control to an edition: `teardown`, listeners, the shape's closure.
-    fn renew_control(
-        &mut self,
-        edition: &Arc<Edition>,
-        number: u16,
-        program: Option<Rc<Program>>,
-    ) -> Result<(), String> {
-        let Some(program) = program else {
-            self.shape = None;
-            return Ok(());
-        };
-        if let Some(control) = &self.control {
-            control.renew(control.prepare(edition, number, program.clone())?);
-        } else if Control::is_in(edition) {
-            let to = self.to_control.clone();
-            let control = Control::open(&self.setup, edition, number, program.clone(), to)?;
-            control.begin(self.epoch, self.epoch_unix_us);
-            self.control = Some(control);
-        }
-        let shape = self.shape.take();
-        self.shape = LiveShape::is_in(edition).then(|| match shape {
-            Some(shape) => shape.renewed(edition, program),
-            None => LiveShape::new(edition, program),
-        });
-        Ok(())
+    /// A member has put what it prepared into service.
+    pub(super) fn adopted(&mut self, id: MemberId) {
+        self.adopting.remove(&id);
     }
 
-    /// The plan to follow with an edition; `None` if that asks for the same users as the one in
-    /// service, whatever has become of its plan since.
-    fn plan_of(&self, edition: &Edition, elapsed: Duration) -> Option<Arc<Plan>> {
-        let (before, after) = (&self.edition.options.plan, &edition.options.plan);
-        let plan = self.course.plan();
-        let is_scripted = LiveShape::is_in(edition);
-        let are_tracks_the_same =
-            plan.division() == Division::Mixed || edition.names().eq(self.edition.names());
-        let is_shape_the_same = before == after && LiveShape::is_in(&self.edition) == is_scripted;
-        if is_shape_the_same && are_tracks_the_same {
-            return None;
-        }
-        // A shape's closure will say where to go: until then the numbers stay.
-        let division = match (is_scripted, plan.division()) {
-            (true, Division::PerClass(_)) => Division::PerClass(edition.scenario.classes.len()),
-            (true, Division::Mixed) => Division::Mixed,
-            (false, _) => after.division(),
-        };
-        // By track of the plan to come: how many users there are.
-        let from: Vec<u32> = match (plan.division(), division) {
-            (Division::Mixed, Division::Mixed) => vec![plan.users_of(0, elapsed)],
-            (Division::PerClass(_), Division::PerClass(_)) => {
-                let of = |name| {
-                    let track = self.edition.names().position(|known| known == name);
-                    track.map_or(0, |track| plan.users_of(track, elapsed))
-                };
-                edition.names().map(of).collect()
-            }
-            // The numbers count something else: all users make place for others.
-            (_, division) => vec![0; division.tracks()],
-        };
-        let number = plan.change_at(elapsed).stage;
-        Some(Arc::new(match is_scripted {
-            true => Plan::staying(division, elapsed, &from, number).within(after.end()),
-            false => after.joined(elapsed, &from, number),
-        }))
+    /// A member has left: it is waited for no more.
+    pub(super) fn left(&mut self, id: MemberId) -> Vec<Step> {
+        self.adopting.remove(&id);
+        self.no_longer_prepares(id)
     }
+}
+
+/// The plan to follow with an edition, when the run has followed `plan` with the edition `before`
+/// until `elapsed`; `None` if that asks for the same users, whatever has become of its plan since.
+pub(super) fn plan_after(
+    plan: &Plan,
+    before: &Edition,
+    edition: &Edition,
+    elapsed: Duration,
+) -> Option<Arc<Plan>> {
+    let (planned, after) = (&before.options.plan, &edition.options.plan);
+    let is_scripted = LiveShape::is_in(edition);
+    let are_tracks_the_same =
+        plan.division() == Division::Mixed || edition.names().eq(before.names());
+    let is_shape_the_same = planned == after && LiveShape::is_in(before) == is_scripted;
+    if is_shape_the_same && are_tracks_the_same {
+        return None;
+    }
+    // A shape's closure will say where to go: until then the numbers stay.
+    let division = match (is_scripted, plan.division()) {
+        (true, Division::PerClass(_)) => Division::PerClass(edition.scenario.classes.len()),
+        (true, Division::Mixed) => Division::Mixed,
+        (false, _) => after.division(),
+    };
+    // By track of the plan to come: how many users there are.
+    let from: Vec<u32> = match (plan.division(), division) {
+        (Division::Mixed, Division::Mixed) => vec![plan.users_of(0, elapsed)],
+        (Division::PerClass(_), Division::PerClass(_)) => {
+            let of = |name| {
+                let track = before.names().position(|known| known == name);
+                track.map_or(0, |track| plan.users_of(track, elapsed))
+            };
+            edition.names().map(of).collect()
+        }
+        // The numbers count something else: all users make place for others.
+        (_, division) => vec![0; division.tracks()],
+    };
+    let number = plan.change_at(elapsed).stage;
+    Some(Arc::new(match is_scripted {
+        true => Plan::staying(division, elapsed, &from, number).within(after.end()),
+        false => after.joined(elapsed, &from, number),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runner::Options;
-    use crate::scenario::Scenario;
-    use crate::script::{Bundle, Inputs};
 
-    fn edition(script: &str) -> Arc<Edition> {
-        Arc::new(Edition {
-            bundle: Bundle::from_text("s.rhai", script),
-            inputs: Inputs::default(),
-            declared: Scenario::default(),
-            scenario: Scenario::default(),
-            bases: Vec::new(),
-            options: Options {
-                plan: Arc::new(Plan::idle(Division::Mixed)),
-                iterations: None,
-                stop_timeout: Duration::ZERO,
-                on_stop_timeout: Duration::ZERO,
-                threads: 1,
-            },
-        })
+    const ONE: MemberId = MemberId(1);
+    const TWO: MemberId = MemberId(2);
+
+    fn both() -> BTreeSet<MemberId> {
+        BTreeSet::from([ONE, TWO])
+    }
+
+    /// What a step is about, in short.
+    fn short(steps: impl IntoIterator<Item = Step>) -> Vec<String> {
+        let short = |step| match step {
+            Step::Open(edition) => format!("open {}", name(&edition)),
+            Step::Prepare(
+                members,
+                Preparation {
+                    edition, number, ..
+                },
+            ) => {
+                format!(
+                    "prepare {} as {number} on {}",
+                    name(&edition),
+                    members.len()
+                )
+            }
+            Step::Adopt(Adopted {
+                edition,
+                number,
+                remarks,
+            }) => format!("adopt {} as {number}: {remarks:?}", name(&edition)),
+            Step::Discard => "discard".to_owned(),
+            Step::Tell(notice) => format!("{notice:?}"),
+        };
+        steps.into_iter().map(short).collect()
+    }
+
+    fn name(edition: &Edition) -> &str {
+        &edition.bundle.files()[0].text
+    }
+
+    /// A reload of `script` that both members are to adopt.
+    fn adopting(reload: &mut Reload, script: &str, now: Instant) {
+        reload.take(Edition::unchecked(script), now);
+        assert_eq!(short(reload.look(0, now)), [format!("open {script}")]);
+        assert_eq!(short(reload.opened(both())).len(), 1);
+        assert_eq!(
+            short(reload.prepared(ONE, reload.asked, Ok(Vec::new()))),
+            [""; 0]
+        );
+        let adopt = short(reload.prepared(TWO, reload.asked, Ok(Vec::new())));
+        assert!(
+            adopt[0].starts_with(&format!("adopt {script}")),
+            "{adopt:?}"
+        );
+        reload.in_service(both());
     }
 
     #[test]
-    fn the_latest_edition_waits_and_is_looked_at_at_a_fixed_moment() {
+    fn all_members_prepare_and_then_all_adopt() {
+        let now = Instant::now();
         let mut reload = Reload::default();
-        assert_eq!(reload.look_at(), None);
-        reload.take(edition("one"));
-        reload.take(edition("two"));
-        let waiting = |reload: &Reload| reload.waiting.as_ref().map(|(edition, _)| edition.hash());
-        assert_eq!(waiting(&reload), Some(edition("two").hash()));
-        // However often the loop asks: it does not move away.
-        let at = reload.look_at();
-        assert!(at.is_some_and(|at| at <= Instant::now()));
-        assert_eq!(reload.look_at(), at);
-        // While threads still put the last one into service, nobody knows who is behind.
-        reload.adopting = 1;
-        assert_eq!(reload.look_at(), None);
-        reload.adopting = 0;
-        assert_eq!(reload.look_at(), at);
+        reload.take(Edition::unchecked("a"), now);
+        assert_eq!(short(reload.look(0, now)), ["open a"]);
+        assert_eq!(short(reload.opened(both())), ["prepare a as 2 on 2"]);
+        assert_eq!(
+            short(reload.prepared(TWO, reload.asked, Ok(Vec::new()))),
+            [""; 0]
+        );
+        // The same member once more is no other member.
+        assert_eq!(
+            short(reload.prepared(TWO, reload.asked, Ok(Vec::new()))),
+            [""; 0]
+        );
+        let remarks = vec!["new".to_owned()];
+        let adopt = short(reload.prepared(ONE, 1, Ok(remarks)));
+        assert_eq!(adopt, ["adopt a as 2: [\"new\"]"]);
+        assert_eq!(reload.number(), 1);
+        reload.in_service(both());
+        assert_eq!(reload.number(), 2);
+    }
+
+    #[test]
+    fn the_latest_edition_waits_until_nobody_is_behind() {
+        let now = Instant::now();
+        let mut reload = Reload::default();
+        adopting(&mut reload, "a", now);
+        reload.take(Edition::unchecked("b"), now);
+        reload.take(Edition::unchecked("c"), now);
+        // While members still put the last one into service, nobody knows who is behind.
+        assert!(reload.look(0, now).is_none());
+        assert_eq!(reload.due_at(), None);
+        reload.adopted(ONE);
+        assert!(reload.look(0, now).is_none());
+        reload.adopted(TWO);
+        assert!(reload.look(3, now).is_none());
+        let due = reload.due_at().unwrap();
+        assert_eq!(due, now + TELL_AFTER);
+        assert_eq!(short(reload.look(3, due)), ["ReloadWaits { users: 3 }"]);
+        assert_eq!(reload.due_at(), None, "it has been told");
+        // Another save waits, too, and that is told.
+        reload.take(Edition::unchecked("d"), due);
+        assert!(reload.look(2, due).is_none());
+        let due = reload.due_at().unwrap();
+        assert_eq!(short(reload.look(2, due)), ["ReloadWaits { users: 2 }"]);
+        assert_eq!(short(reload.look(0, due)), ["open d"]);
+    }
+
+    #[test]
+    fn if_one_cannot_nothing_changes() {
+        let now = Instant::now();
+        let mut reload = Reload::default();
+        reload.take(Edition::unchecked("a"), now);
+        reload.look(0, now);
+        reload.opened(both());
+        reload.take(Edition::unchecked("b"), now);
+        let given_up = short(reload.prepared(ONE, 1, Err("no".to_owned())));
+        assert_eq!(given_up, ["discard", "NotReloaded(\"no\")"]);
+        assert_eq!(reload.number(), 1);
+        assert_eq!(short(reload.look(0, now)), ["open b"]);
+        assert_eq!(short(reload.opened(BTreeSet::from([TWO]))).len(), 1);
+        // It had been told to prepare the one before, and says so late.
+        assert_eq!(short(reload.prepared(TWO, 1, Ok(Vec::new()))), [""; 0]);
+        let not_opened = short(reload.abandon("neither"));
+        assert_eq!(not_opened, ["discard", "NotReloaded(\"neither\")"]);
+        assert!(!reload.is_under_way());
+    }
+
+    #[test]
+    fn who_leaves_is_not_waited_for() {
+        let now = Instant::now();
+        let mut reload = Reload::default();
+        reload.take(Edition::unchecked("a"), now);
+        reload.look(0, now);
+        reload.opened(both());
+        assert_eq!(
+            short(reload.prepared(ONE, reload.asked, Ok(Vec::new()))),
+            [""; 0]
+        );
+        assert_eq!(short(reload.left(TWO)), ["adopt a as 2: []"]);
+        reload.in_service(both());
+        reload.adopted(ONE);
+        assert!(reload.is_under_way());
+        assert_eq!(short(reload.left(TWO)), [""; 0]);
+        assert!(!reload.is_under_way());
+    }
+
+    #[test]
+    fn a_run_has_65_535_generations_at_most() {
+        let now = Instant::now();
+        let mut reload = Reload {
+            replaced: u16::MAX - 1,
+            ..Reload::default()
+        };
+        reload.take(Edition::unchecked("a"), now);
+        reload.look(0, now);
+        let given_up = short(reload.opened(both()));
+        assert_eq!(given_up.len(), 2, "{given_up:?}");
+        assert!(given_up[1].contains("65,535"));
     }
 }

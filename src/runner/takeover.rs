@@ -5,13 +5,12 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use tokio::task::{spawn_local, yield_now};
 
 use super::Edition;
 use super::crew::Crew;
-use super::load_thread::{Adoption, News};
+use super::load_thread::{Adoption, News, Preparation};
 use super::places::{Place, Places};
 use crate::load::Division;
 use crate::script::Generation;
@@ -23,18 +22,23 @@ const CALLED_AT_ONCE: usize = 32;
 
 impl Crew {
     /// Makes a generation, and tells how that went. The thread does nothing else meanwhile.
-    pub(super) fn prepare(&self, edition: Arc<Edition>, number: u16) {
+    pub(super) fn prepare(&self, preparation: Preparation) {
+        let Preparation {
+            ticket,
+            edition,
+            number,
+        } = preparation;
         let before = self.thread.generation();
         let made = edition.compile().and_then(|program| {
             let timers = self.thread.timers();
             edition.generation(number, program, timers, Some(&before))
         });
-        let told = made.map(|generation| {
+        let result = made.map(|generation| {
             let remarks = generation.remarks_after(&before);
             *self.prepared.borrow_mut() = Some((edition, generation));
             remarks
         });
-        self.tell_for_sure(News::Prepared(told));
+        self.tell_for_sure(News::Prepared { ticket, result });
     }
 
     /// Puts what was prepared into service.

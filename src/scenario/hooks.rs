@@ -1,7 +1,7 @@
 //! What a script declares to run once a test, and the events that it listens to.
 //!
-//! Only names and whether they are there; the functions themselves stay with the script, and when
-//! an event happens is the runner's business.
+//! Only their names, and whether they exist; the functions themselves stay with the script, and the
+//! runner decides when an event happens.
 
 /// Something that happens in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Event {
     TestStopping,
     /// All users have ended.
     TestStop,
-    /// The script was changed and is taken over.
+    /// An edited script has been taken into service.
     Reload,
     /// A worker has joined.
     WorkerConnect,
@@ -43,7 +43,7 @@ impl Event {
         Event::UserError,
     ];
 
-    /// As scripts write it.
+    /// Its name in scripts.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -66,14 +66,14 @@ impl Event {
         Event::ALL.into_iter().find(|event| event.name() == name)
     }
 
-    /// Whether its listeners run where it happens, on a load thread, and not on control.
+    /// Whether its listeners run where it happens, on a load thread, rather than on control.
     #[must_use]
     pub fn is_of_users(self) -> bool {
         matches!(self, Event::Request | Event::UserError)
     }
 }
 
-/// What of all that a script has.
+/// Which hooks a script has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
     /// `setup`
@@ -85,7 +85,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Whether something of it runs on control.
+    /// Whether any of them runs on control.
     #[must_use]
     pub fn need_control(&self) -> bool {
         self.setup || self.teardown || self.listeners.iter().any(|event| !event.is_of_users())

@@ -1,6 +1,6 @@
 //! What a script declares, as plain data: user classes, tasks, waits, options, parameters.
 //!
-//! Knows no Rhai and no user. It can be sent between threads, compared and shown; every load
+//! Knows neither Rhai nor users. It can be sent between threads, compared and shown; every load
 //! thread evaluates the script afresh and must arrive at the same scenario.
 
 mod hooks;
@@ -26,16 +26,16 @@ pub use tasks::{Body, Cursor, Function, Order, Set, Task};
 pub struct Scenario {
     /// The user classes, in the order written.
     pub classes: Vec<Class>,
-    /// What the script asks for where the person says nothing.
+    /// The script's own defaults for options not given by the person.
     pub options: Options,
     /// The parameters it takes.
     pub params: Vec<Param>,
-    /// How many users over time; without one a person says it.
+    /// How many users over time; without one, the person decides.
     pub shape: Option<Shape>,
-    /// What runs once, and at which events something runs.
+    /// What runs once, and at which events.
     pub hooks: Hooks,
-    /// The classes that this run leaves out, by index, whoever asks for users of them; none as
-    /// the script declares it.
+    /// The classes that this run leaves out, by index, even if a shape asks for their users; none
+    /// as declared by the script.
     pub left_out: BTreeSet<usize>,
 }
 
@@ -44,7 +44,7 @@ pub struct Scenario {
 pub enum Shape {
     /// These stages.
     Stages(Division, Vec<Stage>),
-    /// What a closure of the script returns while the run goes on.
+    /// Whatever a closure of the script returns during the run.
     Script,
 }
 
@@ -55,9 +55,9 @@ pub struct Class {
     pub name: String,
     /// How many of the users are of this class.
     pub share: ClassShare,
-    /// Where its relative requests go, unless the person says otherwise.
+    /// Where its relative requests go, unless overridden by the person.
     pub host: Option<String>,
-    /// What a user does between two tasks.
+    /// The wait between two tasks.
     pub wait: Wait,
     /// Its tasks, in the order written; at least one.
     pub tasks: Vec<Task>,
@@ -114,7 +114,7 @@ pub struct Param {
     pub default: String,
     /// What it is for.
     pub help: String,
-    /// The only values it may have; empty for any.
+    /// The values it may have; empty for any.
     pub choices: Vec<String>,
     /// Whether its value is never shown.
     pub secret: bool,

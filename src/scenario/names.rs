@@ -1,8 +1,8 @@
-//! Names that people write: which of the known ones was meant.
+//! Names that people write: finding the known name that was meant.
 //!
-//! Owns likeness and the hint that follows from it; who knows which names is not its business.
+//! Owns similarity and the hint that follows from it; callers supply the known names.
 
-/// The known name that is most like `name`, if one is.
+/// The known name most similar to `name`, if one is similar.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     known
@@ -11,7 +11,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate))
         .filter(|(likeness, _)| *likeness > 0.6)
         .max_by(|(a, a_name), (b, b_name)| {
-            // Of two that are one step away the one with the same letters was meant.
+            // Of two that are one step away, the one with the same letters was meant.
             let letters = |name: &str| strsim::jaro(&wanted, &name.to_lowercase());
             a.total_cmp(b)
                 .then_with(|| letters(a_name).total_cmp(&letters(b_name)))
@@ -29,7 +29,7 @@ pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, there_are:
     }
 }
 
-/// From 0 to 1. Swapped letters count once, and a common beginning is no merit of its own.
+/// Similarity from 0 to 1. Swapped letters count once, and a common prefix earns no bonus.
 fn likeness(a: &str, b: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(a, b)
 }

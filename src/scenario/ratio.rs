@@ -1,14 +1,14 @@
 //! How often each task is picked, as a tree of shares.
 //!
-//! Arithmetic on weights. A set's share says how often it is entered; how long a user stays in it
-//! nobody knows before.
+//! Arithmetic on weights. A set's share is how often it is entered; how long users stay in it is
+//! not known in advance.
 
 use super::{Body, Class, Order, Scenario, Set, Task};
 
 /// A class or a task with its share, from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ratio {
-    /// Of the class, or of the task.
+    /// The name of the class or task.
     pub name: String,
     /// Its share.
     pub ratio: f64,
@@ -19,14 +19,14 @@ pub struct Ratio {
 /// What the shares of tasks refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whole {
-    /// The tasks beside them: each class and each set is a whole.
+    /// Their siblings: each class and each set is a whole.
     Each,
     /// All users.
     Total,
 }
 
-/// The classes of a scenario, for so many users; without a number only weights count, unless
-/// a class has a fixed number of users.
+/// The classes of a scenario for a number of users; without one only weights count, unless a class
+/// has a fixed number of users.
 #[must_use]
 pub fn ratios(scenario: &Scenario, users: Option<u32>, whole: Whole) -> Vec<Ratio> {
     let classes = &scenario.classes;
@@ -118,7 +118,7 @@ fn by_weight(tasks: &[Task]) -> Vec<f64> {
 /// The share of each state of a chain that begins in `first` and is never left.
 ///
 /// By power iteration on the chain that stays where it is at every other step: it has the same
-/// shares, and no periods in which they would swing for ever.
+/// shares, but is not periodic, so they converge.
 fn in_the_long_run(first: usize, next: &[Vec<(usize, u32)>]) -> Vec<f64> {
     const STEPS: usize = 10_000;
     const CLOSE: f64 = 1e-9;
@@ -240,7 +240,7 @@ mod tests {
         for (share, expected) in shares.iter().zip([0.5, 0.375, 0.125]) {
             assert!((share - expected).abs() < 1e-6, "{shares:?}");
         }
-        // What is left for ever has no share in the end.
+        // A state that is left forever has no share in the end.
         let shares = in_the_long_run(0, &[vec![(1, 1)], vec![(1, 1)]]);
         assert!(shares[0] < 1e-6 && shares[1] > 0.999_999, "{shares:?}");
     }

@@ -1,7 +1,7 @@
-//! Which of a scenario's tasks and classes a run has: tags, and weights that are all the same.
+//! Which of a scenario's tasks and classes a run has: tags, and equal weights.
 //!
-//! Pure: gives another scenario with the same classes and the same indices of functions and sets.
-//! What a person wrote to ask for it is the command line's.
+//! Pure: returns another scenario with the same classes and the same indices of functions and sets.
+//! The command line parses what a person asked for.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ impl Scenario {
 }
 
 impl Scenario {
-    /// Leaves a class without users: it gets none by its weight, and none by a shape.
+    /// Leaves a class without users: neither its weight nor a shape gives it any.
     pub fn leave_out(&mut self, class: usize) {
         self.classes[class].share = ClassShare {
             weight: 0.0,
@@ -63,8 +63,8 @@ impl Scenario {
         keep_users(&self.left_out, division, stage);
     }
 
-    /// Whether a class may have users: by a shape that has a number for each class, or else by
-    /// its weight. What a closure will ask for is not known.
+    /// Whether a class may have users: from a shape with a number for each class, or else from its
+    /// weight. What a closure will ask for is not known.
     #[must_use]
     pub fn may_have_users(&self, class: usize) -> bool {
         match &self.shape {
@@ -91,14 +91,14 @@ impl Class {
         self.tasks.iter().chain(within)
     }
 
-    /// How many functions it has as tasks.
+    /// How many of its tasks are functions.
     #[must_use]
     pub fn task_count(&self) -> usize {
         let is_function = |task: &&Task| matches!(task.body, Body::Function(_));
         self.all_tasks().filter(is_function).count()
     }
 
-    /// Whether any user is of this class.
+    /// Whether this class has any users.
     #[must_use]
     pub fn has_users(&self) -> bool {
         match self.share.fixed_count {

@@ -1,7 +1,7 @@
 //! The tasks of a class and its sets, as plain data, and the order in which a set runs them.
 //!
-//! Choosing the next task is arithmetic on these and on chance. Running it, entering a set and
-//! leaving it is a user's life (`vu`); what the functions do is the script's.
+//! Choosing the next task is arithmetic on these and on chance. `vu` runs tasks, enters sets and
+//! leaves them; the script has the functions.
 
 use super::{Random, Wait};
 
@@ -10,8 +10,7 @@ use super::{Random, Wait};
 pub struct Task {
     /// Its name, as in reports.
     pub name: String,
-    /// How often it is picked, against the other tasks beside it; in a sequence how often it runs
-    /// in a row.
+    /// How often it is picked relative to its siblings; in a sequence, how often it runs in a row.
     pub weight: u32,
     /// Its tags, those of the sets around it included.
     pub tags: Vec<String>,
@@ -31,11 +30,11 @@ pub enum Body {
 /// A set of tasks: a user enters it, runs its tasks, and leaves it by `interrupt()`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Set {
-    /// The name of the task that it is.
+    /// Its name as a task.
     pub name: String,
-    /// How its next task is found.
+    /// How its next task is chosen.
     pub order: Order,
-    /// The wait between its tasks; `None` for the user's, whatever set it stands in.
+    /// The wait between its tasks; `None` for the user's, even inside another set.
     pub wait: Option<Wait>,
     /// The closure of a [`Wait::Script`], in the class's table of functions.
     pub wait_function: Option<usize>,
@@ -47,27 +46,27 @@ pub struct Set {
     pub tasks: Vec<Task>,
 }
 
-/// How the next task of a set is found.
+/// How the next task of a set is chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// By weight, independent of the last one.
     Weighted,
-    /// One after the other, each as often in a row as its weight says, and from the start again.
+    /// One after another, each as often in a row as its weight says, then from the start again.
     Sequence,
     /// By weights that depend on the last one.
     Markov {
-        /// The task that an entry begins with.
+        /// The task that each entry begins with.
         first: usize,
-        /// By task: which may follow, each with its weight.
+        /// For each task, those that may follow, with their weights.
         next: Vec<Vec<(usize, u32)>>,
     },
 }
 
-/// Where a user is in a set. It begins anew at each entry.
+/// Where a user is in a set. Starts over at each entry.
 #[derive(Clone, Debug, Default)]
 pub struct Cursor {
     last: Option<usize>,
-    /// How often the last one is still due: only in a sequence.
+    /// How often the last one is still due; only used in sequences.
     left: u32,
 }
 
@@ -89,8 +88,8 @@ impl Cursor {
         next
     }
 
-    /// Stays at the task of the same name in an edited set. Where that is gone, a sequence goes on
-    /// with what stands in its place, and a chain begins again.
+    /// Stays at the task of the same name in an edited set. If that is gone, a sequence continues
+    /// with the task in its place, and a chain starts over.
     pub fn renew(&mut self, before: &Set, after: &Set) {
         let Some(last) = self.last else { return };
         let name = before.tasks.get(last).map(|task| &task.name);
@@ -245,7 +244,7 @@ mod tests {
         }
     }
 
-    /// The tasks that a user runs in a set, so many in each of its versions.
+    /// The tasks that a user runs in a set, a number in each of its versions.
     fn renewed(versions: &[(&Set, usize)]) -> String {
         let mut random = Random::of_user(1, "Shopper", 0);
         let mut cursor = Cursor::default();
@@ -270,12 +269,12 @@ mod tests {
         // Moved, among more, and as the last.
         assert_eq!(ran("a b c", 2, "c b a d"), "abadcb");
         assert_eq!(ran("a b c", 2, "a c b"), "abacba");
-        // Gone: what stands in its place is next.
+        // Gone: the task in its place is next.
         assert_eq!(ran("a b c", 2, "a c"), "abcaca");
         assert_eq!(ran("a b c", 1, "b c"), "abcbc");
         assert_eq!(ran("a b c", 3, "a"), "abcaaaa");
-        // What is due of one with a weight is no more than it has now, and the rest of one that
-        // is gone is not run by another.
+        // A task's remaining runs never exceed its current weight, and those of a task that is gone
+        // are not passed to another.
         assert_eq!(ran("a3 b", 1, "a3 b"), "aaaba");
         assert_eq!(ran("a9 b", 1, "a2 b"), "aabaa");
         assert_eq!(ran("a3 b", 1, "a1 b"), "ababa");
@@ -290,7 +289,7 @@ mod tests {
             named(Order::Markov { first, next }, tasks)
         };
         let circle = chain("a b c", 0, &[1, 2, 0]);
-        // `b` is followed by `a` now, and stands elsewhere.
+        // `b` is now followed by `a`, and has moved.
         let back = chain("b a c", 2, &[1, 0, 0]);
         assert_eq!(renewed(&[(&circle, 2), (&back, 3)]), "ababa");
         let without = chain("a c", 1, &[1, 0]);

@@ -1,7 +1,7 @@
-//! What a user does, as text for a person: requests, answers, verdicts, mistakes.
+//! What a user does, as text for a person: requests, responses, verdicts, mistakes.
 //!
-//! Owns the form only. It is given one event after the other and keeps no more of them than the
-//! last request, to tell which one an answer belongs to.
+//! Owns only the form. It gets one event after another and remembers only the last request, to tell
+//! which one a response belongs to.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -11,7 +11,7 @@ use crate::http::Phases;
 use crate::script::diagnostic::{Colours, Diagnostic};
 use crate::script::{Event, Failure, File, Level, Line};
 
-/// What is indented less than this is about the user, the rest about a request.
+/// Lines indented less than this are about the user, the others about a request.
 const INDENT: &str = "  ";
 
 /// How it is shown.
@@ -31,11 +31,11 @@ pub(crate) struct Screen {
     files: Vec<File>,
     /// The method and URL that was sent last.
     sent: Option<(String, String)>,
-    /// Whether anything was sent for the request that goes on.
+    /// Whether anything was sent for the current request.
     is_headed: bool,
-    /// Requests that were sent and not answered yet; of a batch there are several.
+    /// Requests sent and not answered yet; several in a batch.
     under_way: u32,
-    /// Whether several were under way at once, so that the ends of requests need their names.
+    /// Whether several were under way at once, so that their ends must be named.
     is_mixed: bool,
 }
 
@@ -78,7 +78,7 @@ impl Screen {
                 let title = format!("{who}: {what}");
                 format!("{}\n", self.paint(Paint::Bold, &title))
             }
-            Event::Said(line) => self.said(line),
+            Event::Said(line) => self.printed(line),
             Event::Sends {
                 method,
                 url,
@@ -116,7 +116,7 @@ impl Screen {
             Event::Over { row, phases, body } => {
                 let mut text = String::new();
                 if !std::mem::take(&mut self.is_headed) || self.is_mixed {
-                    // It never got as far as a connection, or is one of a batch.
+                    // It never got as far as a connection, or is part of a batch.
                     let _ = writeln!(text, "{INDENT}{}", self.paint(Paint::Bold, row));
                 }
                 match body {
@@ -158,7 +158,7 @@ impl Screen {
         }
     }
 
-    fn said(&self, line: &Line) -> String {
+    fn printed(&self, line: &Line) -> String {
         let place = match line.place.as_str() {
             "" => String::new(),
             place => self.paint(Paint::Dim, &format!("{place}:")) + " ",
@@ -199,7 +199,8 @@ impl Screen {
         self.beginning(text, mark, body, body.len());
     }
 
-    /// As much of a body as is asked for; `body` may be only its beginning, `whole` is its length.
+    /// As much of a body as was asked for; `body` may be only its beginning, `whole` is its full
+    /// length.
     fn beginning(&self, text: &mut String, mark: &str, body: &[u8], whole: usize) {
         let shown = match std::str::from_utf8(body) {
             Ok(shown) if is_readable(shown) => shown,
@@ -260,7 +261,7 @@ pub(crate) fn fold(letters: &[char], room: usize) -> usize {
     }
 }
 
-/// Text without control letters, which a terminal would obey.
+/// Whether a text has no control characters, which a terminal would obey.
 fn is_readable(text: &str) -> bool {
     !text
         .chars()

@@ -1,4 +1,4 @@
-//! What the command says to a person: errors, hints, findings in scripts, log lines.
+//! What commands print for a person: errors, hints, findings in scripts, log lines.
 //!
 //! Everything here goes to stderr, each thing once.
 
@@ -14,13 +14,13 @@ use crate::runner::{End, Notice};
 use crate::script::diagnostic::{Colours, Diagnostics};
 use crate::script::{File, Level, Line, shortened};
 
-/// Columns where there is no terminal to ask.
+/// Columns where there is no terminal.
 const NO_TERMINAL: usize = 120;
 
-/// The secrets of the scripts that were read.
+/// The secrets of all scripts read so far.
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// Nothing that is shown from now on has these in it.
+/// Keeps these out of everything shown from now on.
 pub(crate) fn hide(secrets: Vec<String>) {
     let mut known = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
     for secret in secrets {
@@ -32,8 +32,8 @@ pub(crate) fn hide(secrets: Vec<String>) {
     known.sort_by_key(|secret| Reverse(secret.len()));
 }
 
-/// A text as it may be shown, whoever it comes from: the terminal does not obey it, and no secret
-/// and no password of a URL is in it.
+/// A text made safe to show, wherever it comes from: without control characters, secrets and
+/// passwords in URLs.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     let mut text = without_credentials(text);
     for secret in &*SECRETS.read().unwrap_or_else(PoisonError::into_inner) {
@@ -52,35 +52,39 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
     let message = shortened(clean(message).into_owned());
     let hint = hint.map(clean);
     let mut stderr = anstream::stderr().lock();
-    // There is nowhere to tell that stderr is gone.
+    // If stderr is gone, there is nowhere to report that.
     let _ = writeln!(stderr, "\u{1b}[1;31merror:\u{1b}[0m {message}");
     if let Some(hint) = hint {
         let _ = writeln!(stderr, "\u{1b}[1;36mhint:\u{1b}[0m {hint}");
     }
 }
 
-/// What follows the first Ctrl-C.
+/// The answer to the first Ctrl-C.
 pub(crate) const INTERRUPTED: &str = "interrupted: stopping (again to end at once)";
 
-/// Says that the first Ctrl-C was heard.
+/// Acknowledges the first Ctrl-C.
 pub(crate) fn interrupted() {
     log(Level::Info, INTERRUPTED);
 }
 
-/// Says that so many notices were lost.
+/// Reports that notices were lost.
 pub(crate) fn lost(count: u64) {
-    let text = format!("{count} messages were dropped: more than could be shown");
-    log(Level::Warn, &text);
+    log(Level::Warn, &dropped(count));
 }
 
-/// Says which files of `append` could not be written.
+/// What to tell a person about lost notices.
+pub(crate) fn dropped(count: u64) -> String {
+    format!("{count} messages were dropped: more than could be shown")
+}
+
+/// Reports which files of `append` could not be written.
 pub(crate) fn unwritten(messages: &[String]) {
     for message in messages {
         error(message, None);
     }
 }
 
-/// Findings in a script, with their lines. What a terminal would obey their renderer has replaced.
+/// Findings in a script, with their lines. Their renderer has replaced control characters.
 pub(crate) fn findings(files: &[File], findings: &Diagnostics) {
     let text_of = |path: &str| {
         let file = files.iter().find(|file| file.path == path)?;
@@ -113,7 +117,7 @@ pub(crate) fn log(level: Level, text: &str) {
     );
 }
 
-/// What is said of a class whose relative requests have nowhere to go.
+/// The warning about a class whose relative requests have nowhere to go.
 pub(crate) fn no_host(class: &str) -> String {
     format!(
         "the user class `{class}` has no host: only absolute URLs will work; give one with \
@@ -127,7 +131,7 @@ pub(crate) fn stopping(why: &End) {
         End::RunTime => "the run time is over: stopping users",
         End::Shape => "the shape is over: stopping users",
         End::Done => "all users have ended",
-        // What failed is said at the end.
+        // The failure is reported at the end.
         End::Stopped | End::Failed(_) => "stopping users",
         End::StopTest(why) => {
             return log(Level::Info, &format!("{}: stopping users", stopped(why)));
@@ -136,7 +140,7 @@ pub(crate) fn stopping(why: &End) {
     log(Level::Info, text);
 }
 
-/// That a script called `stop_test`, and why.
+/// Says that a script called `stop_test`, and why.
 pub(crate) fn stopped(why: &str) -> String {
     match why {
         "" => "a script stopped the test".to_owned(),
@@ -144,18 +148,18 @@ pub(crate) fn stopped(why: &str) -> String {
     }
 }
 
-/// What a run has to say.
+/// Shows a notice of a run in the log.
 pub(crate) fn notice(notice: &Notice) {
     each(&words(notice));
 }
 
-fn each(said: &[(Level, String)]) {
-    for (level, text) in said {
+fn each(lines: &[(Level, String)]) {
+    for (level, text) in lines {
         log(*level, text);
     }
 }
 
-/// The same as lines.
+/// A notice as log lines.
 pub(crate) fn words(notice: &Notice) -> Vec<(Level, String)> {
     let one = |level, text: String| vec![(level, text)];
     match notice {
@@ -211,7 +215,7 @@ pub(crate) fn words(notice: &Notice) -> Vec<(Level, String)> {
 
 fn ramping(change: Change) -> String {
     let down = if change.to < change.from { " down" } else { "" };
-    // Two digits after the point say enough of a rate that was worked out.
+    // Two decimals are enough for a computed rate.
     let rate = (change.per_sec * 100.0).round() / 100.0;
     let users = users(change.to);
     match rate {
@@ -225,27 +229,27 @@ pub(crate) fn users(count: u32) -> String {
     format!("{count} {users}")
 }
 
-/// A line that a script printed.
+/// Shows a line that a script printed.
 pub(crate) fn script_line(line: &Line) {
     each(&script_words(line));
 }
 
-/// The same as lines, with what was dropped before it.
+/// A script's line as log lines, preceded by what was dropped before it.
 pub(crate) fn script_words(line: &Line) -> Vec<(Level, String)> {
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     if line.dropped > 0 {
         let text = format!(
             "{} lines of scripts were dropped: more than 100 a second",
             line.dropped
         );
-        said.push((Level::Warn, text));
+        lines.push((Level::Warn, text));
     }
     let known = [&*line.who, &*line.place].map(str::trim);
     let from = known.into_iter().filter(|part| !part.is_empty());
     let from = from.collect::<Vec<_>>().join(" ");
     let said_by = if from.is_empty() { "" } else { ": " };
-    said.push((line.level, format!("{from}{said_by}{}", line.text)));
-    said
+    lines.push((line.level, format!("{from}{said_by}{}", line.text)));
+    lines
 }
 
 /// The width of the terminal that stderr is.

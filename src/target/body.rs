@@ -1,6 +1,6 @@
 //! The body of an answer: bytes at hand, many bytes made while they are sent, or a broken one.
 //!
-//! Owns how a body is produced; which answer has which body is `route`'s.
+//! Owns how a body is produced; `route` chooses it.
 
 use std::future::Future;
 use std::io;
@@ -11,16 +11,16 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// Filler is sent in slices of this: memory for one body, however long it is.
+/// Filler is sent in slices of this, so that a body needs no more memory however long it is.
 static FILLER: [u8; 65_536] = [b'k'; 65_536];
 
 /// See the module.
 pub(super) enum Payload {
     Whole(Bytes),
-    /// So many bytes of filler.
+    /// This many bytes of filler.
     Filler(u64),
-    /// Says `announced`, sends `sent` of them and then breaks the connection; `flushed` once what
-    /// was sent has had its turn to be written, because hyper drops what it holds on an error.
+    /// Announces `announced` bytes, sends `sent` of them and then breaks the connection; `flushed`
+    /// once they have had time to be written, because hyper drops its buffer on an error.
     Cut {
         announced: u64,
         sent: u64,
@@ -35,12 +35,12 @@ pub(super) struct Lines {
     sent: u64,
     count: u64,
     delay: Duration,
-    /// Until the next line may go.
+    /// Until the next line may be sent.
     pause: Pin<Box<Sleep>>,
 }
 
 impl Lines {
-    /// `delay` goes before each line but the first.
+    /// Waits for `delay` before each line but the first.
     pub(super) fn new(count: u64, delay: Duration) -> Lines {
         Lines {
             sent: 0,

@@ -1,20 +1,20 @@
 //! Counting what arrived, by route and by connection.
 //!
 //! Owns the numbers that a load test is checked against. What counts as received is decided in
-//! `serve`: a request is counted once its head was read.
+//! `serve`: a request is counted once its head has been read.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::path::Route;
 
-/// What the target received since it started or was reset.
+/// What the target has received since it started or was reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests whose head was read, `/requests` and `/reset` left out.
+    /// Requests whose head was read, except for `/requests` and `/reset`.
     pub total: u64,
-    /// The same by route, as a pattern (`/delay/:ms`); routes never asked for are absent, and
-    /// every unknown path counts as `other`.
+    /// Requests by route pattern (`/delay/:ms`); routes never requested are absent, and every
+    /// unknown path counts as `other`.
     pub by_path: BTreeMap<&'static str, u64>,
     /// Connections accepted.
     pub connections: u64,

@@ -1,7 +1,6 @@
-//! Answers that show the request: what its sender did is seen by asking the target.
+//! Answers that show the request, so that a client can see what it sent.
 //!
-//! Owns how a request is written down as JSON, forms and uploads taken apart. Reading its body
-//! is `route`'s.
+//! Owns how a request is shown as JSON, with forms and uploads parsed. `route` reads its body.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +13,12 @@ use url::form_urlencoded;
 use super::reply::{self, Reply};
 use super::route::{body, header};
 
-/// The headers alone.
+/// Answers with the headers only.
 pub(super) fn headers(request: &Request<Incoming>) -> Reply {
     reply::json(StatusCode::OK, &json!({ "headers": all_headers(request) }))
 }
 
-/// Method, query and body.
+/// Answers with method, query and body.
 pub(super) async fn echo(request: Request<Incoming>) -> Reply {
     let method = request.method().clone();
     let query = request.uri().query().unwrap_or("").to_owned();
@@ -36,7 +35,7 @@ pub(super) async fn echo(request: Request<Incoming>) -> Reply {
     }
 }
 
-/// The whole request, its body read by its content type too.
+/// Answers with the whole request, its body also parsed by its content type.
 pub(super) async fn anything(request: Request<Incoming>) -> Reply {
     let uri = request.uri();
     let content_type = header(&request, &CONTENT_TYPE);
@@ -79,7 +78,7 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// Headers by their names. HTTP/2 has its host elsewhere, where it means the same.
+/// Headers by their names. HTTP/2 sends the host as `:authority`, which means the same.
 fn all_headers(request: &Request<Incoming>) -> BTreeMap<&str, String> {
     let names = request.headers().keys();
     let mut headers: BTreeMap<_, _> = names
@@ -92,7 +91,7 @@ fn all_headers(request: &Request<Incoming>) -> BTreeMap<&str, String> {
     headers
 }
 
-/// Names and values; a name that comes twice has an array.
+/// Names and values; a repeated name has an array.
 fn fields(encoded: &[u8]) -> Value {
     let mut fields = Map::new();
     for (name, value) in form_urlencoded::parse(encoded) {
@@ -159,7 +158,7 @@ fn parts(body: &[u8], boundary: &str) -> Option<(Value, Value)> {
     Some((form.into(), files.into()))
 }
 
-/// What is before and behind the first `needle`.
+/// What comes before and after the first `needle`.
 fn cut<'a>(bytes: &'a [u8], needle: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let mut windows = bytes.windows(needle.len());
     let at = windows.position(|window| window == needle)?;

@@ -1,7 +1,7 @@
-//! `/form`: a log-in page as sites have them, with a token against forged requests.
+//! `/form`: a typical log-in page, with a token against request forgery.
 //!
-//! Owns the page and the comparison of its hidden token with the cookie that came beside it; who
-//! may log in is asked of the caller.
+//! Owns the page and comparing its hidden token with the cookie sent along with it; the caller
+//! decides who may log in.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::reply::{self, Reply};
 
-/// The page with a new token, which is set as a cookie too.
+/// The page with a new token, which is also set as a cookie.
 pub(super) fn page() -> Reply {
     let token = format!("{:016x}", RandomState::new().hash_one(()));
     let page = format!(
@@ -40,15 +40,15 @@ pub(super) fn submitted(
     let mut pairs = cookies.split([';', ',']).map(str::trim);
     let token = pairs.find_map(|pair| pair.strip_prefix("csrf="));
     if token.is_none_or(|token| token.is_empty() || token != field("csrf")) {
-        return said(StatusCode::FORBIDDEN, "wrong token");
+        return text_reply(StatusCode::FORBIDDEN, "wrong token");
     }
     if !log_in(field("user"), field("password")) {
-        return said(StatusCode::UNAUTHORIZED, "wrong user or password");
+        return text_reply(StatusCode::UNAUTHORIZED, "wrong user or password");
     }
-    said(StatusCode::OK, "Welcome")
+    text_reply(StatusCode::OK, "Welcome")
 }
 
-fn said(status: StatusCode, what: &str) -> Reply {
+fn text_reply(status: StatusCode, what: &str) -> Reply {
     let page = format!("<!doctype html>\n<title>{what}</title>\n<h1>{what}</h1>\n");
     reply::html(status, page)
 }

@@ -1,8 +1,8 @@
 //! The embedded demo server: what `katydid target` serves and what the tests send requests to.
 //!
-//! Owns its threads, the routes and what they answer, and the count of requests received. It
-//! knows nothing of load or scripts, and is a peer for tests and demos, not a web server: no TLS,
-//! no files, nothing kept when it stops. HTTP/2 is served to those who speak it from the start.
+//! Owns its threads, the routes and what they answer, and the count of requests received. It knows
+//! nothing of load or scripts, and is a peer for tests and demos, not a web server: no TLS, no
+//! files, nothing kept when it stops. HTTP/2 is served to clients that speak it from the start.
 
 mod body;
 mod count;
@@ -32,7 +32,7 @@ use shop::Shop;
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
-    /// Threads that serve; 0 counts as 1. Connections are dealt out to them in turn.
+    /// Threads that serve; 0 counts as 1. Connections are dealt to them in turn.
     pub threads: usize,
     /// Coupons of each of the three kinds at start and after `POST /reset`.
     pub stock: u64,
@@ -43,7 +43,7 @@ impl Default for Options {
         Options {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             threads: 1,
-            // So that the 20 s demo sells out before it ends.
+            // The 20 s demo must sell out before it ends.
             stock: 300,
         }
     }
@@ -52,14 +52,14 @@ impl Default for Options {
 /// A running server. Dropping it stops it too, without waiting for its threads.
 pub struct Target {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     threads: Threads,
 }
 
-/// What the threads have in common.
-struct Shared {
+/// What the threads share.
+struct ServerState {
     shop: Mutex<Shop>,
-    /// One a thread, so that counting never moves a cache line between cores.
+    /// One per thread, so that counting never moves a cache line between cores.
     counters: Vec<Counter>,
 }
 
@@ -70,7 +70,7 @@ impl Target {
     /// When the address cannot be bound, or threads or file descriptors have run out.
     pub fn start(options: Options) -> io::Result<Target> {
         let threads = options.threads.max(1);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerState {
             shop: Mutex::new(Shop::new(options.stock)),
             counters: (0..threads).map(|_| Counter::default()).collect(),
         });
@@ -84,13 +84,13 @@ impl Target {
         })
     }
 
-    /// Where it listens, with the port it really has.
+    /// Where it listens, with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What was received since the start or the last reset; the same as `GET /requests` says.
+    /// What has been received since the start or the last reset, as in `GET /requests`.
     ///
     /// A request counts when its head has been read, whether or not its answer could still be
     /// written. `/requests` and `/reset` themselves never count.
@@ -99,7 +99,7 @@ impl Target {
         Counts::sum(&self.shared.counters)
     }
 
-    /// Stops listening, closes every connection where it stands and waits for the threads.
+    /// Stops listening, closes every connection at once and waits for the threads.
     pub fn stop(self) {
         self.threads.stop();
     }

@@ -1,7 +1,6 @@
 //! Which route a path means, and which methods the route takes.
 //!
-//! Owns the list of routes. What a route answers, and whether its argument makes sense, is
-//! `route`'s.
+//! Owns the list of routes. `route` answers, and checks the argument.
 
 /// A route of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +88,7 @@ impl Route {
         }
     }
 
-    /// How the route is written in the counts.
+    /// How the route appears in the counts.
     pub(super) fn pattern(self) -> &'static str {
         match self {
             Route::Hello => "/hello",
@@ -117,7 +116,7 @@ impl Route {
         }
     }
 
-    /// The methods it takes, as the `Allow` header lists them; `None` takes any.
+    /// The methods it accepts, as the `Allow` header lists them; `None` for any.
     pub(super) fn allow(self) -> Option<&'static str> {
         match self {
             Route::Hello

@@ -1,6 +1,6 @@
-//! Answers put together: a status, a content type and a body.
+//! Putting answers together: a status, a content type and a body.
 //!
-//! Owns their form (errors are `{"error": …}`); what they say is `route`'s.
+//! Owns their form (errors are `{"error": …}`); `route` owns their contents.
 
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
@@ -51,7 +51,7 @@ pub(super) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-/// A status that explains itself where it may have a body.
+/// A status, with a body that explains it if one is allowed.
 pub(super) fn status(status: StatusCode) -> Reply {
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         return empty(status);
@@ -61,7 +61,7 @@ pub(super) fn status(status: StatusCode) -> Reply {
     with(status, TEXT, Payload::Whole(body.into()))
 }
 
-/// To be asked again at `location`.
+/// A redirect to `location`.
 pub(super) fn redirect(status: StatusCode, location: String) -> Reply {
     let mut reply = empty(status);
     let location = HeaderValue::try_from(location).expect("a path of ours is a header value");
@@ -69,7 +69,7 @@ pub(super) fn redirect(status: StatusCode, location: String) -> Reply {
     reply
 }
 
-/// A method that the route does not take.
+/// 405 for a method that the route does not accept.
 pub(super) fn wrong_method(allow: &'static str) -> Reply {
     let mut reply = error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
     reply

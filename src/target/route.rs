@@ -1,7 +1,7 @@
 //! What each route answers.
 //!
-//! Owns the arguments, their limits and the contents of the answers; connections are `serve`'s
-//! and the coupons `shop`'s.
+//! Owns the arguments, their limits and the contents of the answers; `serve` has the connections
+//! and `shop` the coupons.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -22,7 +22,7 @@ use super::path::Route;
 use super::reply::{self, Reply};
 use super::serve::Answer;
 use super::shop::{Issue, Shop};
-use super::{Shared, echo, form, text};
+use super::{ServerState, echo, form, text};
 
 const MAX_DELAY: Duration = Duration::from_secs(60);
 const MAX_BYTES: u64 = 100_000_000;
@@ -31,7 +31,7 @@ const MAX_LINES: u64 = 1_000_000;
 const MAX_REQUEST_BODY: usize = 10_000_000;
 
 /// Answers one request.
-pub(super) fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
+pub(super) fn answer(shared: &Arc<ServerState>, request: Request<Incoming>) -> Answer {
     let (route, argument) = Route::of(request.uri().path());
     if let Some(allow) = route.allow()
         && !allow.split(", ").any(|method| method == request.method())
@@ -124,7 +124,7 @@ fn later(reply: impl Future<Output = Reply> + Send + 'static) -> Answer {
 }
 
 fn number<N: FromStr>(argument: &str) -> Option<N> {
-    // Rust's numbers may have a sign, a path's may not.
+    // Rust accepts a sign, a path may not have one.
     let digits = argument.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| argument.parse().ok()).flatten()
 }
@@ -133,7 +133,7 @@ fn bad_request(why: &str) -> Reply {
     reply::error(StatusCode::BAD_REQUEST, why)
 }
 
-/// The values of a header, joined as RFC 9110 joins them; empty if it is absent.
+/// The values of a header, joined as in RFC 9110; empty if it is absent.
 pub(super) fn header(request: &Request<Incoming>, name: &HeaderName) -> String {
     let values = request.headers().get_all(name).iter();
     let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -151,7 +151,7 @@ pub(super) async fn body(request: Request<Incoming>) -> Result<Bytes, Reply> {
     }
 }
 
-/// `n` lines or `endless`; `?delay=50` waits so many milliseconds before each but the first.
+/// `n` lines or `endless`; `?delay=50` waits that many milliseconds before each but the first.
 fn stream(lines: &str, query: &str) -> Option<Payload> {
     let count = match lines {
         "endless" => u64::MAX,
@@ -165,14 +165,14 @@ fn stream(lines: &str, query: &str) -> Option<Payload> {
     (delay <= MAX_DELAY).then(|| Payload::Lines(Box::new(Lines::new(count, delay))))
 }
 
-fn shop(shared: &Shared) -> MutexGuard<'_, Shop> {
+fn shop(shared: &ServerState) -> MutexGuard<'_, Shop> {
     shared
         .shop
         .lock()
         .expect("nothing panics while the shop is locked")
 }
 
-fn login(shared: &Shared, body: &[u8]) -> Reply {
+fn login(shared: &ServerState, body: &[u8]) -> Reply {
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
         return bad_request("the body is not JSON");
     };
@@ -197,7 +197,7 @@ fn not_logged_in() -> Reply {
     reply::error(StatusCode::UNAUTHORIZED, "not logged in")
 }
 
-fn logout(shared: &Shared, request: &Request<Incoming>) -> Reply {
+fn logout(shared: &ServerState, request: &Request<Incoming>) -> Reply {
     if shop(shared).logout(bearer(request)) {
         reply::empty(StatusCode::NO_CONTENT)
     } else {
@@ -205,7 +205,7 @@ fn logout(shared: &Shared, request: &Request<Incoming>) -> Reply {
     }
 }
 
-fn coupons(shared: &Shared) -> Reply {
+fn coupons(shared: &ServerState) -> Reply {
     let coupons = shop(shared)
         .coupons()
         .map(|coupon| json!({ "id": coupon.id, "name": coupon.name, "left": coupon.left }))
@@ -213,7 +213,7 @@ fn coupons(shared: &Shared) -> Reply {
     reply::json(StatusCode::OK, &json!({ "coupons": coupons }))
 }
 
-fn issue(shared: &Shared, request: &Request<Incoming>, id: &str) -> Reply {
+fn issue(shared: &ServerState, request: &Request<Incoming>, id: &str) -> Reply {
     let Some(id) = number(id) else {
         return bad_request("the id of a coupon is a number");
     };

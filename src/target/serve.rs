@@ -1,9 +1,9 @@
 //! The threads: accepting connections, dealing them out, serving each until it ends.
 //!
-//! Owns sockets, runtimes and stopping; what a request is answered is `route`'s. Each thread has
-//! a runtime of its own and keeps the connections it was dealt, so that serving takes no lock.
-//! There is one listening socket, not one a thread with `SO_REUSEPORT`: those would let a second
-//! target share the port unnoticed, and deal by hash, which is uneven with few connections.
+//! Owns sockets, runtimes and stopping; `route` answers requests. Each thread has its own runtime
+//! and keeps the connections it was dealt, so that serving takes no lock. There is one listening
+//! socket, not one per thread with `SO_REUSEPORT`: those would let a second target share the port
+//! unnoticed, and deal connections by hash, which is uneven when they are few.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::path::Route;
 use super::reply::Reply;
-use super::{Shared, route};
+use super::{ServerState, route};
 
 /// Connections the kernel holds until they are accepted: ten thousand users may start at once.
 const BACKLOG: i32 = 16_384;
@@ -56,7 +56,7 @@ pub(super) struct Threads {
 
 impl Threads {
     /// Starts one thread for each counter.
-    pub(super) fn start(listener: StdListener, shared: &Arc<Shared>) -> io::Result<Threads> {
+    pub(super) fn start(listener: StdListener, shared: &Arc<ServerState>) -> io::Result<Threads> {
         let (stop, stopped) = watch::channel(());
         let mut threads = Threads {
             running: Vec::new(),
@@ -72,11 +72,11 @@ impl Threads {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            let duty = Duty {
-                // The first thread accepts for all.
+            let duty = Worker {
+                // The first thread accepts for all of them.
                 accept: listener.take().map(|listener| (listener, seats.clone())),
                 inbox,
-                service: Answering {
+                service: Responder {
                     shared: Arc::clone(shared),
                     thread: index,
                 },
@@ -101,17 +101,17 @@ impl Threads {
     }
 }
 
-/// What one thread has to do.
-struct Duty {
+/// The work of one thread.
+struct Worker {
     accept: Option<(StdListener, Vec<mpsc::Sender<StdStream>>)>,
     inbox: mpsc::Receiver<StdStream>,
-    service: Answering,
+    service: Responder,
     stopped: watch::Receiver<()>,
 }
 
-impl Duty {
+impl Worker {
     fn run(self, runtime: &Runtime) {
-        let Duty {
+        let Worker {
             accept,
             mut inbox,
             service,
@@ -126,7 +126,7 @@ impl Duty {
             loop {
                 tokio::select! {
                     stream = inbox.recv() => match stream {
-                        // A socket that fails here was closed already by its client.
+                        // A socket that fails here has already been closed by its client.
                         Some(stream) => if let Ok(stream) = TcpStream::from_std(stream) {
                             tokio::spawn(serve(stream, service.clone()));
                         },
@@ -158,30 +158,30 @@ async fn accept_all(listener: TcpListener, seats: Vec<mpsc::Sender<StdStream>>) 
     }
 }
 
-async fn serve(stream: TcpStream, service: Answering) {
-    let open = Open::count(&service);
-    // An error is the client's: it went away or did not speak HTTP.
+async fn serve(stream: TcpStream, service: Responder) {
+    let open = OpenConnection::count(&service);
+    // An error is the client's fault: it went away or did not speak HTTP.
     let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
     drop(open);
 }
 
-/// A connection as long as it is open: dropped, too, when the runtime cuts it.
-struct Open {
-    service: Answering,
+/// Counts a connection for as long as it is open; also dropped when the runtime cuts it.
+struct OpenConnection {
+    service: Responder,
 }
 
-impl Open {
-    fn count(service: &Answering) -> Open {
+impl OpenConnection {
+    fn count(service: &Responder) -> OpenConnection {
         service.shared.counters[service.thread].opened();
-        Open {
+        OpenConnection {
             service: service.clone(),
         }
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.service.shared.counters[self.service.thread].closed();
     }
@@ -189,12 +189,12 @@ impl Drop for Open {
 
 /// Counts a request and answers it.
 #[derive(Clone)]
-struct Answering {
-    shared: Arc<Shared>,
+struct Responder {
+    shared: Arc<ServerState>,
     thread: usize,
 }
 
-impl Service<Request<Incoming>> for Answering {
+impl Service<Request<Incoming>> for Responder {
     type Response = Reply;
     type Error = Infallible;
     type Future = Answer;
@@ -206,7 +206,7 @@ impl Service<Request<Incoming>> for Answering {
     }
 }
 
-/// An answer that is there, or one that is being waited for: the first costs no allocation.
+/// An answer that is ready, which costs no allocation, or one to wait for.
 pub(super) enum Answer {
     Now(Option<Reply>),
     Later(Pin<Box<dyn Future<Output = Reply> + Send>>),

@@ -1,8 +1,8 @@
 //! The coupon shop: three kinds of coupons, a limited stock of each, first come first served.
 //!
 //! Owns who is logged in and what has been issued, as plain data; requests, status codes and the
-//! lock around it are elsewhere. Every user's password is `secret`, and a user may take as many
-//! coupons as there are: the shop is there to be sold out.
+//! lock around it are elsewhere. Every user's password is `secret`, and a user may take any number
+//! of coupons: the shop is meant to be sold out.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 /// The password of every user.
 const PASSWORD: &str = "secret";
 
-/// Sessions kept; at one more the oldest is forgotten, and its user has to log in again.
+/// The most sessions kept; beyond that the oldest is forgotten, and its user has to log in again.
 const MAX_SESSIONS: usize = 1_000_000;
 
 const NAMES: [&str; 3] = ["free-shipping", "ten-percent", "two-for-one"];
@@ -19,7 +19,7 @@ const NAMES: [&str; 3] = ["free-shipping", "ten-percent", "two-for-one"];
 pub(super) struct Shop {
     stock: u64,
     left: [u64; NAMES.len()],
-    /// Serials go on over a reset, so that none is ever issued twice.
+    /// Serials continue after a reset, so that none is ever issued twice.
     last_serial: u64,
     sessions: HashSet<u64>,
     /// Every token given out and not yet forgotten, oldest first, logged out or not.
@@ -36,10 +36,10 @@ pub(super) struct Coupon {
     pub(super) left: u64,
 }
 
-/// What came of asking for a coupon.
+/// The result of asking for a coupon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Issue {
-    /// One was issued, and so many are left.
+    /// One was issued, and `left` remain.
     Issued {
         serial: u64,
         left: u64,
@@ -62,7 +62,7 @@ impl Shop {
         }
     }
 
-    /// Opens a session and returns its token; `None` for a wrong password or no user name.
+    /// Opens a session and returns its token; `None` for a wrong password or an empty user name.
     pub(super) fn login(&mut self, user: &str, password: &str) -> Option<String> {
         if user.is_empty() || password != PASSWORD {
             return None;
@@ -89,7 +89,7 @@ impl Shop {
         parse(token).is_some_and(|token| self.sessions.contains(&token))
     }
 
-    /// What there is, by id from 1.
+    /// All kinds of coupons, by id from 1.
     pub(super) fn coupons(&self) -> impl Iterator<Item = Coupon> {
         let named = NAMES.into_iter().zip(self.left);
         named.enumerate().map(|(index, (name, left))| Coupon {

@@ -1,7 +1,6 @@
 //! The target seen from outside, over sockets: every route, its refusals, and its counts.
 //!
-//! Uses a blocking client of a few lines, so that nothing of Katydid's own client is taken for
-//! granted.
+//! Uses a blocking client of a few lines, so as not to rely on Katydid's own.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Options, Target};
 
-/// Only to fail instead of hanging: nothing here takes a hundredth of it.
+/// Only to fail instead of hanging: nothing here takes a hundredth of this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn start(threads: usize, stock: u64) -> Target {
@@ -359,7 +358,7 @@ fn a_cut_body_ends_in_the_middle() {
     let mut client = Client::connect(&target);
     client.write("GET", "/cut/1000", "", "");
     let mut received = Vec::new();
-    // Whether the end comes as an end or as a reset is the kernel's choice.
+    // The kernel decides whether this is seen as an end or as a reset.
     let _ = client.0.read_to_end(&mut received);
     let head = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     assert_eq!(received.len() - head.expect("a whole head") - 4, 500);

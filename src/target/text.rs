@@ -1,7 +1,7 @@
 //! `/text`: one text in the coding that the client likes best.
 //!
-//! Owns the choice by `Accept-Encoding` (RFC 9110, section 12.5.3) and the encoding, done anew
-//! for each request: the route is there to test decoding, not to be fast.
+//! Owns the choice by `Accept-Encoding` (RFC 9110, section 12.5.3) and the encoding, done for each
+//! request again: the route is meant to test decoding, not to be fast.
 
 use std::io::{self, Write};
 
@@ -44,7 +44,7 @@ impl Coding {
         }
     }
 
-    /// The one with the highest weight; among equals the first of [`Coding::ALL`].
+    /// The one with the highest weight; the first of [`Coding::ALL`] among equals.
     fn preferred(accept: &str) -> Coding {
         let mut best = (Coding::Identity, 0.0);
         for coding in Coding::ALL {
@@ -78,7 +78,7 @@ impl Coding {
     }
 }
 
-/// What the header gives a coding: 0 refuses it, and is what an unlisted one gets.
+/// A coding's weight in the header; 0 refuses it, and applies to unlisted ones.
 fn weight(accept: &str, coding: Coding) -> f32 {
     let mut any = 0.0;
     for item in accept.split(',') {

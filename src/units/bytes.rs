@@ -1,6 +1,6 @@
 //! Sizes: `4096`, `10MB`, `4 KiB`.
 //!
-//! Owns the units of bytes, decimal and binary; how a table abbreviates a size is its own.
+//! Owns the units of bytes, decimal and binary; tables have their own abbreviations.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,7 +41,7 @@ impl FromStr for Bytes {
         let unit_bytes = if unit.is_empty() {
             1
         } else {
-            // `10mb` is no megabit to anybody here; only bytes are read.
+            // Nobody means megabits by `10mb` here; only bytes are read.
             let known = UNITS
                 .iter()
                 .find(|(name, _)| name.eq_ignore_ascii_case(unit));

@@ -1,9 +1,9 @@
 //! Decimal numbers as people write them, read without going through floating point.
 //!
-//! Owns digits and the point; signs, exponents, units and ranges are refused or judged by the
-//! callers. `0.1s` is so exactly 100 ms.
+//! Owns digits and the point; callers handle signs, exponents, units and ranges. This way `0.1s` is
+//! exactly 100 ms.
 
-/// The most digits after the point that are looked at; further ones are below any unit here.
+/// The most digits after the point that are read; further ones are below any unit here.
 const FRACTION_DIGITS: usize = 18;
 
 /// A non-negative decimal number: `whole + fraction / 10^scale`.

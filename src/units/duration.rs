@@ -67,7 +67,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
     }
 }
 
-/// The duration of so many seconds, rounded to nanoseconds.
+/// A duration in seconds, rounded to nanoseconds.
 ///
 /// # Errors
 /// When it is negative, not a number, infinite, or more than about 584 years.
@@ -85,7 +85,7 @@ pub fn duration_from_secs(secs: f64) -> Result<Duration, Invalid> {
     }
 }
 
-/// True for `-5s`, false for `-` or `--help`: the message shall fit what was meant.
+/// True for `-5s`, false for `-` or `--help`: the message should fit what was meant.
 pub(super) fn is_negative_number(text: &str) -> bool {
     text.strip_prefix('-')
         .is_some_and(|rest| Decimal::split_from(rest).is_some())

@@ -1,8 +1,7 @@
 //! Text such as `1m30s`, `2k/s` and `10MB`, and the numbers it stands for.
 //!
-//! Owns how people write a time, a rate and a size, here and back, and the message when they
-//! wrote something else. What the numbers are used for, and how a table rounds them, is not known
-//! here.
+//! Owns reading and writing times, rates and sizes the way people do, and the message when they
+//! wrote something else. Does not know what the numbers are used for or how tables round them.
 
 mod bytes;
 mod decimal;

@@ -1,6 +1,6 @@
 //! Rates: `10`, `0.5/s`, `2k/s`, `120/m`.
 //!
-//! Owns how many of something happen a second; of what (users, tasks, requests) is the caller's.
+//! Owns how many times a second something happens; the caller knows what (users, tasks, requests).
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// So many a second.
+    /// A rate per second.
     ///
     /// # Errors
     /// When it is zero, negative, not a number, or above 10^9.
@@ -29,7 +29,7 @@ impl Rate {
         Rate::checked(per_sec, &per_sec.to_string())
     }
 
-    /// How many a second.
+    /// The rate per second.
     #[must_use]
     pub fn per_sec(self) -> f64 {
         self.per_sec

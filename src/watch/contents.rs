@@ -1,6 +1,6 @@
-//! What watched files contain: noticing that one has other content than before.
+//! What watched files contain: noticing when that changes.
 //!
-//! Owns when a file is read and when its metadata say enough. When to look is decided elsewhere.
+//! Owns when a file is read and when its metadata are enough. When to look is decided elsewhere.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
@@ -16,18 +16,18 @@ use crate::files;
 /// kept in steps of 2 s on some file systems, 1 s on others.
 const HIDING: Duration = Duration::from_millis(2_500);
 
-/// Files of at most so many bytes are read at each look: 2 ms. A larger one only if its
-/// metadata changed, or lately did.
+/// Files of up to this many bytes are read at each look, which takes 2 ms. A larger one is read
+/// only if its metadata have changed, or did recently.
 const SMALL: u64 = 1_000_000;
 
-/// What the system says about a file; `None` if it is not there.
+/// What the system says about a file; `None` if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark(Option<[i64; 7]>);
+pub(super) struct Stamp(Option<[i64; 7]>);
 
-impl Mark {
+impl Stamp {
     /// Costs one system call.
-    pub(super) fn of(path: &Path) -> Mark {
-        Mark(fs::metadata(path).ok().as_ref().map(fields))
+    pub(super) fn of(path: &Path) -> Stamp {
+        Stamp(fs::metadata(path).ok().as_ref().map(fields))
     }
 }
 
@@ -47,10 +47,10 @@ fn fields(file: &Metadata) -> [i64; 7] {
     ]
 }
 
-/// When a file came to its mark, seen at `now` for the first time: that of a large file that was not
-/// touched lately hides nothing, so the file need not be read twice.
-fn since(mark: Mark, now: Instant, clock: SystemTime) -> Instant {
-    let Some([_, _, _, modified, _, changed, _]) = mark.0 else {
+/// Since when a file has had its stamp, first seen at `now`: a large file that has not been touched
+/// recently can hide nothing, so it need not be read twice.
+fn since(stamp: Stamp, now: Instant, clock: SystemTime) -> Instant {
+    let Some([_, _, _, modified, _, changed, _]) = stamp.0 else {
         return now;
     };
     let latest = u64::try_from(modified.max(changed)).unwrap_or(0);
@@ -67,26 +67,26 @@ pub(super) struct Contents(Vec<Content>);
 #[derive(Debug)]
 struct Content {
     path: PathBuf,
-    mark: Mark,
-    /// When the mark was first seen, or would have been.
+    stamp: Stamp,
+    /// When the stamp was first seen, or could have been.
     since: Instant,
     /// What is in it, and when that was read; `None` before the first look.
-    read: Option<(Option<Digested>, Instant)>,
+    read: Option<(Option<FileDigest>, Instant)>,
 }
 
-/// A content that could be read; one that could not is a state too.
+/// A content that could be read; being unreadable is a state too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Digested {
+struct FileDigest {
     is_empty: bool,
     sha256: [u8; 32],
 }
 
 impl Contents {
-    /// Holds these files from now on. Of those held already it is known what was in them; of
-    /// others the marks are from when they were asked for.
-    pub(super) fn hold(&mut self, files: Vec<(PathBuf, Mark)>) {
+    /// Holds these files from now on. What was in those already held is kept; the stamps of the
+    /// others date from when they were requested.
+    pub(super) fn hold(&mut self, files: Vec<(PathBuf, Stamp)>) {
         let mut before = std::mem::take(&mut self.0);
-        for (path, mark) in files {
+        for (path, stamp) in files {
             if self.0.iter().any(|held| held.path == path) {
                 continue;
             }
@@ -95,8 +95,8 @@ impl Contents {
                 Some(known) => before.swap_remove(known),
                 None => Content {
                     path,
-                    mark,
-                    since: since(mark, Instant::now(), SystemTime::now()),
+                    stamp,
+                    since: since(stamp, Instant::now(), SystemTime::now()),
                     read: None,
                 },
             });
@@ -108,27 +108,29 @@ impl Contents {
     }
 
     /// What the system says about each file now.
-    pub(super) fn marks(&self) -> Vec<Mark> {
-        self.0.iter().map(|file| Mark::of(&file.path)).collect()
+    pub(super) fn stamps(&self) -> Vec<Stamp> {
+        self.0.iter().map(|file| Stamp::of(&file.path)).collect()
     }
 
-    /// Whether it says something else than at the last look.
+    /// Whether it says something different from the last look.
     pub(super) fn seem_changed(&self) -> bool {
-        self.0.iter().any(|file| Mark::of(&file.path) != file.mark)
+        self.0
+            .iter()
+            .any(|file| Stamp::of(&file.path) != file.stamp)
     }
 
-    /// Whether a file that had content has none at the moment: it is perhaps being written.
-    pub(super) fn seem_half_written(&self, marks: &[Mark]) -> bool {
-        self.0.iter().zip(marks).any(|(file, mark)| {
-            let has_none = mark.0.is_none_or(|[_, _, size, ..]| size == 0);
-            let had_some = |(digested, _): (Option<Digested>, Instant)| {
+    /// Whether a file that had content has none at the moment: it may be in the middle of a write.
+    pub(super) fn seem_half_written(&self, stamps: &[Stamp]) -> bool {
+        self.0.iter().zip(stamps).any(|(file, stamp)| {
+            let has_none = stamp.0.is_none_or(|[_, _, size, ..]| size == 0);
+            let had_some = |(digested, _): (Option<FileDigest>, Instant)| {
                 digested.is_some_and(|digested| !digested.is_empty)
             };
             has_none && file.read.is_some_and(had_some)
         })
     }
 
-    /// Whether a file has other content than at the last look, which this now is.
+    /// Whether the content of a file has changed since the last look, which this call becomes.
     ///
     /// Costs the reading of the files that may have changed: about a second for 1 GB.
     pub(super) fn changed(&mut self) -> bool {
@@ -142,13 +144,13 @@ impl Contents {
 
 impl Content {
     fn changed(&mut self) -> bool {
-        let mark = Mark::of(&self.path);
+        let stamp = Stamp::of(&self.path);
         let now = Instant::now();
-        let has_moved = mark != self.mark;
+        let has_moved = stamp != self.stamp;
         if has_moved {
-            (self.mark, self.since) = (mark, now);
+            (self.stamp, self.since) = (stamp, now);
         }
-        let is_small = mark.0.is_none_or(|[_, _, size, ..]| size <= SMALL as i64);
+        let is_small = stamp.0.is_none_or(|[_, _, size, ..]| size <= SMALL as i64);
         let is_known = self
             .read
             .is_some_and(|(_, at)| !has_moved && !is_small && at > self.since + HIDING);
@@ -158,13 +160,13 @@ impl Content {
         let content = digest(&self.path).ok();
         match self.read.replace((content, now)) {
             Some((before, _)) => before != content,
-            // Nothing was read before: then it has changed if it did since it was asked for.
+            // Nothing was read before: it has changed if it did so since it was requested.
             None => has_moved,
         }
     }
 }
 
-fn digest(path: &Path) -> io::Result<Digested> {
+fn digest(path: &Path) -> io::Result<FileDigest> {
     let mut file = files::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -180,7 +182,7 @@ fn digest(path: &Path) -> io::Result<Digested> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Digested {
+    Ok(FileDigest {
         is_empty,
         sha256: hasher.finalize().into(),
     })
@@ -195,10 +197,10 @@ mod tests {
     use super::*;
 
     fn hold(contents: &mut Contents, files: &[&Path]) {
-        let marked = files
+        let stamped = files
             .iter()
-            .map(|path| (path.to_path_buf(), Mark::of(path)));
-        contents.hold(marked.collect());
+            .map(|path| (path.to_path_buf(), Stamp::of(path)));
+        contents.hold(stamped.collect());
     }
 
     #[test]
@@ -242,7 +244,7 @@ mod tests {
         hold(&mut contents, &[&path]);
         fs::write(&path, "longer").unwrap();
         assert!(contents.changed());
-        // Holding it anew does not forget what was in it.
+        // Holding it again does not forget what was in it.
         fs::write(&path, "longer still").unwrap();
         let other = folder.path().join("b");
         hold(&mut contents, &[&path, &other, &path]);
@@ -263,7 +265,7 @@ mod tests {
         assert!(!contents.changed());
         fs::write(&path, "two").unwrap();
         // As if it had been written within one step of a coarse clock.
-        contents.0[0].mark = Mark::of(&path);
+        contents.0[0].stamp = Stamp::of(&path);
         assert!(!contents.seem_changed());
         assert!(contents.changed());
     }
@@ -278,7 +280,7 @@ mod tests {
         assert!(!contents.changed());
         let hide = |contents: &mut Contents, byte| {
             fs::write(&path, vec![byte; 1_100_000]).unwrap();
-            contents.0[0].mark = Mark::of(&path);
+            contents.0[0].stamp = Stamp::of(&path);
         };
         hide(&mut contents, b'y');
         assert!(contents.changed());
@@ -296,15 +298,15 @@ mod tests {
         let clock = start + Duration::from_secs(1_000);
         let now = Instant::now();
         let age = |modified, changed| {
-            let mark = Mark(Some([1, 2, 3, modified, 0, changed, 0]));
-            now - since(mark, now, clock)
+            let stamp = Stamp(Some([1, 2, 3, modified, 0, changed, 0]));
+            now - since(stamp, now, clock)
         };
         assert_eq!(age(999, 10), Duration::from_secs(1));
         assert_eq!(age(10, 999), Duration::from_secs(1));
         assert!(age(10, 20) > HIDING);
         assert_eq!(age(2_000, 10), Duration::ZERO, "another clock's future");
         assert_eq!(age(i64::MAX, 10), Duration::ZERO);
-        assert_eq!(since(Mark(None), now, clock), now);
+        assert_eq!(since(Stamp(None), now, clock), now);
     }
 
     #[test]
@@ -313,7 +315,7 @@ mod tests {
         let path = folder.path().join("a");
         let mut contents = Contents::default();
         hold(&mut contents, &[&path]);
-        let seem = |contents: &Contents| contents.seem_half_written(&contents.marks());
+        let seem = |contents: &Contents| contents.seem_half_written(&contents.stamps());
         contents.changed();
         assert!(!seem(&contents), "it never had any");
         fs::write(&path, "one").unwrap();

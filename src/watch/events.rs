@@ -1,7 +1,7 @@
 //! Events of the file system about directories: where to have them, and where none come.
 //!
-//! Owns the system's watches and the reasons to look at times instead. What has changed is found
-//! out elsewhere: an event only says that it is worth a look.
+//! Owns the system's watches and the reasons to poll instead. An event only says that a look is
+//! worthwhile; what has changed is found out elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,11 +14,11 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::locked;
-use super::lookups::Lookups;
+use super::watched_paths::WatchedPaths;
 
-/// Kinds of file systems, by their numbers in statfs(2), whose other side changes files without
-/// telling: those of networks, and those that share a folder with the machine around a virtual
-/// one. Docker Desktop's grpcfuse and virtiofs are FUSE by number, WSL's drvfs is 9p.
+/// Kinds of file systems, by their numbers in statfs(2), where files can change without an event:
+/// network file systems, and those that share a folder between a virtual machine and its host.
+/// Docker Desktop's grpcfuse and virtiofs are FUSE by number, WSL's drvfs is 9p.
 const SILENT: [(u32, &str); 13] = [
     (0x6969, "NFS"),
     (0x517b, "SMB"),
@@ -38,23 +38,23 @@ const SILENT: [(u32, &str); 13] = [
 /// The system's watches of directories.
 pub(super) struct Events {
     watcher: RecommendedWatcher,
-    concern: Arc<Mutex<Lookups>>,
-    /// By path: which directory it was.
+    concern: Arc<Mutex<WatchedPaths>>,
+    /// By path: the identity of the directory (device and inode).
     watched: BTreeMap<PathBuf, (u64, u64)>,
 }
 
 impl Events {
-    /// An event that may concern the files rings `bell`.
+    /// Events that may concern the files are signalled on `wake`.
     ///
     /// # Errors
-    /// Why no events can be had.
-    pub(super) fn start(bell: SyncSender<()>) -> Result<Events, String> {
-        let concern = Arc::new(Mutex::new(Lookups::default()));
+    /// Why events are not available.
+    pub(super) fn start(wake: SyncSender<()>) -> Result<Events, String> {
+        let concern = Arc::new(Mutex::new(WatchedPaths::default()));
         let heard = concern.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if is_worth_a_look(&event, &locked(&heard)) {
-                // Full: it rings already. Closed: nobody listens any more.
-                let _ = bell.try_send(());
+                // Full: the thread has been woken already. Closed: it has ended.
+                let _ = wake.try_send(());
             }
         });
         Ok(Events {
@@ -64,30 +64,30 @@ impl Events {
         })
     }
 
-    /// Watches the directories of `lookups`, and no others. Adds to `silent` why some give no
-    /// events.
-    pub(super) fn watch(&mut self, lookups: &Lookups, silent: &mut BTreeSet<String>) {
-        *locked(&self.concern) = lookups.clone();
+    /// Watches the directories of `watched_paths`, and no others. Adds to `silent` why some cannot
+    /// be watched.
+    pub(super) fn watch(&mut self, watched_paths: &WatchedPaths, silent: &mut BTreeSet<String>) {
+        *locked(&self.concern) = watched_paths.clone();
         let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
-        let wanted = lookups.folders().iter();
+        let wanted = watched_paths.folders().iter();
         let wanted: BTreeMap<_, _> = wanted
             .filter_map(|path| Some((path.clone(), identity(path).ok()?)))
             .collect();
         for (path, identity) in &self.watched {
             if wanted.get(path) != Some(identity) {
-                // The system has perhaps ended it already.
+                // The system may have ended it already.
                 let _ = self.watcher.unwatch(path);
             }
         }
         self.watched.clear();
         for (path, identity) in wanted {
-            // Also what is watched already: `notify` drops the new watch of a directory that came
-            // back when it reads late that the old one was deleted.
+            // Also those already watched: `notify` drops the new watch of a directory that was
+            // recreated when it learns late that the old one was deleted.
             match self.watcher.watch(&path, RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     self.watched.insert(path, identity);
                 }
-                // Gone since; the next look finds it so.
+                // It has gone since; the next look will notice.
                 Err(error) if is_gone(&error) => {}
                 Err(error) => {
                     silent.insert(shown(&error));
@@ -98,7 +98,7 @@ impl Events {
 }
 
 /// Why changes in a directory give no events, by the kind of its file system.
-pub(super) fn silence(folder: &Path) -> Option<String> {
+pub(super) fn why_no_events(folder: &Path) -> Option<String> {
     let kind = rustix::fs::statfs(folder).ok()?.f_type;
     let name = silent_kind(u32::try_from(kind & 0xffff_ffff).ok()?)?;
     Some(format!(
@@ -112,8 +112,8 @@ fn silent_kind(kind: u32) -> Option<&'static str> {
     silent.map(|(_, name)| *name)
 }
 
-/// Whether files may have changed. That they were opened or read is no change: we do that.
-fn is_worth_a_look(event: &notify::Result<notify::Event>, lookups: &Lookups) -> bool {
+/// Whether files may have changed. Opening or reading is not a change: we do that ourselves.
+fn is_worth_a_look(event: &notify::Result<notify::Event>, watched_paths: &WatchedPaths) -> bool {
     let Ok(event) = event else {
         return true;
     };
@@ -122,8 +122,8 @@ fn is_worth_a_look(event: &notify::Result<notify::Event>, lookups: &Lookups) -> 
         EventKind::Access(_) => return false,
         _ => {}
     }
-    // Without a path it says that events were lost.
-    event.paths.is_empty() || event.paths.iter().any(|path| lookups.concern(path))
+    // An event without a path means that events were lost.
+    event.paths.is_empty() || event.paths.iter().any(|path| watched_paths.concern(path))
 }
 
 fn is_gone(error: &notify::Error) -> bool {
@@ -167,9 +167,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = fs::canonicalize(folder.path()).unwrap();
         let file = folder.join("a.rhai");
-        let lookups = Lookups::of([file.as_path()]);
+        let watched_paths = WatchedPaths::of([file.as_path()]);
         let worth = |kind, path: &Path| {
-            is_worth_a_look(&Ok(Event::new(kind).add_path(path.to_owned())), &lookups)
+            is_worth_a_look(
+                &Ok(Event::new(kind).add_path(path.to_owned())),
+                &watched_paths,
+            )
         };
         let write = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
@@ -184,8 +187,11 @@ mod tests {
         ));
         assert!(worth(EventKind::Remove(RemoveKind::File), &folder));
         let lost = Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        assert!(is_worth_a_look(&Ok(lost), &lookups));
-        assert!(is_worth_a_look(&Err(notify::Error::generic("?")), &lookups));
+        assert!(is_worth_a_look(&Ok(lost), &watched_paths));
+        assert!(is_worth_a_look(
+            &Err(notify::Error::generic("?")),
+            &watched_paths
+        ));
     }
 
     #[test]
@@ -197,7 +203,7 @@ mod tests {
         for number in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
             assert_eq!(silent_kind(number), None, "{number:x}");
         }
-        assert_eq!(silence(Path::new("/proc")), None);
+        assert_eq!(why_no_events(Path::new("/proc")), None);
     }
 
     #[test]

@@ -1,7 +1,6 @@
-//! Watching the files of a scenario: a message when one of them has other content than before.
+//! Watching the files of a scenario: a message when the content of one has changed.
 //!
-//! Owns when to look and when a save is over. What is done about a change is the business of
-//! whoever listens.
+//! Owns when to look and when a save is over. Its listener decides what to do about a change.
 //!
 //! ```text
 //! events ─┐
@@ -11,10 +10,10 @@
 
 mod contents;
 mod events;
-mod lookout;
-mod lookups;
 #[cfg(test)]
 mod tests;
+mod watch_thread;
+mod watched_paths;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -24,18 +23,18 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
-use contents::Mark;
-use lookout::Lookout;
+use contents::Stamp;
+use watch_thread::WatchThread;
 
-/// Tells when files have changed. Dropping it ends the watching.
+/// Reports when files have changed. Dropping it stops watching.
 pub(crate) struct Watcher {
-    orders: Arc<Mutex<Orders>>,
-    bell: SyncSender<()>,
+    mailbox: Arc<Mutex<Mailbox>>,
+    wake: SyncSender<()>,
 }
 
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum WatchMode {
     /// By the system's events, and by looking every half second where there are none.
     Auto,
     /// By looking every half second.
@@ -44,38 +43,37 @@ pub enum How {
 
 /// What passes between a watcher and its thread.
 #[derive(Default)]
-struct Orders {
+struct Mailbox {
     /// The files to watch from now on.
-    follow: Option<Vec<(PathBuf, Mark)>>,
+    follow: Option<Vec<(PathBuf, Stamp)>>,
     is_over: bool,
     notes: Vec<String>,
-    /// How often files were looked at.
+    /// How often the files have been looked at.
     #[cfg(test)]
     looks: u64,
 }
 
 /// How long things take.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
-    /// A save is over when nothing has happened for so long,
+struct Timing {
+    /// A save is over when nothing has happened for this long,
     quiet: Duration,
-    /// or for so long if a file is missing or empty that was not: an editor is perhaps between
-    /// two steps,
+    /// or for this long if a file has become missing or empty: an editor may be between two steps,
     quiet_half_written: Duration,
-    /// but at the latest after so long.
+    /// but after this long at the latest.
     latest: Duration,
     /// Between two looks at the metadata where there are no events,
     poll: Duration,
     /// and at the content, which metadata may hide.
     thorough: Duration,
     /// Between two looks at the metadata where there are events: a directory further up may have
-    /// been replaced, and a file system may be silent that is not known to be.
+    /// been replaced, or a file system may send no events without being on our list.
     backstop: Duration,
 }
 
-impl Default for Pace {
-    fn default() -> Pace {
-        Pace {
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing {
             quiet: Duration::from_millis(50),
             quiet_half_written: Duration::from_millis(250),
             latest: Duration::from_millis(500),
@@ -88,81 +86,88 @@ impl Default for Pace {
 
 impl Watcher {
     /// Watches `files` on a thread of its own. `changed`, of capacity 1, gets a message when any of
-    /// them has other content than before, after the burst of a save is over; messages that nobody
-    /// has taken yet are one. A file that is missing or cannot be read is in a state like others:
-    /// that it goes, and that it comes back, are changes.
+    /// them has other content than before, after the burst of a save is over; messages not yet
+    /// taken count as one. Being missing or unreadable is a state like any other: a file that
+    /// disappears has changed, and so has one that comes back.
     ///
-    /// What counts is the content from this call on: whoever reads the files does so afterwards, so
-    /// that no save falls between. Costs some system calls a file; contents are read by the thread.
+    /// Content is compared with what it was at this call: read the files afterwards, so that no
+    /// save is missed in between. Costs a few system calls per file; contents are read by the
+    /// thread.
     ///
     /// # Errors
-    /// When there can be no thread.
+    /// When no thread can be started.
     pub(crate) fn start(
         files: Vec<PathBuf>,
-        how: How,
+        mode: WatchMode,
         changed: Sender<()>,
     ) -> Result<Watcher, String> {
-        Watcher::paced(files, how, changed, Pace::default())
+        Watcher::paced(files, mode, changed, Timing::default())
     }
 
     fn paced(
         files: Vec<PathBuf>,
-        how: How,
+        mode: WatchMode,
         changed: Sender<()>,
-        pace: Pace,
+        timing: Timing,
     ) -> Result<Watcher, String> {
-        let (bell, rings) = sync_channel(1);
-        let orders = Arc::new(Mutex::new(Orders {
-            follow: Some(marked(files)),
-            ..Orders::default()
+        let (wake, wakes) = sync_channel(1);
+        let mailbox = Arc::new(Mutex::new(Mailbox {
+            follow: Some(stamped(files)),
+            ..Mailbox::default()
         }));
-        let mut lookout = Lookout::new(how, pace, orders.clone(), (bell.clone(), rings), changed);
-        lookout.follow();
+        let mut watch_thread = WatchThread::new(
+            mode,
+            timing,
+            mailbox.clone(),
+            (wake.clone(), wakes),
+            changed,
+        );
+        watch_thread.follow();
         thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || lookout.run())
+            .spawn(move || watch_thread.run())
             .map_err(|error| format!("there can be no thread to watch files: {error}"))?;
-        Ok(Watcher { orders, bell })
+        Ok(Watcher { mailbox, wake })
     }
 
-    /// Watches these files from now on, and no others. Of files that were watched already no
-    /// change is lost.
+    /// Watches these files from now on, and no others. Changes to files that were already watched
+    /// are not lost.
     pub(crate) fn follow(&self, files: Vec<PathBuf>) {
-        locked(&self.orders).follow = Some(marked(files));
-        self.ring();
+        locked(&self.mailbox).follow = Some(stamped(files));
+        self.wake();
     }
 
-    /// Why files are looked at every half second instead of having their changes told, each reason
-    /// once; for a person.
+    /// Why files are polled every half second instead of watched by events, each reason once; for a
+    /// person.
     #[must_use]
     pub(crate) fn notes(&self) -> Vec<String> {
-        locked(&self.orders).notes.clone()
+        locked(&self.mailbox).notes.clone()
     }
 
-    fn ring(&self) {
-        // Full: it rings already. Closed: the thread ended with whoever listened to it.
-        let _ = self.bell.try_send(());
+    fn wake(&self) {
+        // Full: it has been woken already. Closed: the thread ended with its listener.
+        let _ = self.wake.try_send(());
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        locked(&self.orders).is_over = true;
-        self.ring();
+        locked(&self.mailbox).is_over = true;
+        self.wake();
     }
 }
 
-fn marked(files: Vec<PathBuf>) -> Vec<(PathBuf, Mark)> {
-    let marked = files.into_iter().map(|path| {
-        // The working directory is that of now.
+fn stamped(files: Vec<PathBuf>) -> Vec<(PathBuf, Stamp)> {
+    let stamped = files.into_iter().map(|path| {
+        // Relative to the current working directory.
         let path = std::path::absolute(&path).unwrap_or(path);
-        let mark = Mark::of(&path);
-        (path, mark)
+        let stamp = Stamp::of(&path);
+        (path, stamp)
     });
-    marked.collect()
+    stamped.collect()
 }
 
-/// A panic while it was held has left nothing half-done: every change is one assignment.
+/// A panic while the lock was held leaves nothing half-done: every change is one assignment.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

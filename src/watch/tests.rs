@@ -11,12 +11,12 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
-use super::{How, Pace, Watcher, locked};
+use super::{Timing, WatchMode, Watcher, locked};
 
 const BOUND: Duration = Duration::from_secs(30);
 
-/// Looks often, and takes no step of a save for its end, however long the test is held up.
-const PATIENT: Pace = Pace {
+/// Looks often, and never takes a step of a save for its end, however long the test is held up.
+const PATIENT: Timing = Timing {
     quiet: Duration::from_millis(50),
     quiet_half_written: Duration::from_secs(3),
     latest: Duration::from_secs(10),
@@ -34,13 +34,13 @@ struct Watched {
 
 impl Watched {
     /// Watches `files` of a folder that `make` has filled.
-    fn new(how: How, pace: Pace, files: &[&str], make: impl FnOnce(&Path)) -> Watched {
+    fn new(mode: WatchMode, timing: Timing, files: &[&str], make: impl FnOnce(&Path)) -> Watched {
         let folder = tempfile::tempdir().unwrap();
         make(folder.path());
         let files = files.iter().map(|file| folder.path().join(file)).collect();
         let (sender, changed) = channel(1);
         let watched = Watched {
-            watcher: Watcher::paced(files, how, sender, pace).unwrap(),
+            watcher: Watcher::paced(files, mode, sender, timing).unwrap(),
             folder,
             changed,
             runtime: Builder::new_current_thread().enable_time().build().unwrap(),
@@ -54,10 +54,10 @@ impl Watched {
     }
 
     fn looks(&self) -> u64 {
-        locked(&self.watcher.orders).looks
+        locked(&self.watcher.mailbox).looks
     }
 
-    /// Until there were more looks than so many.
+    /// Waits until there have been more looks than `before`.
     fn looked(&self, before: u64) {
         let start = Instant::now();
         while self.looks() <= before {
@@ -75,7 +75,7 @@ impl Watched {
         assert!(self.changed.try_recv().is_err(), "{what}: told twice");
     }
 
-    /// What `act` does is looked at, and not told.
+    /// What `act` does is looked at, and not reported.
     fn untold(&mut self, what: &str, act: impl FnOnce(&Path)) {
         let before = self.looks();
         act(self.folder.path());
@@ -138,8 +138,8 @@ const SAVES: [(&str, Save); 8] = [
 
 #[test]
 fn each_way_of_saving_is_told_once() {
-    for how in [How::Auto, How::Poll] {
-        let mut watched = Watched::new(how, PATIENT, &["a.rhai"], |folder| {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
+        let mut watched = Watched::new(mode, PATIENT, &["a.rhai"], |folder| {
             fs::write(folder.join("a.rhai"), "first").unwrap();
         });
         for (turn, (way, save)) in SAVES.iter().enumerate() {
@@ -160,9 +160,9 @@ fn each_way_of_saving_is_told_once() {
 
 #[test]
 fn the_same_content_is_not_told() {
-    for how in [How::Auto, How::Poll] {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
         let make = |folder: &Path| fs::write(folder.join("a"), "one").unwrap();
-        let mut watched = Watched::new(how, PATIENT, &["a"], make);
+        let mut watched = Watched::new(mode, PATIENT, &["a"], make);
         watched.untold("touched", |folder| {
             let file = File::options().append(true).open(folder.join("a")).unwrap();
             file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
@@ -185,9 +185,9 @@ fn the_same_content_is_not_told() {
 
 #[test]
 fn a_file_that_is_empty_between_two_steps_is_not_told() {
-    for how in [How::Auto, How::Poll] {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
         let make = |folder: &Path| fs::write(folder.join("a"), "one").unwrap();
-        let mut watched = Watched::new(how, PATIENT, &["a"], make);
+        let mut watched = Watched::new(mode, PATIENT, &["a"], make);
         watched.untold("half-written", |folder| {
             fs::write(folder.join("a"), "").unwrap();
             // Quiet for four times as long as ends a save.
@@ -199,24 +199,24 @@ fn a_file_that_is_empty_between_two_steps_is_not_told() {
 
 #[test]
 fn where_there_are_no_events_contents_are_looked_at_from_time_to_time() {
-    let pace = Pace {
+    let timing = Timing {
         thorough: Duration::from_millis(40),
         ..PATIENT
     };
     let make = |folder: &Path| fs::write(folder.join("a"), "one").unwrap();
-    let watched = Watched::new(How::Poll, pace, &["a"], make);
+    let watched = Watched::new(WatchMode::Poll, timing, &["a"], make);
     watched.looked(3);
 }
 
 #[test]
 fn going_away_for_longer_is_told_and_coming_back_too() {
-    let pace = Pace {
+    let timing = Timing {
         quiet_half_written: Duration::from_millis(50),
         ..PATIENT
     };
-    for how in [How::Auto, How::Poll] {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
         let make = |folder: &Path| fs::write(folder.join("a"), "one").unwrap();
-        let mut watched = Watched::new(how, pace, &["a"], make);
+        let mut watched = Watched::new(mode, timing, &["a"], make);
         fs::rename(watched.path("a"), watched.path("b")).unwrap();
         watched.told("gone");
         fs::rename(watched.path("b"), watched.path("a")).unwrap();
@@ -226,14 +226,14 @@ fn going_away_for_longer_is_told_and_coming_back_too() {
 
 #[test]
 fn a_steady_writer_is_told_of_before_it_ends() {
-    let pace = Pace {
+    let timing = Timing {
         quiet: BOUND,
         latest: Duration::from_millis(200),
         ..PATIENT
     };
     let make = |folder: &Path| fs::write(folder.join("a"), "one").unwrap();
-    for how in [How::Auto, How::Poll] {
-        let mut watched = Watched::new(how, pace, &["a"], make);
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
+        let mut watched = Watched::new(mode, timing, &["a"], make);
         fs::write(watched.path("a"), "two").unwrap();
         // As if events kept coming: it is never quiet.
         watched.told("at the latest");
@@ -254,8 +254,8 @@ fn volume(folder: &Path, version: u32) {
 
 #[test]
 fn a_config_map_is_swapped() {
-    for how in [How::Auto, How::Poll] {
-        let mut watched = Watched::new(how, PATIENT, &["x.rhai"], |folder| {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
+        let mut watched = Watched::new(mode, PATIENT, &["x.rhai"], |folder| {
             volume(folder, 1);
             symlink("..data/x.rhai", folder.join("x.rhai")).unwrap();
         });
@@ -268,8 +268,8 @@ fn a_config_map_is_swapped() {
 
 #[test]
 fn links_on_the_way_and_their_targets_are_watched() {
-    for how in [How::Auto, How::Poll] {
-        let mut watched = Watched::new(how, PATIENT, &["app/current/x"], |folder| {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
+        let mut watched = Watched::new(mode, PATIENT, &["app/current/x"], |folder| {
             fs::create_dir(folder.join("app")).unwrap();
             for release in ["releases/1", "releases/2"] {
                 fs::create_dir_all(folder.join(release)).unwrap();
@@ -289,12 +289,12 @@ fn links_on_the_way_and_their_targets_are_watched() {
 
 #[test]
 fn folders_vanish_and_come_back() {
-    let pace = Pace {
+    let timing = Timing {
         quiet_half_written: Duration::from_millis(50),
         ..PATIENT
     };
-    for how in [How::Auto, How::Poll] {
-        let mut watched = Watched::new(how, pace, &["a/b/x"], |folder| {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
+        let mut watched = Watched::new(mode, timing, &["a/b/x"], |folder| {
             fs::create_dir_all(folder.join("a/b")).unwrap();
             fs::write(folder.join("a/b/x"), "one").unwrap();
         });
@@ -319,12 +319,12 @@ fn folders_vanish_and_come_back() {
 
 #[test]
 fn a_folder_made_anew_at_once_is_watched() {
-    for how in [How::Auto, How::Poll] {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
         let make = |folder: &Path, text: &str| {
             fs::create_dir_all(folder.join("a/b")).unwrap();
             fs::write(folder.join("a/b/x"), text).unwrap();
         };
-        let mut watched = Watched::new(how, PATIENT, &["a/b/x"], |folder| make(folder, "one"));
+        let mut watched = Watched::new(mode, PATIENT, &["a/b/x"], |folder| make(folder, "one"));
         for round in 0..3 {
             // The new one often has the number of the old one.
             fs::remove_dir_all(watched.path("a/b")).unwrap();
@@ -338,11 +338,11 @@ fn a_folder_made_anew_at_once_is_watched() {
 
 #[test]
 fn a_folder_further_up_is_replaced() {
-    let pace = Pace {
+    let timing = Timing {
         backstop: Duration::from_millis(20),
         ..PATIENT
     };
-    let mut watched = Watched::new(How::Auto, pace, &["a/b/c/x"], |folder| {
+    let mut watched = Watched::new(WatchMode::Auto, timing, &["a/b/c/x"], |folder| {
         for name in ["a/b/c", "new/b/c"] {
             fs::create_dir_all(folder.join(name)).unwrap();
             fs::write(folder.join(name).join("x"), name).unwrap();
@@ -358,8 +358,8 @@ fn a_folder_further_up_is_replaced() {
 
 #[test]
 fn other_files_can_be_followed_and_none_of_their_changes_is_lost() {
-    for how in [How::Auto, How::Poll] {
-        let mut watched = Watched::new(how, PATIENT, &["a"], |folder| {
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
+        let mut watched = Watched::new(mode, PATIENT, &["a"], |folder| {
             fs::write(folder.join("a"), "one").unwrap();
             fs::create_dir(folder.join("data")).unwrap();
         });
@@ -376,7 +376,7 @@ fn other_files_can_be_followed_and_none_of_their_changes_is_lost() {
 #[test]
 fn messages_that_nobody_took_are_one() {
     let make = |folder: &Path| fs::write(folder.join("a"), "0").unwrap();
-    let mut watched = Watched::new(How::Auto, PATIENT, &["a"], make);
+    let mut watched = Watched::new(WatchMode::Auto, PATIENT, &["a"], make);
     for number in 1..4 {
         let before = watched.looks();
         fs::write(watched.path("a"), format!("{number}{number}")).unwrap();
@@ -389,8 +389,8 @@ fn messages_that_nobody_took_are_one() {
 
 #[test]
 fn dropping_the_watcher_ends_its_thread() {
-    for how in [How::Auto, How::Poll] {
-        let mut watched = Watched::new(how, Pace::default(), &["a"], |_| {});
+    for mode in [WatchMode::Auto, WatchMode::Poll] {
+        let mut watched = Watched::new(mode, Timing::default(), &["a"], |_| {});
         drop(watched.watcher);
         let ended = watched
             .runtime

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::paths::named_paths;
 use crate::source::Source;
 use crate::tidy::rust_files;
 
@@ -58,11 +59,11 @@ fn circles(modules: &Modules) -> Vec<Vec<Module>> {
     let imports: BTreeMap<&Module, BTreeSet<&Module>> = modules
         .iter()
         .map(|(module, code)| {
-            let used = paths(code)
+            let used = named_paths(code)
                 .into_iter()
-                .filter(|(is_passed_on, _)| !is_passed_on);
-            let found = used.filter_map(|(_, path)| {
-                let path = absolute(&path, module)?;
+                .filter(|path| !path.is_re_export);
+            let found = used.filter_map(|path| {
+                let path = absolute(&path.names, module)?;
                 let found = file_of(&path, modules, &re_exports, 0)?;
                 (found != module && found[0] == module[0]).then_some(found)
             });
@@ -103,8 +104,8 @@ fn reachable<'a>(
 fn re_exports(modules: &Modules) -> BTreeMap<Module, Module> {
     let mut found = BTreeMap::new();
     for (module, code) in modules {
-        for (is_passed_on, path) in paths(code) {
-            if let Some(target) = absolute(&path, module).filter(|_| is_passed_on) {
+        for path in named_paths(code).iter().filter(|path| path.is_re_export) {
+            if let Some(target) = absolute(&path.names, module) {
                 let mut name = module.clone();
                 name.extend(target.last().cloned());
                 found.insert(name, target);
@@ -132,68 +133,7 @@ fn file_of<'a>(
     })
 }
 
-/// The paths that begin with `crate`, `super` or `self`, and those of `pub use`, which need none of
-/// them; and whether each is passed on.
-fn paths(code: &str) -> Vec<(bool, Vec<String>)> {
-    let mut found = Vec::new();
-    for start in ["crate::", "super::", "self::"] {
-        for (at, _) in code.match_indices(start) {
-            let before = &code[..at];
-            if before.ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c)) {
-                continue;
-            }
-            let line = before.rsplit('\n').next().unwrap().trim_start();
-            let passed_on = line.starts_with("pub") && line.ends_with("use ");
-            let mut stem = Vec::new();
-            tree(&code[at..], &mut stem, &mut |path| {
-                found.push((passed_on, path.to_vec()));
-            });
-        }
-    }
-    for (at, word) in code.match_indices(" use ") {
-        let line = code[..at].rsplit('\n').next().unwrap().trim_start();
-        let path = &code[at + word.len()..];
-        let first = path.split("::").next().unwrap();
-        if line.starts_with("pub") && !["crate", "super", "self"].contains(&first) {
-            let mut stem = vec!["self".to_owned()];
-            tree(path, &mut stem, &mut |path| {
-                found.push((true, path.to_vec()))
-            });
-        }
-    }
-    found
-}
-
-/// Gives each path of a tree such as `a::{b, c::d}` to `each`; returns what comes behind it.
-fn tree<'a>(code: &'a str, stem: &mut Vec<String>, each: &mut impl FnMut(&[String])) -> &'a str {
-    let depth = stem.len();
-    let mut code = code;
-    loop {
-        let end = code.find(|c: char| !c.is_alphanumeric() && c != '_');
-        let (name, rest) = code.split_at(end.unwrap_or(code.len()));
-        if !name.is_empty() {
-            stem.push(name.to_owned());
-        }
-        let Some(inner) = rest.strip_prefix("::") else {
-            each(stem);
-            stem.truncate(depth);
-            return rest;
-        };
-        code = inner;
-        if let Some(group) = inner.strip_prefix('{') {
-            let mut rest = group.trim_start();
-            while !rest.is_empty() && !rest.starts_with('}') {
-                rest = tree(rest, stem, each);
-                let end = rest.find([',', '}']).unwrap_or(rest.len());
-                rest = rest[end..].trim_start_matches(',').trim_start();
-            }
-            stem.truncate(depth);
-            return rest.strip_prefix('}').unwrap_or(rest);
-        }
-    }
-}
-
-/// The same path from the crate's root on.
+/// A path as it reads from the crate's root on.
 fn absolute(path: &[String], module: &Module) -> Option<Module> {
     let mut base = module.clone();
     let mut rest = path;

@@ -415,22 +415,20 @@ fn an_edit_waits_for_users_in_the_script_before_the_last() {
     run.in_service(2);
     run.prints("second 1");
     run.reload(&script("third", ""));
-    run.says("the edited script waits: 1 user still in an iteration");
-    // The latest edit is the one that counts.
+    let waits = "the edited script waits: 1 user still in an iteration";
+    run.says(waits);
+    // The latest edit is the one that counts; it is told of when the run has it.
     run.reload(&script("fourth", ""));
-    run.prints("second 1");
+    run.says(waits);
     release.send(()).unwrap();
     run.prints("let go");
-    run.prints("fourth 0");
+    // The one that was held may do an iteration of the second before the fourth is in service.
+    run.says_each(&[": fourth 0\n", ": fourth 1\n"]);
     run.interrupt();
     let run = run.finish().code(0);
     let printed = run.printed();
     assert!(
         !printed.iter().any(|line| line.starts_with("third")),
-        "{printed:?}"
-    );
-    assert!(
-        !printed.contains(&"second 0") || printed.contains(&"fourth 1"),
         "{printed:?}"
     );
     assert_eq!(holding.received(), 1);

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use katydid::control::{Control, Exit, Finished, Happening, Interrupts};
+use katydid::control::{Control, Exit, FinishedRun, Happening, Interrupts};
 use katydid::load::{Division, Plan, Stage};
-use katydid::output::{Csv, HistoryRows, Output, Run};
+use katydid::output::{Csv, HistoryRows, Output, RunInfo};
 use katydid::runner::{self, Edition, End, Handle, Notice, Options, Refusal, Setup, State};
 use katydid::script::{Bundle, Inputs, Program};
 use katydid::stats::{Mark, Summary};
@@ -293,7 +293,7 @@ fn what_is_asked_for_during_setup_holds_from_the_first_user_on() {
 
 /// Stays with the run at hand until `wanted` is printed, hands it `edition`, if there is one, and
 /// stops it when `last` is printed.
-async fn stay(control: &mut Control, prints: &[&str], next: Option<Edition>) -> Finished {
+async fn stay(control: &mut Control, prints: &[&str], next: Option<Edition>) -> FinishedRun {
     let (mut prints, mut next) = (prints.iter(), next);
     let mut awaited = prints.next();
     loop {
@@ -316,7 +316,7 @@ async fn stay(control: &mut Control, prints: &[&str], next: Option<Edition>) -> 
 #[test]
 fn runs_follow_one_another_each_with_its_own_numbers_and_outputs() {
     let folder = tempfile::tempdir().unwrap();
-    let described = |name: &str| Run {
+    let described = |name: &str| RunInfo {
         version: String::new(),
         script: name.to_owned(),
         host: String::new(),

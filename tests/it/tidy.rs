@@ -4,10 +4,11 @@
 //! The layers are read from ARCHITECTURE.md, so that the page cannot be wrong. Each rule is tried
 //! on bad input below: a test that cannot fail is a defect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::paths::named_paths;
 use crate::source::{Source, lines_with};
 
 /// The longest file, in lines, tests included.
@@ -128,7 +129,7 @@ fn layers(text: &str) -> Option<Layers> {
 }
 
 /// The top-level module that a file belongs to; `None` for `lib.rs`, `main.rs` and the tests.
-fn module_of(path: &str) -> Option<&str> {
+pub(crate) fn module_of(path: &str) -> Option<&str> {
     let inside = path.strip_prefix("src/")?;
     match inside.split_once('/') {
         Some((module, _)) => Some(module),
@@ -227,49 +228,14 @@ fn violations(path: &str, source: &Source, layers: &Layers) -> Vec<String> {
     found
 }
 
-/// The modules named after `crate::` with their lines, groups in braces included.
-fn uses(code: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    for (at, path) in code.match_indices("crate::") {
-        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$') {
-            continue;
-        }
-        let line = code[..at].lines().count().max(1);
-        let rest = &code[at + path.len()..];
-        let names = match rest.strip_prefix('{') {
-            Some(group) => first_level(group),
-            None => vec![rest],
-        };
-        for name in names {
-            let name = name.trim_start();
-            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
-            found.push((line, name[..end.unwrap_or(name.len())].to_owned()));
-        }
-    }
-    found.retain(|(_, name)| !name.is_empty());
-    found
-}
-
-/// The items of a group of imports up to its closing brace, those of inner groups left in theirs.
-fn first_level(group: &str) -> Vec<&str> {
-    let (mut depth, mut start) = (0_usize, 0);
-    let mut items = Vec::new();
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                items.push(&group[start..at]);
-                break;
-            }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                items.push(&group[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    items
+/// The modules named after `crate::` with their lines.
+fn uses(code: &str) -> BTreeSet<(usize, String)> {
+    let paths = named_paths(code).into_iter();
+    let found = paths.filter_map(|path| match path.names.as_slice() {
+        [root, module, ..] if root == "crate" => Some((path.line, module.clone())),
+        _ => None,
+    });
+    found.collect()
 }
 
 const DOCS: &str = "//! Owns a thing.\n//!\n//! And not another.\n";

@@ -269,7 +269,7 @@ shape("steps", #{ step_users: 5 });
     20:48: stage 2: it has no `duration`; hint: say how long it lasts, such as `duration: "60s"`
     21:16: the shape `steps` needs `step_duration`; hint: `step_duration`: how long each step lasts
     "#);
-    // What is computed is judged when it is there.
+    // What is computed is checked when it exists.
     let script = r#"
 let n = "x";
 user("U", #{ weight: n, wait_time: between(1, 2), insecure: env("I") == "1", t: task(n, || 1) });

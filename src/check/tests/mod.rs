@@ -25,8 +25,8 @@ fn engine(strict: bool) -> Engine {
     engine
 }
 
-/// Checks files as the loader does: what the strict parser refuses for an undefined variable is
-/// parsed again without strict variables.
+/// Checks files as the loader does: a file with an undefined variable is parsed again without
+/// strict variables.
 fn check_files(files: &[(&str, &str)]) -> Diagnostics {
     let strict = engine(true);
     let parsed: Vec<_> = files

@@ -1,5 +1,5 @@
-//! Numbers as they are written in a script. What they are used for is judged where that is
-//! declared.
+//! Number literals in a script that Rhai reads as another number.
+//! What a number is used for is checked where that is declared.
 
 use insta::assert_snapshot;
 

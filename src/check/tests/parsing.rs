@@ -1,6 +1,6 @@
 //! Syntax errors, above all those of Python's habits.
 //!
-//! Nothing here comes as far as a syntax tree.
+//! Nothing here gets as far as a syntax tree.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! What is said of the maps of a shape, each at its own place.
-//! What shapes come to is tested with the load.
+//! Findings in the maps of a shape, each at its own place. What shapes come to is tested with the
+//! load.
 
 use insta::assert_snapshot;
 

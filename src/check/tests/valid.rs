@@ -1,6 +1,6 @@
 //! Scripts that are right: not one of them may have a finding.
 //!
-//! A false alarm is worse than a miss: what is doubtful belongs here.
+//! A false alarm is worse than a miss: doubtful cases belong here.
 
 use super::{lines, lines_of};
 

@@ -1,14 +1,15 @@
-//! `katydid debug`: one user of a script for an iteration or a few, everything it does shown.
+//! `katydid debug`: runs one user of a script for an iteration or a few and shows everything it
+//! does.
 //!
-//! Owns the run of one user. It is an ordinary run on one load thread, so
-//! that a script behaves as it will under load; what is seen is shown by `screen::debug`.
+//! Owns the run of one user. It is an ordinary run on one load thread, so that a script behaves as
+//! it will under load; `screen::debug` shows what it does.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{arguments, resolve, run, select};
-use crate::control::{Checked, Control, Exit, Given, Happening};
+use crate::control::{CheckInput, CheckedScript, Control, Exit, Happening};
 use crate::load::{Division, Plan, Stage};
 use crate::runner::{Edition, End, Notice, Options, Setup};
 use crate::scenario::Scenario;
@@ -19,7 +20,7 @@ use crate::units::Rate;
 
 /// Carries out `katydid debug`.
 pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
-    let given = Given::new(&arguments.shown.params, arguments.shown.seed);
+    let given = CheckInput::new(&arguments.shown.params, arguments.shown.seed);
     match super::read(&arguments.script, &given) {
         Ok(checked) => watched(arguments, checked),
         Err(message) => {
@@ -30,7 +31,7 @@ pub(super) fn debug(arguments: &arguments::Debug) -> Exit {
 }
 
 /// Runs one user of a script that has been checked, and shows what it does.
-fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
+fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
     if !checked.findings.is_empty() {
         show::findings(&checked.shown, &checked.findings);
     }
@@ -56,13 +57,13 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
         show::log(Level::Warn, &show::no_host(&scenario.classes[class].name));
     }
     let screen = Screen::new(view(arguments.shown.body), checked.shown);
-    let told = Arc::new(Mutex::new(screen));
+    let screen = Arc::new(Mutex::new(screen));
     let onlooker = {
-        let told = told.clone();
-        Onlooker::new(arguments.shown.body, move |event| tell(&told, &event))
+        let screen = screen.clone();
+        Onlooker::new(arguments.shown.body, move |event| notify(&screen, &event))
     };
-    for line in checked.said {
-        tell(&told, &Event::Said(line));
+    for line in checked.printed {
+        notify(&screen, &Event::Said(line));
     }
     let environment = Arc::new(checked.inputs.environment.clone());
     let setup = Setup {
@@ -77,10 +78,10 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
         environment,
         onlooker: Some(onlooker),
     };
-    run::on_control_thread(attend(setup, &told))
+    run::on_control_thread(attend(setup, &screen))
 }
 
-/// So many users of one class, at once, until the iterations are used up, if there is a limit.
+/// Options for users of one class, started at once, until the iterations are used up, if limited.
 pub(super) fn options(
     scenario: &Scenario,
     class: usize,
@@ -93,7 +94,7 @@ pub(super) fn options(
     let stage = Stage {
         length: Duration::MAX,
         users: of_class,
-        // The first at once, and as many others as anybody looks at within a moment.
+        // The first starts at once, and as many others as anyone can watch within a moment.
         rate: Rate::from_per_sec(1_000.0).ok(),
     };
     let script = &scenario.options;
@@ -106,12 +107,12 @@ pub(super) fn options(
     }
 }
 
-/// Shows an event. Whoever looks on is on another thread, but it is one at a time.
-fn tell(screen: &Mutex<Screen>, event: &Event) {
+/// Shows an event. Events come from other threads, but one at a time.
+fn notify(screen: &Mutex<Screen>, event: &Event) {
     let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
     let text = screen.text(event);
     let mut stdout = std::io::stdout().lock();
-    // There is nowhere to tell that stdout is gone.
+    // If stdout is gone, there is nowhere to report that.
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
@@ -128,8 +129,8 @@ async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
         return Exit::Usage;
     }
     loop {
-        match control.next().await {
-            Happening::Notice(Notice::Script(line)) => tell(screen, &Event::Said(line)),
+        match super::next(&mut control).await {
+            Happening::Notice(Notice::Script(line)) => notify(screen, &Event::Said(line)),
             Happening::Interrupted { is_first: true } => show::interrupted(),
             Happening::Finished(run) => {
                 show::unwritten(&run.unwritten);
@@ -140,7 +141,7 @@ async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
                 }
                 return run.exit(true, 1);
             }
-            // One user is watched by all it does.
+            // Everything else shows in the trace of the user.
             _ => {}
         }
     }

@@ -1,23 +1,25 @@
-//! `katydid dev`: users of a script run while it is written; each save is taken up.
+//! `katydid dev`: users run while their script is being written; each save is picked up.
 //!
 //! Owns the order of runs and saves. It is an ordinary run on one load thread that goes on with
-//! what is saved, and the next run when that one is over. What is seen is kept by `board`.
+//! each save, followed by another run when it is over. `board` keeps what is shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::select::{self, Wrong};
+use super::select::{self, SelectError};
 use super::{arguments, debug, resolve, run};
-use crate::control::{Checked, Control, Exit, Finished, Given, Happening, SaveOutcome};
+use crate::control::{
+    CheckInput, CheckedScript, Control, Exit, FinishedRun, Happening, SaveOutcome,
+};
 use crate::runner::{Edition, End, Notice, Setup};
-use crate::screen::dev::{Board, Finding, Stage};
+use crate::screen::dev::{Board, LiveScreen, SaveProblem};
 use crate::screen::show;
 use crate::script::{Level, Onlooker};
 use crate::stats::Summary;
 
-/// How often the screen is looked at.
+/// How often the screen is updated.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 
 /// Carries out `katydid dev`.
@@ -32,13 +34,13 @@ pub(super) fn dev(arguments: &arguments::Dev) -> Exit {
     run::on_control_thread(attend(arguments, checked))
 }
 
-/// For a script of which no run goes on.
-fn given(arguments: &arguments::Dev) -> Given {
-    Given::new(&arguments.shown.params, arguments.shown.seed)
+/// The inputs for a script that no run continues.
+fn given(arguments: &arguments::Dev) -> CheckInput {
+    CheckInput::new(&arguments.shown.params, arguments.shown.seed)
 }
 
-/// One run after the other, until the person has enough.
-async fn attend(arguments: &arguments::Dev, checked: Checked) -> Exit {
+/// One run after another, until the person quits.
+async fn attend(arguments: &arguments::Dev, checked: CheckedScript) -> Exit {
     let mut control = match run::listen() {
         Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
@@ -60,19 +62,19 @@ async fn attend(arguments: &arguments::Dev, checked: Checked) -> Exit {
         arguments,
         control,
         ticks,
-        stage: Arc::new(Mutex::new(Stage::new(board, arguments.shown.body))),
+        live: Arc::new(Mutex::new(LiveScreen::new(board, arguments.shown.body))),
         totals: Totals::default(),
     };
     for (level, note) in notes {
-        session.stage().note(level, note);
+        session.live().note(level, note);
     }
     let exit = session.go(checked).await;
     let line = session.totals.line();
-    session.stage().close(&line);
+    session.live().close(&line);
     exit
 }
 
-/// What all runs together came to.
+/// The sums over all runs.
 #[derive(Debug, Default)]
 struct Totals {
     iterations: u64,
@@ -106,49 +108,48 @@ impl Totals {
     }
 }
 
-/// A person who writes a script.
+/// A session of a person writing a script.
 struct Session<'a> {
     arguments: &'a arguments::Dev,
     control: Control,
     ticks: Interval,
-    /// Users tell it from their own thread.
-    stage: Arc<Mutex<Stage>>,
+    /// Shared, because events arrive on the load thread.
+    live: Arc<Mutex<LiveScreen>>,
     totals: Totals,
 }
 
 impl Session<'_> {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        locked(&self.stage)
+    fn live(&self) -> MutexGuard<'_, LiveScreen> {
+        locked(&self.live)
     }
 
-    /// Runs a script and whatever is saved after it, until the person has enough.
-    async fn go(&mut self, checked: Checked) -> Exit {
-        if let Some(ready) = self.taken(checked, None) {
-            self.start(ready).await;
+    /// Runs a script and whatever is saved after it, until the person quits.
+    async fn go(&mut self, checked: CheckedScript) -> Exit {
+        if let Some(runnable) = self.prepare(checked, None) {
+            self.start(runnable).await;
         }
         loop {
             let happening = tokio::select! {
-                happening = self.control.next() => happening,
+                happening = super::next(&mut self.control) => happening,
                 _ = self.ticks.tick() => {
-                    self.stage().draw();
+                    self.live().draw();
                     continue;
                 }
             };
             match happening {
                 Happening::Saved(outcome) => self.saved(outcome).await,
-                Happening::Notice(notice) => self.heed(&notice),
+                Happening::Notice(notice) => self.handle_notice(&notice),
                 Happening::Finished(run) => {
                     self.totals.add(&run.summary);
                     if let Some(exit) = self.finished(&run).await {
                         return exit;
                     }
                 }
-                // Without a run it ends at once.
+                // Without a run, quit at once.
                 Happening::Interrupted { .. } if !self.control.is_running() => return Exit::Ok,
-                Happening::Interrupted { is_first: true } => self.stage().stop(),
+                Happening::Interrupted { is_first: true } => self.live().stop(),
                 Happening::Lost(count) => {
-                    let text = format!("{count} messages were dropped");
-                    self.stage().note(Level::Warn, text);
+                    self.live().note(Level::Warn, show::dropped(count));
                 }
                 // The screen has the figures.
                 Happening::Interrupted { .. } | Happening::Summary(_) | Happening::Stopping(_) => {}
@@ -156,10 +157,10 @@ impl Session<'_> {
         }
     }
 
-    /// A run is over; gives the exit code if that is what the person asked for.
-    async fn finished(&mut self, run: &Finished) -> Option<Exit> {
+    /// Handles the end of a run; returns the exit code if the person asked for it.
+    async fn finished(&mut self, run: &FinishedRun) -> Option<Exit> {
         for message in &run.unwritten {
-            self.stage().note(Level::Error, message.clone());
+            self.live().note(Level::Error, message.clone());
         }
         match run.interrupts {
             0 => {}
@@ -173,69 +174,68 @@ impl Session<'_> {
         None
     }
 
-    /// Starts what was saved last. It is read once more: what was made for the run that is over
-    /// goes on with its data.
+    /// Starts what was saved last. It is read again, because the edition made for the previous run
+    /// continues with that run's data.
     async fn start_anew(&mut self) {
-        let news = match self.stage().board.is_broken {
+        let news = match self.live().board.is_broken {
             true => "mended: started",
             false => "started anew",
         };
         match super::read(&self.arguments.script, &given(self.arguments)) {
             Ok(checked) => {
-                if let Some(ready) = self.taken(checked, Some(news)) {
-                    self.start(ready).await;
+                if let Some(runnable) = self.prepare(checked, Some(news)) {
+                    self.start(runnable).await;
                 }
             }
-            Err(message) => self.stage().broken(vec![Finding::Wrong(message, None)]),
+            Err(message) => self.live().broken(vec![SaveProblem::Wrong(message, None)]),
         }
     }
 
-    /// What a checked script comes to with this command line; shows what is wrong with it, else
-    /// the `news`.
-    fn taken(&mut self, checked: Checked, news: Option<&str>) -> Option<Ready> {
-        show::hide(checked.hidden.clone());
-        let mut stage = locked(&self.stage);
+    /// Turns a checked script into one that can be run with this command line; shows what is wrong
+    /// with it, or else the `news`.
+    fn prepare(&mut self, checked: CheckedScript, news: Option<&str>) -> Option<RunnableScript> {
+        let mut live = locked(&self.live);
         let mut findings = Vec::new();
         if !checked.findings.is_empty() {
             let files = checked.shown.clone();
-            findings.push(Finding::Script(files, checked.findings.clone()));
+            findings.push(SaveProblem::Script(files, checked.findings.clone()));
         }
-        let (said, shown) = (checked.said.clone(), checked.shown.clone());
-        let ready = match ready(self.arguments, checked) {
-            Ok(Some(ready)) => ready,
+        let (printed, shown) = (checked.printed.clone(), checked.shown.clone());
+        let runnable = match runnable(self.arguments, checked) {
+            Ok(Some(runnable)) => runnable,
             Ok(None) => {
-                stage.broken(findings);
+                live.broken(findings);
                 return None;
             }
             Err(wrong) => {
-                findings.push(Finding::Wrong(wrong.message, wrong.hint));
+                findings.push(SaveProblem::Wrong(wrong.message, wrong.hint));
                 self.control.refuse();
-                stage.broken(findings);
+                live.broken(findings);
                 return None;
             }
         };
-        stage.good(findings, news);
-        for (level, text) in said.iter().flat_map(show::script_words) {
-            stage.note(level, text);
+        live.good(findings, news);
+        for (level, text) in printed.iter().flat_map(show::script_words) {
+            live.note(level, text);
         }
-        let Ready { edition, class } = &ready;
+        let RunnableScript { edition, class } = &runnable;
         let name = &edition.scenario.classes[*class].name;
         if edition.bases[*class].is_none() {
-            stage.note(Level::Warn, show::no_host(name));
+            live.note(Level::Warn, show::no_host(name));
         }
-        stage.board.source(edition.hash(), name.clone(), shown);
-        Some(ready)
+        live.board.source(edition.hash(), name.clone(), shown);
+        Some(runnable)
     }
 
     /// Starts a run; the next save starts another if it can't begin.
-    async fn start(&mut self, Ready { edition, .. }: Ready) {
-        self.stage().board.begin(edition.hash());
-        let told = self.stage.clone();
+    async fn start(&mut self, RunnableScript { edition, .. }: RunnableScript) {
+        self.live().board.begin(edition.hash());
+        let live = self.live.clone();
         let setup = Setup {
             environment: Arc::new(edition.inputs.environment.clone()),
             edition: Arc::new(edition),
             onlooker: Some(Onlooker::new(self.arguments.shown.body, move |event| {
-                locked(&told).hear(event)
+                locked(&live).take_event(event)
             })),
         };
         if let Err(message) = self.control.start(setup).await {
@@ -243,7 +243,7 @@ impl Session<'_> {
         }
     }
 
-    /// Takes a save: for the run that goes on, or for the next one.
+    /// Takes a save, for the current run or the next one.
     async fn saved(&mut self, outcome: SaveOutcome) {
         match outcome {
             SaveOutcome::Edited { .. } | SaveOutcome::Same { .. } if !self.control.is_running() => {
@@ -254,32 +254,32 @@ impl Session<'_> {
                 was_broken,
             } => {
                 let news = was_broken.then_some("mended");
-                if let Some(Ready { edition, .. }) = self.taken(*checked, news) {
+                if let Some(RunnableScript { edition, .. }) = self.prepare(*checked, news) {
                     for remark in self.control.reload(edition).await {
-                        self.stage().note(Level::Warn, remark);
+                        self.live().note(Level::Warn, remark);
                     }
                 }
             }
             SaveOutcome::Same { was_broken: true } => {
                 let news = "mended: the script is again as it runs";
-                self.stage().good(Vec::new(), Some(news));
+                self.live().good(Vec::new(), Some(news));
             }
             SaveOutcome::Same { was_broken: false } => {
                 let text = "the script has not changed".to_owned();
-                self.stage().note(Level::Info, text);
+                self.live().note(Level::Info, text);
             }
             SaveOutcome::Broken(checked) => {
-                self.taken(*checked, None);
+                self.prepare(*checked, None);
             }
             SaveOutcome::Unreadable(message) => {
-                self.stage().broken(vec![Finding::Wrong(message, None)]);
+                self.live().broken(vec![SaveProblem::Wrong(message, None)]);
             }
         }
     }
 
-    /// Takes what the run has to say.
-    fn heed(&self, notice: &Notice) {
-        let mut stage = self.stage();
+    /// Handles a notice of the run.
+    fn handle_notice(&self, notice: &Notice) {
+        let mut live = self.live();
         match notice {
             // The screen has the number of users.
             Notice::Ramping(_) | Notice::Arrived(_) | Notice::SettingUp { seconds: 0 } => {}
@@ -288,23 +288,23 @@ impl Session<'_> {
                 hash,
                 remarks,
             } => {
-                stage.serve(*generation, hash.clone());
+                live.serve(*generation, hash.clone());
                 for remark in remarks {
-                    stage.note(Level::Warn, remark.clone());
+                    live.note(Level::Warn, remark.clone());
                 }
             }
             Notice::NotReloaded(why) => {
-                stage.broken(vec![Finding::Wrong(why.clone(), None)]);
+                live.broken(vec![SaveProblem::Wrong(why.clone(), None)]);
             }
             other => {
                 for (level, text) in show::words(other) {
-                    stage.note(level, text);
+                    live.note(level, text);
                 }
             }
         }
     }
 
-    /// The run is over, but the person is not done.
+    /// Notes that the run is over although the person has not quit.
     fn over(&self, end: &End) {
         let (level, why) = match end {
             End::Done => (Level::Warn, "all users have ended by themselves".to_owned()),
@@ -312,38 +312,42 @@ impl Session<'_> {
             End::Failed(message) => (Level::Error, message.clone()),
             End::RunTime | End::Shape | End::Stopped => (Level::Warn, "the run is over".to_owned()),
         };
-        self.stage().over(level, why);
+        self.live().over(level, why);
     }
 }
 
-/// Whoever panicked has left nothing half-done that would be worse than no screen.
-fn locked(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
-    stage.lock().unwrap_or_else(PoisonError::into_inner)
+/// A panic while the lock was held leaves nothing worse than having no screen.
+fn locked(live: &Mutex<LiveScreen>) -> MutexGuard<'_, LiveScreen> {
+    live.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A script that can be run, and which of its classes has users.
-struct Ready {
+/// A script that can be run, and the class that has users.
+struct RunnableScript {
     edition: Edition,
     class: usize,
 }
 
-/// What a checked script comes to; `None` if that is broken.
+/// Makes a checked script runnable; `None` if it is broken.
 ///
 /// # Errors
-/// What of the command line does not fit.
-fn ready(arguments: &arguments::Dev, checked: Checked) -> Result<Option<Ready>, Wrong> {
+/// What on the command line does not fit the script.
+fn runnable(
+    arguments: &arguments::Dev,
+    checked: CheckedScript,
+) -> Result<Option<RunnableScript>, SelectError> {
     let Some(declared) = checked.scenario else {
         return Ok(None);
     };
     let name = arguments.class.as_deref();
     let (mut scenario, class) = select::select_one(&arguments.changes, name, &declared)?;
-    // The person says how many users there are.
+    // The number of users is the person's choice.
     scenario.shape = None;
-    let bases =
-        resolve::bases(arguments.shown.host.as_deref(), &scenario).map_err(|message| Wrong {
+    let bases = resolve::bases(arguments.shown.host.as_deref(), &scenario).map_err(|message| {
+        SelectError {
             message,
             hint: None,
-        })?;
+        }
+    })?;
     let edition = Edition {
         options: debug::options(&scenario, class, arguments.users, None),
         bundle: checked.bundle,
@@ -352,5 +356,5 @@ fn ready(arguments: &arguments::Dev, checked: Checked) -> Result<Option<Ready>, 
         scenario,
         bases,
     };
-    Ok(Some(Ready { edition, class }))
+    Ok(Some(RunnableScript { edition, class }))
 }

@@ -1,5 +1,5 @@
-//! Selections as tables: what was asked for, and which classes and tasks are left.
-//! The arithmetic of tags is the scenario's own tests'.
+//! Selections as tables: what was requested, and which classes and tasks are left. The logic of
+//! tags is tested in `scenario`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Certificates made for a test: an authority, servers and clients that it vouches for.
-//! What is served and asked with them is each test's.
+//! Certificates made for a test: an authority, servers and clients that it vouches for. Each test
+//! decides what is served and requested with them.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -60,7 +60,7 @@ fn silence_and_stalls_end_after_the_network_timeout() {
     });
 }
 
-/// A byte every 10 ms, for ever.
+/// A byte every 10 ms, forever.
 async fn dripping() -> Peer {
     Peer::start(|_, mut stream| async move {
         read_request(&mut stream).await;

@@ -1,5 +1,5 @@
-//! Cookies: stored, sent where they belong, each user its own.
-//! One session against a peer that notes what it was sent; the jar itself is `cookie_store`'s.
+//! Cookies: stored, sent where they belong, each user its own. One session against a peer that
+//! records what it was sent; `cookie_store` is the jar itself.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn cookies_come_back_where_they_belong() {
     on_thread(async {
         let peer = setting().await;
         let session = session();
-        // Selected anew at each hop: the redirect's target gets the cookie already.
+        // Selected again at each hop: the redirect's target already gets the cookie.
         let echo = body(&session.send(peer.get("/set?a=1;+Path=/")).await);
         assert_eq!(cookie_line(&echo).as_deref(), Some("a=1"));
         session

@@ -114,7 +114,7 @@ fn a_url_that_is_too_long_for_a_proxy_is_a_failure_of_its_own() {
     });
 }
 
-/// Answers one request a connection, says `rubbish` when it is told to, and then tells.
+/// Answers one request per connection, sends `rubbish` when notified, then notifies.
 async fn speaking_out_of_turn(
     rubbish: &'static str,
     closes: bool,
@@ -310,7 +310,7 @@ fn connections_of_http2_are_kept_for_so_many_origins() {
             .await;
             assert!(session.send(peer.get("/")).await.result.is_ok());
             peers.push(peer);
-            let kept = session.kept.borrow().as_ref().unwrap().shared.len();
+            let kept = session.state.borrow().as_ref().unwrap().shared.len();
             assert_eq!(kept, peers.len().min(3));
             if peers.len() > 3 {
                 closed.acquire().await.unwrap().forget();

@@ -10,12 +10,12 @@ mod heads;
 mod hostile;
 mod http2;
 mod keep_alive;
+mod partial_chain;
 mod places;
 mod proxies;
 mod redirects;
 mod secure;
 mod streams;
-mod vouched;
 mod whole;
 
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Locust's tables on a terminal: what is going on every two seconds, everything at the end.
 //!
 //! The same columns as Locust's, except that times keep three digits below 100 ms and that narrow
-//! terminals lose columns instead of wrapping. Which stream it is and how wide, the caller says.
+//! terminals lose columns instead of wrapping. The caller chooses the stream and its width.
 
 mod report;
 mod tables;
@@ -13,7 +13,7 @@ use crate::stats::Summary;
 use self::report::report;
 use self::tables::{Rates, label, main_table};
 use super::table::{NARROWEST, wrap};
-use super::{Output, OutputError, Run};
+use super::{Output, OutputError, RunInfo};
 
 /// How often the periodic table is printed.
 const PERIOD_US: u64 = 2_000_000;
@@ -56,7 +56,7 @@ impl<W: Write> Console<W> {
 }
 
 impl<W: Write> Output for Console<W> {
-    fn start(&mut self, _run: &Run) -> Result<(), OutputError> {
+    fn start(&mut self, _run: &RunInfo) -> Result<(), OutputError> {
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl<W: Write> Output for Console<W> {
     }
 }
 
-/// Which generation runs and who is still in an older one; `None` without a reload.
+/// Which generation runs, and how many users are still in older ones; `None` without a reload.
 fn generation(summary: &Summary) -> Option<String> {
     let newest = &summary.by_generation.last()?.last;
     let behind = match summary.users.behind {

@@ -1,6 +1,6 @@
-//! What is printed when a run has ended: tables, errors, exceptions, and what must be said of them.
+//! What is printed when a run has ended: tables, errors, exceptions, and remarks on them.
 //!
-//! The tables' columns are `tables`'; where the text goes is the console's.
+//! The columns are defined in `tables`; the console decides where the text goes.
 
 use crate::stats::{Caveats, Iterations, LAG_LIMIT_US, Summary};
 
@@ -101,7 +101,7 @@ fn list(
     text.push('\n');
 }
 
-/// Lines under the tables: iterations, and what must be said of the figures above.
+/// Lines under the tables: iterations, and remarks on the figures above.
 fn notes(summary: &Summary) -> Vec<String> {
     let Iterations {
         started,

@@ -1,6 +1,6 @@
 //! The tables: figures, percentiles, the script's own figures, and before and after a reload.
 //!
-//! Which columns there are and what stands in their cells; how they fit a terminal is `table`'s.
+//! Owns the columns and their cells; `table` fits them to a terminal.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -99,7 +99,7 @@ pub(super) fn percentile_table(summary: &Summary) -> Table {
     table
 }
 
-/// Each quantile as a cell; with `>` where requests that were cut make it a lower bound.
+/// Each quantile as a cell, with `>` where cut requests make it a lower bound.
 fn quantiles(of: &Distribution, certain_to: f64) -> impl Iterator<Item = String> {
     of.quantiles_us
         .into_iter()
@@ -156,7 +156,7 @@ const BEFORE_AND_AFTER: [Column; 7] = [
     Column::new("Max", 6).dropped(3),
 ];
 
-/// The newest generation under the one before it, name by name; `None` without a reload.
+/// The newest generation below the previous one, name by name; `None` without a reload.
 pub(super) fn before_and_after(summary: &Summary) -> Option<Table> {
     let [.., before, now] = &summary.by_generation[..] else {
         return None;
@@ -200,13 +200,13 @@ pub(super) fn before_and_after(summary: &Summary) -> Option<Table> {
     Some(table)
 }
 
-/// A generation's number and the begin of its hash.
+/// A generation's number and the beginning of its hash.
 pub(super) fn label(generation: &Generation) -> String {
     let short: String = generation.hash.chars().take(SHORT_HASH).collect();
     format!("{} ({short})", generation.n)
 }
 
-/// As many characters of a hash as are shown; git's number.
+/// How many characters of a hash are shown, as in git.
 const SHORT_HASH: usize = 7;
 
 /// Requests, the total, and the groups that are not in it.
@@ -234,7 +234,7 @@ fn fill(
     }
 }
 
-/// Type and name; a group, which has no method, says what it is.
+/// Type and name; a group has no method, so its type says `group`.
 fn named(key: &SeriesKey) -> Vec<String> {
     let method = match key.kind {
         Kind::Group if key.method.is_empty() => "group",

@@ -1,9 +1,9 @@
-//! Locust's four CSV files, statistics, history, failures and exceptions, and where there are
-//! groups, checks, counters and metrics of the script's own, or a reload, one for each.
+//! Locust's four CSV files (statistics, history, failures and exceptions), and one each for groups,
+//! checks, the script's own metrics and reloads, where there are any.
 //!
 //! Locust's columns, order, CRLF and quoting. Unlike Locust's, they are written a last time at the
 //! end, so that they agree with the tables, and times are ms with µs precision. A file that can't
-//! be written costs nothing else: what is missing is tried again at the next tick.
+//! be written does not affect the others: what is missing is tried again at the next tick.
 
 mod rows;
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::stats::{Row, Summary};
 
-use super::{Output, OutputError, Run};
+use super::{Output, OutputError, RunInfo};
 
 /// History that could not be written yet is kept up to this many bytes.
 const MAX_PENDING: usize = 64 << 20;
@@ -38,20 +38,21 @@ pub struct Csv {
     prefix: PathBuf,
     rows: HistoryRows,
     history: Option<File>,
-    /// How much of the history's file is complete rows.
+    /// How much of the history file is complete rows.
     written: u64,
     pending: Vec<u8>,
-    /// The history's file ends in half a row that could not be cut off.
+    /// The history file ends in half a row that could not be cut off.
     is_torn: bool,
     /// Rows of the history had to be given up.
     is_short: bool,
-    /// The last call failed, and its trouble was reported.
+    /// The last call failed, and its error was reported.
     is_troubled: bool,
     last_us: Option<u64>,
 }
 
 impl Csv {
-    /// Files whose names begin with `prefix`, which may name a folder that does not exist yet.
+    /// Writes files whose names begin with `prefix`, which may be in a folder that does not exist
+    /// yet.
     pub fn new(prefix: impl Into<PathBuf>, rows: HistoryRows) -> Csv {
         Csv {
             prefix: prefix.into(),
@@ -73,7 +74,7 @@ impl Csv {
     }
 
     fn make_folder(&self) -> Result<(), OutputError> {
-        // Of a file's path, since the prefix may be a folder's alone (`results/`).
+        // From a file's path, since the prefix may be just a folder (`results/`).
         let path = self.path("_stats.csv");
         match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder)
@@ -82,8 +83,8 @@ impl Csv {
         }
     }
 
-    /// Writes everything that the summary has, each file whatever became of the others; the
-    /// trouble of the first that failed.
+    /// Writes everything in the summary, each file independently of the others; returns the first
+    /// error.
     fn write(&mut self, summary: &Summary) -> Result<(), OutputError> {
         if self.last_us.is_none_or(|last| summary.now_us > last) {
             self.last_us = Some(summary.now_us);
@@ -95,7 +96,7 @@ impl Csv {
             ("_failures.csv", rows::failures(summary)),
             ("_exceptions.csv", rows::exceptions(summary)),
         ];
-        // Locust has no such files: they come only with something in them.
+        // Locust has no such files, so they are only written if there is something in them.
         if !summary.groups.is_empty() {
             tables.push(("_groups.csv", rows::groups(summary)));
         }
@@ -155,7 +156,7 @@ impl Csv {
         Ok(())
     }
 
-    /// The trouble of this call, unless the call before had one too.
+    /// The error of this call, unless the previous call failed too.
     fn report(&mut self, result: Result<(), OutputError>) -> Result<(), OutputError> {
         let is_news = result.is_ok() || !self.is_troubled;
         self.is_troubled = result.is_err();
@@ -164,7 +165,7 @@ impl Csv {
 }
 
 impl Output for Csv {
-    fn start(&mut self, _run: &Run) -> Result<(), OutputError> {
+    fn start(&mut self, _run: &RunInfo) -> Result<(), OutputError> {
         let made = self.make_folder();
         self.pending = rows::history_titles();
         let result = made.and(self.flush_history());
@@ -181,14 +182,14 @@ impl Output for Csv {
     }
 }
 
-/// Writes a file beside it and renames, so that a reader sees the old or the new, never a half.
+/// Writes a temporary file and renames it, so that a reader sees either the old or the new content.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.to_owned().into_os_string();
     name.push(".tmp");
     let beside = PathBuf::from(name);
     let result = fs::write(&beside, content).and_then(|()| fs::rename(&beside, path));
     if result.is_err() {
-        // The trouble to report is the first one.
+        // The first error is the one to report.
         let _ = fs::remove_file(&beside);
     }
     result
@@ -227,7 +228,7 @@ mod tests {
         let left: Vec<_> = fs::read_dir(folder.path().join("new/folder"))
             .expect("made")
             .collect();
-        // Locust's four, and one for the groups that this run has.
+        // Locust's four, and one for the groups of this run.
         assert_eq!(left.len(), 5, "nothing else: {left:?}");
         read(&folder, "new/folder/run")
     }

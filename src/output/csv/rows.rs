@@ -14,8 +14,8 @@ const QUANTILES: [&str; 11] = [
     "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
 ];
 
-/// Requests that were cut, in no other column but the quantiles, which they make lower bounds above
-/// `Certain To`. Locust has no such columns; they come last.
+/// Requests that were cut. They count in no other column except the quantiles, which they make
+/// lower bounds above `Certain To`. Locust has no such columns, so they come last.
 const UNFINISHED: [&str; 2] = ["Unfinished", "Certain To"];
 
 const STATS: [&str; 11] = [
@@ -106,7 +106,7 @@ pub(super) fn metrics(summary: &Summary) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// The history's first line.
+/// The header of the history.
 pub(super) fn history_titles() -> Vec<u8> {
     table(|out| {
         out.write_record(
@@ -118,7 +118,7 @@ pub(super) fn history_titles() -> Vec<u8> {
     })
 }
 
-/// The history's lines of one moment: those names, and the total.
+/// The history's rows for one moment: the named ones, and the total.
 pub(super) fn history(summary: &Summary, named: &[Row]) -> Vec<u8> {
     let at = at(summary, summary.now_us).as_second().to_string();
     let users = summary.users.running.to_string();
@@ -139,17 +139,17 @@ pub(super) fn history(summary: &Summary, named: &[Row]) -> Vec<u8> {
     })
 }
 
-/// One line a name, and the total.
+/// One row per name, and the total.
 pub(super) fn stats(summary: &Summary) -> Vec<u8> {
     figures(summary.requests.iter().chain([&summary.total]))
 }
 
-/// One line a group, in the columns of the statistics.
+/// One row per group, in the columns of the statistics.
 pub(super) fn groups(summary: &Summary) -> Vec<u8> {
     figures(summary.groups.iter())
 }
 
-/// One line a check.
+/// One row per check.
 pub(super) fn checks(summary: &Summary) -> Vec<u8> {
     table(|out| {
         out.write_record(CHECKS)?;
@@ -174,9 +174,9 @@ fn figures<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<u8> {
     })
 }
 
-/// One line a generation and name, its total and its groups, in the columns of the statistics;
-/// `None` without a reload. The earlier generations share theirs; hash and number are the last's,
-/// the time is when the first took over.
+/// One row per generation and name, with its total and its groups, in the columns of the
+/// statistics; `None` without a reload. The earlier generations share rows, with the number and
+/// hash of the last of them and the time when the first took over.
 pub(super) fn generations(summary: &Summary) -> Option<Vec<u8>> {
     if summary.by_generation.is_empty() {
         return None;
@@ -206,7 +206,7 @@ pub(super) fn generations(summary: &Summary) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// One line a failure text.
+/// One row per failure text.
 pub(super) fn failures(summary: &Summary) -> Vec<u8> {
     let time = |us| format!("{:.0}", at(summary, us));
     table(|out| {
@@ -221,7 +221,7 @@ pub(super) fn failures(summary: &Summary) -> Vec<u8> {
     })
 }
 
-/// One line an exception.
+/// One row per exception.
 pub(super) fn exceptions(summary: &Summary) -> Vec<u8> {
     table(|out| {
         out.write_record(EXCEPTIONS)?;

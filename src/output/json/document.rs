@@ -1,16 +1,16 @@
 //! What the JSON document consists of, and where each of its numbers comes from.
 //!
-//! These structs are known here alone. Times are ms with µs precision, nothing is ever null, and a
-//! distribution without times is all zeros.
+//! These structs are private to this file. Times are ms with µs precision, nothing is ever null,
+//! and a distribution without times is all zeros.
 
 use serde::Serialize;
 
 use crate::stats::{self, Row, Summary};
 
 use super::super::numbers::{mean_ms, ms, rate, seconds};
-use super::super::{Run, at};
+use super::super::{RunInfo, at};
 
-/// The whole of it.
+/// The whole document.
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     schema: u32,
@@ -155,12 +155,12 @@ struct Metric<'a> {
 struct Mark {
     at_s: f64,
     #[serde(flatten)]
-    what: What,
+    what: MarkKind,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "mark", rename_all = "lowercase")]
-enum What {
+enum MarkKind {
     Reload {
         generation: u16,
     },
@@ -195,8 +195,8 @@ struct Lag {
 }
 
 impl<'a> Document<'a> {
-    /// What it says of a run.
-    pub(super) fn of(run: &'a Run, summary: &'a Summary) -> Document<'a> {
+    /// The document for a run.
+    pub(super) fn of(run: &'a RunInfo, summary: &'a Summary) -> Document<'a> {
         let stats::Iterations {
             started,
             finished,
@@ -318,16 +318,16 @@ impl Mark {
         Mark {
             at_s: seconds(marked.at_us),
             what: match marked.mark {
-                stats::Mark::Reload { generation } => What::Reload { generation },
-                stats::Mark::Users { asked } => What::Users { asked },
-                stats::Mark::RunTime { ends_us } => What::RunTime {
+                stats::Mark::Reload { generation } => MarkKind::Reload { generation },
+                stats::Mark::Users { asked } => MarkKind::Users { asked },
+                stats::Mark::RunTime { ends_us } => MarkKind::RunTime {
                     ends_s: ends_us.map(seconds),
                 },
-                stats::Mark::Note { ref text } => What::Note {
+                stats::Mark::Note { ref text } => MarkKind::Note {
                     text: text.to_string(),
                 },
-                stats::Mark::Reset => What::Reset,
-                stats::Mark::Tainted { lag_us } => What::Tainted { lag_ms: ms(lag_us) },
+                stats::Mark::Reset => MarkKind::Reset,
+                stats::Mark::Tainted { lag_us } => MarkKind::Tainted { lag_ms: ms(lag_us) },
             },
         }
     }

@@ -1,6 +1,6 @@
 //! The one JSON document of `--json`, version 1; docs/summary.schema.json describes it.
 //!
-//! When and where it is printed; what is in it is `document`'s.
+//! Owns when and where it is printed; `document` owns its contents.
 
 mod document;
 
@@ -9,13 +9,13 @@ use std::io::{self, Write};
 use crate::stats::Summary;
 
 use self::document::Document;
-use super::{Output, OutputError, Run};
+use super::{Output, OutputError, RunInfo};
 
 /// Prints one document, on one line, when the run has finished.
 #[derive(Debug)]
 pub struct Json<W> {
     to: W,
-    run: Option<Run>,
+    run: Option<RunInfo>,
 }
 
 impl<W: Write> Json<W> {
@@ -32,7 +32,7 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Output for Json<W> {
-    fn start(&mut self, run: &Run) -> Result<(), OutputError> {
+    fn start(&mut self, run: &RunInfo) -> Result<(), OutputError> {
         self.run = Some(run.clone());
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! What there is to see while a script is written: the last iteration, earlier mistakes, what is
-//! wrong with the last save.
+//! What `dev` shows while a script is written: the last iteration, earlier mistakes, what is wrong
+//! with the last save.
 //!
-//! Owns what is kept of all that happens, and for how long. How it looks is `frame`'s.
+//! Owns what is kept of all that happens, and for how long; `frame` owns how it looks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::script::diagnostic::Diagnostics;
 use crate::script::{Event, File, Level};
 
-/// Events kept of one iteration: more than anybody reads.
+/// Events kept of one iteration: more than anyone reads.
 const EVENTS: usize = 2_000;
 
 /// Bytes of bodies kept of one iteration.
@@ -19,22 +19,22 @@ const BYTES: usize = 4 << 20;
 /// Different mistakes that are counted.
 const MISTAKES: usize = 12;
 
-/// The last notes are kept, so many.
+/// How many of the latest notes are kept.
 const NOTES: usize = 6;
 
-/// Scripts whose lines can be shown: an iteration may be of one that has been replaced.
+/// Scripts whose lines can be shown: an iteration may belong to one that has been replaced.
 const SOURCES: usize = 4;
 
-/// An iteration that goes on for so long is shown before its end.
+/// An iteration that takes longer than this is shown before its end.
 const LONG: Duration = Duration::from_secs(1);
 
-/// What one user did in an iteration, and before it since the last one.
+/// What one user did in an iteration, and between the previous one and this.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Piece {
+pub(crate) struct IterationTrace {
     user: u64,
-    /// From 1; `None` outside of any.
+    /// From 1; `None` outside iterations.
     pub(crate) number: Option<u64>,
-    /// Of the script; 0 if no iteration has begun.
+    /// The generation of the script; 0 if no iteration has begun.
     pub(crate) generation: u16,
     pub(crate) events: Vec<Event>,
     /// Events for which there was no room.
@@ -43,12 +43,12 @@ pub(crate) struct Piece {
     begun: Option<Instant>,
 }
 
-impl Piece {
-    fn of(user: u64, generation: u16) -> Piece {
-        Piece {
+impl IterationTrace {
+    fn of(user: u64, generation: u16) -> IterationTrace {
+        IterationTrace {
             user,
             generation,
-            ..Piece::default()
+            ..IterationTrace::default()
         }
     }
 
@@ -60,7 +60,7 @@ impl Piece {
             _ => 0,
         };
         self.begun.get_or_insert(now);
-        // A mistake is what one wants to see.
+        // Mistakes are what one wants to see.
         let is_kept = matches!(event, Event::Failed(_)) && self.left_out < EVENTS
             || self.events.len() < EVENTS && self.bytes + bytes <= BYTES;
         if is_kept {
@@ -91,14 +91,14 @@ impl Piece {
 
 /// Something that is wrong with a save.
 #[derive(Clone, Debug)]
-pub(crate) enum Finding {
+pub(crate) enum SaveProblem {
     /// In these files.
     Script(Vec<File>, Diagnostics),
-    /// With what was asked for.
+    /// With the command line.
     Wrong(String, Option<String>),
 }
 
-/// Mistakes and how often each was made, in the order in which they came up.
+/// Mistakes and how often each was made, in order of first appearance.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) mistakes: Vec<(String, u64)>,
@@ -113,8 +113,8 @@ impl Ledger {
         counts.sum::<u64>() + self.others
     }
 
-    fn add(&mut self, piece: &Piece) {
-        for mistake in piece.mistakes() {
+    fn add(&mut self, trace: &IterationTrace) {
+        for mistake in trace.mistakes() {
             let mut known = self.mistakes.iter_mut();
             if let Some((_, count)) = known.find(|(known, _)| *known == mistake) {
                 *count += 1;
@@ -129,27 +129,27 @@ impl Ledger {
 
 /// Whether users run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum RunStatus {
     /// Nothing that could be run has been saved yet.
     Waits,
-    /// They do.
+    /// Users run.
     Runs,
     /// A person has asked for the end.
     Stops,
-    /// They do not any more, as was asked for.
+    /// Users no longer run, as requested.
     Stopped,
-    /// They do not any more, and this is why.
+    /// Users no longer run, for this reason.
     Over(Level, String),
 }
 
-/// A script that was handed over.
+/// A script that was handed to a run.
 #[derive(Debug)]
-struct Source {
+struct SavedScript {
     hash: String,
-    /// Whose users run.
+    /// The class whose users run.
     class: String,
     files: Arc<[File]>,
-    /// The generation of this run that it is, once it is in service.
+    /// Its generation in this run, once it is in service.
     generation: Option<u16>,
 }
 
@@ -159,23 +159,23 @@ pub(crate) struct Board {
     pub(crate) script: String,
     pub(crate) class: String,
     pub(crate) hash: String,
-    pub(crate) standing: Standing,
+    pub(crate) status: RunStatus,
     /// What is wrong with the last save, or odd about it.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Vec<SaveProblem>,
     pub(crate) is_broken: bool,
-    /// What became of the last save, if it was a good one.
+    /// What became of the last save, if it was valid.
     pub(crate) news: Option<String>,
     pub(crate) notes: Vec<(Level, String)>,
-    /// Of this run, the number in service.
+    /// The generation in service in this run.
     generation: u16,
     /// Generations of earlier runs.
     before: u16,
-    users: HashMap<u64, Piece>,
-    /// Whom events are about.
+    users: HashMap<u64, IterationTrace>,
+    /// The user that events are about.
     turn: Option<u64>,
-    last: Option<(Arc<Piece>, Instant)>,
+    last: Option<(Arc<IterationTrace>, Instant)>,
     ledger: Ledger,
-    sources: Vec<Source>,
+    sources: Vec<SavedScript>,
 }
 
 impl Board {
@@ -184,7 +184,7 @@ impl Board {
             script,
             class: String::new(),
             hash: String::new(),
-            standing: Standing::Waits,
+            status: RunStatus::Waits,
             findings: Vec::new(),
             is_broken: false,
             news: None,
@@ -199,26 +199,26 @@ impl Board {
         }
     }
 
-    /// Another run begins, with the script that was handed over last.
+    /// Another run begins, with the script handed over last.
     pub(crate) fn begin(&mut self, hash: String) {
         self.before += self.generation;
-        self.standing = Standing::Runs;
+        self.status = RunStatus::Runs;
         self.users.clear();
         self.turn = None;
         self.last = None;
-        // Those of the run before have the same numbers.
+        // Generations of the previous run have the same numbers.
         let latest = self.sources.pop();
         self.sources.clear();
         self.sources.extend(latest);
         self.serve(1, hash);
     }
 
-    /// A script has been handed over, which will be in service at some time.
+    /// A script has been handed over, which will be in service at some point.
     pub(crate) fn source(&mut self, hash: String, class: String, files: Vec<File>) {
         if self.sources.len() == SOURCES {
             self.sources.remove(0);
         }
-        self.sources.push(Source {
+        self.sources.push(SavedScript {
             hash,
             class,
             files: files.into(),
@@ -240,14 +240,14 @@ impl Board {
     }
 
     /// A save has mistakes.
-    pub(crate) fn broken(&mut self, findings: Vec<Finding>) {
+    pub(crate) fn broken(&mut self, findings: Vec<SaveProblem>) {
         self.findings = findings;
         self.is_broken = true;
         self.news = None;
     }
 
-    /// A save has none, or only oddities.
-    pub(crate) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+    /// A save has no mistakes, or only warnings.
+    pub(crate) fn good(&mut self, findings: Vec<SaveProblem>, news: Option<&str>) {
         self.findings = findings;
         self.is_broken = false;
         self.news = news.map(str::to_owned);
@@ -275,54 +275,56 @@ impl Board {
         self.users.len()
     }
 
-    /// Takes what happened to a user; gives what is complete by that.
-    pub(crate) fn hear(&mut self, event: Event, now: Instant) -> Option<Arc<Piece>> {
+    /// Takes what happened to a user; returns the iteration that this completes.
+    pub(crate) fn take_event(&mut self, event: Event, now: Instant) -> Option<Arc<IterationTrace>> {
         if let Event::Turns { user } = event {
             self.turn = Some(user);
-            self.users.entry(user).or_insert_with(|| Piece::of(user, 0));
+            self.users
+                .entry(user)
+                .or_insert_with(|| IterationTrace::of(user, 0));
             return None;
         }
         let turn = self.turn?;
-        let piece = self.users.get_mut(&turn)?;
+        let trace = self.users.get_mut(&turn)?;
         match event {
             Event::IterationBegins { number, generation } => {
-                piece.number = Some(number);
-                piece.generation = generation;
-                piece.begun = Some(now);
+                trace.number = Some(number);
+                trace.generation = generation;
+                trace.begun = Some(now);
                 None
             }
             Event::IterationEnds { is_whole } => {
-                let next = Piece::of(turn, piece.generation);
-                let piece = std::mem::replace(piece, next);
-                if is_whole || piece.is_long(now) {
-                    Some(self.finish(piece, now))
+                let next = IterationTrace::of(turn, trace.generation);
+                let trace = std::mem::replace(trace, next);
+                if is_whole || trace.is_long(now) {
+                    Some(self.finish(trace, now))
                 } else {
                     None
                 }
             }
             Event::UserEnds => {
-                let piece = self.users.remove(&turn)?;
-                (!piece.events.is_empty()).then(|| self.end(piece, now))
+                let trace = self.users.remove(&turn)?;
+                (!trace.events.is_empty()).then(|| self.end(trace, now))
             }
             event => {
-                piece.push(event, now);
+                trace.push(event, now);
                 None
             }
         }
     }
 
     /// An iteration is over.
-    fn finish(&mut self, piece: Piece, now: Instant) -> Arc<Piece> {
-        let piece = Arc::new(piece);
-        if piece.generation < self.newest() {
-            return piece;
+    fn finish(&mut self, trace: IterationTrace, now: Instant) -> Arc<IterationTrace> {
+        let trace = Arc::new(trace);
+        if trace.generation < self.newest() {
+            return trace;
         }
-        if let Some((last, _)) = self.last.replace((piece.clone(), now))
+        if let Some((last, _)) = self.last.replace((trace.clone(), now))
             && last.generation == self.generation
         {
             self.ledger.add(&last);
         }
-        piece
+        trace
     }
 
     fn newest(&self) -> u16 {
@@ -330,29 +332,29 @@ impl Board {
     }
 
     /// A user has ended, and this is what it did since its last iteration.
-    fn end(&mut self, piece: Piece, now: Instant) -> Arc<Piece> {
+    fn end(&mut self, trace: IterationTrace, now: Instant) -> Arc<IterationTrace> {
         match &mut self.last {
-            Some((last, _)) if last.user == piece.user => {
-                Arc::make_mut(last).events.extend(piece.events.clone());
-                Arc::new(piece)
+            Some((last, _)) if last.user == trace.user => {
+                Arc::make_mut(last).events.extend(trace.events.clone());
+                Arc::new(trace)
             }
-            // It never came to an iteration: that is the news.
-            None => self.finish(piece, now),
-            Some(_) if piece.mistakes().next().is_some() => self.finish(piece, now),
-            Some(_) => Arc::new(piece),
+            // It never got to an iteration, which is worth showing.
+            None => self.finish(trace, now),
+            Some(_) if trace.mistakes().next().is_some() => self.finish(trace, now),
+            Some(_) => Arc::new(trace),
         }
     }
 
-    /// What to show of users: the iteration that was over last, or one that takes long.
-    pub(crate) fn shown(&self, now: Instant) -> Option<(&Piece, Ledger)> {
+    /// What to show of users: the iteration that ended last, or one that takes long.
+    pub(crate) fn shown(&self, now: Instant) -> Option<(&IterationTrace, Ledger)> {
         let last = self.last.as_ref();
         let is_stale = last.is_none_or(|(_, at)| now.duration_since(*at) >= LONG);
-        let going = self.users.values().filter(|piece| {
-            let is_seen = piece.number.is_some() || last.is_none();
-            is_stale && is_seen && !piece.events.is_empty() && piece.is_long(now)
+        let going = self.users.values().filter(|trace| {
+            let is_seen = trace.number.is_some() || last.is_none();
+            is_stale && is_seen && !trace.events.is_empty() && trace.is_long(now)
         });
         let mut ledger = self.ledger.clone();
-        if let Some(going) = going.min_by_key(|piece| piece.user) {
+        if let Some(going) = going.min_by_key(|trace| trace.user) {
             if let Some((last, _)) = last
                 && last.generation == self.generation
             {
@@ -363,16 +365,16 @@ impl Board {
         last.map(|(last, _)| (&**last, ledger))
     }
 
-    /// The lines of the scripts that a piece is of.
-    pub(crate) fn files_of(&self, piece: &Piece) -> Arc<[File]> {
-        let exact = |source: &&Source| source.generation == Some(piece.generation);
+    /// The files of the script that a trace belongs to.
+    pub(crate) fn files_of(&self, trace: &IterationTrace) -> Arc<[File]> {
+        let exact = |source: &&SavedScript| source.generation == Some(trace.generation);
         let source = self.sources.iter().find(exact).or(self.sources.last());
         source.map_or_else(Arc::default, |source| source.files.clone())
     }
 
-    /// Whether a piece is of another generation than the one in service; gives its number.
-    pub(crate) fn is_of_another(&self, piece: &Piece) -> Option<u16> {
-        let is_known = piece.generation != 0 && piece.generation != self.generation;
-        is_known.then(|| self.before + piece.generation)
+    /// The number of a trace's generation, if that is not the one in service.
+    pub(crate) fn is_of_another(&self, trace: &IterationTrace) -> Option<u16> {
+        let is_known = trace.generation != 0 && trace.generation != self.generation;
+        is_known.then(|| self.before + trace.generation)
     }
 }

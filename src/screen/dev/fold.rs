@@ -1,7 +1,7 @@
 //! Lines with colours, folded to the width of a terminal.
 //!
-//! Owns that each row given back takes exactly one row of the screen, whatever a script or a
-//! server puts into a line: tabs become spaces, control letters lose their effect.
+//! Guarantees that each returned row takes exactly one row of the screen, whatever a script or a
+//! server puts into a line: tabs become spaces, control characters lose their effect.
 
 use unicode_width::UnicodeWidthChar;
 
@@ -19,15 +19,15 @@ pub(crate) fn rows(text: &str, width: usize) -> Vec<String> {
     rows
 }
 
-/// Folds one line: after the last space, if that leaves most of a row. What follows is indented
-/// as the line is, if that takes not too much of a row.
+/// Folds one line: after the last space, if that leaves most of a row. Continuation rows are
+/// indented like the line, if that does not take too much of a row.
 fn fold(line: &str, width: usize, rows: &mut Vec<String>) {
     let mut row = String::new();
     let mut used = 0;
     let indent = line.len() - line.trim_start_matches(' ').len();
     let indent = if indent > width / 4 { 0 } else { indent };
     let margin = " ".repeat(indent);
-    // The colours that hold, which each row sets for itself.
+    // The current colours, which each row sets for itself.
     let mut colours = String::new();
     // Where the row could end: bytes, columns, and the colours there.
     let mut space: Option<(usize, usize, String)> = None;

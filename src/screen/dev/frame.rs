@@ -1,22 +1,22 @@
-//! A board as text: what stands where on the screen, and in what words.
+//! A board as text: what goes where on the screen, and in what words.
 //!
-//! Owns the form. It writes nothing, and knows a terminal by its width only.
+//! Owns the form. It writes nothing, and knows only the width of a terminal.
 
 use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use rustc_hash::FxHasher;
 
-use super::board::{Board, Finding, Ledger, Piece, Standing};
+use super::board::{Board, IterationTrace, Ledger, RunStatus, SaveProblem};
 use super::fold;
 use crate::screen::debug::{Paint, Screen, View};
 use crate::screen::show;
 use crate::script::{Event, Level};
 
-/// Digits of a hash that tell one generation from the next.
+/// Digits of a hash that distinguish one generation from the next.
 const SHORT: usize = 7;
 
-/// What follows when a run is over.
+/// What comes after a run is over.
 pub(crate) const NEXT_SAVE: &str = "waiting for the next save, which starts anew";
 
 /// A board's rows, each one row of the screen.
@@ -24,51 +24,51 @@ pub(crate) const NEXT_SAVE: &str = "waiting for the next save, which starts anew
 pub(crate) struct Frame {
     /// What is shown, which iteration and of how many users.
     pub(crate) header: Vec<String>,
-    /// What is to be said of the script.
-    pub(crate) said: Vec<String>,
+    /// Messages about the script.
+    pub(crate) messages: Vec<String>,
     /// The iteration, and the mistakes of earlier ones.
     pub(crate) rest: Vec<String>,
     /// One row below, if the top of the screen has scrolled away.
     pub(crate) footer: String,
-    /// The same for two frames in which the same happened, at whatever time.
+    /// A hash of what happened, regardless of the time.
     pub(crate) essence: u64,
 }
 
 impl Frame {
     /// All rows, from the top.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &String> {
-        self.header.iter().chain(&self.said).chain(&self.rest)
+        self.header.iter().chain(&self.messages).chain(&self.rest)
     }
 }
 
-/// The frame of a board at that moment.
+/// The frame of a board at a moment.
 pub(crate) fn of(board: &Board, view: View, now: Instant) -> Frame {
     let width = view.width.unwrap_or(usize::MAX);
     let shown = board.shown(now);
-    let said = said(board, view);
+    let messages = messages(board, view);
     let mut hasher = FxHasher::default();
-    (board.generation(), &said).hash(&mut hasher);
+    (board.generation(), &messages).hash(&mut hasher);
     let mut rest = String::new();
-    if let Some((piece, ledger)) = &shown {
-        hash(piece, &mut hasher);
+    if let Some((trace, ledger)) = &shown {
+        hash(trace, &mut hasher);
         rest.push('\n');
-        rest.push_str(&text(board, piece, view));
+        rest.push_str(&text(board, trace, view));
         rest.push_str(&earlier(ledger, view));
     }
     let footer = footer(board, shown.as_ref(), view);
-    let piece = shown.as_ref().map(|(piece, _)| *piece);
-    let users = (board.standing == Standing::Runs).then(|| board.users());
-    let title = title(board, piece, users);
+    let trace = shown.as_ref().map(|(trace, _)| *trace);
+    let users = (board.status == RunStatus::Runs).then(|| board.users());
+    let title = title(board, trace, users);
     Frame {
         header: fold::rows(&view.paint(Paint::Bold, &title), width),
-        said: rows(&said, width),
+        messages: rows(&messages, width),
         rest: rows(&rest, width),
         footer: fold::rows(&footer, width.saturating_sub(1)).swap_remove(0),
         essence: hasher.finish(),
     }
 }
 
-/// The rows of text whose lines all have an end.
+/// The rows of text whose lines are all terminated.
 fn rows(text: &str, width: usize) -> Vec<String> {
     match text.strip_suffix('\n') {
         Some(text) => fold::rows(text, width),
@@ -77,17 +77,17 @@ fn rows(text: &str, width: usize) -> Vec<String> {
 }
 
 /// `shop.rhai · generation 2 (8c1f0de) · Shopper · iteration 17 · 1 user`
-pub(crate) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) -> String {
+pub(crate) fn title(board: &Board, trace: Option<&IterationTrace>, users: Option<usize>) -> String {
     let mut parts = vec![board.script.clone()];
     if board.generation() > 0 {
         let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
         parts.push(format!("generation {} ({hash})", board.generation()));
         parts.push(board.class.clone());
     }
-    if let Some(piece) = piece
-        && let Some(number) = piece.number
+    if let Some(trace) = trace
+        && let Some(number) = trace.number
     {
-        parts.push(match board.is_of_another(piece) {
+        parts.push(match board.is_of_another(trace) {
             Some(generation) => format!("iteration {number} of generation {generation}"),
             None => format!("iteration {number}"),
         });
@@ -100,16 +100,16 @@ pub(crate) fn title(board: &Board, piece: Option<&Piece>, users: Option<usize>) 
     parts.join(" · ")
 }
 
-/// What goes on while nothing else is written.
-fn footer(board: &Board, shown: Option<&(&Piece, Ledger)>, view: View) -> String {
+/// The status line while nothing else is written.
+fn footer(board: &Board, shown: Option<&(&IterationTrace, Ledger)>, view: View) -> String {
     let mut parts = Vec::new();
-    match &board.standing {
-        Standing::Stops => parts.push(show::INTERRUPTED.to_owned()),
-        Standing::Over(_, why) => parts.push(format!("{why}: {NEXT_SAVE}")),
-        Standing::Waits | Standing::Runs | Standing::Stopped => {}
+    match &board.status {
+        RunStatus::Stops => parts.push(show::INTERRUPTED.to_owned()),
+        RunStatus::Over(_, why) => parts.push(format!("{why}: {NEXT_SAVE}")),
+        RunStatus::Waits | RunStatus::Runs | RunStatus::Stopped => {}
     }
-    if let Some((piece, ledger)) = shown {
-        parts.extend(piece.number.map(|number| format!("iteration {number}")));
+    if let Some((trace, ledger)) = shown {
+        parts.extend(trace.number.map(|number| format!("iteration {number}")));
         let earlier = ledger.count();
         if earlier > 0 {
             let mistakes = if earlier == 1 { "mistake" } else { "mistakes" };
@@ -120,32 +120,32 @@ fn footer(board: &Board, shown: Option<&(&Piece, Ledger)>, view: View) -> String
     view.paint(Paint::Bold, &parts.join(" · "))
 }
 
-/// A piece as `katydid debug` shows it.
-pub(crate) fn text(board: &Board, piece: &Piece, view: View) -> String {
-    let mut screen = Screen::new(view, board.files_of(piece).to_vec());
+/// A trace as `katydid debug` shows it.
+pub(crate) fn text(board: &Board, trace: &IterationTrace, view: View) -> String {
+    let mut screen = Screen::new(view, board.files_of(trace).to_vec());
     let mut text = String::new();
-    for event in &piece.events {
+    for event in &trace.events {
         text.push_str(&screen.text(event));
     }
-    if piece.left_out > 0 {
-        let what = format!("  ({} more events are not shown)", piece.left_out);
+    if trace.left_out > 0 {
+        let what = format!("  ({} more events are not shown)", trace.left_out);
         text.push_str(&view.paint(Paint::Dim, &what));
         text.push('\n');
     }
     text
 }
 
-/// What the findings are, each with its lines.
-pub(crate) fn finding(finding: &Finding, view: View) -> String {
+/// A problem as text, with its lines.
+pub(crate) fn finding(finding: &SaveProblem, view: View) -> String {
     match finding {
-        Finding::Script(files, findings) => {
+        SaveProblem::Script(files, findings) => {
             let text_of = |path: &str| {
                 let file = files.iter().find(|file| file.path == path)?;
                 Some(file.text.as_str())
             };
             findings.render(text_of, view.colours)
         }
-        Finding::Wrong(message, hint) => {
+        SaveProblem::Wrong(message, hint) => {
             let mut text = view.paint(Paint::Red, &format!("error: {message}"));
             if let Some(hint) = hint {
                 text.push_str(&format!("\nhint: {}", show::clean(hint)));
@@ -155,27 +155,27 @@ pub(crate) fn finding(finding: &Finding, view: View) -> String {
     }
 }
 
-/// What there is to say of a script that is broken, and of what runs meanwhile.
+/// The message about a broken script, and what runs meanwhile.
 pub(crate) fn broken(board: &Board) -> String {
-    match &board.standing {
-        Standing::Runs => {
+    match &board.status {
+        RunStatus::Runs => {
             let hash = board.hash.get(..SHORT).unwrap_or(&board.hash);
             format!(
                 "the saved script has mistakes: the last good one goes on, generation {} ({hash})",
                 board.generation()
             )
         }
-        Standing::Stops | Standing::Stopped => "the saved script has mistakes".to_owned(),
-        Standing::Waits | Standing::Over(..) => {
+        RunStatus::Stops | RunStatus::Stopped => "the saved script has mistakes".to_owned(),
+        RunStatus::Waits | RunStatus::Over(..) => {
             "the saved script has mistakes: waiting until it is mended and saved".to_owned()
         }
     }
 }
 
-/// All that is to be said of the script and of the run.
-fn said(board: &Board, view: View) -> String {
+/// All messages about the script and the run.
+fn messages(board: &Board, view: View) -> String {
     let mut lines: Vec<String> = Vec::new();
-    // First: the findings may be more than fit.
+    // First, because the findings may be more than fit.
     if board.is_broken {
         lines.push(view.paint(Paint::Red, &broken(board)));
     }
@@ -193,15 +193,15 @@ fn said(board: &Board, view: View) -> String {
     for (level, text) in &board.notes {
         lines.push(noted(*level, text));
     }
-    match &board.standing {
-        Standing::Over(level, why) => {
+    match &board.status {
+        RunStatus::Over(level, why) => {
             lines.push(noted(*level, why));
             if !board.is_broken {
                 lines.push(view.paint(Paint::Yellow, NEXT_SAVE));
             }
         }
-        Standing::Stops => lines.push(view.paint(Paint::Yellow, show::INTERRUPTED)),
-        Standing::Waits | Standing::Runs | Standing::Stopped => {}
+        RunStatus::Stops => lines.push(view.paint(Paint::Yellow, show::INTERRUPTED)),
+        RunStatus::Waits | RunStatus::Runs | RunStatus::Stopped => {}
     }
     match lines.is_empty() {
         true => String::new(),
@@ -217,7 +217,7 @@ fn earlier(ledger: &Ledger, view: View) -> String {
     let title = "earlier iterations of this generation:";
     let mut text = format!("\n{}\n", view.paint(Paint::Bold, title));
     for (mistake, count) in &ledger.mistakes {
-        // A message may have several lines; here it is one of a list.
+        // A message may have several lines; here it is a list item.
         let mistake = mistake.lines().next().unwrap_or_default();
         let mistake = view.paint(Paint::Red, mistake);
         text.push_str(&format!("  {count} × {mistake}\n"));
@@ -228,9 +228,9 @@ fn earlier(ledger: &Ledger, view: View) -> String {
     text
 }
 
-/// What happened, without when and how long.
-fn hash(piece: &Piece, hasher: &mut FxHasher) {
-    for event in &piece.events {
+/// Hashes what happened, ignoring times and durations.
+fn hash(trace: &IterationTrace, hasher: &mut FxHasher) {
+    for event in &trace.events {
         match event {
             Event::Begins { who, what } => (who, what).hash(hasher),
             Event::Said(line) => (&line.place, &line.text).hash(hasher),

@@ -1,13 +1,13 @@
-//! The screen of `katydid dev`: what is known of the runs so far, and how it is shown.
+//! The screen of `katydid dev`: what is known about the runs so far, and how it is shown.
 //!
-//! Owns what stays on the screen and when it is written. Runs and saves are the command's.
+//! Owns what stays on the screen and when it is written. The command handles runs and saves.
 
 mod board;
 mod fold;
 mod frame;
-mod stage;
+mod live;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use board::{Board, Finding};
-pub(crate) use stage::Stage;
+pub(crate) use board::{Board, SaveProblem};
+pub(crate) use live::LiveScreen;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
-use super::board::{Board, Finding, Standing};
+use super::board::{Board, RunStatus, SaveProblem};
 use super::frame::{self, Frame};
-use super::stage::Terminal;
+use super::live::Terminal;
 use crate::screen::debug::View;
 use crate::script::diagnostic::{Colours, Diagnostic, Diagnostics};
 use crate::script::{Event, Failure, File, Level};
@@ -67,10 +67,10 @@ fn failed(message: &str) -> Event {
 }
 
 /// Lets a user have these events, all at that moment.
-fn hear(board: &mut Board, user: u64, now: Instant, events: impl IntoIterator<Item = Event>) {
-    board.hear(Event::Turns { user }, now);
+fn take_event(board: &mut Board, user: u64, now: Instant, events: impl IntoIterator<Item = Event>) {
+    board.take_event(Event::Turns { user }, now);
     for event in events {
-        board.hear(event, now);
+        board.take_event(event, now);
     }
 }
 
@@ -82,20 +82,20 @@ fn iteration(number: u64, generation: u16, event: Event) -> [Event; 3] {
 fn the_last_iteration_is_shown_and_how_often_earlier_ones_went_wrong() {
     let (mut board, now) = (board(), Instant::now());
     for number in 1..=3 {
-        hear(
+        take_event(
             &mut board,
             4,
             now,
             iteration(number, 1, judged("GET /a", Some("no"))),
         );
     }
-    hear(
+    take_event(
         &mut board,
         4,
         now,
         iteration(4, 1, failed("function not found: boom ()")),
     );
-    hear(
+    take_event(
         &mut board,
         4,
         now,
@@ -119,8 +119,8 @@ fn the_last_iteration_is_shown_and_how_often_earlier_ones_went_wrong() {
 #[test]
 fn with_several_users_it_is_the_last_iteration_of_any() {
     let (mut board, now) = (board(), Instant::now());
-    hear(&mut board, 1, now, [begins(1, 1), judged("GET /one", None)]);
-    hear(
+    take_event(&mut board, 1, now, [begins(1, 1), judged("GET /one", None)]);
+    take_event(
         &mut board,
         2,
         now,
@@ -132,26 +132,26 @@ fn with_several_users_it_is_the_last_iteration_of_any() {
         "{text}"
     );
     assert!(text.contains("2 users"), "{text}");
-    hear(&mut board, 1, now, [ENDS]);
+    take_event(&mut board, 1, now, [ENDS]);
     let text = shown(&board, 80, now);
     assert!(
         text.contains("GET /one") && !text.contains("GET /two"),
         "{text}"
     );
-    hear(&mut board, 2, now, [Event::UserEnds]);
+    take_event(&mut board, 2, now, [Event::UserEnds]);
     assert!(shown(&board, 80, now).contains("1 user"));
 }
 
 #[test]
 fn an_iteration_that_takes_longer_than_a_second_is_shown_before_its_end() {
     let (mut board, now) = (board(), Instant::now());
-    hear(
+    take_event(
         &mut board,
         1,
         now,
         iteration(1, 1, judged("GET /quick", Some("no"))),
     );
-    hear(
+    take_event(
         &mut board,
         1,
         now,
@@ -173,20 +173,20 @@ fn an_iteration_that_takes_longer_than_a_second_is_shown_before_its_end() {
 #[test]
 fn what_was_interrupted_at_once_does_not_replace_what_was_whole() {
     let (mut board, now) = (board(), Instant::now());
-    hear(
+    take_event(
         &mut board,
         1,
         now,
         iteration(1, 1, judged("GET /whole", None)),
     );
     let cut = Event::IterationEnds { is_whole: false };
-    hear(
+    take_event(
         &mut board,
         1,
         now,
         [begins(2, 1), judged("GET /cut", None), cut],
     );
-    hear(
+    take_event(
         &mut board,
         1,
         now,
@@ -206,13 +206,13 @@ fn what_was_interrupted_at_once_does_not_replace_what_was_whole() {
 #[test]
 fn another_generation_begins_with_no_mistakes() {
     let (mut board, now) = (board(), Instant::now());
-    hear(
+    take_event(
         &mut board,
         1,
         now,
         iteration(1, 1, judged("GET /a", Some("old"))),
     );
-    hear(
+    take_event(
         &mut board,
         1,
         now,
@@ -229,13 +229,13 @@ fn another_generation_begins_with_no_mistakes() {
     let title = "shop.rhai · generation 2 (fedcba9) · V · iteration 2 of generation 1 · 1 user\n";
     assert!(shown(&board, 80, now).starts_with(title));
     // One that began before is over: it says nothing of the new script.
-    hear(
+    take_event(
         &mut board,
         1,
         now,
         iteration(3, 1, judged("GET /a", Some("old"))),
     );
-    hear(
+    take_event(
         &mut board,
         1,
         now,
@@ -248,10 +248,10 @@ fn another_generation_begins_with_no_mistakes() {
 #[test]
 fn a_save_with_mistakes_stands_at_the_top_until_it_is_mended() {
     let (mut board, now) = (board(), Instant::now());
-    hear(&mut board, 1, now, iteration(1, 1, judged("GET /a", None)));
+    take_event(&mut board, 1, now, iteration(1, 1, judged("GET /a", None)));
     let finding = Diagnostic::error("shop.rhai", "unknown function `boom`").at(2, 18, 4);
     let findings: Diagnostics = [finding].into_iter().collect();
-    board.broken(vec![Finding::Script(vec![file()], findings)]);
+    board.broken(vec![SaveProblem::Script(vec![file()], findings)]);
     assert_snapshot!(shown(&board, 50, now), @r"
     shop.rhai · generation 1 (a1b2c3d) · U ·
     iteration 1 · 1 user
@@ -279,13 +279,13 @@ fn a_save_with_mistakes_stands_at_the_top_until_it_is_mended() {
 #[test]
 fn a_run_that_is_over_says_why_and_the_next_counts_its_generations_on() {
     let (mut board, now) = (board(), Instant::now());
-    hear(
+    take_event(
         &mut board,
         1,
         now,
         [failed("no such thing"), Event::UserEnds],
     );
-    board.standing = Standing::Over(Level::Warn, "all users have ended".to_owned());
+    board.status = RunStatus::Over(Level::Warn, "all users have ended".to_owned());
     assert_snapshot!(shown(&board, 80, now), @r"
     shop.rhai · generation 1 (a1b2c3d) · U
     warning: all users have ended
@@ -310,9 +310,9 @@ fn a_run_that_is_over_says_why_and_the_next_counts_its_generations_on() {
 fn an_endless_iteration_is_kept_in_part() {
     let (mut board, now) = (board(), Instant::now());
     let many = (0..3_000).map(|_| judged("GET /a", None));
-    hear(&mut board, 1, now, [begins(1, 1)]);
-    hear(&mut board, 1, now, many);
-    hear(&mut board, 1, now, [failed("at last"), ENDS]);
+    take_event(&mut board, 1, now, [begins(1, 1)]);
+    take_event(&mut board, 1, now, many);
+    take_event(&mut board, 1, now, [failed("at last"), ENDS]);
     let text = shown(&board, 80, now);
     assert!(text.contains("error: at last"), "{text}");
     assert!(text.contains("(1000 more events are not shown)"), "{text}");
@@ -323,7 +323,7 @@ fn no_more_mistakes_are_told_apart_than_anybody_reads() {
     let (mut board, now) = (board(), Instant::now());
     for number in 0..=20 {
         let why = format!("mistake {number}");
-        hear(
+        take_event(
             &mut board,
             1,
             now,
@@ -344,7 +344,7 @@ fn frame(board: &Board, now: Instant) -> Frame {
 #[test]
 fn what_fits_is_drawn_in_place_and_only_when_it_is_another() {
     let (mut board, now) = (board(), Instant::now());
-    hear(&mut board, 1, now, iteration(1, 1, judged("GET /a", None)));
+    take_event(&mut board, 1, now, iteration(1, 1, judged("GET /a", None)));
     let mut terminal = Terminal::new(100);
     let size = (40, 10);
     let first = terminal.update(&board, &frame(&board, now), size, now);
@@ -354,7 +354,7 @@ fn what_fits_is_drawn_in_place_and_only_when_it_is_another() {
         "{first:?}"
     );
     assert_eq!(terminal.update(&board, &frame(&board, now), size, now), "");
-    hear(&mut board, 1, now, iteration(2, 1, judged("GET /a", None)));
+    take_event(&mut board, 1, now, iteration(2, 1, judged("GET /a", None)));
     let second = terminal.update(&board, &frame(&board, now), size, now);
     assert!(
         second.starts_with("\u{1b}[H\u{1b}[Kshop.rhai"),
@@ -370,17 +370,17 @@ fn what_does_not_fit_scrolls_once_and_only_its_last_row_goes_on() {
     let mut terminal = Terminal::new(100);
     let size = (40, 8);
     let mut update = |board: &Board, now| terminal.update(board, &frame(board, now), size, now);
-    hear(&mut board, 1, now, iteration(1, 1, failed("wrong")));
+    take_event(&mut board, 1, now, iteration(1, 1, failed("wrong")));
     let first = update(&board, now);
     assert!(
         first.ends_with("\niteration 1 · generation 1\u{1b}[0m"),
         "{first:?}"
     );
-    hear(&mut board, 1, now, iteration(2, 1, failed("wrong")));
+    take_event(&mut board, 1, now, iteration(2, 1, failed("wrong")));
     let footer = "\r\u{1b}[Kiteration 2 · 1 earlier mistake ·\u{1b}[0m";
     assert_eq!(update(&board, now), footer);
     // Something else happened: it is shown, but not at once.
-    hear(&mut board, 1, now, iteration(3, 1, failed("else")));
+    take_event(&mut board, 1, now, iteration(3, 1, failed("else")));
     let soon = update(&board, now + Duration::from_millis(1_999));
     assert!(soon.starts_with("\r\u{1b}[Kiteration 3"), "{soon:?}");
     let later = update(&board, now + Duration::from_secs(2));
@@ -389,7 +389,7 @@ fn what_does_not_fit_scrolls_once_and_only_its_last_row_goes_on() {
     board.note(Level::Warn, "read this".to_owned());
     assert!(update(&board, now + Duration::from_secs(2)).contains("read this"));
     // Findings must stay in sight.
-    board.broken(vec![Finding::Wrong("broken".to_owned(), None)]);
+    board.broken(vec![SaveProblem::Wrong("broken".to_owned(), None)]);
     let cut = update(&board, now + Duration::from_secs(2));
     assert!(
         cut.contains("error: broken") && cut.contains("more rows"),

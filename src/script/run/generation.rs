@@ -6,11 +6,12 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 use super::onlooker::Watch;
 use super::routes::Destination;
-use super::thread::Shared;
+use super::thread::Thread;
 use crate::clock::Timers;
 use crate::http;
 use crate::scenario;
@@ -174,18 +175,48 @@ impl Generation {
     }
 }
 
+/// How many users of a thread are in an older generation than the one in service.
+#[derive(Debug, Default)]
+pub(crate) struct Behind {
+    users: Cell<u32>,
+    /// The last of them is through.
+    nobody: Notify,
+}
+
+impl Behind {
+    pub(crate) fn users(&self) -> u32 {
+        self.users.get()
+    }
+
+    pub(crate) fn more(&self, users: u32) {
+        self.users.set(self.users.get() + users);
+    }
+
+    fn one_less(&self) {
+        self.users.set(self.users.get() - 1);
+        if self.users.get() == 0 {
+            self.nobody.notify_one();
+        }
+    }
+
+    pub(crate) async fn nobody(&self) {
+        self.nobody.notified().await;
+    }
+}
+
 /// A user's place in a generation, for as long as this lives.
 pub(crate) struct Membership {
     generation: Rc<Generation>,
-    shared: Arc<Shared>,
+    /// How many of the thread's users are behind.
+    behind: Rc<Behind>,
 }
 
 impl Membership {
-    pub(crate) fn new(generation: &Rc<Generation>, shared: &Arc<Shared>) -> Membership {
+    pub(crate) fn new(generation: &Rc<Generation>, thread: &Thread) -> Membership {
         generation.users.set(generation.users.get() + 1);
         Membership {
             generation: generation.clone(),
-            shared: shared.clone(),
+            behind: thread.behind.clone(),
         }
     }
 }
@@ -195,7 +226,7 @@ impl Drop for Membership {
         let users = &self.generation.users;
         users.set(users.get() - 1);
         if self.generation.is_replaced() {
-            self.shared.one_less_behind();
+            self.behind.one_less();
         }
     }
 }

@@ -47,7 +47,7 @@ impl Instance {
             };
             merge(&mut this, &self.user.class.state, &class.state, &journey);
         }
-        self.membership = Membership::new(&generation, &thread.parts.shared);
+        self.membership = Membership::new(&generation, &thread);
         self.tag = Dynamic::from(user.clone());
         self.user = user;
         true

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use rhai::ImmutableString;
 use tokio::sync::{mpsc, watch};
 
-use super::generation::Generation;
+use super::generation::{Behind, Generation};
 use super::log::{Level, Line, Log};
 use super::onlooker::{Event, Onlooker, Watch};
 use super::run_clock::RunClock;
@@ -35,11 +35,8 @@ pub struct Shared {
     commons: Commons,
     /// What `setup` returned.
     setup: OnceLock<Value>,
-    /// Users alive now, and the most that were at once.
+    /// Users alive now, for scripts that ask.
     users: AtomicU32,
-    peak: AtomicU32,
-    /// Users that are not in the generation that is in service on their thread.
-    behind: AtomicU32,
     /// What `exit_code` set, plus one; 0 if it was not called.
     exit_code: AtomicU32,
     /// The figures so far, once there are some.
@@ -57,35 +54,14 @@ impl Shared {
         self.users.load(Ordering::Relaxed)
     }
 
-    /// The most users that were alive at once. Short lives between two looks count too.
-    #[must_use]
-    pub fn peak_users(&self) -> u32 {
-        self.peak.load(Ordering::Relaxed)
-    }
-
     /// Notes that a user has been started.
     pub fn user_started(&self) {
-        let users = self.users.fetch_add(1, Ordering::Relaxed) + 1;
-        self.peak.fetch_max(users, Ordering::Relaxed);
+        self.users.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes that a user has ended.
     pub fn user_ended(&self) {
         self.users.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Users that are still in an older generation of the script.
-    #[must_use]
-    pub fn behind(&self) -> u32 {
-        self.behind.load(Ordering::Relaxed)
-    }
-
-    fn more_behind(&self, users: u32) {
-        self.behind.fetch_add(users, Ordering::Relaxed);
-    }
-
-    pub(crate) fn one_less_behind(&self) {
-        self.behind.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The exit code that a script asked for last.
@@ -157,6 +133,8 @@ pub struct Thread {
     pub(crate) log: Log,
     /// The one in service: users that start or begin an iteration are in it.
     generation: RefCell<Rc<Generation>>,
+    /// Users that are in an older one.
+    pub(crate) behind: Rc<Behind>,
     /// The files that this thread's users append to, by the names they use.
     appenders: RefCell<HashMap<ImmutableString, Appender>>,
     pub(crate) uploads: Uploads,
@@ -182,6 +160,7 @@ impl Thread {
             parts,
             log: Log::new(log),
             generation: RefCell::new(Rc::new(generation)),
+            behind: Rc::default(),
             appenders: RefCell::default(),
             uploads: Uploads::default(),
             cut: Cell::new(0),
@@ -206,7 +185,18 @@ impl Thread {
         }
         generation.enter_service(self.watch.as_ref());
         self.generation.replace(Rc::new(generation));
-        self.parts.shared.more_behind(before.leave_service());
+        self.behind.more(before.leave_service());
+    }
+
+    /// Users that are still in an older generation than the one in service.
+    #[must_use]
+    pub fn behind(&self) -> u32 {
+        self.behind.users()
+    }
+
+    /// Waits for the next moment at which the last of them is through.
+    pub async fn nobody_behind(&self) {
+        self.behind.nobody().await;
     }
 
     /// The file of that name, to append to.

@@ -159,7 +159,7 @@ impl Instance {
             &class.headers,
             class.auth.as_ref(),
         );
-        let membership = Membership::new(&generation, &thread.parts.shared);
+        let membership = Membership::new(&generation, thread);
         let user = Rc::new(User {
             ordinal,
             class: class.clone(),

@@ -192,9 +192,9 @@ fn a_class_that_is_gone_is_said_and_nothing_changes() {
         assert!(!user.renew());
         let (user, answer) = world.call(user, Function::Task(0)).await;
         assert_eq!(answer.unwrap().to_string(), "2");
-        assert_eq!(world.thread.shared().behind(), 1);
+        assert_eq!(world.thread.behind(), 1);
         drop(user);
-        assert_eq!(world.thread.shared().behind(), 0);
+        assert_eq!(world.thread.behind(), 0);
     });
 }
 

@@ -1,7 +1,6 @@
-//! A body put together from what came of it, within the limits of `body_limit` and of all bodies
-//! together.
+//! A body put together from its pieces, within `body_limit` and the limit for all bodies.
 //!
-//! Where the pieces come from is not known here, nor how they are decoded.
+//! Knows neither where the pieces come from nor how they are decoded.
 
 use std::task::Context;
 
@@ -13,29 +12,29 @@ use super::io::come_again;
 use super::memory::{self, Share, UNCOUNTED};
 use crate::clock::{Micros, now};
 
-/// The pieces of a body; one alone is not copied.
-pub(super) struct Collected<'a> {
+/// The pieces of a body; a single piece is not copied.
+pub(super) struct BodyBuffer<'a> {
     first: Bytes,
     rest: Vec<u8>,
     length: u64,
     announced: Option<u64>,
     limit: u64,
     share: Share,
-    /// Asked once, when it turns out to be large: whether nobody will look at it.
+    /// Asked once, when the body turns out to be large: whether it will never be read.
     is_unread: Option<&'a dyn Fn() -> bool>,
     is_discarded: bool,
 }
 
-/// How long pieces are read before others have their turn, in µs.
+/// How long pieces are read before other tasks get their turn, in µs.
 const SLICE_US: u64 = 1_000;
 
-/// Whether it is the others' turn, for whoever reads pieces while there are any: a body may have a
-/// million of one byte each. Its task is polled again after them.
-pub(super) struct Turn(Micros);
+/// Tells a loop that reads pieces while there are any to let other tasks run: a body may come in a
+/// million pieces of one byte each. The loop's task is polled again after the others.
+pub(super) struct TimeSlice(Micros);
 
-impl Turn {
-    pub(super) fn begin() -> Turn {
-        Turn(now())
+impl TimeSlice {
+    pub(super) fn begin() -> TimeSlice {
+        TimeSlice(now())
     }
 
     pub(super) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
@@ -49,41 +48,44 @@ impl Turn {
     }
 }
 
-/// What was read of a response's body.
-pub(super) struct Read {
+/// What was read of a response body.
+pub(super) struct ReceivedBody {
     /// Empty if it was not kept.
     pub(super) body: Bytes,
     pub(super) length: u64,
 }
 
-impl Read {
-    pub(super) fn nothing() -> Read {
-        Read {
+impl ReceivedBody {
+    pub(super) fn nothing() -> ReceivedBody {
+        ReceivedBody {
             body: Bytes::new(),
             length: 0,
         }
     }
 
     /// A body that came in one piece.
-    pub(super) fn of(body: Bytes) -> Read {
-        Read {
+    pub(super) fn of(body: Bytes) -> ReceivedBody {
+        ReceivedBody {
             length: body.len() as u64,
             body,
         }
     }
 }
 
-impl<'a> Collected<'a> {
-    /// `announced` is the length that the head told.
+impl<'a> BodyBuffer<'a> {
+    /// `announced` is the length given in the head.
     ///
     /// # Errors
     /// When that is more than the limit.
-    pub(super) fn new(announced: Option<u64>, bounds: &Bounds<'a>) -> Result<Collected<'a>, Error> {
+    pub(super) fn new(
+        announced: Option<u64>,
+        bounds: &Bounds<'a>,
+    ) -> Result<BodyBuffer<'a>, Error> {
         let limit = bounds.client.options().body_limit;
         if announced.is_some_and(|length| length > limit) {
             return Err(Error::TooLarge(limit));
         }
-        Ok(Collected {
+        Ok(BodyBuffer {
             first: Bytes::new(),
             rest: Vec::new(),
             length: 0,
@@ -95,8 +97,8 @@ impl<'a> Collected<'a> {
         })
     }
 
-    /// Whether a piece is all of a body that counts against nothing, as most are: then it need not
-    /// be put together.
+    /// Whether this piece is the whole body and too small to be counted, as most are: then nothing
+    /// needs to be put together.
     pub(super) fn is_small_and_all(&self, data: &Bytes) -> bool {
         let length = data.len() as u64;
         self.length == 0 && length <= UNCOUNTED && length <= self.limit
@@ -124,7 +126,7 @@ impl<'a> Collected<'a> {
             return Ok(());
         }
         if self.rest.is_empty() {
-            // The limit was checked, so the announcement can be believed.
+            // The announced length was checked against the limit, so it can be trusted.
             let expected = usize::try_from(self.announced.unwrap_or(0)).unwrap_or(usize::MAX);
             memory::reserve(&mut self.rest, expected.max(2 * self.first.len()))?;
             self.rest.extend_from_slice(&self.first);
@@ -135,8 +137,8 @@ impl<'a> Collected<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Read {
-        Read {
+    pub(super) fn finish(self) -> ReceivedBody {
+        ReceivedBody {
             length: self.length,
             body: match self.rest.is_empty() {
                 true => self.share.keep(self.first),
@@ -159,7 +161,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut turn = Turn(Micros::default());
+            let mut turn = TimeSlice(Micros::default());
             let mut polls = 0;
             poll_fn(|cx| {
                 polls += 1;
@@ -170,7 +172,7 @@ mod tests {
             })
             .await;
             assert!(polls > 1);
-            assert!(Turn::begin().0 > Micros::default());
+            assert!(TimeSlice::begin().0 > Micros::default());
         });
     }
 }

@@ -50,7 +50,7 @@ async fn serving(own: &Own) -> SecurePeer {
     peer_of(Authority::new(), own.config.clone()).await
 }
 
-/// A server's certificate of an authority that nobody knows.
+/// A server's certificate from an unknown authority.
 fn issued(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Own {
     let authority = CertifiedIssuer::self_signed(
         {
@@ -70,7 +70,7 @@ fn issued(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Own {
     served(&params.signed_by(&key, &authority).unwrap(), &key)
 }
 
-/// What becomes of a request by somebody who trusts what is in the file.
+/// The result of a request by a client that trusts the certificates in the file.
 async fn asked(peer: &SecurePeer, trusted: &str) -> Result<String, Error> {
     let folder = TempDir::new().unwrap();
     let ca = folder.path().join("ca.pem");
@@ -106,7 +106,7 @@ fn only_the_very_certificate_is_vouched_for() {
         let key = KeyPair::generate().unwrap();
         let right = own("127.0.0.1", &key, |_| {});
         let unknown = Error::Certificate("it is signed by itself, and not known".into());
-        // Nobody's, another's, and another one of the same name and key.
+        // An unknown one, that of another server, and a different one with the same name and key.
         let peer = serving(&right).await;
         let stranger = own("127.0.0.1", &KeyPair::generate().unwrap(), |_| {});
         let twin = own("127.0.0.1", &key, |params| {

@@ -1,7 +1,6 @@
-//! A connection for a request that finds none idle: shared with others, or opened.
+//! Getting a connection for a request that finds none idle: shared with others, or new.
 //!
-//! Owns the choice between the versions of HTTP and the limit of connecting; the steps of it are
-//! `connect`'s.
+//! Owns the choice of HTTP version and the time limit for connecting; the steps are in `connect`.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -12,42 +11,43 @@ use std::task::Poll;
 use rustls::ClientConfig;
 
 use super::client::Protocol;
-use super::connect::{Agreed, connect, is_tunnelled};
+use super::connect::{NegotiatedProtocol, connect, is_tunnelled};
 use super::connection::{Bounds, Connection};
 use super::failure::{Error, Limit};
-use super::multiplex::Multiplexed;
+use super::multiplex::Http2Connection;
 use super::origin::Origin;
+use super::progress::Progress;
 use super::request::Request;
-use super::session::{Session, Trip};
-use super::shared::Shared;
+use super::session::Session;
+use super::slot::ConnectionSlot;
 use super::timeline::Phase;
 use crate::clock::now;
 
 /// Bodies up to this many bytes are copied rather than gathered, see [`Connection::open`].
 const COPIED_BODY: usize = 16 * 1024;
 
-/// A connection for a request.
-pub(super) enum Obtained {
+/// A connection of whichever version for a request.
+pub(super) enum AnyConnection {
     Single(Box<Connection>),
-    Shared(Rc<Multiplexed>),
+    Shared(Rc<Http2Connection>),
 }
 
 impl Session {
     /// A connection when none is idle: shared with other requests, or new.
-    pub(super) async fn obtain(
+    pub(super) async fn acquire(
         &self,
         request: &Request,
         bounds: &Bounds<'_>,
-        trip: &mut Trip,
-    ) -> Result<Obtained, Error> {
+        progress: &mut Progress,
+    ) -> Result<AnyConnection, Error> {
         let Some(shared) = self.shared(request.url.origin()) else {
-            return self.open(request, bounds, trip).await;
+            return self.open(request, bounds, progress).await;
         };
         if let Some(connection) = shared.usable() {
-            trip.timeline.rename(Phase::Send);
-            return Ok(Obtained::Shared(connection));
+            progress.timeline.rename(Phase::Send);
+            return Ok(AnyConnection::Shared(connection));
         }
-        // Several at once would each open a connection, when one will do for all.
+        // Several at once would each open a connection where one is enough.
         let begun = now();
         let length = self.client().options().connection_timeout;
         let mut gate = pin!(shared.gate());
@@ -59,13 +59,13 @@ impl Session {
         })
         .await?;
         if let Some(connection) = shared.usable() {
-            trip.timeline.enter(Phase::Send, now());
-            return Ok(Obtained::Shared(connection));
+            progress.timeline.enter(Phase::Send, now());
+            return Ok(AnyConnection::Shared(connection));
         }
-        let opened = self.open(request, bounds, trip).await?;
+        let opened = self.open(request, bounds, progress).await?;
         match &opened {
-            Obtained::Single(_) => shared.speaks_http1(),
-            Obtained::Shared(connection) => shared.keep(connection),
+            AnyConnection::Single(_) => shared.speaks_http1(),
+            AnyConnection::Shared(connection) => shared.keep(connection),
         }
         drop(gate);
         Ok(opened)
@@ -75,14 +75,14 @@ impl Session {
         &self,
         request: &Request,
         bounds: &Bounds<'_>,
-        trip: &mut Trip,
-    ) -> Result<Obtained, Error> {
+        progress: &mut Progress,
+    ) -> Result<AnyConnection, Error> {
         let origin = request.url.origin();
         let options = self.client().options();
         let begun = now();
         let tls = origin.is_tls().then(|| self.tls_config());
-        let (stream, agreed) = {
-            let mut connecting = pin!(connect(self.client(), origin, tls, &mut trip.timeline));
+        let (stream, negotiated) = {
+            let mut connecting = pin!(connect(self.client(), origin, tls, &mut progress.timeline));
             let length = options.connection_timeout;
             poll_fn(|cx| match connecting.as_mut().poll(cx) {
                 Poll::Ready(result) => Poll::Ready(result),
@@ -92,26 +92,26 @@ impl Session {
             })
             .await?
         };
-        if agreed == Agreed::Http2 {
-            let connection = Multiplexed::open(stream).await?;
-            return Ok(Obtained::Shared(Rc::new(connection)));
+        if negotiated == NegotiatedProtocol::Http2 {
+            let connection = Http2Connection::open(stream).await?;
+            return Ok(AnyConnection::Shared(Rc::new(connection)));
         }
         let gathers = request.body.len() > COPIED_BODY;
         let mut connection = Connection::open(origin.clone(), stream, gathers).await?;
         connection.is_proxied =
             options.proxy_for(origin).is_some() && !is_tunnelled(options.protocol, origin);
-        Ok(Obtained::Single(Box::new(connection)))
+        Ok(AnyConnection::Single(Box::new(connection)))
     }
 
-    /// Where connections to `origin` are shared; `None` if they can't be.
-    fn shared(&self, origin: &Origin) -> Option<Rc<Shared>> {
+    /// The slot for a shared connection to `origin`; `None` if it can't be shared.
+    fn shared(&self, origin: &Origin) -> Option<Rc<ConnectionSlot>> {
         match self.client().options().protocol {
             Protocol::Http1 => return None,
             Protocol::Auto if !origin.is_tls() => return None,
             Protocol::Auto | Protocol::Http2 => {}
         }
-        let mut kept = self.kept.borrow_mut();
-        let all = &mut kept.get_or_insert_default().shared;
+        let mut state = self.state.borrow_mut();
+        let all = &mut state.get_or_insert_default().shared;
         if let Some(last) = all.last()
             && last.origin() == origin
         {
@@ -120,10 +120,11 @@ impl Session {
         let known = all.iter().position(|shared| shared.origin() == origin);
         let shared = match known {
             Some(at) => all.remove(at),
-            None => Shared::new(origin.clone()),
+            None => ConnectionSlot::new(origin.clone()),
         };
-        // As many as of HTTP/1.1, the one unused for longest first: a server's redirects may name
-        // any number of origins. What is under way on a connection keeps it to its own end.
+        // As many as for HTTP/1.1; the least recently used goes first, since a server's redirects
+        // may name any number of origins. Requests under way keep their connection open until they
+        // end.
         let most = self.client().options().concurrency.max(1) as usize;
         if all.len() >= most {
             all.remove(0);
@@ -133,8 +134,8 @@ impl Session {
     }
 
     fn tls_config(&self) -> Arc<ClientConfig> {
-        let mut kept = self.kept.borrow_mut();
-        let config = &mut kept.get_or_insert_default().tls;
+        let mut state = self.state.borrow_mut();
+        let config = &mut state.get_or_insert_default().tls;
         Arc::clone(config.get_or_insert_with(|| self.client().trust().config()))
     }
 }

@@ -13,19 +13,19 @@ const MOST_LINKS: usize = 40;
 
 /// Entries of directories, each as its directory's path without links, and its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lookups {
+pub(super) struct WatchedPaths {
     entries: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
 }
 
-impl Lookups {
-    /// Those of all `paths`: of each its last entry, each link on the way, or the first entry that
-    /// is missing.
+impl WatchedPaths {
+    /// For each of `paths`: its last entry and each link on the way, or the first entry that is
+    /// missing.
     ///
-    /// Directories on the way that are no links are left out, for the entries of `/`, `/home` and
-    /// `/tmp` are touched all the time: who replaces one of them is seen by looking at times.
-    pub(super) fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Lookups {
-        let mut found = Lookups::default();
+    /// Directories on the way that are not links are left out, because the entries of `/`, `/home`
+    /// and `/tmp` are touched all the time; replacing one of them is noticed by polling.
+    pub(super) fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> WatchedPaths {
+        let mut found = WatchedPaths::default();
         for path in paths {
             found.add(path);
         }
@@ -49,7 +49,7 @@ impl Lookups {
             return;
         };
         let mut at = PathBuf::new();
-        // The next is the last.
+        // The next component is the last one.
         let mut rest = Vec::new();
         push(&mut rest, &path);
         let mut links = 0;
@@ -99,10 +99,10 @@ mod tests {
 
     use super::*;
 
-    /// The lookups below a folder, and whether others are all above it.
+    /// The watched paths below a folder.
     fn below(folder: &Path, path: &str) -> Vec<String> {
         let path = folder.join(path);
-        let found = Lookups::of([path.as_path()]);
+        let found = WatchedPaths::of([path.as_path()]);
         let entries = found.entries.iter();
         let inside = entries.filter_map(|entry| entry.strip_prefix(folder).ok());
         inside.map(|entry| entry.display().to_string()).collect()
@@ -144,7 +144,7 @@ mod tests {
     fn entries_and_their_folders_are_what_concerns() {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(folder.path()).unwrap();
-        let found = Lookups::of([root.join("a").as_path()]);
+        let found = WatchedPaths::of([root.join("a").as_path()]);
         assert!(found.concern(&root.join("a")) && found.concern(&root));
         assert!(!found.concern(&root.join("b")) && !found.concern(&root.join("a/b")));
         assert_eq!(found.folders().iter().collect::<Vec<_>>(), [&root]);

@@ -1,6 +1,6 @@
 //! What a session keeps besides connections: headers, cookies, TLS tickets.
 //!
-//! Owns reading and changing it; how requests use it is `session`'s.
+//! Owns reading and changing it; `session` uses it for requests.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,31 +11,31 @@ use rustls::ClientConfig;
 
 use super::cookies::Jar;
 use super::session::Session;
-use super::shared::Shared;
+use super::slot::ConnectionSlot;
 use super::url::Url;
 
-/// What few users have, so allocated with the first of it.
+/// State that few users have, so allocated on first use.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct SessionState {
     pub(super) headers: HeaderMap,
     pub(super) jar: Jar,
     pub(super) tls: Option<Arc<ClientConfig>>,
-    /// By origin, the one used last at the end: connections that several requests may share.
-    pub(super) shared: Vec<Rc<Shared>>,
+    /// Connections that several requests may share, by origin, the most recently used last.
+    pub(super) shared: Vec<Rc<ConnectionSlot>>,
 }
 
 impl Session {
-    /// A header that every request of this session has, unless it brings its own.
+    /// Sets a header for every request of this session that does not bring its own.
     pub fn set_header(&self, name: HeaderName, value: HeaderValue) {
-        self.keep(|kept| drop(kept.headers.insert(name, value)));
+        self.change_state(|state| drop(state.headers.insert(name, value)));
     }
 
-    /// How many headers the session would have with this one, and of how many bytes.
+    /// How many headers the session would have with this one, and their bytes.
     #[must_use]
     pub fn size_of_headers_with(&self, name: &HeaderName, value: &HeaderValue) -> (usize, usize) {
         let size = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len();
-        let kept = self.kept.borrow();
-        let others = kept.iter().flat_map(|kept| &kept.headers);
+        let state = self.state.borrow();
+        let others = state.iter().flat_map(|state| &state.headers);
         let others = others.filter(|(other, _)| *other != name);
         others.fold((1, size(name, value)), |(count, bytes), (name, value)| {
             (count + 1, bytes + size(name, value))
@@ -45,66 +45,68 @@ impl Session {
     /// The session's header of that name.
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<HeaderValue> {
-        self.kept.borrow().as_ref()?.headers.get(name).cloned()
+        self.state.borrow().as_ref()?.headers.get(name).cloned()
     }
 
     /// Removes a header of the session; the defaults stay.
     pub fn remove_header(&self, name: &HeaderName) {
-        self.keep(|kept| drop(kept.headers.remove(name)));
+        self.change_state(|state| drop(state.headers.remove(name)));
     }
 
     /// Removes all headers of the session.
     pub fn clear_headers(&self) {
-        self.keep(|kept| kept.headers = HeaderMap::new());
+        self.change_state(|state| state.headers = HeaderMap::new());
     }
 
     /// A copy of the session's headers.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
-        let kept = self.kept.borrow();
-        kept.as_ref()
-            .map(|kept| kept.headers.clone())
+        let state = self.state.borrow();
+        state
+            .as_ref()
+            .map(|state| state.headers.clone())
             .unwrap_or_default()
     }
 
     /// Sets a cookie for the host of `url`, for all paths and until the session ends.
     pub fn set_cookie(&self, name: &str, value: &str, url: &Url) {
-        self.keep(|kept| kept.jar.set(name, value, url));
+        self.change_state(|state| state.jar.set(name, value, url));
     }
 
-    /// The value of the first cookie of that name, of whatever host.
+    /// The value of the first cookie of that name, whatever its host.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.kept.borrow().as_ref()?.jar.get(name)
+        self.state.borrow().as_ref()?.jar.get(name)
     }
 
     /// Removes the cookies of that name, of all hosts and paths.
     pub fn remove_cookie(&self, name: &str) {
-        self.keep(|kept| kept.jar.remove(name));
+        self.change_state(|state| state.jar.remove(name));
     }
 
     /// Removes all cookies.
     pub fn clear_cookies(&self) {
-        self.keep(|kept| kept.jar.clear());
+        self.change_state(|state| state.jar.clear());
     }
 
     /// Names and values of all cookies that have not expired.
     #[must_use]
     pub fn cookies(&self) -> Vec<(String, String)> {
-        let kept = self.kept.borrow();
-        let Some(kept) = &*kept else {
+        let state = self.state.borrow();
+        let Some(state) = &*state else {
             return Vec::new();
         };
-        kept.jar
+        state
+            .jar
             .iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
     }
 
-    /// Takes over what another session has: headers and cookies, and its connections if they are
-    /// made as this one would make them. The other is new again.
+    /// Takes over the headers and cookies of another session, and its connections if both make them
+    /// in the same way. The other is empty afterwards.
     pub fn take_over(&self, other: &Session) {
-        let mut kept = other.kept.take();
+        let mut state = other.state.take();
         let connections = other.idle.take();
         if self
             .client()
@@ -112,14 +114,14 @@ impl Session {
             .connects_as(other.client().options())
         {
             *self.idle.borrow_mut() = connections;
-        } else if let Some(kept) = &mut kept {
-            kept.tls = None;
-            kept.shared.clear();
+        } else if let Some(state) = &mut state {
+            state.tls = None;
+            state.shared.clear();
         }
-        *self.kept.borrow_mut() = kept;
+        *self.state.borrow_mut() = state;
     }
 
-    pub(super) fn keep(&self, change: impl FnOnce(&mut Kept)) {
-        change(self.kept.borrow_mut().get_or_insert_default());
+    pub(super) fn change_state(&self, change: impl FnOnce(&mut SessionState)) {
+        change(self.state.borrow_mut().get_or_insert_default());
     }
 }

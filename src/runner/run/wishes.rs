@@ -6,16 +6,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Edition;
-use super::load_thread::Order;
-use super::run::Run;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Run;
 use crate::load::{Division, Stage};
+use crate::runner::Edition;
+use crate::runner::hooks::Phase;
 use crate::stats::Mark;
 use crate::units::Rate;
 
 /// What a run may be asked for, and may refuse.
 #[derive(Debug)]
-pub(super) enum Wish {
+pub(in crate::runner) enum Wish {
     Users { users: u32, rate: Rate },
     RunTime(Option<Duration>),
     Reload(Arc<Edition>),
@@ -51,16 +54,53 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// What was asked of a run before it began, and who waits for an answer.
+#[derive(Debug, Default)]
+pub(super) struct Early(Vec<(Wish, Answer)>);
+
+/// Where the answer goes. Whoever asked may have gone.
+pub(super) type Answer = oneshot::Sender<Result<(), Refusal>>;
+
+/// The most that is remembered of what is asked for before the first user.
+const MOST_EARLY: usize = 16;
+
+impl Early {
+    fn keep(&mut self, wish: Wish, answer: Answer) {
+        if self.0.len() < MOST_EARLY {
+            self.0.push((wish, answer));
+        } else {
+            let _ = answer.send(Err(Refusal::NotBegun));
+        }
+    }
+}
+
 impl Run {
-    /// Does what it is asked for, if it can.
-    pub(super) fn grant(&mut self, wish: Wish) -> Result<(), Refusal> {
+    /// Does what it is asked for, if it can, and answers. What is asked for before the first user is
+    /// done then, but an edition is taken at once: whoever hands it over has others to listen to than
+    /// a long `setup`.
+    pub(super) fn heed(&mut self, wish: Wish, answer: Answer) {
+        let is_kept = self.hooks.phase() == Phase::SettingUp && !matches!(wish, Wish::Reload(_));
+        if is_kept {
+            return self.early.keep(wish, answer);
+        }
+        let _ = answer.send(self.grant(wish));
+    }
+
+    /// Does what was asked for before the first user.
+    pub(super) fn heed_early(&mut self) {
+        for (wish, answer) in std::mem::take(&mut self.early.0) {
+            let _ = answer.send(self.grant(wish));
+        }
+    }
+
+    fn grant(&mut self, wish: Wish) -> Result<(), Refusal> {
         if self.end.is_some() {
             return Err(Refusal::Stopping);
         }
         let now_us = self.now_us();
         match wish {
             Wish::Users { users, rate } => {
-                if self.course.plan().division() != Division::Mixed {
+                if self.fleet.plan().division() != Division::Mixed {
                     return Err(Refusal::PerClass);
                 }
                 let asked = u64::from(users);
@@ -73,15 +113,14 @@ impl Run {
                 self.turn(Division::Mixed, &stage);
             }
             Wish::RunTime(run_time) => {
-                let plan = Arc::new(self.course.plan().ending(run_time));
+                let plan = Arc::new(self.fleet.plan().ending(run_time));
                 let ends_us = plan.end().map(micros);
                 self.numbers.mark(now_us, Mark::RunTime { ends_us });
-                self.order(&Order::Follow(plan.clone()));
-                self.course.turn(plan);
+                self.fleet.follow(plan);
             }
             Wish::Reload(edition) => {
-                self.reload.take(edition);
-                self.try_reload();
+                self.reload.take(edition, Instant::now());
+                self.look_at_reload();
             }
             Wish::Reset => {
                 self.numbers.reset(now_us);

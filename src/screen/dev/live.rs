@@ -1,7 +1,7 @@
 //! Where a board is shown: drawn in place on a terminal, or appended where there is none.
 //!
-//! Owns writing: when, and that a terminal's scrollback is neither lost nor flooded. What is
-//! written is `frame`'s.
+//! Owns when to write, and that a terminal's scrollback is neither lost nor flooded; `frame` owns
+//! what is written.
 //!
 //! | the frame | is written |
 //! |---|---|
@@ -9,91 +9,91 @@
 //! | does not fit, and the script has mistakes | in place, cut at the bottom |
 //! | does not fit | whole, when something else happened than in the one shown |
 //!
-//! Of a frame that is written whole, the upper part is in the scrollback; its last row says again
-//! what stands at its top, and goes on.
+//! The upper part of a frame written whole is in the scrollback; its last row repeats the top row,
+//! and keeps changing.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::board::{Board, Finding, Piece, Standing};
+use super::board::{Board, IterationTrace, RunStatus, SaveProblem};
 use super::frame::{self, Frame};
 use crate::screen::debug::{self, Paint, View};
 use crate::screen::show;
 use crate::script::{Event, Level};
 
-/// A frame that does not fit scrolls: that is done no more often than this.
+/// A frame that does not fit scrolls, but no more often than this.
 const SCROLL_EVERY: Duration = Duration::from_secs(2);
 
 /// A board and where it is shown.
-pub(crate) struct Stage {
+pub(crate) struct LiveScreen {
     pub(crate) board: Board,
     face: Face,
 }
 
-/// How it is shown; decided once.
+/// How the board is shown; decided once.
 enum Face {
     Terminal(Terminal),
-    /// Iterations on stdout, one after the other; the talk on stderr.
+    /// Iterations on stdout, one after another; messages on stderr.
     Appended(View),
 }
 
 pub(crate) struct Terminal {
     /// Bytes of bodies to show.
     body: usize,
-    /// Columns and rows when it was last written.
+    /// Columns and rows at the last write.
     size: (usize, usize),
-    written: Written,
+    content: ScreenContent,
 }
 
-/// What the screen shows.
-enum Written {
-    /// What was there before.
+/// What the screen shows now.
+enum ScreenContent {
+    /// Whatever was there before.
     Other,
     InPlace(Vec<String>),
     Whole {
         essence: u64,
-        /// Whatever is told of the script.
-        said: Vec<String>,
+        /// The messages about the script.
+        messages: Vec<String>,
         at: Instant,
         footer: String,
     },
 }
 
-impl Stage {
-    /// A stage of this board; of each body it shows so many bytes.
-    pub(crate) fn new(board: Board, body: usize) -> Stage {
+impl LiveScreen {
+    /// A screen for this board that shows `body` bytes of each body.
+    pub(crate) fn new(board: Board, body: usize) -> LiveScreen {
         let view = debug::view(body);
         let face = match view.width {
             Some(_) => Face::Terminal(Terminal::new(body)),
             None => Face::Appended(view),
         };
-        Stage { board, face }
+        LiveScreen { board, face }
     }
 
     /// Takes what happened to a user.
-    pub(crate) fn hear(&mut self, event: Event) {
-        let complete = self.board.hear(event, Instant::now());
-        if let (Some(piece), Face::Appended(view)) = (complete, &self.face) {
-            append(&self.board, &piece, *view);
+    pub(crate) fn take_event(&mut self, event: Event) {
+        let complete = self.board.take_event(event, Instant::now());
+        if let (Some(trace), Face::Appended(view)) = (complete, &self.face) {
+            append(&self.board, &trace, *view);
         }
     }
 
     /// A save has mistakes.
-    pub(crate) fn broken(&mut self, findings: Vec<Finding>) {
+    pub(crate) fn broken(&mut self, findings: Vec<SaveProblem>) {
         self.board.broken(findings);
         if let Face::Appended(view) = &self.face {
-            tell(&self.board.findings, *view);
+            print_problems(&self.board.findings, *view);
             show::log(Level::Error, &frame::broken(&self.board));
         }
     }
 
-    /// A save has none, or only oddities.
-    pub(crate) fn good(&mut self, findings: Vec<Finding>, news: Option<&str>) {
+    /// A save has no mistakes, or only warnings.
+    pub(crate) fn good(&mut self, findings: Vec<SaveProblem>, news: Option<&str>) {
         self.board.good(findings, news);
         if let Face::Appended(view) = &self.face {
-            tell(&self.board.findings, *view);
+            print_problems(&self.board.findings, *view);
             if let Some(news) = news {
                 show::log(Level::Info, news);
             }
@@ -109,12 +109,12 @@ impl Stage {
         }
     }
 
-    /// Users do not run any more.
+    /// Users no longer run.
     pub(crate) fn over(&mut self, level: Level, why: String) {
         if let Face::Appended(_) = &self.face {
             show::log(level, &format!("{why}: {}", frame::NEXT_SAVE));
         }
-        self.board.standing = Standing::Over(level, why);
+        self.board.status = RunStatus::Over(level, why);
     }
 
     /// A person has asked for the end.
@@ -122,7 +122,7 @@ impl Stage {
         if let Face::Appended(_) = &self.face {
             show::log(Level::Info, show::INTERRUPTED);
         }
-        self.board.standing = Standing::Stops;
+        self.board.status = RunStatus::Stops;
     }
 
     /// Something that a person should read.
@@ -133,16 +133,16 @@ impl Stage {
         self.board.note(level, text);
     }
 
-    /// Shows what is new, if it is time.
+    /// Shows what is new, if it is due.
     pub(crate) fn draw(&mut self) {
         if let Face::Terminal(terminal) = &mut self.face {
             terminal.draw(&self.board, Instant::now());
         }
     }
 
-    /// Shows the last state, to stay, and a line below it.
+    /// Shows the final state for good, and a line below it.
     pub(crate) fn close(&mut self, line: &str) {
-        self.board.standing = Standing::Stopped;
+        self.board.status = RunStatus::Stopped;
         match &mut self.face {
             Face::Terminal(terminal) => terminal.close(&self.board, line),
             Face::Appended(_) => show::log(Level::Info, line),
@@ -150,38 +150,38 @@ impl Stage {
     }
 }
 
-/// Prints a piece under a line that says which it is.
-fn append(board: &Board, piece: &Arc<Piece>, view: View) {
-    let title = format!("── {} ──", frame::title(board, Some(piece), None));
+/// Prints a trace under a line that identifies it.
+fn append(board: &Board, trace: &Arc<IterationTrace>, view: View) {
+    let title = format!("── {} ──", frame::title(board, Some(trace), None));
     let title = view.paint(Paint::Bold, &title);
-    let text = format!("{title}\n{}", frame::text(board, piece, view));
+    let text = format!("{title}\n{}", frame::text(board, trace, view));
     print(&text);
 }
 
 /// Prints findings to stderr.
-fn tell(findings: &[Finding], view: View) {
+fn print_problems(findings: &[SaveProblem], view: View) {
     for found in findings {
         let text = frame::finding(found, view);
-        // There is nowhere to tell that stderr is gone.
+        // If stderr is gone, there is nowhere to report that.
         let _ = writeln!(anstream::stderr().lock(), "{text}\n");
     }
 }
 
 fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    // There is nowhere to tell that stdout is gone.
+    // If stdout is gone, there is nowhere to report that.
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
 }
 
 impl Terminal {
-    /// One on which nothing has been written; of each body it shows so many bytes.
+    /// A terminal on which nothing has been written, showing `body` bytes of each body.
     pub(crate) fn new(body: usize) -> Terminal {
         Terminal {
             body,
             size: (0, 0),
-            written: Written::Other,
+            content: ScreenContent::Other,
         }
     }
 
@@ -189,7 +189,7 @@ impl Terminal {
         let view = debug::view(self.body);
         let size = rustix::termios::tcgetwinsize(std::io::stdout());
         let rows = size.map_or(0, |size| usize::from(size.ws_row));
-        // Whoever does not tell its size shows something at least.
+        // A terminal that does not report its size shows at least something.
         let width = view.width.filter(|width| *width > 0).unwrap_or(80);
         let rows = if rows == 0 { 24 } else { rows };
         let view = View {
@@ -209,7 +209,7 @@ impl Terminal {
         }
     }
 
-    /// What to write so that the screen, of so many columns and rows, shows a frame.
+    /// What to write so that a screen of this size (columns, rows) shows a frame.
     pub(crate) fn update(
         &mut self,
         board: &Board,
@@ -220,16 +220,16 @@ impl Terminal {
         let (_, height) = size;
         let mut text = String::new();
         if std::mem::replace(&mut self.size, size) != size {
-            match self.written {
-                // What a shell showed goes to the scrollback instead of being overwritten.
-                Written::Other => text.push_str(&"\n".repeat(height)),
-                // The terminal has folded what it showed in its own way.
+            match self.content {
+                // The shell's output moves to the scrollback instead of being overwritten.
+                ScreenContent::Other => text.push_str(&"\n".repeat(height)),
+                // The terminal has rewrapped its contents in its own way.
                 _ => text.push_str("\u{1b}[H\u{1b}[2J"),
             }
-            self.written = Written::Other;
+            self.content = ScreenContent::Other;
         }
         let mut rows: Vec<String> = frame.rows().cloned().collect();
-        // The last row stays free for the cursor.
+        // The last row is left for the cursor.
         let room = height.saturating_sub(1).max(1);
         if rows.len() <= room || board.is_broken {
             if rows.len() > room {
@@ -237,22 +237,22 @@ impl Terminal {
                 rows.truncate(room - 1);
                 rows.push(format!("… {left} more rows"));
             }
-            if matches!(&self.written, Written::InPlace(shown) if *shown == rows) {
+            if matches!(&self.content, ScreenContent::InPlace(shown) if *shown == rows) {
                 return text;
             }
             in_place(&mut text, &rows);
-            self.written = Written::InPlace(rows);
+            self.content = ScreenContent::InPlace(rows);
             return text;
         }
         let footer = frame.footer.clone();
-        match &mut self.written {
-            Written::Whole {
+        match &mut self.content {
+            ScreenContent::Whole {
                 essence,
-                said,
+                messages,
                 at,
                 footer: shown,
             } if *essence == frame.essence
-                || *said == frame.said && now.duration_since(*at) < SCROLL_EVERY =>
+                || *messages == frame.messages && now.duration_since(*at) < SCROLL_EVERY =>
             {
                 if *shown != footer {
                     let _ = write!(text, "\r\u{1b}[K{footer}\u{1b}[0m");
@@ -262,9 +262,9 @@ impl Terminal {
             _ => {
                 whole(&mut text, &rows);
                 let _ = write!(text, "{footer}\u{1b}[0m");
-                self.written = Written::Whole {
+                self.content = ScreenContent::Whole {
                     essence: frame.essence,
-                    said: frame.said.clone(),
+                    messages: frame.messages.clone(),
                     at: now,
                     footer,
                 };
@@ -292,7 +292,7 @@ impl Terminal {
 fn in_place(text: &mut String, rows: &[String]) {
     text.push_str("\u{1b}[H");
     for row in rows {
-        // Erased before: behind a row of full width the cursor still stands on its last letter.
+        // Erased first: after a full-width row the cursor is still on its last character.
         let _ = write!(text, "\u{1b}[K{row}\u{1b}[0m\r\n");
     }
     text.push_str("\u{1b}[J");

@@ -1,9 +1,9 @@
-//! Servers whose own certificate stands in `ca`: trusted as it is, whoever signed it.
+//! Servers whose own certificate is listed in `ca`: trusted as it is, whoever signed it.
 //!
-//! webpki trusts authorities alone. It refuses what `openssl req -x509` makes, which calls itself
-//! an authority, and a certificate whose issuer is not in the file; curl (which sets OpenSSL's
-//! `X509_V_FLAG_PARTIAL_CHAIN`) and requests on Python 3.13 accept both. All else, and all other
-//! certificates, are webpki's business.
+//! webpki only trusts authorities. It refuses what `openssl req -x509` makes, which calls itself an
+//! authority, and a certificate whose issuer is not in the file; curl (which sets OpenSSL's
+//! `X509_V_FLAG_PARTIAL_CHAIN`) and requests on Python 3.13 accept both. Everything else is left to
+//! webpki.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// What webpki calls the certificate of an authority that is shown as a server's.
+/// webpki's name for an authority's certificate presented by a server.
 pub(super) const AUTHORITY: &str = "CaUsedAsEndEntity";
 
-/// Accepts what webpki does, and the very certificates that somebody vouches for.
+/// Accepts what webpki accepts, and exactly the certificates listed in `ca`.
 #[derive(Debug)]
-pub(super) struct Vouched {
+pub(super) struct PartialChainVerifier {
     pub(super) webpki: Arc<WebPkiServerVerifier>,
     pub(super) certificates: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Vouched {
+impl ServerCertVerifier for PartialChainVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -32,17 +32,17 @@ impl ServerCertVerifier for Vouched {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let judged = self.webpki.verify_server_cert(
+        let verdict = self.webpki.verify_server_cert(
             end_entity,
             intermediates,
             server_name,
             ocsp_response,
             now,
         );
-        match judged {
-            // Its order is: the time, whether it is an authority's, its purpose, the issuer, the
-            // name. So of what it did not come to, only the name is left to us, and the purpose
-            // of a certificate that is an authority's anyway.
+        match verdict {
+            // webpki checks the time, then whether it is an authority's, its purpose, the issuer
+            // and the name. Of the checks it did not reach, only the name is left for us, and the
+            // purpose, which does not matter for an authority's certificate.
             Err(Error::InvalidCertificate(why))
                 if (why == CertificateError::UnknownIssuer || is_authority(&why))
                     && self.certificates.iter().any(|it| it == end_entity) =>
@@ -79,7 +79,7 @@ impl ServerCertVerifier for Vouched {
     }
 }
 
-/// Whether it was refused as the certificate of an authority.
+/// Whether it was refused for being an authority's certificate.
 pub(super) fn is_authority(why: &CertificateError) -> bool {
     matches!(why, CertificateError::Other(other) if other.0.to_string() == AUTHORITY)
 }

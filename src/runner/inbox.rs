@@ -1,0 +1,144 @@
+//! Everything that can happen to a run, one thing after the other.
+//!
+//! Owns the ways by which it comes and which of two things that have happened is first. What
+//! follows from it is the run's.
+
+use std::collections::VecDeque;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::Command;
+use super::fleet::MemberId;
+use super::load_thread::News;
+use crate::script::{Call, Line, Outcome};
+use crate::stats::Batch;
+
+/// Something that happened.
+pub(super) enum Event {
+    News(MemberId, News),
+    /// `None`: nobody steers the run any more.
+    Command(Option<Command>),
+    /// A call of a function that runs once has come to this.
+    Answered(Call, Outcome),
+    Batch(Batch),
+    Line(Line),
+    /// The moment for something has come.
+    Due(Timer),
+}
+
+/// What a run does at its moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// Close a second.
+    Tick,
+    /// Look for what ends a run against everybody's will.
+    Trouble,
+    /// Look at the edition that waits.
+    Reload,
+    /// Look at what runs once.
+    Hooks,
+    PlanIsOver,
+    StageBegins,
+    /// Wait no more for members to end.
+    Grace,
+}
+
+/// The receiving ends.
+pub(super) struct Inbox {
+    news: mpsc::Receiver<(MemberId, News)>,
+    commands: mpsc::Receiver<Command>,
+    is_steered: bool,
+    batches: mpsc::Receiver<Batch>,
+    lines: mpsc::Receiver<Line>,
+    /// Calls under way, which are answered one after the other.
+    calls: VecDeque<(Call, oneshot::Receiver<Outcome>)>,
+}
+
+impl Inbox {
+    pub(super) fn new(
+        news: mpsc::Receiver<(MemberId, News)>,
+        commands: mpsc::Receiver<Command>,
+        batches: mpsc::Receiver<Batch>,
+        lines: mpsc::Receiver<Line>,
+    ) -> Inbox {
+        Inbox {
+            news,
+            commands,
+            is_steered: true,
+            batches,
+            lines,
+            calls: VecDeque::new(),
+        }
+    }
+
+    /// The answer to a call will come.
+    pub(super) fn expect(&mut self, call: Call, answer: oneshot::Receiver<Outcome>) {
+        self.calls.push_back((call, answer));
+    }
+
+    /// Cancels all calls that have not been answered.
+    pub(super) fn cancel_calls(&mut self) {
+        self.calls.clear();
+    }
+
+    /// What happens next. Of timers the earliest comes first, of those at one moment the first in
+    /// `timers`; but whatever has arrived comes before any timer. Cancelling loses nothing.
+    pub(super) async fn next(
+        &mut self,
+        timers: impl IntoIterator<Item = (Timer, Option<Instant>)>,
+    ) -> Event {
+        let due = timers
+            .into_iter()
+            .filter_map(|(timer, at)| Some((timer, at?)))
+            .min_by_key(|(_, at)| *at);
+        tokio::select! {
+            biased;
+            Some((id, news)) = self.news.recv() => Event::News(id, news),
+            command = self.commands.recv(), if self.is_steered => {
+                self.is_steered = command.is_some();
+                Event::Command(command)
+            }
+            (call, outcome) = answer(&mut self.calls) => Event::Answered(call, outcome),
+            Some(batch) = self.batches.recv() => Event::Batch(batch),
+            Some(line) = self.lines.recv() => Event::Line(line),
+            timer = timer(due) => Event::Due(timer),
+        }
+    }
+
+    /// A batch that is here already.
+    pub(super) fn batch(&mut self) -> Option<Batch> {
+        self.batches.try_recv().ok()
+    }
+
+    /// A line that is here already.
+    pub(super) fn line(&mut self) -> Option<Line> {
+        self.lines.try_recv().ok()
+    }
+
+    /// The next news of a run that has not begun.
+    pub(super) async fn news(&mut self) -> Option<(MemberId, News)> {
+        self.news.recv().await
+    }
+}
+
+/// The answer to the first call; none ever without a call.
+async fn answer(calls: &mut VecDeque<(Call, oneshot::Receiver<Outcome>)>) -> (Call, Outcome) {
+    let Some((call, answer)) = calls.front_mut() else {
+        return std::future::pending().await;
+    };
+    let outcome = answer.await.unwrap_or(Outcome::Cancelled);
+    let call = *call;
+    calls.pop_front();
+    (call, outcome)
+}
+
+async fn timer(due: Option<(Timer, Instant)>) -> Timer {
+    match due {
+        Some((timer, at)) => {
+            sleep_until(at).await;
+            timer
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,463 @@
+//! The loop of one run, on the control thread.
+//!
+//! Owns the order of events: members get ready, begin, measure, stop, end. What may happen is the
+//! `inbox`'s, who measures the `fleet`'s, what was measured the `numbers`'; `hooks` and `reload` say
+//! which step is next. Nothing here is on the path of a request.
+
+mod reloading;
+mod starting;
+mod wishes;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, timeout};
+
+use self::wishes::Early;
+use super::control::Control;
+use super::emergency::{self, Emergency};
+use super::fleet::{Fleet, MemberId};
+use super::hooks::{Hooks, Phase, Step};
+use super::inbox::{Event, Inbox, Timer};
+use super::load_thread::{News, Order};
+use super::numbers::{Alive, Numbers, SILENT_ITERATIONS};
+use super::reload::Reload;
+use super::shape::{LiveShape, Turn};
+use super::threads::Connections;
+use super::{Command, Edition, End, Ended, Notice, State};
+use crate::clock::{self, Micros};
+use crate::load::{Division, Stage};
+use crate::scenario;
+use crate::script::{Call, Outcome, Program};
+use crate::shared::Milestone;
+use crate::stats::Batch;
+
+pub use starting::start;
+pub use wishes::Refusal;
+pub(super) use wishes::Wish;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long members may take to end once their last limit has passed.
+const LAST_GRACE: Duration = Duration::from_secs(3);
+
+/// How long they may take after a second Ctrl-C: a person is waiting.
+const KILL_GRACE: Duration = Duration::from_millis(500);
+
+/// How long what was cancelled may take to unwind.
+const UNWINDING: Duration = Duration::from_secs(1);
+
+/// One run, in its parts.
+struct Run {
+    /// The first user's start, of which the next two are other names: in microseconds since 1970, and
+    /// for tokio's timers.
+    epoch: Micros,
+    epoch_unix_us: i64,
+    begun: Instant,
+    /// What the generation in service was made of.
+    edition: Arc<Edition>,
+    reload: Reload,
+    /// What of the edition under way runs on control.
+    opened: Option<Rc<Program>>,
+    hooks: Hooks,
+    early: Early,
+    inbox: Inbox,
+    fleet: Fleet,
+    numbers: Numbers,
+    /// The script's functions that run once, if it has any.
+    control: Option<Control>,
+    shape: Option<LiveShape>,
+    to: Connections,
+    state: watch::Sender<State>,
+    notices: broadcast::Sender<Notice>,
+    emergency: Emergency,
+    /// When the second under way is over, while users run.
+    tick_at: Option<Instant>,
+    /// Why the run is stopping.
+    end: Option<End>,
+    /// A person wants it to end at once.
+    is_killed: bool,
+    /// Until when members may take to end.
+    grace: Option<Instant>,
+    is_over: bool,
+}
+
+impl Run {
+    async fn go(mut self) {
+        if self.control.is_some() {
+            self.state.send_replace(State::SettingUp);
+        }
+        let declared = &self.edition.scenario.hooks;
+        let run_time = self.fleet.plan().end();
+        let steps = self.hooks.set_up(declared, run_time, Instant::now());
+        self.do_all(steps);
+        while !self.is_over {
+            let timers = self.timers();
+            let event = self.inbox.next(timers).await;
+            self.handle(event);
+        }
+        self.finish().await;
+    }
+
+    /// What is due when. Of two at one moment the first comes first.
+    fn timers(&self) -> [(Timer, Option<Instant>); 7] {
+        let is_measuring = self.hooks.phase() == Phase::Measuring;
+        let goes_on = is_measuring && self.end.is_none();
+        let plan = self.fleet.plan();
+        let at = |moment: Option<Duration>| self.begun.checked_add(moment?);
+        let next_stage = || plan.next_stage(self.elapsed());
+        [
+            (Timer::Tick, self.tick_at.filter(|_| is_measuring)),
+            (
+                Timer::Trouble,
+                is_measuring.then(|| self.emergency.look_at()),
+            ),
+            (Timer::Reload, self.reload.due_at().filter(|_| goes_on)),
+            (Timer::Hooks, self.hooks.due_at()),
+            (Timer::PlanIsOver, at(plan.end()).filter(|_| goes_on)),
+            (Timer::StageBegins, goes_on.then(next_stage).and_then(at)),
+            (Timer::Grace, self.grace.filter(|_| is_measuring)),
+        ]
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::News(id, news) => self.hear(id, news),
+            Event::Command(command) => self.obey(command.unwrap_or(Command::Stop)),
+            Event::Answered(call, outcome) => self.answered(call, outcome),
+            Event::Batch(batch) => self.absorb(batch),
+            Event::Line(line) => self.notice(Notice::Script(line)),
+            Event::Due(timer) => self.due(timer),
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Ask(wish, answer) => self.heed(wish, answer),
+            Command::Stop => self.stop(End::Stopped),
+            Command::Kill => {
+                self.is_killed = true;
+                if self.hooks.phase() == Phase::Measuring {
+                    self.stop(End::Stopped);
+                    // The members have nothing to wait for, but what they measured to hand over.
+                    self.stop_at_once(KILL_GRACE);
+                }
+                let steps = self.hooks.killed();
+                self.do_all(steps);
+            }
+        }
+    }
+
+    fn due(&mut self, timer: Timer) {
+        match timer {
+            Timer::Tick => {
+                self.tick();
+                self.ask_shape();
+            }
+            Timer::Trouble => {
+                if let Some(what) = self.emergency.look(&self.edition.scenario) {
+                    self.fail(what);
+                    self.stop_at_once(emergency::GRACE);
+                }
+            }
+            Timer::Reload => self.look_at_reload(),
+            Timer::Hooks => {
+                let steps = self.hooks.due(Instant::now());
+                self.do_all(steps);
+            }
+            Timer::PlanIsOver if self.fleet.plan().is_complete() => self.stop(End::Shape),
+            Timer::PlanIsOver => self.stop(End::RunTime),
+            Timer::StageBegins => self.enter_stage(),
+            Timer::Grace => {
+                // Why the run failed before says more.
+                if !matches!(self.end, Some(End::Failed(_))) {
+                    let held = "a load thread did not end in time: a script holds it in one call";
+                    self.end = Some(End::Failed(held.to_owned()));
+                }
+                self.tear_down();
+            }
+        }
+    }
+
+    fn hear(&mut self, id: MemberId, news: News) {
+        match news {
+            News::Ready => {}
+            News::Prepared { ticket, result } => {
+                let steps = self.reload.prepared(id, ticket, result);
+                self.reload_by(steps);
+            }
+            News::Adopted(levels) => {
+                self.fleet.hear(id, levels);
+                self.reload.adopted(id);
+            }
+            News::Levels(levels) => {
+                self.fleet.hear(id, levels);
+                self.look_at_users();
+            }
+            News::Failed(message) => self.fail(message),
+            News::StopTest(why) => self.stop(End::StopTest(why)),
+            News::Overflowed => self.notice(Notice::TooManyNames),
+            News::Ended { cut } => {
+                self.numbers.in_flight(cut);
+                self.fleet.leave(id);
+                let steps = self.reload.left(id);
+                self.reload_by(steps);
+                if self.fleet.is_empty() {
+                    self.tear_down();
+                }
+            }
+        }
+        self.look_at_reload();
+    }
+
+    /// Looks at where the members are in the plan.
+    fn look_at_users(&mut self) {
+        if self.hooks.phase() != Phase::Measuring {
+            return;
+        }
+        // A member may be there before this one has looked at the time.
+        self.enter_stage();
+        if let Some(notice) = self.fleet.arrive() {
+            self.to.shared.commons().reach(Milestone::SpawningComplete);
+            self.tell(scenario::Event::SpawningComplete);
+            notice.into_iter().for_each(|notice| self.notice(notice));
+            if self.end.is_none() {
+                self.state.send_replace(State::Running);
+            }
+        }
+        if self.fleet.is_done(self.elapsed(), self.shape.is_some()) {
+            self.stop(End::Done);
+        }
+    }
+
+    fn do_all(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Call(call) => self.call(call),
+                Step::CancelCalls => self.inbox.cancel_calls(),
+                Step::SpeakOf { seconds } => self.notice(Notice::SettingUp { seconds }),
+                Step::Keep(value) => self.to.shared.set_setup_result(value),
+                Step::Begin => self.begin(),
+                Step::NeverBegin(why) => {
+                    self.end = Some(why.clone());
+                    self.state.send_replace(State::Stopping(why));
+                }
+                Step::Late { what, limit } => {
+                    let message = format!("`{what}` took longer than {limit:?} and was ended");
+                    self.numbers.exception(&message, "--on-stop-timeout");
+                    self.notice(Notice::Late { what, limit });
+                }
+                Step::Close => self.is_over = true,
+            }
+        }
+    }
+
+    fn call(&mut self, call: Call) {
+        if let Some(control) = &self.control {
+            self.inbox.expect(call, control.call(call));
+        }
+    }
+
+    /// Tells an event's listeners, without waiting for them.
+    fn tell(&mut self, event: scenario::Event) {
+        if self.edition.scenario.hooks.listeners.contains(&event) {
+            self.call(Call::Listeners(event));
+        }
+    }
+
+    fn answered(&mut self, call: Call, outcome: Outcome) {
+        if let (Phase::Measuring, Outcome::StopTest(why)) = (self.hooks.phase(), &outcome) {
+            self.stop(End::StopTest(why.clone()));
+        }
+        let steps = self.hooks.answered(call, outcome, Instant::now());
+        self.do_all(steps);
+    }
+
+    /// The first users start.
+    fn begin(&mut self) {
+        self.epoch = clock::now();
+        self.begun = Instant::now();
+        self.epoch_unix_us = jiff::Timestamp::now().as_microsecond();
+        let (epoch, unix_us) = (self.epoch, self.epoch_unix_us);
+        self.numbers.begin(unix_us);
+        self.numbers.generation(1, &self.edition.hash(), 0);
+        self.fleet.order_all(&Order::Start { epoch, unix_us });
+        if let Some(control) = &self.control {
+            control.begin(epoch, unix_us);
+        }
+        self.state.send_replace(State::Spawning);
+        self.tick_at = Some(self.begun + SECOND);
+        self.enter_stage();
+        self.ask_shape();
+        self.heed_early();
+        self.look_at_reload();
+    }
+
+    /// Notes the stage of the plan that has begun, if one has.
+    fn enter_stage(&mut self) {
+        let Some((change, notice)) = self.fleet.enter_stage(self.elapsed()) else {
+            return;
+        };
+        self.numbers.asked(change.to);
+        notice.into_iter().for_each(|notice| self.notice(notice));
+        if self.end.is_none() && change.from != change.to {
+            self.state.send_replace(State::Spawning);
+        }
+    }
+
+    /// Goes to other numbers of users from now on.
+    fn turn(&mut self, division: Division, stage: &Stage) {
+        let plan = self.fleet.plan().turned(self.elapsed(), division, stage);
+        self.fleet.follow(Arc::new(plan));
+        self.enter_stage();
+    }
+
+    /// Asks the shape's closure, if there is one, and does what it says.
+    fn ask_shape(&mut self) {
+        let (elapsed, users) = (self.elapsed(), self.fleet.levels().users);
+        let Some(shape) = self.shape.as_mut().filter(|_| self.end.is_none()) else {
+            return;
+        };
+        let turn = shape.ask(elapsed, users);
+        for line in shape.said() {
+            self.notice(Notice::Script(line));
+        }
+        match turn {
+            Turn::Stay => {}
+            Turn::To(division, stage) => self.turn(division, &stage),
+            Turn::Stop => self.stop(End::Shape),
+            Turn::Fail(message) => self.stop(End::Failed(message)),
+        }
+    }
+
+    /// Tells all members to stop; only the first reason counts. Before the first user none is started;
+    /// after the last what runs once is waited for.
+    fn stop(&mut self, why: End) {
+        if self.end.is_some() {
+            return;
+        }
+        if self.hooks.phase() != Phase::Measuring {
+            let steps = self.hooks.stopped(why, Instant::now());
+            return self.do_all(steps);
+        }
+        let options = &self.edition.options;
+        let (stop_timeout, on_stop_timeout) = (options.stop_timeout, options.on_stop_timeout);
+        self.end = Some(why.clone());
+        self.grace = Some(Instant::now() + stop_timeout + on_stop_timeout + LAST_GRACE);
+        let now_us = self.now_us();
+        self.numbers.end(now_us);
+        self.state.send_replace(State::Stopping(why));
+        self.tell(scenario::Event::TestStopping);
+        self.fleet.order_all(&Order::Stop {
+            stop_timeout,
+            on_stop_timeout,
+        });
+    }
+
+    /// Tells members that stop to wait for nobody, and waits for them no longer than this.
+    fn stop_at_once(&mut self, grace: Duration) {
+        let latest = Instant::now() + grace;
+        self.grace = Some(self.grace.map_or(latest, |grace| grace.min(latest)));
+        self.fleet.order_all(&Order::Stop {
+            stop_timeout: Duration::ZERO,
+            on_stop_timeout: Duration::ZERO,
+        });
+    }
+
+    /// The run cannot go on, which counts also if it is stopping already.
+    fn fail(&mut self, message: String) {
+        self.stop(End::Failed(message.clone()));
+        self.end = Some(End::Failed(message));
+    }
+
+    /// The last user has ended, or is waited for no more.
+    fn tear_down(&mut self) {
+        if self.hooks.phase() != Phase::Measuring {
+            return;
+        }
+        if self.control.is_some() {
+            // `stats()` in them is of the whole run.
+            self.show_all();
+        }
+        let has_control = self.control.is_some() && !self.is_killed;
+        let limit = self.edition.options.on_stop_timeout;
+        let steps = self.hooks.tear_down(has_control, limit, Instant::now());
+        self.do_all(steps);
+    }
+
+    fn absorb(&mut self, batch: Batch) {
+        let thread = batch.thread();
+        let spare = self.numbers.absorb(batch);
+        self.fleet.give_back(thread, spare);
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        // Seconds that have been missed are closed by the next tick.
+        let seconds = now.duration_since(self.begun).as_secs() + 1;
+        self.tick_at = Some(self.begun + Duration::from_secs(seconds));
+        if self.fleet.is_used_up() {
+            // Nobody will be started any more, even if the plan goes on.
+            self.to.shared.commons().reach(Milestone::SpawningComplete);
+        }
+        let levels = self.fleet.levels();
+        let alive = Alive {
+            now: levels.users,
+            peak: self.fleet.take_peak(),
+            behind: levels.behind,
+        };
+        let is_silent = self.numbers.tick(self.now_us(), alive);
+        if is_silent {
+            let iterations = SILENT_ITERATIONS;
+            self.notice(Notice::NothingMeasured { iterations });
+        }
+    }
+
+    /// Shows the figures so far.
+    fn show(&mut self) {
+        let behind = self.fleet.levels().behind;
+        self.numbers.show(self.now_us(), behind);
+    }
+
+    /// Shows the figures with all samples that have come so far.
+    fn show_all(&mut self) {
+        while let Some(batch) = self.inbox.batch() {
+            self.absorb(batch);
+        }
+        self.show();
+    }
+
+    /// Takes what is left and shows the final result.
+    async fn finish(mut self) {
+        if let Some(control) = self.control.take() {
+            // What was cancelled unwinds by itself; then what it counted is here.
+            let _ = timeout(UNWINDING, control.close()).await;
+        }
+        self.show_all();
+        while let Some(line) = self.inbox.line() {
+            self.notice(Notice::Script(line));
+        }
+        self.tick();
+        let ended = Ended {
+            why: self.end.take().unwrap_or(End::Done),
+            exit_code: self.to.shared.exit_code(),
+            unwritten: self.to.shared.finish_appends(),
+        };
+        self.state.send_replace(State::Ended(ended));
+    }
+
+    fn notice(&self, notice: Notice) {
+        // Nobody need listen.
+        let _ = self.notices.send(notice);
+    }
+
+    fn now_us(&self) -> u64 {
+        clock::now().since(self.epoch)
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_micros(self.now_us())
+    }
+}

@@ -1,0 +1,152 @@
+//! What a run does for an edited script.
+//!
+//! Owns carrying out the steps of `reload`, and what of a script runs on control.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Run;
+use crate::load::Division;
+use crate::runner::control::Control;
+use crate::runner::hooks::Phase;
+use crate::runner::load_thread::{Adoption, Order};
+use crate::runner::reload::{Adopted, Step, plan_after};
+use crate::runner::shape::LiveShape;
+use crate::runner::{Edition, Notice};
+use crate::scenario::Event;
+use crate::script::Program;
+
+/// The script on the control thread, compiled once for all that runs there; `None` if nothing
+/// does, and nothing of a script before it `is_open`.
+///
+/// # Errors
+/// When it is not what it was when it was checked.
+pub(super) fn on_control(edition: &Edition, is_open: bool) -> Result<Option<Rc<Program>>, String> {
+    if is_open || Control::is_in(edition) || LiveShape::is_in(edition) {
+        edition.compile().map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+impl Run {
+    /// Goes on with the edition that waits, as far as it can.
+    pub(super) fn look_at_reload(&mut self) {
+        while self.end.is_none() && self.hooks.phase() == Phase::Measuring {
+            let behind = self.fleet.levels().behind;
+            let Some(step) = self.reload.look(behind, Instant::now()) else {
+                return;
+            };
+            self.reload_by([step]);
+        }
+    }
+
+    pub(super) fn reload_by(&mut self, steps: impl IntoIterator<Item = Step>) {
+        for step in steps {
+            match step {
+                Step::Open(edition) => self.open(&edition),
+                Step::Prepare(members, preparation) => {
+                    for id in members {
+                        self.fleet.order(id, Order::Prepare(preparation.clone()));
+                    }
+                }
+                Step::Adopt(_) if self.end.is_some() => {}
+                Step::Adopt(adopted) => self.adopt(adopted),
+                Step::Discard => {
+                    self.opened = None;
+                    self.fleet.order_all(&Order::Discard);
+                }
+                Step::Tell(notice) => self.notice(notice),
+            }
+        }
+    }
+
+    fn open(&mut self, edition: &Edition) {
+        let steps = match on_control(edition, self.control.is_some()) {
+            Ok(program) => {
+                self.opened = program;
+                self.reload.opened(self.members())
+            }
+            Err(why) => self.reload.abandon(&why),
+        };
+        self.reload_by(steps);
+    }
+
+    fn members(&self) -> BTreeSet<crate::runner::fleet::MemberId> {
+        self.fleet.ids().collect()
+    }
+
+    /// Puts the edition that all members have prepared into service.
+    fn adopt(&mut self, adopted: Adopted) {
+        let Adopted {
+            edition,
+            number,
+            mut remarks,
+        } = adopted;
+        if let Err(why) = self.renew_control(&edition, number) {
+            self.fleet.order_all(&Order::Discard);
+            return self.notice(Notice::NotReloaded(why));
+        }
+        if edition.scenario.hooks.setup && self.to.shared.setup_result().is_none() {
+            remarks.push(
+                "this run began without a `setup`, and now there is one: it runs when a run \
+                 starts, so its result is not there"
+                    .to_owned(),
+            );
+        }
+        let elapsed = self.elapsed();
+        let before = self.fleet.plan();
+        let mixed = match before.division() {
+            Division::Mixed => before.users_of(0, elapsed),
+            Division::PerClass(_) => 0,
+        };
+        let plan = plan_after(before, &self.edition, &edition, elapsed);
+        // Before any sample of it can come.
+        let hash = edition.hash();
+        self.numbers.generation(number, &hash, self.now_us());
+        self.fleet.order_all(&Order::Adopt(Adoption {
+            mixed,
+            plan: plan.clone(),
+        }));
+        self.edition = edition;
+        self.reload.in_service(self.members());
+        if let Some(plan) = plan {
+            self.fleet.restart(plan);
+            if let Some(shape) = &mut self.shape {
+                shape.forget_last();
+            }
+            self.enter_stage();
+        }
+        self.show();
+        self.notice(Notice::Reloaded {
+            generation: number,
+            hash,
+            remarks,
+        });
+        self.tell(Event::Reload);
+    }
+
+    /// Brings what runs on control to an edition: `teardown`, listeners, the shape's closure.
+    fn renew_control(&mut self, edition: &Arc<Edition>, number: u16) -> Result<(), String> {
+        let Some(program) = self.opened.take() else {
+            self.shape = None;
+            return Ok(());
+        };
+        if let Some(control) = &self.control {
+            control.renew(control.prepare(edition, number, program.clone())?);
+        } else if Control::is_in(edition) {
+            let control = Control::open(edition, number, program.clone(), &self.to)?;
+            control.begin(self.epoch, self.epoch_unix_us);
+            self.control = Some(control);
+        }
+        let shape = self.shape.take();
+        self.shape = LiveShape::is_in(edition).then(|| match shape {
+            Some(shape) => shape.renewed(edition, program),
+            None => LiveShape::new(edition, program),
+        });
+        Ok(())
+    }
+}
