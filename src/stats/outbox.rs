@@ -54,7 +54,8 @@ impl Outbox {
         }
     }
 
-    /// The same for the end of the run, when nothing may be kept: waits for room in the queue.
+    /// Sends what was recorded, and waits for room in the queue: for the end of the run, when
+    /// nothing may be kept.
     pub async fn hand_over_all(&self, finish: impl FnOnce(&mut Batch)) {
         if let Ok(permit) = self.full.reserve().await {
             self.send(permit, finish);

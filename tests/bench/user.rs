@@ -4,6 +4,7 @@
 //! request beside it (same session code, no script) the price of HTTP; `make bench` has both
 //! together, against the peers.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::rc::Rc;
@@ -18,9 +19,9 @@ use katydid::load::Plan;
 use katydid::runner::{self, Edition, Options, Setup, State};
 use katydid::scenario::Function;
 use katydid::script::{
-    Bundle, Generation, Inputs, Instance, Outbox, Program, Shared, Thread, ThreadParts,
+    Bundle, Generation, Inputs, Instance, Program, RunClock, Shared, Thread, ThreadParts,
 };
-use katydid::stats::{Limits, Recorder};
+use katydid::stats::{Limits, Outbox, Recorder};
 use katydid::target::{self, Target};
 use katydid::units::Rate;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -56,19 +57,19 @@ fn task(criterion: &mut Criterion) {
         let plans = program.scenario().classes.iter().cloned().map(Rc::new);
         let plans = plans.collect();
         let generation = Generation::new(1, program.clone(), plans, vec![None], &timers, None);
-        let thread = Rc::new(Thread::new(ThreadParts {
+        let parts = ThreadParts {
             timers,
-            epoch: clock::now(),
-            epoch_unix_us: 0,
+            clock: Cell::new(RunClock {
+                epoch: clock::now(),
+                epoch_unix_us: 0,
+            }),
             seed: 1,
-            recorder: Recorder::new(0, Limits::default()),
-            outbox: Outbox { full, spare },
+            outbox: Outbox::new(Recorder::new(0, Limits::default()), full, spare),
             shared: Arc::new(Shared::default()),
-            log,
             environment: Arc::default(),
-            generation: generation.expect("nothing is read"),
-            onlooker: None,
-        }));
+        };
+        let generation = generation.expect("nothing is read");
+        let thread = Rc::new(Thread::new(parts, generation, log, None));
         let stacks = Stacks::new(1);
         let mut instance = Some(Instance::new(&program.classes()[0], &thread, 0));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

@@ -64,8 +64,8 @@ impl Measurement {
         }
     }
 
-    /// The same of a request: the first of an iteration is as late as its user was, and answers
-    /// for the slots that were missed before it.
+    /// Makes it that of a request: the first of an iteration is as late as its user was, and
+    /// answers for the slots that were missed before it.
     pub(crate) fn of_request(self, user: &User) -> Measurement {
         Measurement {
             late_us: user.late_us.take(),
