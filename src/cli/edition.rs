@@ -13,8 +13,8 @@ use crate::script::Level;
 /// Open files the process needs in addition to one per user.
 const OTHER_FILES: u64 = 50;
 
-/// Bodies may take one part in this many of the memory: what scripts make of them, such as a text
-/// of each, takes as much again, and everything else needs its share.
+/// The memory is divided by this for bodies: what scripts make of them, such as a text of each,
+/// takes as much again, and everything else needs its share.
 const BODIES_SHARE: u64 = 4;
 
 /// The edition of a checked script with this command line; `None` if it cannot be run, which has

@@ -34,7 +34,7 @@ pub(super) fn dev(arguments: &arguments::Dev) -> Exit {
     run::on_control_thread(attend(arguments, checked))
 }
 
-/// The inputs for a script that no run continues.
+/// The inputs for a script that is read for a new run.
 fn given(arguments: &arguments::Dev) -> CheckInput {
     CheckInput::new(&arguments.shown.params, arguments.shown.seed)
 }
