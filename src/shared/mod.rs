@@ -8,6 +8,7 @@
 //! future that waits loses nothing: neither an element nor somebody's turn.
 
 pub(crate) mod appends;
+mod elsewhere;
 mod once;
 mod queue;
 
@@ -16,9 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::data::Value;
+
+use elsewhere::{Elsewhere, FarTurn};
 use once::Cell;
 pub(crate) use once::{Maker, Turn};
-pub(crate) use queue::Queue;
+use queue::Queue;
 
 /// Names of each kind that are kept apart; a script that puts ids into them would fill the memory.
 pub(crate) const NAMES: usize = 10_000;
@@ -40,6 +44,18 @@ pub struct Commons {
     queues: Mutex<HashMap<Box<str>, Arc<Queue>>>,
     cells: Mutex<HashMap<Box<str>, Arc<Cell>>>,
     spawning_complete: watch::Sender<bool>,
+    /// Where queues and values made once are, if that is not here.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
+}
+
+/// A queue by its name, wherever it is.
+#[derive(Clone, Debug)]
+pub struct NamedQueue(Place);
+
+#[derive(Clone, Debug)]
+enum Place {
+    Here(Result<Arc<Queue>, TooManyNames>),
+    There(Box<str>, Arc<dyn Elsewhere>),
 }
 
 impl Default for Commons {
@@ -48,17 +64,28 @@ impl Default for Commons {
             queues: Mutex::default(),
             cells: Mutex::default(),
             spawning_complete: watch::Sender::new(false),
+            elsewhere: None,
         }
     }
 }
 
 impl Commons {
-    /// The queue of that name; it begins to exist when it is first asked for. Does not wait.
-    ///
-    /// # Errors
-    /// When there are too many.
-    pub fn queue(&self, name: &str) -> Result<Arc<Queue>, TooManyNames> {
-        named(&self.queues, name)
+    /// Those of a process whose queues and values are in another.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
+    pub(crate) fn elsewhere(elsewhere: Arc<dyn Elsewhere>) -> Commons {
+        Commons {
+            elsewhere: Some(elsewhere),
+            ..Commons::default()
+        }
+    }
+
+    /// The queue of that name; it begins to exist when it is first asked for. Does not wait: that
+    /// there are too many is said when it is used.
+    pub fn queue(&self, name: &str) -> NamedQueue {
+        NamedQueue(match &self.elsewhere {
+            None => Place::Here(named(&self.queues, name)),
+            Some(elsewhere) => Place::There(name.into(), elsewhere.clone()),
+        })
     }
 
     /// Waits for the value of that name, or for the turn to make it. The first that comes makes
@@ -69,8 +96,14 @@ impl Commons {
     /// # Errors
     /// When there are too many names.
     pub async fn once(&self, name: &str) -> Result<Turn, TooManyNames> {
-        let cell = named(&self.cells, name)?;
-        Ok(cell.turn().await)
+        let Some(elsewhere) = &self.elsewhere else {
+            let cell = named(&self.cells, name)?;
+            return Ok(cell.turn().await);
+        };
+        Ok(match elsewhere.once(name).await? {
+            FarTurn::Made(value) => Turn::Made(value),
+            FarTurn::Make(number) => Turn::Make(Maker::there(name, number, elsewhere.clone())),
+        })
     }
 
     /// Waits until an event has happened; ready at once if it has.
@@ -88,6 +121,46 @@ impl Commons {
     fn flag(&self, milestone: Milestone) -> &watch::Sender<bool> {
         match milestone {
             Milestone::SpawningComplete => &self.spawning_complete,
+        }
+    }
+}
+
+impl NamedQueue {
+    /// As [`Queue::put`].
+    ///
+    /// # Errors
+    /// When there are too many queues, here and below.
+    pub async fn put(&self, value: Value) -> Result<(), TooManyNames> {
+        match &self.0 {
+            Place::Here(queue) => {
+                queue.as_ref().map_err(|many| *many)?.put(value).await;
+                Ok(())
+            }
+            Place::There(name, elsewhere) => elsewhere.put(name, value).await,
+        }
+    }
+
+    /// As [`Queue::take`].
+    pub async fn take(&self) -> Result<Value, TooManyNames> {
+        match &self.0 {
+            Place::Here(queue) => Ok(queue.as_ref().map_err(|many| *many)?.take().await),
+            Place::There(name, elsewhere) => elsewhere.take(name).await,
+        }
+    }
+
+    /// As [`Queue::try_take`].
+    pub async fn try_take(&self) -> Result<Option<Value>, TooManyNames> {
+        match &self.0 {
+            Place::Here(queue) => Ok(queue.as_ref().map_err(|many| *many)?.try_take().await),
+            Place::There(name, elsewhere) => elsewhere.try_take(name).await,
+        }
+    }
+
+    /// As [`Queue::length`].
+    pub async fn length(&self) -> Result<usize, TooManyNames> {
+        match &self.0 {
+            Place::Here(queue) => Ok(queue.as_ref().map_err(|many| *many)?.length().await),
+            Place::There(name, elsewhere) => elsewhere.length(name).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
+use super::elsewhere::{Asked, Elsewhere};
 use super::locked;
 use crate::data::Value;
 
@@ -22,8 +23,17 @@ pub enum Turn {
 /// The turn to make a value. Dropped without a value, it passes to the next that waits.
 #[derive(Debug)]
 pub struct Maker {
-    /// `None` once the turn has passed on.
+    /// `None` once the turn has passed on, and where it is elsewhere.
     cell: Option<Arc<Cell>>,
+    far: Option<Far>,
+}
+
+/// A turn that is given in another process.
+#[derive(Debug)]
+struct Far {
+    name: Box<str>,
+    number: u64,
+    elsewhere: Arc<dyn Elsewhere>,
 }
 
 /// One value, its maker and those who wait.
@@ -50,9 +60,7 @@ impl Cell {
             }
             if !state.is_making {
                 state.is_making = true;
-                return Turn::Make(Maker {
-                    cell: Some(Arc::clone(self)),
-                });
+                return Turn::Make(Maker::here(Arc::clone(self)));
             }
             let (give, turn) = oneshot::channel();
             state.tickets += 1;
@@ -83,9 +91,34 @@ impl Drop for Waiting<'_> {
 }
 
 impl Maker {
-    /// The value is made: all who wait get it, and all who ask later.
-    pub fn made(mut self, value: &Value) {
-        let Some(cell) = self.cell.take() else { return };
+    fn here(cell: Arc<Cell>) -> Maker {
+        let far = None;
+        Maker {
+            cell: Some(cell),
+            far,
+        }
+    }
+
+    /// The turn of that number in another process.
+    pub(super) fn there(name: &str, number: u64, elsewhere: Arc<dyn Elsewhere>) -> Maker {
+        let far = Far {
+            name: name.into(),
+            number,
+            elsewhere,
+        };
+        Maker {
+            cell: None,
+            far: Some(far),
+        }
+    }
+
+    /// The value is made: all who wait get it, and all who ask later. If that is decided elsewhere,
+    /// gives what is to be waited for: the value that all get, another's if this turn had passed on.
+    pub fn made(mut self, value: &Value) -> Option<Asked<Value>> {
+        if let Some(far) = self.far.take() {
+            return Some(far.elsewhere.made(&far.name, far.number, value));
+        }
+        let cell = self.cell.take()?;
         let waiting = {
             let mut state = locked(&cell.state);
             state.made = Some(value.clone());
@@ -95,11 +128,15 @@ impl Maker {
             // Who has gone away needs none.
             let _ = waiter.send(Turn::Made(value.clone()));
         }
+        None
     }
 }
 
 impl Drop for Maker {
     fn drop(&mut self) {
+        if let Some(far) = self.far.take() {
+            far.elsewhere.passed(&far.name, far.number);
+        }
         let Some(mut cell) = self.cell.take() else {
             return;
         };
@@ -112,7 +149,7 @@ impl Drop for Maker {
                 };
                 next
             };
-            match next.send(Turn::Make(Maker { cell: Some(cell) })) {
+            match next.send(Turn::Make(Maker::here(cell))) {
                 // It went away meanwhile: the turn is the next one's.
                 Err(Turn::Make(mut maker)) => match maker.cell.take() {
                     Some(kept) => cell = kept,

@@ -21,7 +21,7 @@ pub(crate) const CAPACITY_BYTES: usize = 256 << 20;
 
 /// A queue; see the module.
 #[derive(Debug)]
-pub struct Queue {
+pub(super) struct Queue {
     state: Mutex<State>,
     capacity: usize,
     capacity_bytes: usize,
@@ -101,7 +101,7 @@ impl Queue {
     /// Appends a value; waits while the queue is full.
     ///
     /// Dropped while it waits it has put nothing.
-    pub async fn put(&self, value: Value) {
+    pub(super) async fn put(&self, value: Value) {
         let (told, mut entered) = oneshot::channel();
         let ticket = {
             let mut state = locked(&self.state);
@@ -138,7 +138,7 @@ impl Queue {
     ///
     /// Dropped while it waits it takes nothing: an element that was on its way to it goes to the
     /// next.
-    pub async fn take(&self) -> Value {
+    pub(super) async fn take(&self) -> Value {
         let (ticket, mut waiter) = {
             let mut state = locked(&self.state);
             if let Some(value) = state.pop() {
@@ -176,7 +176,7 @@ impl Queue {
         clippy::unused_async,
         reason = "a call may suspend: see the module above"
     )]
-    pub async fn try_take(&self) -> Option<Value> {
+    pub(super) async fn try_take(&self) -> Option<Value> {
         let mut state = locked(&self.state);
         let value = state.pop()?;
         let admitted = self.admit(&mut state);
@@ -190,7 +190,7 @@ impl Queue {
         clippy::unused_async,
         reason = "a call may suspend: see the module above"
     )]
-    pub async fn length(&self) -> usize {
+    pub(super) async fn length(&self) -> usize {
         locked(&self.state).elements.len()
     }
 

@@ -292,11 +292,14 @@ fn a_milestone_is_waited_for_until_it_is_reached() {
 fn names_are_bounded() {
     let commons = Commons::default();
     for n in 0..NAMES {
-        commons.queue(&n.to_string()).unwrap();
+        assert_eq!(at_once(commons.queue(&n.to_string()).length()), Ok(0));
     }
-    assert_eq!(commons.queue("one more").unwrap_err(), TooManyNames);
-    let known = commons.queue("7").unwrap();
-    at_once(known.put(int(7)));
-    assert_eq!(at_once(commons.queue("7").unwrap().length()), 1);
+    assert_eq!(
+        at_once(commons.queue("one more").length()),
+        Err(TooManyNames)
+    );
+    let known = commons.queue("7");
+    assert_eq!(at_once(known.put(int(7))), Ok(()));
+    assert_eq!(at_once(commons.queue("7").length()), Ok(1));
     assert!(at_once(commons.once("their names are apart")).is_ok());
 }

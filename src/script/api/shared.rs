@@ -6,7 +6,6 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
 
@@ -18,7 +17,7 @@ use crate::script::plain::{dynamic, plain};
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
-use crate::shared::{Maker, Milestone, NAMES, Queue, TooManyNames, Turn};
+use crate::shared::{Maker, Milestone, NAMES, NamedQueue, TooManyNames, Turn};
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
@@ -26,7 +25,7 @@ type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 #[derive(Clone)]
 struct Handle {
     name: ImmutableString,
-    queue: Rc<OnceCell<Arc<Queue>>>,
+    queue: Rc<OnceCell<NamedQueue>>,
 }
 
 /// Registers what this file owns.
@@ -54,14 +53,11 @@ pub(crate) fn register(engine: &mut Engine) {
 
 impl Handle {
     /// The queue itself, and the user that asks for it.
-    fn of(&self, context: &NativeCallContext) -> Result<(Rc<User>, Arc<Queue>)> {
+    fn of(&self, context: &NativeCallContext) -> Result<(Rc<User>, NamedQueue)> {
         let user = User::of(context)?;
-        if let Some(queue) = self.queue.get() {
-            return Ok((user, queue.clone()));
-        }
-        let found = user.thread.shared.commons().queue(&self.name);
-        let queue = found.map_err(|TooManyNames| too_many("queues"))?;
-        Ok((user, self.queue.get_or_init(|| queue).clone()))
+        let begun = || user.thread.shared.commons().queue(&self.name);
+        let queue = self.queue.get_or_init(begun).clone();
+        Ok((user, queue))
     }
 }
 
@@ -69,26 +65,26 @@ impl Handle {
 fn put(context: NativeCallContext, queue: &mut Handle, value: Dynamic) -> Result<()> {
     let (user, queue) = queue.of(&context)?;
     let value = plain(&value).map_err(|wrong| format!("what is put into a queue {wrong}"))?;
-    waited(&context, &user, queue.put(value))
+    asked(&context, &user, queue.put(value))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
 fn take(context: NativeCallContext, queue: &mut Handle) -> Result<Dynamic> {
     let (user, queue) = queue.of(&context)?;
-    Ok(dynamic(&waited(&context, &user, queue.take())?))
+    Ok(dynamic(&asked(&context, &user, queue.take())?))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
 fn try_take(context: NativeCallContext, queue: &mut Handle) -> Result<Dynamic> {
     let (user, queue) = queue.of(&context)?;
-    let value = waited(&context, &user, queue.try_take())?;
+    let value = asked(&context, &user, queue.try_take())?;
     Ok(value.as_ref().map_or(Dynamic::UNIT, dynamic))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
 fn length(context: NativeCallContext, queue: &mut Handle) -> Result<i64> {
     let (user, queue) = queue.of(&context)?;
-    let length = waited(&context, &user, queue.length())?;
+    let length = asked(&context, &user, queue.length())?;
     Ok(i64::try_from(length).unwrap_or(i64::MAX))
 }
 
@@ -120,8 +116,10 @@ fn once(
     // An error drops the turn, which passes to the next one that waits.
     let made = make.call_raw(context, this, arguments)?;
     let made = plain(&made).map_err(|wrong| format!("what `once` keeps for all users {wrong}"))?;
-    maker.made(&made);
-    Ok(dynamic(&made))
+    match maker.made(&made) {
+        None => Ok(dynamic(&made)),
+        Some(kept) => Ok(dynamic(&waited(context, &user, kept)?)),
+    }
 }
 
 /// Whether a closure has one parameter besides what it captured.
@@ -160,6 +158,15 @@ fn waited<F: Future>(context: &NativeCallContext, user: &Rc<User>, asked: F) -> 
         NotAwaited::Cancelled => Control::Cancelled.into(),
         NotAwaited::Outside => cannot_wait(&format!("`{}`", context.fn_name())),
     })
+}
+
+/// The same for what a queue is asked.
+fn asked<T>(
+    context: &NativeCallContext,
+    user: &Rc<User>,
+    asked: impl Future<Output = Result<T, TooManyNames>>,
+) -> Result<T> {
+    waited(context, user, asked)?.map_err(|TooManyNames| too_many("queues"))
 }
 
 fn too_many(what: &str) -> Box<EvalAltResult> {

@@ -1,0 +1,202 @@
+//! What is shared and lies in another process: what can be asked of it.
+//!
+//! Owns the interface alone. That nothing is lost on the way, and nothing done twice, is the business
+//! of whoever carries it.
+
+use std::fmt;
+use std::pin::Pin;
+
+use super::TooManyNames;
+use crate::data::Value;
+
+/// What is asked for and may take a while to come.
+pub(crate) type Asked<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What is asked of a queue; there may be too many of them.
+pub(crate) type AskedOfQueue<T> = Asked<Result<T, TooManyNames>>;
+
+/// Whoever asks where things are shared.
+///
+/// An answer that nobody waits for any more is not lost: an element goes to the front of its queue
+/// again, a turn to the next who waits for it.
+pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
+    /// Appends to a queue, when there is room.
+    fn put(&self, queue: &str, value: Value) -> AskedOfQueue<()>;
+
+    /// Takes the first element of a queue, when there is one.
+    fn take(&self, queue: &str) -> AskedOfQueue<Value>;
+
+    /// The same if there is one now.
+    fn try_take(&self, queue: &str) -> AskedOfQueue<Option<Value>>;
+
+    /// How many elements a queue has.
+    fn length(&self, queue: &str) -> AskedOfQueue<usize>;
+
+    /// The value of that name, or the turn to make it.
+    fn once(&self, name: &str) -> Asked<Result<FarTurn, TooManyNames>>;
+
+    /// The value is made, in the turn of that number. The call is told of whether or not its answer
+    /// is waited for: the value that all have now, another's if the turn had passed on.
+    fn made(&self, name: &str, turn: u64, value: &Value) -> Asked<Value>;
+
+    /// The turn of that number is over without a value.
+    fn passed(&self, name: &str, turn: u64);
+}
+
+/// What one who asked for a value gets.
+#[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum FarTurn {
+    /// The value, which somebody made.
+    Made(Value),
+    /// The task to make it, and the number of this turn.
+    Make(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::pin::pin;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Poll, Waker};
+
+    use super::super::{Commons, Maker, Turn};
+    use super::*;
+
+    fn polled<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    fn at_once<F: Future>(future: F) -> F::Output {
+        polled(pin!(future)).expect("it is answered at once")
+    }
+
+    /// Another process, as if every message came at once.
+    #[derive(Clone, Debug, Default)]
+    struct Master(Arc<Inner>);
+
+    #[derive(Debug, Default)]
+    struct Inner {
+        commons: Commons,
+        turns: Mutex<(u64, HashMap<u64, Maker>)>,
+    }
+
+    impl Elsewhere for Master {
+        fn put(&self, queue: &str, value: Value) -> AskedOfQueue<()> {
+            let queue = self.0.commons.queue(queue);
+            Box::pin(async move { queue.put(value).await })
+        }
+
+        fn take(&self, queue: &str) -> AskedOfQueue<Value> {
+            let queue = self.0.commons.queue(queue);
+            Box::pin(async move { queue.take().await })
+        }
+
+        fn try_take(&self, queue: &str) -> AskedOfQueue<Option<Value>> {
+            let queue = self.0.commons.queue(queue);
+            Box::pin(async move { queue.try_take().await })
+        }
+
+        fn length(&self, queue: &str) -> AskedOfQueue<usize> {
+            let queue = self.0.commons.queue(queue);
+            Box::pin(async move { queue.length().await })
+        }
+
+        fn once(&self, name: &str) -> Asked<Result<FarTurn, TooManyNames>> {
+            let (inner, name) = (self.0.clone(), name.to_owned());
+            Box::pin(async move {
+                Ok(match inner.commons.once(&name).await? {
+                    Turn::Made(value) => FarTurn::Made(value),
+                    Turn::Make(maker) => {
+                        let mut turns = inner.turns.lock().unwrap();
+                        turns.0 += 1;
+                        let number = turns.0;
+                        turns.1.insert(number, maker);
+                        FarTurn::Make(number)
+                    }
+                })
+            })
+        }
+
+        fn made(&self, name: &str, turn: u64, value: &Value) -> Asked<Value> {
+            if let Some(maker) = self.0.turns.lock().unwrap().1.remove(&turn) {
+                assert!(maker.made(value).is_none(), "it is made here");
+            }
+            let (inner, name) = (self.0.clone(), name.to_owned());
+            Box::pin(async move {
+                match inner.commons.once(&name).await {
+                    Ok(Turn::Made(value)) => value,
+                    turn => unreachable!("{turn:?}"),
+                }
+            })
+        }
+
+        fn passed(&self, _: &str, turn: u64) {
+            let maker = self.0.turns.lock().unwrap().1.remove(&turn);
+            drop(maker);
+        }
+    }
+
+    fn two_workers() -> (Master, Commons, Commons) {
+        let master = Master::default();
+        let worker = || Commons::elsewhere(Arc::new(master.clone()));
+        let (one, other) = (worker(), worker());
+        (master, one, other)
+    }
+
+    #[test]
+    fn what_one_process_puts_another_takes() {
+        let (_, one, other) = two_workers();
+        let (jobs, taken) = (one.queue("jobs"), other.queue("jobs"));
+        let mut waits = pin!(taken.take());
+        assert_eq!(polled(waits.as_mut()), None);
+        assert_eq!(at_once(jobs.put(Value::Int(1))), Ok(()));
+        assert_eq!(polled(waits), Some(Ok(Value::Int(1))));
+        assert_eq!(at_once(jobs.put(Value::Int(2))), Ok(()));
+        assert_eq!(at_once(taken.length()), Ok(1));
+        assert_eq!(at_once(taken.try_take()), Ok(Some(Value::Int(2))));
+        assert_eq!(at_once(taken.try_take()), Ok(None));
+    }
+
+    #[test]
+    fn a_value_is_made_in_one_process_for_all() {
+        let (_, one, other) = two_workers();
+        let Ok(Turn::Make(first)) = at_once(one.once("token")) else {
+            panic!("nobody else makes it");
+        };
+        let mut waits = pin!(other.once("token"));
+        assert!(polled(waits.as_mut()).is_none());
+        // Its user was stopped: the turn passes on.
+        drop(first);
+        let Some(Ok(Turn::Make(second))) = polled(waits) else {
+            panic!("it is its turn");
+        };
+        let made = second
+            .made(&Value::Int(7))
+            .expect("that is decided elsewhere");
+        assert_eq!(at_once(made), Value::Int(7));
+        let told = at_once(one.once("token"));
+        assert!(matches!(told, Ok(Turn::Made(Value::Int(7)))), "{told:?}");
+    }
+
+    #[test]
+    fn whose_turn_has_passed_on_gets_the_value_of_another() {
+        let (master, one, other) = two_workers();
+        let Ok(Turn::Make(late)) = at_once(one.once("token")) else {
+            panic!("nobody else makes it");
+        };
+        // The master takes that worker for lost.
+        master.passed("token", 1);
+        let Ok(Turn::Make(second)) = at_once(other.once("token")) else {
+            panic!("the turn has passed on");
+        };
+        let _ = second.made(&Value::Int(2));
+        let kept = late
+            .made(&Value::Int(1))
+            .expect("that is decided elsewhere");
+        assert_eq!(at_once(kept), Value::Int(2));
+    }
+}
