@@ -43,7 +43,7 @@ pub(super) fn of(arguments: &arguments::Run, checked: Checked) -> Option<Edition
     if let Some(ignored) = resolve::overridden(arguments, &scenario) {
         show::log(Level::Warn, &ignored);
     }
-    let options = resolve::options(arguments, &scenario, limits::cores());
+    let options = resolve::options(arguments, &scenario);
     let files = limits::raise_open_files();
     let bodies = arguments.body_memory.map(|given| given.0);
     http::limit_bodies(bodies.unwrap_or_else(|| runner::allowed_memory() / BODIES_SHARE));

@@ -14,7 +14,7 @@ use crate::scenario::{Scenario, Shape};
 use crate::units::Rate;
 
 /// The options of a run.
-pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
+pub(super) fn options(run: &Run, scenario: &Scenario) -> Options {
     let script = &scenario.options;
     Options {
         plan: Arc::new(plan(run, scenario)),
@@ -24,8 +24,12 @@ pub(super) fn options(run: &Run, scenario: &Scenario, cores: u32) -> Options {
             .on_stop_timeout
             .or(script.on_stop_timeout)
             .unwrap_or(Duration::from_secs(5)),
-        threads: run.threads.unwrap_or(cores),
     }
+}
+
+/// The load threads of a run: those asked for, or as many as there are cores to use.
+pub(super) fn threads(run: &Run, cores: u32) -> u32 {
+    run.threads.unwrap_or(cores)
 }
 
 /// How many users when: the script's shape, or what the person says.
@@ -140,14 +144,14 @@ mod tests {
             run_time: Some(Duration::from_secs(5)),
             ..scenario::Options::default()
         };
-        let resolved = options(&run("-u 3"), &scenario(None, said), 8);
+        let resolved = options(&run("-u 3"), &scenario(None, said));
         let plan = resolved.plan;
         assert_eq!(
             (plan.peak_users(), plan.end()),
             (3, Some(Duration::from_secs(5)))
         );
         let rate = plan.change_at(Duration::ZERO).per_sec;
-        assert_eq!((rate, resolved.threads), (1.0, 8));
+        assert_eq!((rate, threads(&run("-u 3"), 8)), (1.0, 8));
         assert_eq!(resolved.on_stop_timeout, Duration::from_secs(5));
         assert_eq!(resolved.stop_timeout, Duration::ZERO);
     }
@@ -166,12 +170,12 @@ mod tests {
             rate: None,
         };
         all.shape = Some(Shape::Stages(Division::Mixed, vec![stage]));
-        let plan = options(&run("-u 3 -t 90s"), &all, 1).plan;
+        let plan = options(&run("-u 3 -t 90s"), &all).plan;
         assert_eq!(
             (plan.peak_users(), plan.end()),
             (5, Some(Duration::from_secs(60)))
         );
-        let plan = options(&run("-t 9s"), &all, 1).plan;
+        let plan = options(&run("-t 9s"), &all).plan;
         assert_eq!(plan.end(), Some(Duration::from_secs(9)));
         let warning = overridden(&run("-u 3 -r 1"), &all).unwrap();
         assert!(

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{arguments, edition, follow, ratio, select, signals};
+use super::{arguments, edition, follow, limits, ratio, resolve, select, signals};
 use crate::control::{self, Checked, Control, Exit, Given, Happening, Interrupts, SaveOutcome};
 use crate::http::without_credentials;
 use crate::output::{Console, Csv, HistoryRows, Json, Output, Run as Described, Tables};
@@ -128,6 +128,7 @@ fn run_checked(arguments: &arguments::Run, checked: Checked, script: Option<&Pat
         seed: edition.inputs.seed,
     };
     let setup = Setup {
+        threads: resolve::threads(arguments, limits::cores()),
         environment: Arc::new(edition.inputs.environment.clone()),
         edition: Arc::new(edition),
         onlooker: None,

@@ -73,7 +73,7 @@ impl Control {
             epoch: clock::now(),
             epoch_unix_us: edition.inputs.now_us,
             seed: edition.inputs.seed,
-            recorder: Recorder::new(setup.edition.options.threads, Limits::default()),
+            recorder: Recorder::new(setup.threads, Limits::default()),
             outbox: Outbox {
                 full: to.batches,
                 spare: mpsc::channel(1).1,

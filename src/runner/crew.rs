@@ -3,24 +3,24 @@
 //! Owns who is alive on this thread. How many there should be is the plan's arithmetic (`load`),
 //! what each user does its life (`vu`).
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::Edition;
 use super::load_thread::{News, Order, PANICKED};
-use super::places::{Place, Places};
+use super::moves::{Gaining, Yielding};
+use super::places::{Holding, Place, Places};
+use super::{Edition, Setup};
 use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
 use crate::load::{Division, Mix, Part, Plan};
 use crate::script::{Generation, Instance, Thread};
-use crate::vu::{self, Called, Death, Life, Orders, Stopping};
+use crate::vu::{self, Budget, Called, Death, Life, Orders, Stopping};
 
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
@@ -42,9 +42,14 @@ pub(super) struct Crew {
     /// What the next generation is made of, until it goes into service.
     pub(super) prepared: RefCell<Option<(Arc<Edition>, Generation)>>,
     pub(super) mix: RefCell<Mix>,
-    pub(super) part: Part,
+    /// Which users of the plan are this thread's.
+    pub(super) holding: RefCell<Holding>,
+    /// Since when it takes over users of slots it gained, until all of them have been started.
+    pub(super) gaining: Cell<Option<Gaining>>,
+    /// Users that must have ended before another thread may have theirs.
+    pub(super) yielding: RefCell<Vec<Yielding>>,
     plan: RefCell<Arc<Plan>>,
-    budget: Option<Arc<AtomicU64>>,
+    budget: Option<Budget>,
     news: mpsc::Sender<News>,
     /// By the order in which they were started.
     pub(super) alive: RefCell<BTreeMap<u64, Alive>>,
@@ -53,7 +58,7 @@ pub(super) struct Crew {
     pub(super) places: RefCell<Vec<Places>>,
     /// The last stage of the plan whose number of users this thread has told to have reached: once,
     /// also if it begins to follow the same plan anew.
-    arrived: Cell<Option<u32>>,
+    pub(super) arrived: Cell<Option<u32>>,
     /// Whether all users that the plan asks for have been started, and no more will be.
     settled: Cell<bool>,
     /// All users have been told to stop.
@@ -71,17 +76,20 @@ pub(super) struct Alive {
 impl Crew {
     pub(super) fn new(
         thread: Rc<Thread>,
-        edition: Arc<Edition>,
-        index: u32,
+        setup: &Setup,
+        part: Part,
+        mix: Mix,
         news: mpsc::Sender<News>,
-        budget: Option<Arc<AtomicU64>>,
+        budget: Option<Budget>,
     ) -> Rc<Crew> {
-        let threads = edition.options.threads;
+        let edition = setup.edition.clone();
         Rc::new(Crew {
             thread,
-            stacks: Stacks::new(threads),
-            mix: RefCell::new(Mix::new(&edition.shares())),
-            part: Part::new(index, threads),
+            stacks: Stacks::new(setup.threads),
+            mix: RefCell::new(mix),
+            holding: RefCell::new(Holding::begun(part)),
+            gaining: Cell::new(None),
+            yielding: RefCell::default(),
             plan: RefCell::new(edition.options.plan.clone()),
             edition: RefCell::new(edition),
             prepared: RefCell::default(),
@@ -107,6 +115,11 @@ impl Crew {
                 Some(Order::Follow(plan)) => {
                     pacer.abort();
                     self.turn(plan);
+                    pacer = self.follow_from_now(epoch);
+                }
+                Some(Order::Assign { number, part, pace }) => {
+                    pacer.abort();
+                    self.assign(number, part, pace, epoch);
                     pacer = self.follow_from_now(epoch);
                 }
                 Some(Order::Prepare(edition, number)) => self.prepare(edition, number),
@@ -145,6 +158,10 @@ impl Crew {
         self.arrived.set(None);
     }
 
+    pub(super) fn plan(&self) -> Arc<Plan> {
+        self.plan.borrow().clone()
+    }
+
     /// What the numbers of users count.
     pub(super) fn division(&self) -> Division {
         self.plan.borrow().division()
@@ -153,8 +170,7 @@ impl Crew {
     /// Starts and stops users from now on as the plan asks for.
     fn follow_from_now(self: &Rc<Self>, epoch: Micros) -> JoinHandle<()> {
         self.settled.set(false);
-        let plan = self.plan.borrow().clone();
-        spawn_local(self.clone().follow(plan, epoch))
+        spawn_local(self.clone().follow(self.plan(), epoch))
     }
 
     /// Starts and stops users as `plan` asks for, whose times count from `epoch`.
@@ -169,15 +185,18 @@ impl Crew {
                 others_us = clock::now().since(left);
                 continue;
             }
+            let gained = self.next_gained();
             let stage = plan.change_at(elapsed).stage;
-            if self.arrived.get() != Some(stage) && self.part.has_arrived(&plan, elapsed) {
+            let has_arrived = || gained.is_none() && self.part().has_arrived(&plan, elapsed);
+            if self.arrived.get() != Some(stage) && has_arrived() {
                 self.arrived.set(Some(stage));
                 self.tell(News::Spawned(stage));
             }
-            let Some(next) = self.part.next_change(&plan, elapsed) else {
+            let next = self.part().next_change(&plan, elapsed);
+            let next = next.map(|next| epoch + next);
+            let Some(due) = next.into_iter().chain(gained).min() else {
                 break;
             };
-            let due = epoch + next;
             self.thread.timers().sleep_until(due).await;
             let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
             self.thread.record(|recorder| recorder.lag(lag_us));
@@ -194,20 +213,31 @@ impl Crew {
         self.places
             .borrow_mut()
             .resize_with(tracks, Places::default);
-        let begun = clock::now();
+        let until = clock::now() + Duration::from_micros(long_us);
         for track in 0..tracks {
-            let asked = self.part.users_of(plan, track, elapsed) as usize;
+            let asked = self.part().users_of(plan, track, elapsed) as usize;
             while self.taken(track) > asked {
                 self.stop_last(track);
             }
-            while self.taken(track) < asked {
-                self.start_next(plan.division(), track);
-                if clock::now().since(begun) > long_us {
+            while let Some(index) = self.next_place(track, asked) {
+                self.start(plan.division(), Place { track, index });
+                if clock::now() > until {
                     return false;
                 }
             }
         }
-        true
+        self.start_gained(plan.division(), until)
+    }
+
+    fn part(&self) -> Ref<'_, Part> {
+        Ref::map(self.holding.borrow(), Holding::part)
+    }
+
+    /// The next place of a track that a user is to take at once.
+    fn next_place(&self, track: usize, asked: usize) -> Option<usize> {
+        let places = &mut self.places.borrow_mut()[track];
+        let next = Some(places.taken()).filter(|taken| *taken < asked);
+        places.next_open().or(next)
     }
 
     fn taken(&self, track: usize) -> usize {
@@ -216,15 +246,7 @@ impl Crew {
 
     /// Whether the run's iterations are used up: users that start now would find nothing to do.
     pub(super) fn is_used_up(&self) -> bool {
-        self.budget
-            .as_ref()
-            .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
-    }
-
-    /// Starts this thread's next user of a track.
-    fn start_next(self: &Rc<Self>, division: Division, track: usize) {
-        let index = self.taken(track);
-        self.start(division, Place { track, index });
+        self.budget.as_ref().is_some_and(Budget::is_used_up)
     }
 
     /// Starts a user in a place that is free, or that nobody could take.
@@ -242,7 +264,8 @@ impl Crew {
             return false;
         };
         let serial = self.started.replace(self.started.get() + 1);
-        let life = self.places.borrow_mut()[place.track].take(place.index, serial);
+        let lives = self.places.borrow_mut()[place.track].take(place.index, serial);
+        let life = self.holding.borrow().life(place.track, ordinal, lives);
         let generation = self.thread.generation();
         let orders = Rc::new(Orders::default());
         // One number for each user of the run, whatever its track.
@@ -292,7 +315,7 @@ impl Crew {
     /// none.
     pub(super) fn user_of(&self, division: Division, place: Place) -> Option<(u32, usize)> {
         let index = u32::try_from(place.index).expect("a plan has fewer than 2^32 users");
-        let ordinal = self.part.ordinal(place.track, index)?;
+        let ordinal = self.part().ordinal(place.track, index)?;
         let class = match division {
             Division::Mixed => self.mix.borrow_mut().class_of(ordinal)?,
             Division::PerClass(_) => place.track,
@@ -305,11 +328,17 @@ impl Crew {
         let Some(serial) = self.places.borrow_mut()[track].free_last() else {
             return;
         };
-        if let Some(user) = self.alive.borrow().get(&serial) {
-            let edition = self.edition.borrow();
-            let options = &edition.options;
-            user.orders
-                .stop(stopping(options.stop_timeout, options.on_stop_timeout));
+        self.stop_users([&serial]);
+    }
+
+    /// Tells users to stop, if they have not ended.
+    pub(super) fn stop_users<'a>(&self, serials: impl IntoIterator<Item = &'a u64>) {
+        let edition = self.edition.borrow();
+        let options = &edition.options;
+        let stopping = stopping(options.stop_timeout, options.on_stop_timeout);
+        let alive = self.alive.borrow();
+        for user in serials.into_iter().filter_map(|serial| alive.get(serial)) {
+            user.orders.stop(stopping);
         }
     }
 
@@ -433,6 +462,7 @@ impl Guard {
 
     /// The user does not count any more.
     fn is_over(&self) {
+        self.crew.yielded(self.serial);
         self.crew.thread.shared().user_ended();
         self.crew.changed.notify_one();
     }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::clock::Timers;
 use crate::http;
-use crate::load::ClassShare;
+use crate::load::Classes;
 use crate::scenario::Scenario;
 use crate::script::{Bundle, Generation, Inputs, Program};
 
@@ -28,8 +28,7 @@ pub struct Edition {
     pub scenario: Scenario,
     /// Where the relative requests of each class go; valid base URLs.
     pub bases: Vec<Option<String>>,
-    /// What was asked for. The load threads and the iterations of a run are those of its first
-    /// edition.
+    /// What was asked for. The iterations of a run are those of its first edition.
     pub options: Options,
 }
 
@@ -53,10 +52,17 @@ impl Edition {
             .map(|class| class.name.as_str())
     }
 
-    /// How large a part of the users each class is.
-    pub(super) fn shares(&self) -> Vec<ClassShare> {
+    /// What it says of the classes, for the mix of a run in which so many users have got theirs.
+    #[must_use]
+    pub fn classes(&self, mixed: u32) -> Classes {
         let classes = self.scenario.classes.iter();
-        classes.map(|class| class.share).collect()
+        let classes = classes.map(|class| (class.name.clone(), class.share));
+        let (names, shares) = classes.unzip();
+        Classes {
+            mixed,
+            names,
+            shares,
+        }
     }
 
     /// The script for the calling thread. Costs about 3.4 ms for 1,000 lines, and whatever its

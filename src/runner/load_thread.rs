@@ -7,7 +7,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::runtime;
@@ -18,9 +17,11 @@ use super::crew::Crew;
 use super::{Edition, Setup};
 use crate::clock::{Micros, Timers};
 use crate::coroutine;
-use crate::load::Plan;
+use crate::load::{Classes, Mix, Part, Plan};
 use crate::script::{Line, Outbox, Shared, Thread, ThreadParts};
 use crate::stats::{Limits, Recorder};
+use crate::units::Rate;
+use crate::vu::Budget;
 
 /// What a load thread is told.
 #[derive(Clone, Debug)]
@@ -33,6 +34,15 @@ pub(super) enum Order {
     },
     /// Follow another plan from now on; it counts from the run's beginning too.
     Follow(Arc<Plan>),
+    /// Go on with another part of the plan, and say when the users that are not in it are gone.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for members that come and go"))]
+    Assign {
+        /// Which assignment of the run it is, from 1; no two that give a thread something share one.
+        number: u16,
+        part: Part,
+        /// How many of the users that it takes over start a second on this thread.
+        pace: Rate,
+    },
     /// Make a generation of this edition, of that number, and say whether that went well.
     Prepare(Arc<Edition>, u16),
     /// Put what was prepared into service.
@@ -67,6 +77,8 @@ pub(super) enum News {
     Adopted,
     /// It cannot begin.
     Failed(String),
+    /// After the assignment of that number, all users that it stopped for it have ended.
+    Yielded(#[cfg_attr(not(test), expect(dead_code, reason = "as `Order::Assign`"))] u16),
     /// It has as many users as this stage goes to.
     Spawned(u32),
     /// All its users have ended by themselves, and no more will start.
@@ -88,7 +100,11 @@ pub(super) struct Config {
     pub(super) outbox: Outbox,
     pub(super) log: mpsc::Sender<Line>,
     pub(super) shared: Arc<Shared>,
-    pub(super) budget: Option<Arc<AtomicU64>>,
+    pub(super) budget: Option<Budget>,
+    /// Which users of the plan are its own at the beginning.
+    pub(super) part: Part,
+    /// What the editions of the run have said of the classes so far, that of `setup` last.
+    pub(super) adopted: Vec<Classes>,
 }
 
 /// Why a run ends in which something panicked.
@@ -141,8 +157,9 @@ async fn serve(mut config: Config) -> Result<(), String> {
     });
     let crew = Crew::new(
         Rc::new(thread),
-        setup.edition.clone(),
-        config.index,
+        &setup,
+        config.part,
+        Mix::of(&config.adopted),
         config.news,
         config.budget,
     );

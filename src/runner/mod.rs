@@ -16,6 +16,7 @@ mod emergency;
 mod load_thread;
 mod members;
 mod memory;
+mod moves;
 mod numbers;
 mod once;
 mod places;
@@ -23,6 +24,8 @@ mod reload;
 mod run;
 mod shape;
 mod takeover;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod wishes;
 
@@ -54,8 +57,6 @@ pub struct Options {
     pub stop_timeout: Duration,
     /// What all `on_stop` together get.
     pub on_stop_timeout: Duration,
-    /// Load threads.
-    pub threads: u32,
 }
 
 /// Everything the load threads need to begin, the same for all of them.
@@ -63,6 +64,8 @@ pub struct Options {
 pub struct Setup {
     /// The script that the run begins with.
     pub edition: Arc<Edition>,
+    /// Load threads: each machine has its own number.
+    pub threads: u32,
     /// The environment, for `env`.
     pub environment: Arc<BTreeMap<String, String>>,
     /// Who looks on at all that users do, for debugging one of them.

@@ -1,7 +1,11 @@
 //! The places of a load thread's users in the tracks of the plan.
 //!
-//! Owns who took which place, and how often each was taken. Who starts and stops users is the
-//! crew.
+//! Owns who took which place, how often each was taken, and what becomes of places when the thread
+//! gets another part of the plan. Who starts and stops users is the crew.
+
+use std::collections::VecDeque;
+
+use crate::load::Part;
 
 /// A place of this thread: its number within the track, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,15 +14,40 @@ pub(super) struct Place {
     pub(super) index: usize,
 }
 
+/// What became of a place that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The user of this serial number took it; it may have ended since.
+    By(u64),
+    /// There was nobody to take it.
+    Vacant,
+    /// Its user has yet to be started.
+    Awaited,
+}
+
 /// The places of this thread's users in one track of the plan.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// The serial number of who took each place that is taken; it may have ended since. `None` if
-    /// there was nobody to take it. The last place is the first freed.
-    taken: Vec<Option<u64>>,
+    /// The last place is the first freed.
+    taken: Vec<Taken>,
     /// How often each place has been taken. A user that takes a place anew has the ordinal of
     /// the one before, but draws other random numbers.
     lives: Vec<u32>,
+    /// Places that are awaited, ascending: some may have been freed since. These are the thread's
+    /// own since before, which it has not come to.
+    open: VecDeque<usize>,
+    /// And these are of slots that it gained.
+    gained: VecDeque<usize>,
+}
+
+/// What becomes of the users of a track when their thread gets another part of the plan.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    pub(super) places: Places,
+    /// Users whose slots are another thread's now.
+    pub(super) lost: Vec<u64>,
+    /// Users that the plan does not ask for any more.
+    pub(super) surplus: Vec<u64>,
 }
 
 impl Places {
@@ -27,30 +56,24 @@ impl Places {
         self.taken.len()
     }
 
-    /// Who took them, the first first; `None` where nobody did.
-    pub(super) fn serials(&self) -> &[Option<u64>] {
+    /// What became of them, the first first.
+    pub(super) fn all(&self) -> &[Taken] {
         &self.taken
     }
 
     /// Whether there was nobody to take this place when it was to be taken.
     pub(super) fn is_vacant(&self, index: usize) -> bool {
-        self.taken.get(index) == Some(&None)
+        self.taken.get(index) == Some(&Taken::Vacant)
     }
 
     /// Nobody takes a place that is the next one or taken: the classes have no user for it.
     pub(super) fn leave_vacant(&mut self, index: usize) {
-        match self.taken.get_mut(index) {
-            Some(taken) => *taken = None,
-            None => self.taken.push(None),
-        }
+        self.set(index, Taken::Vacant);
     }
 
     /// Takes a place that is the next one or taken; gives how often it was taken before.
     pub(super) fn take(&mut self, index: usize, serial: u64) -> u32 {
-        match self.taken.get_mut(index) {
-            Some(taken) => *taken = Some(serial),
-            None => self.taken.push(Some(serial)),
-        }
+        self.set(index, Taken::By(serial));
         if self.lives.len() <= index {
             self.lives.resize(index + 1, 0);
         }
@@ -59,14 +82,156 @@ impl Places {
         life
     }
 
+    fn set(&mut self, index: usize, to: Taken) {
+        match self.taken.get_mut(index) {
+            Some(taken) => *taken = to,
+            None => self.taken.push(to),
+        }
+    }
+
     /// Frees the last place; gives who took it, if anybody did.
     pub(super) fn free_last(&mut self) -> Option<u64> {
-        self.taken.pop().flatten()
+        match self.taken.pop()? {
+            Taken::By(serial) => Some(serial),
+            Taken::Vacant | Taken::Awaited => None,
+        }
     }
 
     /// The place that this user took, if it is still its.
     pub(super) fn place_of(&self, serial: u64) -> Option<usize> {
-        self.taken.iter().position(|taken| *taken == Some(serial))
+        self.taken
+            .iter()
+            .position(|taken| *taken == Taken::By(serial))
+    }
+
+    /// The first place of the thread's own that is awaited.
+    pub(super) fn next_open(&mut self) -> Option<usize> {
+        first_awaited(&mut self.open, &self.taken)
+    }
+
+    /// The first place gained that is awaited.
+    pub(super) fn next_gained(&mut self) -> Option<usize> {
+        first_awaited(&mut self.gained, &self.taken)
+    }
+
+    /// What becomes of these when the thread has `next` instead of `before`, and the plan asks for
+    /// so many users of its new part. A place of a slot that it keeps only gets another number.
+    pub(super) fn moved(
+        &self,
+        track: usize,
+        before: &Holding,
+        next: &Holding,
+        asked: u32,
+    ) -> Moved {
+        let kept = |index: usize| {
+            let ordinal = before.part.ordinal(track, u32::try_from(index).ok()?)?;
+            let keeps = before.keeps(next, before.part.slot_of(track, ordinal));
+            keeps.then(|| next.part.own_of(track, ordinal) as usize)
+        };
+        let is_gained = |index: u32| {
+            let ordinal = next.part.ordinal(track, index);
+            let slot = ordinal.map(|ordinal| next.part.slot_of(track, ordinal));
+            !slot.is_some_and(|slot| before.keeps(next, slot))
+        };
+        let mut moved = Moved::default();
+        let mut taken = vec![Taken::Awaited; asked as usize];
+        let mut gained: Vec<bool> = (0..asked).map(is_gained).collect();
+        for (index, was) in self.taken.iter().enumerate() {
+            match (kept(index), *was) {
+                (Some(at), was) if at < taken.len() => {
+                    taken[at] = was;
+                    // What it had gained it may not have come to.
+                    gained[at] = self.gained.binary_search(&index).is_ok();
+                }
+                (Some(_), Taken::By(serial)) => moved.surplus.push(serial),
+                (None, Taken::By(serial)) => moved.lost.push(serial),
+                (_, Taken::Vacant | Taken::Awaited) => {}
+            }
+        }
+        let mut lives = Vec::new();
+        for (index, count) in self.lives.iter().enumerate() {
+            if let Some(at) = kept(index) {
+                lives.resize(lives.len().max(at + 1), 0);
+                lives[at] = *count;
+            }
+        }
+        let awaited = (0..taken.len()).filter(|index| taken[*index] == Taken::Awaited);
+        let (gained, open) = awaited.partition(|index| gained[*index]);
+        moved.places = Places {
+            taken,
+            lives,
+            open,
+            gained,
+        };
+        moved
+    }
+}
+
+/// The first of these that is still awaited; those before it are forgotten.
+fn first_awaited(queue: &mut VecDeque<usize>, taken: &[Taken]) -> Option<usize> {
+    while let Some(index) = queue.front() {
+        if taken.get(*index) == Some(&Taken::Awaited) {
+            return Some(*index);
+        }
+        queue.pop_front();
+    }
+    None
+}
+
+/// A thread's part of the plan, and since when it has had each slot of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holding {
+    part: Part,
+    /// By its slots: the number of the assignment that gave it this one. Empty as long as it has
+    /// those that it began with.
+    since: Vec<u16>,
+}
+
+impl Holding {
+    /// What a thread begins with.
+    pub(super) fn begun(part: Part) -> Holding {
+        let since = Vec::new();
+        Holding { part, since }
+    }
+
+    pub(super) fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// What the thread has after the assignment of that number.
+    pub(super) fn assigned(&self, number: u16, part: Part) -> Holding {
+        let mut next = Holding::begun(part);
+        let slots = next.part.slots().iter();
+        next.since = slots
+            .map(|slot| match self.keeps(&next, *slot) {
+                true => self.since_of(*slot),
+                false => number,
+            })
+            .collect();
+        next
+    }
+
+    /// Whether the thread has a slot both before and after. Slots of another division are others.
+    fn keeps(&self, next: &Holding, slot: u32) -> bool {
+        self.part.count() == next.part.count() && self.part.has(slot) && next.part.has(slot)
+    }
+
+    fn since_of(&self, slot: u32) -> u16 {
+        let index = self.part.slots().binary_search(&slot);
+        let since = index.ok().and_then(|index| self.since.get(index));
+        since.copied().unwrap_or(0)
+    }
+
+    /// The number of the life of a user whose place has been taken so often on this thread: no two
+    /// of one ordinal draw the same random numbers, wherever they lived. Those before the first
+    /// assignment are numbered as in a run without any.
+    pub(super) fn life(&self, track: usize, ordinal: u32, lives: u32) -> u32 {
+        if self.since.is_empty() {
+            return lives;
+        }
+        // A place is taken anew when a plan goes down and up: 65,536 times take a day.
+        let since = self.since_of(self.part.slot_of(track, ordinal));
+        u32::from(since) << u16::BITS | lives & u32::from(u16::MAX)
     }
 }
 
@@ -90,5 +255,120 @@ mod tests {
         places.leave_vacant(1);
         assert_eq!((places.place_of(8), places.free_last()), (None, None));
         assert_eq!((places.taken(), places.free_last()), (1, Some(7)));
+    }
+
+    fn holding(slots: &[u32]) -> Holding {
+        Holding::begun(Part::of(4, slots.to_vec()).unwrap())
+    }
+
+    /// Places with these serial numbers; 0 for one that nobody could take.
+    fn places(serials: &[u64]) -> Places {
+        let mut places = Places::default();
+        for (index, serial) in serials.iter().enumerate() {
+            match serial {
+                0 => places.leave_vacant(index),
+                serial => drop(places.take(index, *serial)),
+            }
+        }
+        places
+    }
+
+    #[test]
+    fn who_keeps_a_slot_keeps_its_users_under_other_numbers() {
+        // Slots of the ordinals from 0 on: 0 1 2 3, 2 3 0 1, 0 1 2 3, …
+        let (before, next) = (holding(&[0, 1]), holding(&[1, 2]));
+        // Users 0, 1, 6, 7 and 8, of which 7 could not be.
+        let places = places(&[10, 11, 16, 0, 18]);
+        // Then 1, 2, 4, 7 and 9 are asked for.
+        let mut moved = places.moved(0, &before, &next, 5);
+        assert_eq!((moved.lost, moved.surplus), (vec![10, 16, 18], vec![]));
+        let taken = [
+            Taken::By(11),
+            Taken::Awaited,
+            Taken::Awaited,
+            Taken::Vacant,
+            Taken::Awaited,
+        ];
+        assert_eq!(moved.places.all(), taken);
+        // User 9 is its own, and was not there yet; 2 and 4 come from another.
+        assert_eq!(moved.places.next_open(), Some(4));
+        assert_eq!(moved.places.next_gained(), Some(1));
+        moved.places.take(4, 19);
+        moved.places.take(1, 12);
+        assert_eq!(moved.places.next_open(), None);
+        assert_eq!(moved.places.next_gained(), Some(2));
+        // The plan goes down, and that one need not come any more.
+        moved.places.free_last();
+        moved.places.free_last();
+        assert_eq!(
+            (moved.places.free_last(), moved.places.next_gained()),
+            (None, None)
+        );
+        assert_eq!(
+            (moved.places.free_last(), moved.places.taken()),
+            (Some(12), 1)
+        );
+    }
+
+    #[test]
+    fn who_is_not_asked_for_any_more_is_not_moved() {
+        let (before, next) = (holding(&[0, 1]), holding(&[1]));
+        let moved = places(&[10, 11, 16, 17]).moved(0, &before, &next, 1);
+        assert_eq!((moved.lost, moved.surplus), (vec![10, 16], vec![17]));
+        assert_eq!(moved.places.all(), [Taken::By(11)]);
+        // All of it goes.
+        let moved = places(&[10, 0]).moved(0, &before, &holding(&[]), 0);
+        assert_eq!((moved.lost, moved.places.taken()), (vec![10], 0));
+    }
+
+    #[test]
+    fn what_was_gained_and_not_begun_is_still_to_come_at_its_pace() {
+        let one = holding(&[0]);
+        let two = one.assigned(1, Part::of(4, vec![0, 1]).unwrap());
+        let mut moved = places(&[10]).moved(0, &one, &two, 3);
+        assert_eq!(moved.places.next_gained(), Some(1));
+        assert_eq!(
+            moved.places.next_open(),
+            Some(2),
+            "user 6 was not there yet"
+        );
+        let three = two.assigned(2, Part::of(4, vec![0, 1, 3]).unwrap());
+        let moved = moved.places.moved(0, &two, &three, 4);
+        let (gained, open) = (moved.places.gained, moved.places.open);
+        // Users 0, 1, 3 and 5.
+        assert_eq!((gained, open), ([1, 2, 3].into(), VecDeque::new()));
+    }
+
+    #[test]
+    fn a_user_that_moves_never_lives_a_life_again() {
+        let part = |slots: &[u32]| Part::of(4, slots.to_vec()).unwrap();
+        let mut here = holding(&[0, 1]);
+        let mut there = holding(&[2, 3]);
+        // By ordinal; slots and ordinals below 4 are the same. As in a run that stays as it is:
+        assert_eq!((here.life(0, 1, 0), here.life(0, 1, 3)), (0, 3));
+        let mut lived = vec![here.life(0, 1, 0), here.life(0, 1, 1)];
+        here = here.assigned(1, part(&[0]));
+        there = there.assigned(1, part(&[1, 2, 3]));
+        assert_eq!(
+            (here.life(0, 0, 1), there.life(0, 2, 1)),
+            (1, 1),
+            "they stayed"
+        );
+        lived.extend([there.life(0, 1, 0), there.life(0, 1, 1)]);
+        // Another assignment leaves it where it is: its lives go on.
+        there = there.assigned(2, part(&[1, 2]));
+        lived.push(there.life(0, 1, 2));
+        here = here.assigned(3, part(&[0, 1]));
+        lived.extend([here.life(0, 1, 0), here.life(0, 1, 1)]);
+        let mut distinct = lived.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), lived.len(), "{lived:?}");
+        // Its lives are counted on under its new number.
+        let mut once = places(&[10, 11, 16]);
+        assert_eq!(once.take(1, 12), 1);
+        let mut moved = once.moved(0, &holding(&[0, 1]), &holding(&[1]), 1);
+        assert_eq!(moved.places.take(0, 13), 2);
+        assert_eq!(moved.places.take(1, 14), 0);
     }
 }

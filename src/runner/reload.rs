@@ -315,7 +315,6 @@ mod tests {
                 iterations: None,
                 stop_timeout: Duration::ZERO,
                 on_stop_timeout: Duration::ZERO,
-                threads: 1,
             },
         })
     }

@@ -4,7 +4,6 @@
 //! path of a request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -22,11 +21,12 @@ use super::shape::{LiveShape, Turn};
 use super::wishes::{Refusal, Wish};
 use super::{Command, Edition, End, Ended, Handle, Notice, Setup, State};
 use crate::clock::{self, Micros};
-use crate::load::{Division, Plan, Stage};
+use crate::load::{Division, Part, Plan, Stage};
 use crate::scenario;
 use crate::script::{Line, Outbox, Outcome, Shared};
 use crate::shared::Milestone;
 use crate::stats::Batch;
+use crate::vu::Budget;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -66,7 +66,7 @@ enum Event {
 pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
     let shared = Arc::new(Shared::default());
     let edition = setup.edition.clone();
-    let threads = edition.options.threads as usize;
+    let threads = setup.threads as usize;
     let (news_in, mut news) = mpsc::channel(64 + 4 * threads);
     let (lines_in, lines) = mpsc::channel(1_024);
     let (batches_in, batches) = mpsc::channel(BATCHES * threads);
@@ -87,12 +87,9 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
     let shape = program
         .filter(|_| LiveShape::is_in(&edition))
         .map(|program| LiveShape::new(&edition, program));
-    let budget = edition
-        .options
-        .iterations
-        .map(|count| Arc::new(AtomicU64::new(count)));
+    let budget = edition.options.iterations.map(Budget::of);
     let mut members = Vec::new();
-    for index in 0..edition.options.threads {
+    for index in 0..setup.threads {
         let (spare_in, spare) = mpsc::channel(BATCHES);
         let outbox = Outbox {
             full: batches_in.clone(),
@@ -107,6 +104,8 @@ pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
             log: lines_in.clone(),
             shared: shared.clone(),
             budget: budget.clone(),
+            part: Part::new(index, setup.threads),
+            adopted: vec![edition.classes(0)],
         })?);
     }
     members::all_ready(&mut news, members.len()).await?;
@@ -170,7 +169,7 @@ pub(super) struct Run {
     notices: broadcast::Sender<Notice>,
     pub(super) shared: Arc<Shared>,
     /// Iterations left; `None` for no limit.
-    budget: Option<Arc<AtomicU64>>,
+    budget: Option<Budget>,
     pub(super) state: watch::Sender<State>,
     pub(super) course: Course,
     pub(super) shape: Option<LiveShape>,
@@ -298,7 +297,8 @@ impl Run {
     fn hear(&mut self, news: News) -> bool {
         let threads = self.members.len();
         match news {
-            News::Ready => {}
+            // Nobody is given another part in a run of its own.
+            News::Ready | News::Yielded(_) => {}
             News::Prepared(result) => self.prepared(result),
             News::Adopted => self.adopted(),
             News::Failed(message) => {
@@ -370,9 +370,7 @@ impl Run {
     }
 
     fn is_used_up(&self) -> bool {
-        self.budget
-            .as_ref()
-            .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
+        self.budget.as_ref().is_some_and(Budget::is_used_up)
     }
 
     /// True if no user will be started any more.

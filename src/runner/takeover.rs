@@ -12,7 +12,7 @@ use tokio::task::{spawn_local, yield_now};
 use super::Edition;
 use super::crew::Crew;
 use super::load_thread::{Adoption, News};
-use super::places::{Place, Places};
+use super::places::{Place, Places, Taken};
 use crate::load::Division;
 use crate::script::Generation;
 use crate::vu::Called;
@@ -50,22 +50,12 @@ impl Crew {
             self.turn(plan);
         }
         let new = self.division();
-        self.rebalance(adoption.mixed, &edition, &now);
+        let before = self.edition.borrow().classes(0);
+        let next = edition.classes(adoption.mixed);
+        self.mix.borrow_mut().adopt(&before, &next);
         *self.edition.borrow_mut() = edition;
         self.rearrange(old, new, &now);
         self.call_all(new, &now);
-    }
-
-    /// Mixes the classes as the edited script says.
-    fn rebalance(&self, mixed: u32, edition: &Edition, now: &[Option<usize>]) {
-        let shares = edition.shares();
-        let before = self.edition.borrow().shares();
-        let is_same = now.iter().copied().eq((0..before.len()).map(Some)) && before == shares;
-        // The same shares would come to nearly the same mix, and move users for nothing.
-        if !is_same {
-            let mut mix = self.mix.borrow_mut();
-            *mix = mix.rebalanced(mixed, &shares, now);
-        }
     }
 
     /// Brings the tracks into the order of the edited script's classes. Users whose track is gone
@@ -96,11 +86,13 @@ impl Crew {
         let mut kept = HashMap::new();
         let mut vacant = Vec::new();
         for (track, places) in self.places.borrow().iter().enumerate() {
-            for (index, serial) in places.serials().iter().enumerate() {
+            for (index, taken) in places.all().iter().enumerate() {
                 let place = Place { track, index };
-                match serial {
-                    Some(serial) => drop(kept.insert(*serial, place)),
-                    None => vacant.push(place),
+                match taken {
+                    Taken::By(serial) => drop(kept.insert(*serial, place)),
+                    Taken::Vacant => vacant.push(place),
+                    // The crew comes to it in its turn.
+                    Taken::Awaited => {}
                 }
             }
         }

@@ -11,6 +11,7 @@
 //! | waiting | at once | the same |
 //! | on_stop | cancelled at its own limit | ends |
 
+mod budget;
 mod calls;
 mod orders;
 mod pace;
@@ -18,9 +19,8 @@ mod renewal;
 mod sets;
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ use crate::coroutine::Stacks;
 use crate::scenario::{self, Body, Function, Wait};
 use crate::script::{Control, Ended, Failure, Instance, Thread, User, seconds};
 
+pub(crate) use budget::Budget;
+use budget::Taken;
 use calls::Limit;
 pub(crate) use orders::{Called, Orders, Stopping};
 use pace::AfterSet;
@@ -47,7 +49,7 @@ pub(crate) struct Life {
     /// By which it is stopped.
     pub orders: Rc<Orders>,
     /// Iterations left to the whole run; `None` for no limit.
-    pub budget: Option<Arc<AtomicU64>>,
+    pub budget: Option<Budget>,
     /// How long `on_stop` may take when the user ends by itself.
     pub on_stop_timeout: Duration,
 }
@@ -114,6 +116,15 @@ enum Next {
     End(Death),
 }
 
+/// What comes next for a user between two iterations.
+enum Picked {
+    ToDo(Body),
+    /// Nothing yet: it may have been told something.
+    Again,
+    /// The run's iterations are used up.
+    Nothing,
+}
+
 struct Driver {
     user: Rc<User>,
     /// Away while a function of the script runs.
@@ -149,10 +160,15 @@ impl Driver {
                 // Meanwhile it may have been told to stop, or been called once more.
                 continue;
             }
-            let mut next = match self.user.draw(|random| self.place.next(random)) {
-                Body::Function(task) if self.takes_iteration() => self.iteration(task).await,
-                Body::Set(set) if !self.is_used_up() => self.enter(set).await,
-                _ => break,
+            let picked = match self.life.budget {
+                None => Picked::ToDo(self.pick()),
+                Some(_) => self.pick_within_budget().await,
+            };
+            let mut next = match picked {
+                Picked::ToDo(Body::Function(task)) => self.iteration(task).await,
+                Picked::ToDo(Body::Set(set)) => self.enter(set).await,
+                Picked::Again => continue,
+                Picked::Nothing => break,
             };
             loop {
                 next = match next {
@@ -282,21 +298,54 @@ impl Driver {
         self.user.set_in_set(self.place.is_in_set());
     }
 
-    /// Whether the run's iterations are used up.
-    fn is_used_up(&self) -> bool {
-        let budget = self.life.budget.as_ref();
-        budget.is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
+    fn pick(&mut self) -> Body {
+        self.user.draw(|random| self.place.next(random))
     }
 
-    /// Takes one of the run's iterations, if there is a limit; false when they are used up.
-    fn takes_iteration(&self) -> bool {
+    /// The same in a run with a limit of iterations, and takes one for a task that is a function.
+    async fn pick_within_budget(&mut self) -> Picked {
+        if self.life.budget.as_ref().is_some_and(Budget::is_waiting) {
+            self.waited_for_more(|orders| orders.called().is_some())
+                .await;
+            return Picked::Again;
+        }
+        let body = self.pick();
+        loop {
+            let budget = self.life.budget.as_ref();
+            let taken = match (budget, &body) {
+                (Some(budget), Body::Function(_)) => budget.take(),
+                (Some(budget), Body::Set(_)) if budget.is_used_up() => Taken::UsedUp,
+                (Some(_), Body::Set(_)) | (None, _) => Taken::One,
+            };
+            match taken {
+                Taken::One => return Picked::ToDo(body),
+                Taken::UsedUp => return Picked::Nothing,
+                // Others were faster. What it is to do is settled, so it does not hear now that it
+                // is called.
+                Taken::Wait => self.waited_for_more(|_| false).await,
+            }
+            if self.life.orders.stopping().is_some() {
+                return Picked::Again;
+            }
+        }
+    }
+
+    /// Waits until there are iterations, or never will be, or the user is told to stop, or it need
+    /// not wait for another reason.
+    async fn waited_for_more(&self, is_over: impl Fn(&Orders) -> bool) {
         let Some(budget) = &self.life.budget else {
-            return true;
+            return;
         };
-        let taken = budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(1)
-        });
-        taken.is_ok()
+        let mut more = pin!(budget.more());
+        poll_fn(|cx| {
+            let orders = &self.life.orders;
+            if orders.stopping().is_some() || is_over(orders) {
+                return Poll::Ready(());
+            }
+            self.user.poll_idle(cx);
+            more.as_mut().poll(cx)
+        })
+        .await;
     }
 
     /// Waits for the start of the next iteration, or until the user is told to stop.

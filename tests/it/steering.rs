@@ -35,7 +35,6 @@ fn edition(script: &str) -> Edition {
             iterations: None,
             stop_timeout: Duration::ZERO,
             on_stop_timeout: Duration::from_secs(5),
-            threads: 2,
         },
     }
 }
@@ -58,6 +57,7 @@ fn steered_with(
         .build_local(tokio::runtime::LocalOptions::default())
         .unwrap();
     let setup = Setup {
+        threads: 2,
         edition: Arc::new(edition),
         environment: Arc::default(),
         onlooker: None,
@@ -331,6 +331,7 @@ fn runs_follow_one_another_each_with_its_own_numbers_and_outputs() {
         )
     };
     let setup = |word: &str| Setup {
+        threads: 2,
         edition: Arc::new(edition(&counting(word))),
         environment: Arc::default(),
         onlooker: None,

@@ -66,6 +66,7 @@ fn watched(arguments: &arguments::Debug, checked: Checked) -> Exit {
     }
     let environment = Arc::new(checked.inputs.environment.clone());
     let setup = Setup {
+        threads: 1,
         edition: Arc::new(Edition {
             bundle: checked.bundle,
             inputs: checked.inputs,
@@ -102,7 +103,6 @@ pub(super) fn options(
         iterations,
         stop_timeout: script.stop_timeout.unwrap_or_default(),
         on_stop_timeout: script.on_stop_timeout.unwrap_or(Duration::from_secs(5)),
-        threads: 1,
     }
 }
 

@@ -232,6 +232,7 @@ impl Session<'_> {
         self.stage().board.begin(edition.hash());
         let told = self.stage.clone();
         let setup = Setup {
+            threads: 1,
             environment: Arc::new(edition.inputs.environment.clone()),
             edition: Arc::new(edition),
             onlooker: Some(Onlooker::new(self.arguments.shown.body, move |event| {
