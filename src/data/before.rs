@@ -104,6 +104,7 @@ fn counts(mode: Mode) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::task::Poll;
 
     use super::super::{CsvFormat, Fault, Row, Sources, Value};
     use super::*;
@@ -130,7 +131,10 @@ mod tests {
 
     /// The number, from 1, of the row whose turn it is.
     fn next(source: &Source) -> Option<u64> {
-        source.turns.take(7).map(|row| row + 1)
+        match source.turns.at_once(7) {
+            Poll::Ready(row) => row.map(|row| row + 1),
+            Poll::Pending => unreachable!("they are counted here"),
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod before;
 mod csv;
+mod elsewhere;
 mod fault;
 mod json;
 mod packed;
@@ -18,6 +19,11 @@ mod turns;
 mod value;
 
 pub(crate) use csv::{CsvFormat, TextColumns};
+#[cfg_attr(
+    not(test),
+    expect(unused_imports, reason = "for the sources of a worker")
+)]
+pub(crate) use elsewhere::{Asked, Asks, Ration};
 pub(crate) use fault::Fault;
 pub(crate) use parse::{Build, NotJson, Number, parse_bytes};
 pub(crate) use rows::Row;

@@ -14,11 +14,13 @@ use sha2::{Digest, Sha256};
 
 use super::before::Before;
 use super::csv::CsvFormat;
+use super::elsewhere::Asks;
 use super::fault::Fault;
 use super::rows::{Kind, Rows};
 use super::text::Stamp;
 use super::turns::{Mode, Turns};
 use super::{Value, csv, json, text};
+use crate::files::Files;
 
 /// How a file is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,9 +81,35 @@ pub struct Sources {
     declared: Mutex<HashMap<Declared, Arc<Source>>>,
     failed: Mutex<BTreeSet<PathBuf>>,
     before: Mutex<Option<Before>>,
+    /// Where files are read.
+    read_in: Files,
+    /// Where turns are counted, if that is not here.
+    asks: Option<Arc<dyn Asks>>,
 }
 
 impl Sources {
+    /// The same with files read there; what the script itself names besides data is too.
+    #[must_use]
+    pub fn reading(self, files: Files) -> Sources {
+        let read_in = files;
+        Sources { read_in, ..self }
+    }
+
+    /// Where files are read.
+    pub(crate) fn files(&self) -> &Files {
+        &self.read_in
+    }
+
+    /// The same with all turns counted elsewhere: which rows go on from those before an edit is
+    /// decided there too.
+    #[must_use]
+    pub fn asking(self, asks: Arc<dyn Asks>) -> Sources {
+        Sources {
+            asks: Some(asks),
+            ..self
+        }
+    }
+
     /// Those of a new generation of the script.
     ///
     /// Files are read again, but parsed only if their content is another. A declaration goes on
@@ -166,19 +194,23 @@ impl Sources {
         if let Some(source) = all.get(&declared) {
             return source.clone();
         }
-        let mut before = locked(&self.before);
-        let turns = before
-            .as_mut()
-            .and_then(|before| before.turns(&declared, &rows));
-        let begun = || Arc::new(Turns::new(declared.mode, rows.count() as u64));
-        let turns = turns.unwrap_or_else(begun);
+        let count = rows.count() as u64;
+        let turns = match &self.asks {
+            Some(asks) => Arc::new(Turns::elsewhere(declared.clone(), count, asks.clone())),
+            None => {
+                let mut before = locked(&self.before);
+                let before = before.as_mut();
+                let goes_on = before.and_then(|before| before.turns(&declared, &rows));
+                goes_on.unwrap_or_else(|| Arc::new(Turns::new(declared.mode, count)))
+            }
+        };
         let source = Arc::new(Source { rows, turns });
         all.insert(declared, source.clone());
         source
     }
 
     fn load(&self, path: &Path, format: &Format) -> Result<Arc<Loaded>, Fault> {
-        let (bytes, stamp) = text::read(path)?;
+        let (bytes, stamp) = text::read(&self.read_in, path)?;
         if let Some(before) = &*locked(&self.before)
             && let Some(loaded) = before.unchanged(path, format, &stamp)
         {

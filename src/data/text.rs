@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
 use super::packed::{MOST_BYTES, Packed};
-use crate::files;
+use crate::files::Files;
 
 /// The mark of a file's content: who has it need not be sent it again, and a change is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +23,19 @@ pub struct Stamp {
 }
 
 /// Reads a file.
-pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Stamp), Fault> {
-    let bytes = files::read(path, MOST_BYTES).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => missing(path),
-        ErrorKind::FileTooLarge => {
-            Fault::new(error.to_string()).hint("split it into several files")
-        }
-        ErrorKind::IsADirectory | ErrorKind::InvalidInput => Fault::new(error.to_string()),
-        ErrorKind::PermissionDenied => Fault::new("it may not be read: permission denied"),
-        _ => Fault::new(format!("it cannot be read: {error}")),
-    })?;
+pub(super) fn read(files: &Files, path: &Path) -> Result<(Vec<u8>, Stamp), Fault> {
+    let bytes = files
+        .read(path, MOST_BYTES)
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound if files.are_on_disk() => missing(path),
+            ErrorKind::NotFound => Fault::new(error.to_string()),
+            ErrorKind::FileTooLarge => {
+                Fault::new(error.to_string()).hint("split it into several files")
+            }
+            ErrorKind::IsADirectory | ErrorKind::InvalidInput => Fault::new(error.to_string()),
+            ErrorKind::PermissionDenied => Fault::new("it may not be read: permission denied"),
+            _ => Fault::new(format!("it cannot be read: {error}")),
+        })?;
     let stamp = Stamp {
         size: bytes.len() as u64,
         sha256: Sha256::digest(&bytes).into(),
@@ -170,7 +173,11 @@ mod tests {
     fn what_is_not_there_is_told_with_the_folder_looked_in() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("accounts.csv"), "a").unwrap();
-        let missing = |name: &str| read(&folder.path().join(name)).unwrap_err().to_string();
+        let missing = |name: &str| {
+            read(&Files::default(), &folder.path().join(name))
+                .unwrap_err()
+                .to_string()
+        };
         let shown = folder.path().display();
         assert_eq!(
             missing("acounts.csv"),
@@ -185,7 +192,7 @@ mod tests {
         );
         assert!(missing("data/x.csv").starts_with(&format!("there is no folder `{shown}/data`")));
         assert_eq!(missing(""), "it is a directory");
-        let (bytes, stamp) = read(&folder.path().join("accounts.csv")).unwrap();
+        let (bytes, stamp) = read(&Files::default(), &folder.path().join("accounts.csv")).unwrap();
         assert_eq!((bytes.as_slice(), stamp.size), (&b"a"[..], 1));
         assert_eq!(stamp.sha256[..2], [0xca, 0x97]);
     }

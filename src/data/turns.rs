@@ -1,10 +1,15 @@
 //! Who gets which row: the modes of a data source, as arithmetic on how many were taken.
 //!
-//! Owns the count, the order, and how both go on when rows are appended. Where the count is kept
-//! for several processes is decided elsewhere: within one it is an atomic number.
+//! Owns the count, the order, and how both go on when rows are appended. Within one process the
+//! count is an atomic number; what comes from another process is `elsewhere`'s.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use super::elsewhere::{Asks, Elsewhere, Next, Ration};
+use super::sources::Declared;
 
 /// In which order rows are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,9 +53,9 @@ struct Rounds {
     rows: u64,
 }
 
-/// Which row belongs to a turn.
+/// Which row belongs to a turn; plain data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Course {
+pub struct Course {
     rounds: Rounds,
     /// Those of the turns before.
     earlier: Option<Rounds>,
@@ -68,6 +73,8 @@ pub struct Turns {
     taken: Arc<AtomicU64>,
     before: Option<Course>,
     course: OnceLock<Course>,
+    /// Where the turns come from if they are not counted here.
+    elsewhere: Option<Box<Elsewhere>>,
 }
 
 impl Turns {
@@ -78,7 +85,15 @@ impl Turns {
             taken: Arc::default(),
             before: None,
             course: OnceLock::new(),
+            elsewhere: None,
         }
+    }
+
+    /// Those of rows whose turns are counted in another process.
+    pub(super) fn elsewhere(of: Declared, rows: u64, asks: Arc<dyn Asks>) -> Turns {
+        let mut turns = Turns::new(of.mode, rows);
+        turns.elsewhere = Some(Box::new(Elsewhere::new(of, asks)));
+        turns
     }
 
     /// The same turns among so many rows, the first of which are those that there were.
@@ -96,25 +111,74 @@ impl Turns {
             taken: self.taken.clone(),
             before: Some(self.course()),
             course: OnceLock::new(),
+            elsewhere: None,
         })
     }
 
     /// The caller's row, from 0; `None`, and nobody is counted, if all are used up: so those that
-    /// come later, appended to a file, go to the next callers. `seed` orders a shuffle. Costs one
-    /// atomic addition.
-    pub fn take(&self, seed: u64) -> Option<u64> {
+    /// come later, appended to a file, go to the next callers. `seed` orders a shuffle.
+    ///
+    /// Waits only for turns that are counted elsewhere.
+    pub async fn take(&self, seed: u64) -> Option<u64> {
+        if let Poll::Ready(row) = self.at_once(seed) {
+            return row;
+        }
+        let (turn, course) = self.elsewhere.as_ref()?.waited().await?;
+        self.row(turn, course, seed)
+    }
+
+    /// The same if it need not be waited for. Costs one atomic addition where the turns are counted
+    /// here.
+    pub fn at_once(&self, seed: u64) -> Poll<Option<u64>> {
+        if let Some(elsewhere) = &self.elsewhere {
+            return match elsewhere.next() {
+                Next::Turn(turn, course) => Poll::Ready(self.row(turn, course, seed)),
+                Next::UsedUp => Poll::Ready(None),
+                Next::Ask => Poll::Pending,
+            };
+        }
         // Before the turn is taken: it is then none before those that the course knows.
-        let Course { rounds, earlier } = self.course();
-        let turn = match self.mode {
+        let course = self.course();
+        let turn = self.counted(1);
+        Poll::Ready(turn.and_then(|turn| self.row(turn.start, course, seed)))
+    }
+
+    /// So many turns for another process; fewer at the end of unique rows, and `None` if these are
+    /// used up.
+    pub fn ration(&self, count: u64) -> Option<Ration> {
+        let course = self.course();
+        let turns = self.counted(count)?;
+        Some(Ration { turns, course })
+    }
+
+    /// What has come from elsewhere and nobody has taken.
+    pub fn give_back(&self) -> Vec<Range<u64>> {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or_else(Vec::new, |elsewhere| elsewhere.give_back())
+    }
+
+    /// The next turns, so many at most.
+    fn counted(&self, count: u64) -> Option<Range<u64>> {
+        let first = match self.mode {
             Mode::Unique => {
-                let next = |taken| (taken < rounds.rows).then_some(taken + 1);
+                let next = |taken| (taken < self.rows).then_some(self.rows.min(taken + count));
                 let order = Ordering::Relaxed;
                 self.taken.fetch_update(order, order, next).ok()?
             }
             Mode::Circular | Mode::Random | Mode::Shuffle => {
-                self.taken.fetch_add(1, Ordering::Relaxed)
+                self.taken.fetch_add(count, Ordering::Relaxed)
             }
         };
+        let end = match self.mode {
+            Mode::Unique => self.rows.min(first + count),
+            Mode::Circular | Mode::Random | Mode::Shuffle => first + count,
+        };
+        Some(first..end)
+    }
+
+    /// The row that belongs to a turn.
+    fn row(&self, turn: u64, course: Course, seed: u64) -> Option<u64> {
+        let Course { rounds, earlier } = course;
         match (turn.checked_sub(rounds.start), earlier) {
             (None, Some(Rounds { start, rows })) => {
                 self.mode.row(turn.saturating_sub(start), rows, seed)
@@ -254,8 +318,16 @@ mod tests {
         );
     }
 
+    /// The next row; in one process there is no wait.
+    fn row(turns: &Turns) -> Option<u64> {
+        match turns.at_once(7) {
+            Poll::Ready(row) => row,
+            Poll::Pending => unreachable!("they are counted here"),
+        }
+    }
+
     fn all_threads_take(turns: &Turns) -> Vec<u64> {
-        let one = || (0..1_000).filter_map(|_| turns.take(7));
+        let one = || (0..1_000).filter_map(|_| row(turns));
         let mut taken: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
                 .map(|_| scope.spawn(|| one().collect::<Vec<_>>()))
@@ -281,12 +353,12 @@ mod tests {
         assert!(all_threads_take(&turns).into_iter().eq(0..5_000));
         assert_eq!(turns.taken(), 5_000);
         let more = turns.among(5_001);
-        assert_eq!(more.take(7), Some(5_000));
-        assert_eq!(more.take(7), None);
+        assert_eq!(row(&more), Some(5_000));
+        assert_eq!(row(&more), None);
     }
 
     fn take(turns: &Turns, count: usize) -> Vec<u64> {
-        (0..count).filter_map(|_| turns.take(7)).collect()
+        (0..count).filter_map(|_| row(turns)).collect()
     }
 
     #[test]

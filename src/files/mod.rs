@@ -3,12 +3,75 @@
 //! Owns opening them so that a name may lead anywhere: a pipe would wait for whoever writes to it,
 //! a device may have no end. What a file means is its reader's business.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
+
+/// Where a script's files are read: on the disk, or, in a process that was sent them, among what
+/// came. There a path is the text that it was on the sender's machine, and nothing is opened.
+///
+/// Clones are the same; equal is what is the same.
+#[derive(Clone, Default)]
+pub struct Files(Option<Arc<BTreeMap<PathBuf, Box<[u8]>>>>);
+
+impl Files {
+    /// Those that were sent, by their paths.
+    #[must_use]
+    pub fn sent(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Files {
+        let files = files.into_iter();
+        let files = files.map(|(path, bytes)| (path, bytes.into()));
+        Files(Some(Arc::new(files.collect())))
+    }
+
+    /// Whether they are on the disk.
+    pub(crate) fn are_on_disk(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Reads a whole file of so many bytes at most.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(crate) fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let Some(sent) = &self.0 else {
+            return read(path, most);
+        };
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "it was not sent to this worker");
+        let bytes = sent.get(path).ok_or_else(missing)?;
+        match bytes.len() as u64 > most {
+            true => Err(too_large(most)),
+            false => Ok(bytes.to_vec()),
+        }
+    }
+}
+
+impl PartialEq for Files {
+    fn eq(&self, other: &Files) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Files {}
+
+impl fmt::Debug for Files {
+    /// Names, not what they hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("Disk"),
+            Some(sent) => f.debug_set().entries(sent.keys()).finish(),
+        }
+    }
+}
 
 /// Opens a file for reading, unless it is none.
 ///
@@ -44,15 +107,19 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     bytes.try_reserve(usize::try_from(length).unwrap_or(usize::MAX))?;
     // One more than may be there: a file may grow, or have told no length.
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let most = match most {
-            0..1_000_000 => format!("{most} bytes"),
-            _ => format!("{} MB", most / 1_000_000),
-        };
-        let message = format!("it is larger than {most}");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    match bytes.len() as u64 > most {
+        true => Err(too_large(most)),
+        false => Ok(bytes),
     }
-    Ok(bytes)
+}
+
+fn too_large(most: u64) -> io::Error {
+    let most = match most {
+        0..1_000_000 => format!("{most} bytes"),
+        _ => format!("{} MB", most / 1_000_000),
+    };
+    let message = format!("it is larger than {most}");
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
 }
 
 /// The same as text.
@@ -109,6 +176,30 @@ mod tests {
     use rustix::fs::{CWD, FileType as Kind, Mode, mknodat};
 
     use super::*;
+
+    #[test]
+    fn what_was_sent_is_read_by_the_name_it_had_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("here");
+        std::fs::write(&here, "disk").unwrap();
+        let there = PathBuf::from("../not/here.csv");
+        let sent = Files::sent([(there.clone(), b"sent".to_vec())]);
+        assert_eq!(sent.read(&there, 4).unwrap(), b"sent");
+        assert_eq!(
+            sent.read(&there, 3).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
+        assert_eq!(
+            sent.read(&here, 9).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+        assert_eq!(Files::default().read(&here, 9).unwrap(), b"disk");
+        assert_eq!(
+            (&sent, &Files::default()),
+            (&sent.clone(), &Files::default())
+        );
+        assert_ne!(sent, Files::sent([]));
+    }
 
     #[test]
     fn what_is_no_file_is_said_at_once() {

@@ -21,6 +21,7 @@ use super::tap::Tap;
 use super::tls::{TlsError, Trust};
 use super::url::Url;
 use crate::clock::Timers;
+use crate::files::Files;
 
 /// Header maps kept for the next request; as many as are in use at once by a busy thread would
 /// only be cold memory.
@@ -69,6 +70,8 @@ pub struct Options {
     pub concurrency: u32,
     /// The largest body in bytes, both as received and decoded; 100 MB.
     pub body_limit: u64,
+    /// Where the files of certificates and keys are read.
+    pub files: Files,
 }
 
 impl Default for Options {
@@ -86,6 +89,7 @@ impl Default for Options {
             protocol: Protocol::default(),
             concurrency: 10,
             body_limit: 100_000_000,
+            files: Files::default(),
         }
     }
 }

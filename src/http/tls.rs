@@ -18,7 +18,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use super::client::{Options, Protocol};
 use super::vouched::Vouched;
-use crate::files;
+use crate::files::Files;
 
 /// The largest file of certificates or keys: those of all authorities together have 300 KB.
 const LARGEST: u64 = 16_000_000;
@@ -99,11 +99,13 @@ impl Trust {
     /// Reads the files that the options name.
     pub(super) fn new(options: &Options) -> Result<Trust, TlsError> {
         let extra = match &options.ca {
-            Some(path) => read_certificates("ca", path)?,
+            Some(path) => read_certificates(&options.files, "ca", path)?,
             None => Vec::new(),
         };
         let identity = match (&options.client_cert, &options.client_key) {
-            (Some(certificate), key) => Some(read_identity(certificate, key.as_deref())?),
+            (Some(certificate), key) => {
+                Some(read_identity(&options.files, certificate, key.as_deref())?)
+            }
             (None, Some(_)) => return Err(TlsError::KeyAlone),
             (None, None) => None,
         };
@@ -177,16 +179,18 @@ fn named(path: &Path) -> Box<str> {
     path.display().to_string().into()
 }
 
-fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    files::read(path, LARGEST)
+fn read(files: &Files, option: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    files
+        .read(path, LARGEST)
         .map_err(|error| TlsError::Unreadable(option, named(path), error.to_string().into()))
 }
 
 fn read_certificates(
+    files: &Files,
     option: &'static str,
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let (pem, _) = without_encrypted(&read(option, path)?);
+    let (pem, _) = without_encrypted(&read(files, option, path)?);
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
@@ -239,13 +243,17 @@ fn damage(error: &PemError) -> Box<str> {
 
 /// The client's certificate with its chain, and its key, from the same file if it has none of
 /// its own.
-fn read_identity(certificate: &Path, key: Option<&Path>) -> Result<CertifiedKey, TlsError> {
-    let chain = read_certificates("client_cert", certificate)?;
+fn read_identity(
+    files: &Files,
+    certificate: &Path,
+    key: Option<&Path>,
+) -> Result<CertifiedKey, TlsError> {
+    let chain = read_certificates(files, "client_cert", certificate)?;
     let (option, path) = match key {
         Some(path) => ("client_key", path),
         None => ("client_cert", certificate),
     };
-    let (pem, has_encrypted) = without_encrypted(&read(option, path)?);
+    let (pem, has_encrypted) = without_encrypted(&read(files, option, path)?);
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
         PemError::NoItemsFound if has_encrypted => TlsError::Encrypted(option, named(path)),
         PemError::NoItemsFound => TlsError::NoKey(option, named(path)),

@@ -78,7 +78,10 @@ impl Further {
 
 impl Made {
     fn read(user: &User, options: &Map, source: &str) -> Result<Made, String> {
-        let mut http = http::Options::default();
+        let mut http = http::Options {
+            files: user.generation.program.files.clone(),
+            ..http::Options::default()
+        };
         let mut destination = user.channel.destination.clone();
         let (mut given_headers, mut auth) = (Vec::new(), None);
         for (key, value) in options {

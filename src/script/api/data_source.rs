@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, Identifier, ImmutableString, Map, NativeCallContext,
@@ -12,12 +13,14 @@ use rhai::{
 
 use super::functions::draw;
 use super::json;
+use crate::coroutine::{self, NotAwaited};
 use crate::data::{Cell, Mode, Row, Source, Table};
 use crate::language::DATA_SOURCE;
 use crate::script::diagnostic::{Diagnostic, found};
 use crate::script::load::declare::Declarations;
 use crate::script::plain;
 use crate::script::run::failure::Control;
+use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
@@ -84,14 +87,24 @@ impl DataSource {
     /// The row whose turn it is; `None` when all are used up.
     ///
     /// The only place that asks for a turn. Within one process the answer is an atomic addition
-    /// and no wait; where a master has the count it is a message, and the user waits for it: so
-    /// nothing may be borrowed by whoever calls this.
+    /// and no wait; where a master has the count the user may wait for it: so nothing may be
+    /// borrowed by whoever calls this. The open verdict stays open, whether it waits or not.
     fn turn(&self, context: &NativeCallContext) -> Result<Option<usize>> {
         let source = self.source()?;
         if self.0.mode == Mode::Random {
             return self.any(context).map(Some);
         }
-        let row = source.turns.take(self.0.seed);
+        let seed = self.0.seed;
+        let row = match source.turns.at_once(seed) {
+            Poll::Ready(row) => row,
+            Poll::Pending => {
+                let waited = coroutine::await_in(source.turns.take(seed));
+                waited.map_err(|not| match not {
+                    NotAwaited::Cancelled => Control::Cancelled.into(),
+                    NotAwaited::Outside => cannot_wait(&format!("`{}`", context.fn_name())),
+                })?
+            }
+        };
         Ok(row.and_then(|row| usize::try_from(row).ok()))
     }
 

@@ -14,7 +14,7 @@ use hyper::header::HeaderValue;
 use rhai::{Array, Blob, Dynamic, Map};
 
 use super::fields::sendable;
-use crate::files;
+use crate::files::Files;
 use crate::script::value;
 
 /// Bytes of files that a thread keeps; what is beyond is read anew each time.
@@ -34,12 +34,12 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    fn read(&self, path: &Path) -> Result<Bytes, String> {
+    fn read(&self, files: &Files, path: &Path) -> Result<Bytes, String> {
         if let Some(content) = self.read.borrow().get(path) {
             return Ok(content.clone());
         }
         let unreadable = |error: std::io::Error| format!("the file `{}`: {error}", path.display());
-        let content = Bytes::from(files::read(path, LARGEST).map_err(unreadable)?);
+        let content = Bytes::from(files.read(path, LARGEST).map_err(unreadable)?);
         let bytes = self.bytes.get() + content.len();
         if bytes <= KEPT_BYTES {
             self.bytes.set(bytes);
@@ -55,10 +55,12 @@ impl Uploads {
 pub(crate) fn body(
     parts: &Dynamic,
     uploads: &Uploads,
+    files: &Files,
     source: &str,
 ) -> Result<(Bytes, HeaderValue), String> {
     let reader = Reader {
         uploads,
+        files,
         folder: Path::new(source).parent().unwrap_or(Path::new("")),
     };
     let mut all = Vec::new();
@@ -94,6 +96,7 @@ struct Part {
 
 struct Reader<'a> {
     uploads: &'a Uploads,
+    files: &'a Files,
     /// Where relative paths begin.
     folder: &'a Path,
 }
@@ -153,7 +156,7 @@ impl Reader<'_> {
         }
         match (file, body) {
             (Some(file), None) => {
-                part.content = self.uploads.read(&self.folder.join(&file))?;
+                part.content = self.uploads.read(self.files, &self.folder.join(&file))?;
                 let file_name = file.file_name().unwrap_or_default().to_string_lossy();
                 part.file_name.get_or_insert_with(|| file_name.into_owned());
             }
@@ -267,7 +270,7 @@ mod tests {
     /// The body with `X` for the boundary.
     fn encoded(parts: &str, source: &str) -> Result<String, String> {
         let parts = rhai::Engine::new().eval::<Dynamic>(parts).unwrap();
-        let (body, content_type) = body(&parts, &Uploads::default(), source)?;
+        let (body, content_type) = body(&parts, &Uploads::default(), &Files::default(), source)?;
         let content_type = content_type.to_str().unwrap();
         let boundary = content_type
             .strip_prefix("multipart/form-data; boundary=")
@@ -322,11 +325,11 @@ mod tests {
             ),
             "{body}"
         );
-        let uploads = Uploads::default();
+        let (uploads, files) = (Uploads::default(), Files::default());
         let path = folder.path().join("a.PNG");
-        assert_eq!(uploads.read(&path).unwrap(), "one");
+        assert_eq!(uploads.read(&files, &path).unwrap(), "one");
         std::fs::write(&path, "two").unwrap();
-        assert_eq!(uploads.read(&path).unwrap(), "one");
+        assert_eq!(uploads.read(&files, &path).unwrap(), "one");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rhai::{AST, Engine, Expr, ParseError, Position, Stmt};
 use sha2::{Digest, Sha256};
 
 use crate::data::Sources;
-use crate::files;
+use crate::files::Files;
 use crate::script::diagnostic::{Diagnostic, found};
 
 /// The largest file of a script.
@@ -70,7 +70,15 @@ impl Bundle {
     /// When the script cannot be read or is not UTF-8. An import that cannot be read is not an
     /// error here: the load-time check reports it with the others, at its position.
     pub fn read(path: &Path) -> Result<Bundle, Unreadable> {
-        let text = read_text(path).map_err(|reason| Unreadable {
+        Bundle::read_from(&Files::default(), path)
+    }
+
+    /// The same with all files read there.
+    ///
+    /// # Errors
+    /// As [`Bundle::read`].
+    pub fn read_from(files: &Files, path: &Path) -> Result<Bundle, Unreadable> {
+        let text = read_text(files, path).map_err(|reason| Unreadable {
             path: path.to_owned(),
             reason,
         })?;
@@ -81,7 +89,7 @@ impl Bundle {
             }],
             missing: Vec::new(),
         };
-        bundle.read_imports();
+        bundle.read_imports(files);
         Ok(bundle)
     }
 
@@ -159,7 +167,7 @@ impl Bundle {
             .collect()
     }
 
-    fn read_imports(&mut self) {
+    fn read_imports(&mut self, files: &Files) {
         let mut engine = super::parser::parser();
         // A variable that is not there hides none of what is imported.
         engine.set_strict_variables(false);
@@ -177,7 +185,7 @@ impl Bundle {
                 if self.files.iter().any(|file| file.path == path) {
                     continue;
                 }
-                match read_text(Path::new(&path)) {
+                match read_text(files, Path::new(&path)) {
                     Ok(text) => {
                         unread.push_back(self.files.len());
                         self.files.push(File { path, text });
@@ -241,11 +249,13 @@ fn imports(ast: &AST) -> Vec<(String, Position)> {
         .collect()
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = files::read(path, LARGEST).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
-    })?;
+fn read_text(files: &Files, path: &Path) -> Result<String, String> {
+    let bytes = files
+        .read(path, LARGEST)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if files.are_on_disk() => "there is no such file".to_owned(),
+            _ => error.to_string(),
+        })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid]
@@ -274,6 +284,26 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_bundle_that_was_sent_is_read_by_its_paths_alone() {
+        let files = Files::sent([
+            (
+                "a/main.rhai".into(),
+                b"import \"../lib/b\" as b;\nimport \"c\" as c;".to_vec(),
+            ),
+            ("lib/b.rhai".into(), b"\xef\xbb\xbffn f() { 1 }".to_vec()),
+        ]);
+        let bundle = Bundle::read_from(&files, Path::new("a/main.rhai")).unwrap();
+        let paths: Vec<_> = bundle.files().iter().map(|file| &*file.path).collect();
+        assert_eq!(paths, ["a/main.rhai", "lib/b.rhai"]);
+        let missing = bundle.missing_imports();
+        assert!(
+            missing[0].message.contains("`a/c.rhai`: it was not sent"),
+            "{missing:?}"
+        );
+        assert!(Bundle::read_from(&files, Path::new("main.rhai")).is_err());
+    }
 
     #[test]
     fn imports_are_found_beside_the_importer() {

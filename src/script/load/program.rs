@@ -18,6 +18,7 @@ use super::imports::Imports;
 use super::methods::{Forwarded, MapFunctions};
 use super::unread::Unread;
 use super::{http_options, methods, request_use};
+use crate::files::Files;
 use crate::load::Division;
 use crate::scenario::Scenario;
 use crate::script::api;
@@ -44,6 +45,8 @@ pub struct Program {
     secrets: Secrets,
     /// What a user's variables may hold.
     pub(crate) user_bytes: u64,
+    /// Where files are read that users name.
+    pub(crate) files: Files,
     /// Requests whose responses nobody can look at.
     pub(crate) unread: Unread,
     said: Vec<Line>,
@@ -91,6 +94,7 @@ impl Program {
         let file = &bundle.files()[0].path;
         let directory = Path::new(file).parent().unwrap_or(Path::new(""));
         for class in &mut declared {
+            class.http.files = inputs.sources.files().clone();
             if let Err(wrong) = http_options::find_files(&mut class.http, directory) {
                 let message = format!("the user class `{}`: {wrong}", class.plan.name);
                 problems.push(Diagnostic::error(file, message));
@@ -161,6 +165,7 @@ impl Program {
             shape,
             secrets: declarations.secrets.clone(),
             user_bytes,
+            files: inputs.sources.files().clone(),
             unread,
             warnings,
         })

@@ -17,6 +17,7 @@ mod places;
 mod randomness;
 mod renewal;
 mod secrets;
+mod sent;
 mod shared;
 mod signatures;
 mod table;
