@@ -1,4 +1,6 @@
 //! Load threads under orders, without a run around them.
+//!
+//! Owns users that move and iterations that come later; what a run makes of it is tested there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

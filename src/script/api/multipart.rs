@@ -31,15 +31,30 @@ const UNKNOWN: &str = "application/octet-stream";
 pub(crate) struct Uploads {
     read: RefCell<HashMap<PathBuf, Bytes>>,
     bytes: std::cell::Cell<usize>,
+    files: RefCell<Files>,
 }
 
 impl Uploads {
-    fn read(&self, files: &Files, path: &Path) -> Result<Bytes, String> {
+    /// Reads from now on where a generation of the script has its files.
+    pub(crate) fn read_in(&self, files: &Files) {
+        if *self.files.borrow() != *files {
+            self.read.take();
+            self.bytes.set(0);
+            *self.files.borrow_mut() = files.clone();
+        }
+    }
+
+    fn read(&self, path: &Path) -> Result<Bytes, String> {
         if let Some(content) = self.read.borrow().get(path) {
             return Ok(content.clone());
         }
         let unreadable = |error: std::io::Error| format!("the file `{}`: {error}", path.display());
-        let content = Bytes::from(files.read(path, LARGEST).map_err(unreadable)?);
+        let content = Bytes::from(
+            self.files
+                .borrow()
+                .read(path, LARGEST)
+                .map_err(unreadable)?,
+        );
         let bytes = self.bytes.get() + content.len();
         if bytes <= KEPT_BYTES {
             self.bytes.set(bytes);
@@ -55,12 +70,10 @@ impl Uploads {
 pub(crate) fn body(
     parts: &Dynamic,
     uploads: &Uploads,
-    files: &Files,
     source: &str,
 ) -> Result<(Bytes, HeaderValue), String> {
     let reader = Reader {
         uploads,
-        files,
         folder: Path::new(source).parent().unwrap_or(Path::new("")),
     };
     let mut all = Vec::new();
@@ -96,7 +109,6 @@ struct Part {
 
 struct Reader<'a> {
     uploads: &'a Uploads,
-    files: &'a Files,
     /// Where relative paths begin.
     folder: &'a Path,
 }
@@ -156,7 +168,7 @@ impl Reader<'_> {
         }
         match (file, body) {
             (Some(file), None) => {
-                part.content = self.uploads.read(self.files, &self.folder.join(&file))?;
+                part.content = self.uploads.read(&self.folder.join(&file))?;
                 let file_name = file.file_name().unwrap_or_default().to_string_lossy();
                 part.file_name.get_or_insert_with(|| file_name.into_owned());
             }
@@ -270,7 +282,7 @@ mod tests {
     /// The body with `X` for the boundary.
     fn encoded(parts: &str, source: &str) -> Result<String, String> {
         let parts = rhai::Engine::new().eval::<Dynamic>(parts).unwrap();
-        let (body, content_type) = body(&parts, &Uploads::default(), &Files::default(), source)?;
+        let (body, content_type) = body(&parts, &Uploads::default(), source)?;
         let content_type = content_type.to_str().unwrap();
         let boundary = content_type
             .strip_prefix("multipart/form-data; boundary=")
@@ -325,11 +337,18 @@ mod tests {
             ),
             "{body}"
         );
-        let (uploads, files) = (Uploads::default(), Files::default());
+        let uploads = Uploads::default();
         let path = folder.path().join("a.PNG");
-        assert_eq!(uploads.read(&files, &path).unwrap(), "one");
+        assert_eq!(uploads.read(&path).unwrap(), "one");
         std::fs::write(&path, "two").unwrap();
-        assert_eq!(uploads.read(&files, &path).unwrap(), "one");
+        assert_eq!(uploads.read(&path).unwrap(), "one");
+        // The same files: what was read stays. Others: it is another file.
+        uploads.read_in(&Files::default());
+        assert_eq!(uploads.read(&path).unwrap(), "one");
+        uploads.read_in(&Files::sent([(path.clone(), b"sent".to_vec())]));
+        assert_eq!(uploads.read(&path).unwrap(), "sent");
+        let wrong = uploads.read(Path::new("/other")).unwrap_err();
+        assert!(wrong.contains("it was not sent"), "{wrong}");
     }
 
     #[test]

@@ -13,11 +13,10 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 use super::fields::{Wrong, fields, header, pairs};
 use super::headers;
 use super::json;
-use super::multipart;
+use super::multipart::{self, Uploads};
 use crate::http;
 use crate::language;
 use crate::script::load::class::credentials;
-use crate::script::run::user::User;
 use crate::script::value;
 
 /// The options of one request.
@@ -47,7 +46,7 @@ impl Asked {
     /// Reads the options of a request.
     ///
     /// Files are beside the script `source`.
-    pub(crate) fn read(options: &Map, user: &User, source: &str) -> Result<Asked> {
+    pub(crate) fn read(options: &Map, uploads: &Uploads, source: &str) -> Result<Asked> {
         let mut asked = Asked {
             name: None,
             params: Vec::new(),
@@ -64,8 +63,7 @@ impl Asked {
         let mut has_parts = false;
         for (key, value) in options {
             if key == "multipart" {
-                let (uploads, files) = (&user.thread.uploads, &user.generation.program.files);
-                let body = multipart::body(value, uploads, files, source);
+                let body = multipart::body(value, uploads, source);
                 let (body, content_type) = body.map_err(|wrong| format!("`multipart`: {wrong}"))?;
                 asked.set_body(body, Some(content_type))?;
                 has_parts = true;

@@ -184,7 +184,7 @@ impl Prepared {
         source: &str,
     ) -> Result<Prepared> {
         let Client { user, channel } = client;
-        let mut asked = Asked::read(options, user, source)?;
+        let mut asked = Asked::read(options, &user.thread.uploads, source)?;
         let url = channel.url(user, path, &asked.params)?;
         let mut request = http::Request::new(method.clone(), url);
         request.allow_redirects = asked.allow_redirects.unwrap_or(*method != Method::HEAD);

@@ -211,6 +211,8 @@ impl Thread {
         secrets.add_all(parts.generation.program().secrets());
         let watch = parts.onlooker.map(|onlooker| Watch::new(onlooker, secrets));
         parts.generation.enter_service(watch.as_ref());
+        let uploads = Uploads::default();
+        uploads.read_in(&parts.generation.program().files);
         Thread {
             watch,
             log: Log::new(parts.log),
@@ -222,7 +224,7 @@ impl Thread {
             outbox: RefCell::new(parts.outbox),
             shared: parts.shared,
             environment: parts.environment,
-            uploads: Uploads::default(),
+            uploads,
             generation: RefCell::new(Rc::new(parts.generation)),
             appenders: RefCell::default(),
             cut: Cell::new(0),
@@ -265,6 +267,7 @@ impl Thread {
             watch.learn(secrets);
         }
         generation.enter_service(self.watch.as_ref());
+        self.uploads.read_in(&generation.program().files);
         self.generation.replace(Rc::new(generation));
         self.shared.more_behind(before.leave_service());
     }

@@ -1,4 +1,6 @@
-//! Scripts in a process that was sent their files.
+//! Scripts in a process that was sent their files, and whose rows are counted in another.
+//!
+//! Owns that nothing is looked for on the disk; what a file means is tested where it is read.
 
 use std::path::PathBuf;
 use std::rc::Rc;
