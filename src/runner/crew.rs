@@ -9,14 +9,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::fleet::Levels;
-use super::load_thread::{News, Order, PANICKED, Start};
+use super::load_thread::{News, Order, Start};
 use super::moves::{Gaining, Yielding};
 use super::places::{Holding, Place, Places};
+use super::reports::Alarm;
 use super::{Edition, Setup};
 use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
@@ -52,21 +51,21 @@ pub(super) struct Crew {
     pub(super) yielding: RefCell<Vec<Yielding>>,
     plan: RefCell<Arc<Plan>>,
     budget: Option<Budget>,
-    index: u32,
-    news: mpsc::Sender<(u32, News)>,
+    pub(super) index: u32,
+    pub(super) news: mpsc::Sender<(u32, News)>,
     /// By the order in which they were started.
     pub(super) alive: RefCell<BTreeMap<u64, Alive>>,
     /// How many there are, and the most since that was said last. Between two users in one place
     /// nobody is alive, but the place counts.
-    users: Cell<u32>,
-    peak: Cell<u32>,
+    pub(super) users: Cell<u32>,
+    pub(super) peak: Cell<u32>,
     started: Cell<u64>,
     /// By the plan's tracks.
     pub(super) places: RefCell<Vec<Places>>,
     /// The stage of the plan whose number of users this thread has.
     pub(super) arrived: Cell<Option<u32>>,
     /// Whether all users that the plan asks for have been started, and no more will be.
-    settled: Cell<bool>,
+    pub(super) settled: Cell<bool>,
     /// All users have been told to stop.
     pub(super) is_stopping: Cell<bool>,
     changed: Notify,
@@ -395,43 +394,6 @@ impl Crew {
         }
     }
 
-    /// Says how the users stand. If it is lost for want of room, that is made good in a tenth of a
-    /// second.
-    fn report(&self) {
-        if let Ok(permit) = self.news.try_reserve() {
-            permit.send((self.index, News::Levels(self.levels())));
-        }
-    }
-
-    /// How the users stand; the most at once is counted from now on.
-    fn levels(&self) -> Levels {
-        let users = self.users.get();
-        let nobody_will_come = self.settled.get() || self.is_used_up();
-        Levels {
-            users,
-            peak: self.peak.replace(users),
-            behind: self.thread.behind(),
-            stage: self.arrived.get(),
-            is_idle: nobody_will_come && self.alive.borrow().is_empty(),
-        }
-    }
-
-    /// An edition may wait for that.
-    async fn report_when_nobody_is_behind(self: Rc<Self>) {
-        loop {
-            self.thread.nobody_behind().await;
-            self.report();
-        }
-    }
-
-    /// What control waits for may not be lost for want of room.
-    pub(super) fn tell_for_sure(&self, news: News) {
-        if let Err(TrySendError::Full(news)) = self.news.try_send((self.index, news)) {
-            let to = self.news.clone();
-            spawn_local(async move { to.send(news).await });
-        }
-    }
-
     async fn hand_over_regularly(self: Rc<Self>) {
         let _told = Alarm(&self);
         let mut overflow_told = false;
@@ -466,21 +428,6 @@ fn stopping(stop_timeout: Duration, on_stop_timeout: Duration) -> Stopping {
     Stopping {
         tasks_until,
         on_stop_until: tasks_until + on_stop_timeout,
-    }
-}
-
-/// Ends the run if what it watches over panics: tokio keeps a task's panic to itself, and users
-/// would be missing from a run that looks well.
-struct Alarm<'a>(&'a Crew);
-
-impl Drop for Alarm<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let _ = self
-                .0
-                .news
-                .try_send((self.0.index, News::Failed(PANICKED.to_owned())));
-        }
     }
 }
 

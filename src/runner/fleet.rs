@@ -37,10 +37,15 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    /// Until the next ones come, nothing is known that would end a run.
-    pub(super) fn forget(&mut self) {
-        self.stage = None;
-        self.is_idle = false;
+    /// What they say between two assignments: nothing that would end a run, for users may be on their
+    /// way; and who goes before others come is not there at once with them.
+    pub(super) fn between(self) -> Levels {
+        Levels {
+            peak: self.users,
+            stage: None,
+            is_idle: false,
+            ..self
+        }
     }
 }
 
@@ -214,13 +219,6 @@ impl Fleet {
             && let Standing::Preparing { number } = member.standing
         {
             member.standing = Standing::Ready { number };
-        }
-    }
-
-    /// What a member says next of its users counts, not what it said before.
-    pub(super) fn forget(&mut self, id: MemberId) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.levels.forget();
         }
     }
 

@@ -30,7 +30,7 @@ const TEARING_DOWN: [(&str, Call); 3] = [
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
+pub(super) enum HookStep {
     Call(Call),
     /// Wait for no call any more.
     CancelCalls,
@@ -111,11 +111,11 @@ impl Hooks {
         declared: &Declared,
         run_time: Option<Duration>,
         now: Instant,
-    ) -> Vec<Step> {
+    ) -> Vec<HookStep> {
         self.limit = run_time;
         self.has_listeners_of_start = declared.listeners.contains(&Event::TestStart);
         if declared.setup {
-            let mut steps = vec![Step::SpeakOf { seconds: 0 }];
+            let mut steps = vec![HookStep::SpeakOf { seconds: 0 }];
             steps.extend(self.call(Call::Setup, now));
             return steps;
         }
@@ -123,16 +123,16 @@ impl Hooks {
     }
 
     /// What follows `setup`.
-    fn start_listeners(&mut self, now: Instant) -> Vec<Step> {
+    fn start_listeners(&mut self, now: Instant) -> Vec<HookStep> {
         if std::mem::take(&mut self.has_listeners_of_start) {
             return self.call(Call::Listeners(Event::TestStart), now);
         }
         self.waits = None;
         self.phase = Phase::Measuring;
-        vec![Step::Begin]
+        vec![HookStep::Begin]
     }
 
-    fn call(&mut self, call: Call, now: Instant) -> Vec<Step> {
+    fn call(&mut self, call: Call, now: Instant) -> Vec<HookStep> {
         let is_setup = self.phase == Phase::SettingUp;
         // The run time is for both of them together.
         let until = match self.waits {
@@ -145,11 +145,11 @@ impl Hooks {
             until,
             speak_at: is_setup.then(|| now + SPEAK_EVERY),
         });
-        vec![Step::Call(call)]
+        vec![HookStep::Call(call)]
     }
 
     /// A call has come to this. Of those that nobody waits for nothing follows.
-    pub(super) fn answered(&mut self, call: Call, outcome: Outcome, now: Instant) -> Vec<Step> {
+    pub(super) fn answered(&mut self, call: Call, outcome: Outcome, now: Instant) -> Vec<HookStep> {
         if self.waits.is_none_or(|waits| waits.call != call) {
             return Vec::new();
         }
@@ -158,7 +158,7 @@ impl Hooks {
         }
         match outcome {
             Outcome::Done(value) if call == Call::Setup => {
-                let mut steps = vec![Step::Keep(value)];
+                let mut steps = vec![HookStep::Keep(value)];
                 steps.extend(self.start_listeners(now));
                 steps
             }
@@ -175,7 +175,7 @@ impl Hooks {
     }
 
     /// The run shall stop. After the last user what has a limit is waited for.
-    pub(super) fn stopped(&mut self, why: End, now: Instant) -> Vec<Step> {
+    pub(super) fn stopped(&mut self, why: End, now: Instant) -> Vec<HookStep> {
         match self.phase {
             Phase::SettingUp => self.never_begin(why, now),
             Phase::Measuring | Phase::TearingDown | Phase::Over => Vec::new(),
@@ -183,10 +183,10 @@ impl Hooks {
     }
 
     /// A person wants the run to end at once.
-    pub(super) fn killed(&mut self) -> Vec<Step> {
+    pub(super) fn killed(&mut self) -> Vec<HookStep> {
         match self.phase {
             Phase::SettingUp => {
-                let mut steps = vec![Step::NeverBegin(End::Stopped)];
+                let mut steps = vec![HookStep::NeverBegin(End::Stopped)];
                 steps.extend(self.close());
                 steps
             }
@@ -196,7 +196,7 @@ impl Hooks {
     }
 
     /// The moment of [`Hooks::due_at`] has come.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Step> {
+    pub(super) fn due(&mut self, now: Instant) -> Vec<HookStep> {
         let Some(waits) = &mut self.waits else {
             return Vec::new();
         };
@@ -207,13 +207,13 @@ impl Hooks {
             Some(at) if at <= now => {
                 let seconds = now.duration_since(waits.since).as_secs();
                 waits.speak_at = Some(at.max(now - SPEAK_EVERY) + SPEAK_EVERY);
-                vec![Step::SpeakOf { seconds }]
+                vec![HookStep::SpeakOf { seconds }]
             }
             _ => Vec::new(),
         }
     }
 
-    fn late(&mut self, now: Instant) -> Vec<Step> {
+    fn late(&mut self, now: Instant) -> Vec<HookStep> {
         let limit = self.limit.unwrap_or_default();
         if self.phase == Phase::SettingUp {
             let what = match self.waits.map(|waits| waits.call) {
@@ -224,15 +224,15 @@ impl Hooks {
             return self.never_begin(End::Failed(message), now);
         }
         let (what, _) = TEARING_DOWN[self.called - 1];
-        let mut steps = vec![Step::CancelCalls, Step::Late { what, limit }];
+        let mut steps = vec![HookStep::CancelCalls, HookStep::Late { what, limit }];
         steps.extend(self.tear_on(now));
         steps
     }
 
     /// What was set up, if only for a listener, is taken down; what `setup` began is not.
-    fn never_begin(&mut self, why: End, now: Instant) -> Vec<Step> {
+    fn never_begin(&mut self, why: End, now: Instant) -> Vec<HookStep> {
         let is_set_up = self.waits.is_some_and(|waits| waits.call != Call::Setup);
-        let mut steps = vec![Step::CancelCalls, Step::NeverBegin(why)];
+        let mut steps = vec![HookStep::CancelCalls, HookStep::NeverBegin(why)];
         if is_set_up {
             self.phase = Phase::TearingDown;
             steps.extend(self.tear_on(now));
@@ -249,7 +249,7 @@ impl Hooks {
         has_control: bool,
         limit: Duration,
         now: Instant,
-    ) -> Vec<Step> {
+    ) -> Vec<HookStep> {
         self.phase = Phase::TearingDown;
         self.limit = Some(limit);
         match has_control {
@@ -258,7 +258,7 @@ impl Hooks {
         }
     }
 
-    fn tear_on(&mut self, now: Instant) -> Vec<Step> {
+    fn tear_on(&mut self, now: Instant) -> Vec<HookStep> {
         let Some((_, call)) = TEARING_DOWN.get(self.called) else {
             return self.close();
         };
@@ -266,10 +266,10 @@ impl Hooks {
         self.call(*call, now)
     }
 
-    fn close(&mut self) -> Vec<Step> {
+    fn close(&mut self) -> Vec<HookStep> {
         self.phase = Phase::Over;
         self.waits = None;
-        vec![Step::CancelCalls, Step::Close]
+        vec![HookStep::CancelCalls, HookStep::Close]
     }
 }
 
@@ -295,7 +295,7 @@ mod tests {
     use Happens::{Done, Due, Kill, LastUserEnds, Stop, StopTest};
 
     /// The steps that follow each.
-    fn steps(setup: bool, test_start: bool, happens: &[Happens]) -> Vec<Vec<Step>> {
+    fn steps(setup: bool, test_start: bool, happens: &[Happens]) -> Vec<Vec<HookStep>> {
         let mut now = Instant::now();
         let declared = Declared {
             setup,
@@ -339,66 +339,69 @@ mod tests {
             Done(QUITTING),
         ];
         let expected = vec![
-            vec![Step::SpeakOf { seconds: 0 }, Step::Call(Call::Setup)],
-            vec![Step::Keep(Value::Int(7)), Step::Call(START)],
-            vec![Step::Begin],
+            vec![
+                HookStep::SpeakOf { seconds: 0 },
+                HookStep::Call(Call::Setup),
+            ],
+            vec![HookStep::Keep(Value::Int(7)), HookStep::Call(START)],
+            vec![HookStep::Begin],
             vec![],
-            vec![Step::Call(STOP)],
+            vec![HookStep::Call(STOP)],
             vec![],
-            vec![Step::Call(Call::Teardown)],
-            vec![Step::Call(QUITTING)],
-            vec![Step::CancelCalls, Step::Close],
+            vec![HookStep::Call(Call::Teardown)],
+            vec![HookStep::Call(QUITTING)],
+            vec![HookStep::CancelCalls, HookStep::Close],
         ];
         assert_eq!(steps(true, true, &happens), expected);
-        assert_eq!(steps(false, false, &[]), [[Step::Begin]]);
+        assert_eq!(steps(false, false, &[]), [[HookStep::Begin]]);
     }
 
     #[test]
     fn what_is_set_up_is_torn_down_and_what_is_not_is_not() {
-        let never = |why: End| [Step::CancelCalls, Step::NeverBegin(why)];
-        let closed = [Step::CancelCalls, Step::Close];
+        let never = |why: End| [HookStep::CancelCalls, HookStep::NeverBegin(why)];
+        let closed = [HookStep::CancelCalls, HookStep::Close];
         let all = steps(true, false, &[Stop]);
         assert_eq!(all[1], [never(End::Stopped), closed.clone()].concat());
         let all = steps(true, true, &[Done(Call::Setup), Stop, Done(STOP)]);
-        let torn = [never(End::Stopped).as_slice(), &[Step::Call(STOP)]].concat();
-        assert_eq!(all[2..], [torn, vec![Step::Call(Call::Teardown)]]);
+        let torn = [never(End::Stopped).as_slice(), &[HookStep::Call(STOP)]].concat();
+        assert_eq!(all[2..], [torn, vec![HookStep::Call(Call::Teardown)]]);
         let all = steps(false, true, &[StopTest(START), Kill]);
         let why = End::StopTest("enough".to_owned());
         assert_eq!(
             all[1],
-            [never(why).as_slice(), &[Step::Call(STOP)]].concat()
+            [never(why).as_slice(), &[HookStep::Call(STOP)]].concat()
         );
         assert_eq!(all[2], closed);
         let all = steps(true, true, &[Done(Call::Setup), Kill]);
         assert_eq!(
             all[2],
-            [&[Step::NeverBegin(End::Stopped)], closed.as_slice()].concat()
+            [&[HookStep::NeverBegin(End::Stopped)], closed.as_slice()].concat()
         );
     }
 
     #[test]
     fn a_long_setup_is_spoken_of_and_ends_with_the_run_time() {
         let all = steps(true, false, &[Due(5), Due(6), Due(1)]);
-        assert_eq!(all[1], [Step::SpeakOf { seconds: 5 }]);
-        assert_eq!(all[2], [Step::SpeakOf { seconds: 11 }]);
+        assert_eq!(all[1], [HookStep::SpeakOf { seconds: 5 }]);
+        assert_eq!(all[2], [HookStep::SpeakOf { seconds: 11 }]);
         let message = "`setup` took longer than the run time of 12s".to_owned();
-        assert_eq!(all[3][1], Step::NeverBegin(End::Failed(message)));
+        assert_eq!(all[3][1], HookStep::NeverBegin(End::Failed(message)));
         // The listeners of `test_start` have what `setup` left of it.
         let all = steps(true, true, &[Due(11), Done(Call::Setup), Due(1)]);
         let message = "a listener of `test_start` took longer than the run time of 12s".to_owned();
-        assert_eq!(all[3][1], Step::NeverBegin(End::Failed(message)));
+        assert_eq!(all[3][1], HookStep::NeverBegin(End::Failed(message)));
     }
 
     #[test]
     fn after_the_last_user_each_has_its_own_limit() {
         let late = |what, next| {
             let limit = 2 * SECOND;
-            vec![Step::CancelCalls, Step::Late { what, limit }, next]
+            vec![HookStep::CancelCalls, HookStep::Late { what, limit }, next]
         };
         // An interrupt ends nothing that has a limit.
         let all = steps(false, false, &[LastUserEnds, Stop, Due(2), Due(2)]);
         assert_eq!(all[2], []);
-        assert_eq!(all[3], late("test_stop", Step::Call(Call::Teardown)));
-        assert_eq!(all[4], late("teardown", Step::Call(QUITTING)));
+        assert_eq!(all[3], late("test_stop", HookStep::Call(Call::Teardown)));
+        assert_eq!(all[4], late("teardown", HookStep::Call(QUITTING)));
     }
 }

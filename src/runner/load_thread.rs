@@ -100,8 +100,9 @@ pub(super) enum News {
     Failed(String),
     /// How its users stand.
     Levels(Levels),
-    /// The assignment of this number has been carried out: users that it took are gone.
-    Assigned(u16),
+    /// The assignment of this number has been carried out: users that it took are gone, and this is
+    /// how the others stand.
+    Assigned(u16, Levels),
     /// A script called `stop_test`.
     StopTest(String),
     /// There were so many names of requests that some share a row.

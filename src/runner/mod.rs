@@ -24,6 +24,7 @@ mod moves;
 mod numbers;
 mod places;
 mod reload;
+mod reports;
 mod run;
 mod shape;
 mod takeover;

@@ -72,7 +72,7 @@ impl Crew {
         lost.retain(|serial| self.alive.borrow().contains_key(serial));
         self.stop_users(lost.iter().chain(&surplus));
         if lost.is_empty() {
-            self.tell_for_sure(News::Assigned(number));
+            self.tell_for_sure(News::Assigned(number, self.levels()));
         } else {
             let users = lost;
             self.yielding.borrow_mut().push(Yielding { number, users });
@@ -88,7 +88,7 @@ impl Crew {
         all.retain_mut(|yielding| {
             yielding.users.retain(|user| *user != serial);
             if yielding.users.is_empty() {
-                self.tell_for_sure(News::Assigned(yielding.number));
+                self.tell_for_sure(News::Assigned(yielding.number, self.levels()));
             }
             !yielding.users.is_empty()
         });

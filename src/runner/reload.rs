@@ -30,7 +30,7 @@ const TELL_AFTER: Duration = Duration::from_secs(1);
 
 /// What to do next.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum ReloadStep {
     /// Compile what of the edition runs on control, and say whether that went well.
     Open(Arc<Edition>),
     /// These members do what is to be done.
@@ -101,7 +101,7 @@ impl Reload {
     }
 
     /// Begins with the edition that waits, if it need not wait any more: so many users are behind.
-    pub(super) fn look(&mut self, behind: u32, now: Instant) -> Option<Step> {
+    pub(super) fn look(&mut self, behind: u32, now: Instant) -> Option<ReloadStep> {
         if self.is_under_way() {
             return None;
         }
@@ -109,7 +109,7 @@ impl Reload {
         if behind > 0 {
             let is_told = !self.was_told && now.duration_since(*since) >= TELL_AFTER;
             self.was_told |= is_told;
-            return is_told.then_some(Step::Tell(Notice::ReloadWaits { users: behind }));
+            return is_told.then_some(ReloadStep::Tell(Notice::ReloadWaits { users: behind }));
         }
         let edition = edition.clone();
         self.waiting = None;
@@ -118,11 +118,11 @@ impl Reload {
             preparing: None,
             remarks: Vec::new(),
         });
-        Some(Step::Open(edition))
+        Some(ReloadStep::Open(edition))
     }
 
     /// What runs on control is ready; these are the members.
-    pub(super) fn opened(&mut self, members: BTreeSet<MemberId>) -> Vec<Step> {
+    pub(super) fn opened(&mut self, members: BTreeSet<MemberId>) -> Vec<ReloadStep> {
         let Some(under_way) = &mut self.under_way else {
             return Vec::new();
         };
@@ -136,7 +136,7 @@ impl Reload {
             edition: under_way.edition.clone(),
             number,
         };
-        vec![Step::Prepare(members, preparation)]
+        vec![ReloadStep::Prepare(members, preparation)]
     }
 
     /// A member has made its generation, or could not.
@@ -145,7 +145,7 @@ impl Reload {
         id: MemberId,
         ticket: u32,
         result: Result<Vec<String>, String>,
-    ) -> Vec<Step> {
+    ) -> Vec<ReloadStep> {
         if ticket != self.asked {
             // Of one that was given up.
             return Vec::new();
@@ -161,14 +161,14 @@ impl Reload {
         }
     }
 
-    fn no_longer_prepares(&mut self, id: MemberId) -> Vec<Step> {
+    fn no_longer_prepares(&mut self, id: MemberId) -> Vec<ReloadStep> {
         let under_way = self.under_way.as_mut();
         let preparing = under_way.and_then(|under_way| under_way.preparing.as_mut());
         let is_last = preparing.is_some_and(|members| members.remove(&id) && members.is_empty());
         let Some(done) = self.under_way.take_if(|_| is_last) else {
             return Vec::new();
         };
-        vec![Step::Adopt(Adopted {
+        vec![ReloadStep::Adopt(Adopted {
             edition: done.edition,
             number: self.replaced + 2,
             remarks: done.remarks,
@@ -176,11 +176,11 @@ impl Reload {
     }
 
     /// Gives an edition up: the generation in service stays.
-    pub(super) fn abandon(&mut self, why: &str) -> Vec<Step> {
+    pub(super) fn abandon(&mut self, why: &str) -> Vec<ReloadStep> {
         match self.under_way.take() {
             Some(_) => vec![
-                Step::Discard,
-                Step::Tell(Notice::NotReloaded(why.to_owned())),
+                ReloadStep::Discard,
+                ReloadStep::Tell(Notice::NotReloaded(why.to_owned())),
             ],
             None => Vec::new(),
         }
@@ -198,7 +198,7 @@ impl Reload {
     }
 
     /// A member has left: it is waited for no more.
-    pub(super) fn left(&mut self, id: MemberId) -> Vec<Step> {
+    pub(super) fn left(&mut self, id: MemberId) -> Vec<ReloadStep> {
         self.adopting.remove(&id);
         self.no_longer_prepares(id)
     }
@@ -258,10 +258,10 @@ mod tests {
     }
 
     /// What a step is about, in short.
-    fn short(steps: impl IntoIterator<Item = Step>) -> Vec<String> {
+    fn short(steps: impl IntoIterator<Item = ReloadStep>) -> Vec<String> {
         let short = |step| match step {
-            Step::Open(edition) => format!("open {}", name(&edition)),
-            Step::Prepare(
+            ReloadStep::Open(edition) => format!("open {}", name(&edition)),
+            ReloadStep::Prepare(
                 members,
                 Preparation {
                     edition, number, ..
@@ -273,13 +273,13 @@ mod tests {
                     members.len()
                 )
             }
-            Step::Adopt(Adopted {
+            ReloadStep::Adopt(Adopted {
                 edition,
                 number,
                 remarks,
             }) => format!("adopt {} as {number}: {remarks:?}", name(&edition)),
-            Step::Discard => "discard".to_owned(),
-            Step::Tell(notice) => format!("{notice:?}"),
+            ReloadStep::Discard => "discard".to_owned(),
+            ReloadStep::Tell(notice) => format!("{notice:?}"),
         };
         steps.into_iter().map(short).collect()
     }

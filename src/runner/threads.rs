@@ -247,13 +247,12 @@ impl Joint {
                 let all = self.levels();
                 (self.adopted == threads).then_some(Reaction::Say(News::Adopted(all)))
             }
-            News::Assigned(number) => {
-                // What it said before is of users that it may not have any more.
-                self.levels[thread].forget();
+            News::Assigned(number, levels) => {
+                self.levels[thread] = levels.between();
                 let (last, assigned) = &mut self.assigned;
                 *assigned += usize::from(number == *last);
                 let is_done = number == *last && *assigned == threads;
-                is_done.then_some(Reaction::Say(News::Assigned(number)))
+                is_done.then(|| Reaction::Say(News::Assigned(number, self.levels())))
             }
             News::Levels(levels) => {
                 self.levels[thread] = levels;

@@ -95,9 +95,8 @@ impl Run {
         self.assign(assignment);
     }
 
+    /// A member has carried out an assignment.
     pub(super) fn assigned(&mut self, id: MemberId, number: u16) {
-        // What it said before is of users that it may not have any more.
-        self.fleet.forget(id);
         let next = self.assignments.done(id, number, self.at_work());
         self.assign(next);
     }

@@ -21,7 +21,7 @@ use super::assignments::Assignments;
 use super::control::Control;
 use super::emergency::{self, Emergency};
 use super::fleet::{Fleet, MemberId};
-use super::hooks::{Hooks, Phase, Step};
+use super::hooks::{HookStep, Hooks, Phase};
 use super::inbox::{Event, Inbox, Timer};
 use super::load_thread::{News, Order};
 use super::numbers::{Alive, Numbers, SILENT_ITERATIONS};
@@ -193,7 +193,10 @@ impl Run {
     fn hear(&mut self, id: MemberId, news: News) {
         match news {
             News::Ready => self.fleet.is_ready(id),
-            News::Assigned(number) => self.assigned(id, number),
+            News::Assigned(number, levels) => {
+                self.fleet.hear(id, levels.between());
+                self.assigned(id, number);
+            }
             News::Prepared { ticket, result } => {
                 let steps = self.reload.prepared(id, ticket, result);
                 self.reload_by(steps);
@@ -242,24 +245,24 @@ impl Run {
         }
     }
 
-    fn do_all(&mut self, steps: Vec<Step>) {
+    fn do_all(&mut self, steps: Vec<HookStep>) {
         for step in steps {
             match step {
-                Step::Call(call) => self.call(call),
-                Step::CancelCalls => self.inbox.cancel_calls(),
-                Step::SpeakOf { seconds } => self.notice(Notice::SettingUp { seconds }),
-                Step::Keep(value) => self.to.shared.set_setup_result(value),
-                Step::Begin => self.begin(),
-                Step::NeverBegin(why) => {
+                HookStep::Call(call) => self.call(call),
+                HookStep::CancelCalls => self.inbox.cancel_calls(),
+                HookStep::SpeakOf { seconds } => self.notice(Notice::SettingUp { seconds }),
+                HookStep::Keep(value) => self.to.shared.set_setup_result(value),
+                HookStep::Begin => self.begin(),
+                HookStep::NeverBegin(why) => {
                     self.end = Some(why.clone());
                     self.state.send_replace(State::Stopping(why));
                 }
-                Step::Late { what, limit } => {
+                HookStep::Late { what, limit } => {
                     let message = format!("`{what}` took longer than {limit:?} and was ended");
                     self.numbers.exception(&message, "--on-stop-timeout");
                     self.notice(Notice::Late { what, limit });
                 }
-                Step::Close => self.is_over = true,
+                HookStep::Close => self.is_over = true,
             }
         }
     }

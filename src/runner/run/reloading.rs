@@ -14,7 +14,7 @@ use crate::runner::control::Control;
 use crate::runner::fleet::MemberId;
 use crate::runner::hooks::Phase;
 use crate::runner::load_thread::{Adoption, Order};
-use crate::runner::reload::{Adopted, Step, plan_after};
+use crate::runner::reload::{Adopted, ReloadStep, plan_after};
 use crate::runner::shape::LiveShape;
 use crate::runner::{Edition, Notice};
 use crate::scenario::Event;
@@ -45,22 +45,22 @@ impl Run {
         }
     }
 
-    pub(super) fn reload_by(&mut self, steps: impl IntoIterator<Item = Step>) {
+    pub(super) fn reload_by(&mut self, steps: impl IntoIterator<Item = ReloadStep>) {
         for step in steps {
             match step {
-                Step::Open(edition) => self.open(&edition),
-                Step::Prepare(members, preparation) => {
+                ReloadStep::Open(edition) => self.open(&edition),
+                ReloadStep::Prepare(members, preparation) => {
                     for id in members {
                         self.fleet.order(id, Order::Prepare(preparation.clone()));
                     }
                 }
-                Step::Adopt(_) if self.end.is_some() => {}
-                Step::Adopt(adopted) => self.adopt(adopted),
-                Step::Discard => {
+                ReloadStep::Adopt(_) if self.end.is_some() => {}
+                ReloadStep::Adopt(adopted) => self.adopt(adopted),
+                ReloadStep::Discard => {
                     self.opened = None;
                     self.fleet.order_all(&Order::Discard);
                 }
-                Step::Tell(notice) => self.notice(notice),
+                ReloadStep::Tell(notice) => self.notice(notice),
             }
         }
     }

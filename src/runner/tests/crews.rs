@@ -105,7 +105,7 @@ impl Thread {
     async fn yields(&mut self) -> u16 {
         loop {
             let news = timeout(BOUND, self.news.recv()).await;
-            if let Some((_, News::Assigned(number))) = news.expect("it is told") {
+            if let Some((_, News::Assigned(number, _))) = news.expect("it is told") {
                 return number;
             }
         }

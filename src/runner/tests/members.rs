@@ -21,7 +21,7 @@ fn script(weights: [u32; 2], url: &str) -> String {
     let class = |(name, weight): (&str, u32)| {
         format!(
             "user(\"{name}\", #{{
-                weight: {weight}, wait_time: 0.02,
+                weight: {weight}, wait_time: 0.2,
                 on_start: || counter(\"{name} came\").add(1),
                 on_stop: || counter(\"{name} went\").add(1),
                 t: task(|| {{
@@ -33,7 +33,7 @@ fn script(weights: [u32; 2], url: &str) -> String {
         )
     };
     let classes: String = ["A", "B"].into_iter().zip(weights).map(class).collect();
-    let numbers = "fn numbers() { let all = []; for n in 1..50_000 { all.push(n); } all }";
+    let numbers = "fn numbers() { let all = []; for n in 1..10_000 { all.push(n); } all }";
     format!("const ROWS = rows(numbers(), #{{ mode: \"unique\" }}); {classes} {numbers}")
 }
 
