@@ -23,7 +23,7 @@ fn an_edit_during_another_waits_for_who_is_behind_that() {
         .start();
     run.says_each(&[": first\n", "all users spawned"]);
     // Each thread computes for a while, one after the other: meanwhile comes the next edit.
-    let slow = "print(\"read\"); let n = 0; while n < 100_000 { n += 1; }";
+    let slow = "print(\"read\"); let n = 0; while n < 50_000 { n += 1; }";
     run.reload(&script("second", "sleep(0.01)", slow));
     run.prints("read");
     run.reload(&script("third", "sleep(0.01)", ""));
