@@ -179,8 +179,7 @@ impl Crew {
             };
             let due = epoch + next;
             self.thread.timers().sleep_until(due).await;
-            let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
-            self.thread.record(|recorder| recorder.lag(lag_us));
+            self.thread.lags(clock::now().since(due));
         }
         self.settled.set(true);
         self.tell_if_idle();
@@ -373,11 +372,8 @@ impl Crew {
         loop {
             due = (due + HAND_OVER_EVERY).max(clock::now());
             self.thread.timers().sleep_until(due).await;
-            let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
-            let overflowed = self.thread.record(|recorder| {
-                recorder.lag(lag_us);
-                recorder.overflowed()
-            });
+            self.thread.lags(clock::now().since(due));
+            let overflowed = self.thread.record(|recorder| recorder.overflowed());
             if overflowed && !overflow_told {
                 overflow_told = true;
                 self.tell(News::Overflowed);

@@ -341,8 +341,8 @@ impl Driver {
     /// The iteration that comes begins so much later than it was due, for want of the thread.
     fn lags(&mut self, lag_us: u64) {
         self.place.begun_late(lag_us);
-        let lag_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
-        self.life.thread.record(|recorder| recorder.lag(lag_us));
+        self.user.begun_late(lag_us);
+        self.life.thread.lags(lag_us);
     }
 
     /// Waits until `due`, or until there is nothing left to wait for; false if the user is called

@@ -123,6 +123,7 @@ impl Answer {
             let sample = Sample::new(series, generation, Outcome::Success, started_us)
                 .service_us(elapsed_us)
                 .late_us(user.late_us.take())
+                .lag_us(user.lag_us.take())
                 .first_byte_us(first_byte)
                 .bytes(exchange.sent, exchange.received);
             Measured {
@@ -285,12 +286,14 @@ impl Answer {
     pub(crate) fn missed_slots(&self, user: &User) -> Option<Slots> {
         let measured = self.measured.as_ref()?;
         let missed = measured.missed?;
-        let first_us = user.thread.run_us(missed.first);
         Some(Slots {
             series: measured.series,
             generation: measured.sample.generation(),
             outcome: self.outcome(),
-            longest_us: measured.ended_us.saturating_sub(first_us),
+            at_us: measured.ended_us,
+            longest_us: measured
+                .ended_us
+                .saturating_sub(user.thread.run_us(missed.first)),
             period_us: missed.period_us,
             count: missed.count,
         })

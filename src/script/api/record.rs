@@ -134,6 +134,7 @@ impl User {
             let sample = Sample::new(series, self.generation.number(), outcome, started_us)
                 .service_us(took_us)
                 .late_us(late_us)
+                .lag_us(self.lag_us.take())
                 .bytes(0, measured.length);
             recorder.record(sample);
             if let Some(error) = &error {
@@ -144,6 +145,7 @@ impl User {
                     series,
                     generation: sample.generation(),
                     outcome,
+                    at_us: ended_us,
                     longest_us: ended_us.saturating_sub(thread.run_us(missed.first)),
                     period_us: missed.period_us,
                     count: missed.count,

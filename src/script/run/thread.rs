@@ -18,13 +18,13 @@ use super::log::{Level, Line, Log};
 use super::onlooker::{Event, Onlooker, Watch};
 use super::said_once::{Once, SaidOnce};
 use super::secret::Secrets;
-use crate::clock::{Micros, Timers};
+use crate::clock::{self, Micros, Timers};
 use crate::data::Value;
 use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
 use crate::shared::Commons;
 use crate::shared::appends::{Appender, Appends};
-use crate::stats::{Batch, Recorder, Summary};
+use crate::stats::{Batch, InFlight, Recorder, Summary};
 
 /// What the whole run shares over all threads: a few numbers, none of them on the path of a
 /// request, and what scripts share.
@@ -174,6 +174,8 @@ pub struct Thread {
     epoch_unix_us: Cell<i64>,
     pub(crate) seed: u64,
     pub(crate) recorder: RefCell<Recorder>,
+    /// Requests under way, as its recorder tells.
+    pub(crate) in_flight: InFlight,
     outbox: RefCell<Outbox>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) log: Log,
@@ -218,6 +220,7 @@ impl Thread {
             epoch: Cell::new(parts.epoch),
             epoch_unix_us: Cell::new(parts.epoch_unix_us),
             seed: parts.seed,
+            in_flight: parts.recorder.in_flight(),
             recorder: RefCell::new(parts.recorder),
             outbox: RefCell::new(parts.outbox),
             shared: parts.shared,
@@ -300,6 +303,13 @@ impl Thread {
             self.hand_over_from(&mut recorder);
         }
         result
+    }
+
+    /// Records that something was begun so much later than it was due, in µs, for want of the thread.
+    pub fn lags(&self, lag_us: u64) {
+        let lag_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
+        let now_us = self.run_us(clock::now());
+        self.record(|recorder| recorder.lag(now_us, lag_us));
     }
 
     /// Sends what was recorded to the collector; keeps it if the queue is full.
