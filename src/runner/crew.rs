@@ -179,7 +179,7 @@ impl Crew {
             };
             let due = epoch + next;
             self.thread.timers().sleep_until(due).await;
-            self.thread.lags(clock::now().since(due));
+            self.thread.lags(due, clock::now());
         }
         self.settled.set(true);
         self.tell_if_idle();
@@ -372,7 +372,7 @@ impl Crew {
         loop {
             due = (due + HAND_OVER_EVERY).max(clock::now());
             self.thread.timers().sleep_until(due).await;
-            self.thread.lags(clock::now().since(due));
+            self.thread.lags(due, clock::now());
             let overflowed = self.thread.record(|recorder| recorder.overflowed());
             if overflowed && !overflow_told {
                 overflow_told = true;

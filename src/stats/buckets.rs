@@ -276,10 +276,7 @@ impl Pages {
         for (page, theirs) in other.used() {
             let ours = self.place(page);
             self.sums[ours] = self.sums[ours].saturating_add(other.sums[theirs]);
-            let counts = self.counts[ours].iter_mut();
-            for (count, more) in counts.zip(&other.counts[theirs]) {
-                *count = count.saturating_add(*more);
-            }
+            added(&mut self.counts[ours], &other.counts[theirs]);
         }
     }
 
@@ -296,14 +293,21 @@ impl Pages {
 
     fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [u16; N] {
         let used = self.used().map(|(page, place)| (page, self.sums[place]));
-        in_pages(used, |page| self.counts_of(page), ranks)
+        let counts = |page| self.page(page).copied().unwrap_or([0; PAGE]);
+        in_pages(used, counts, ranks)
     }
 
-    fn counts_of(&self, page: usize) -> [u64; PAGE] {
-        match self.places[page] {
-            0 => [0; PAGE],
-            place => self.counts[usize::from(place) - 1],
-        }
+    fn page(&self, page: usize) -> Option<&[u64; PAGE]> {
+        let place = usize::from(self.places[page]).checked_sub(1)?;
+        Some(&self.counts[place])
+    }
+}
+
+/// Adds a page. No bucket counts so far that it would overflow; wrapping, this is four instructions
+/// for eight buckets.
+fn added(counts: &mut [u64; PAGE], more: &[u64; PAGE]) {
+    for (count, more) in counts.iter_mut().zip(more) {
+        *count = count.wrapping_add(*more);
     }
 }
 
@@ -325,20 +329,22 @@ fn in_pages<const N: usize>(
     let mut at = pages.next();
     // What lies before page `at`.
     let mut below = 0_u64;
+    let mut counts = None;
     ranks.map(|rank| {
         while let Some((_, sum)) = at
             && below.saturating_add(sum) < rank
         {
             let Some(next) = pages.next() else { break };
             below = below.saturating_add(sum);
-            at = Some(next);
+            (at, counts) = (Some(next), None);
         }
         let Some((page, _)) = at else { return 0 };
         let (mut found, mut sum) = (0, below);
-        for (nth, n) in counts_of(page).into_iter().enumerate() {
-            if n > 0 {
+        let counts = counts.get_or_insert_with(|| counts_of(page));
+        for (nth, n) in counts.iter().enumerate() {
+            if *n > 0 {
                 found = nth;
-                sum = sum.saturating_add(n);
+                sum = sum.saturating_add(*n);
                 if sum >= rank {
                     break;
                 }
@@ -355,6 +361,8 @@ pub(super) struct Sum {
     sums: Vec<u64>,
     /// Of logs and lists; pages are only added up where a rank lies.
     counts: Vec<[u64; PAGE]>,
+    /// What may still be looked at; see [`Sum::allow`].
+    left: usize,
 }
 
 impl Default for Sum {
@@ -362,11 +370,32 @@ impl Default for Sum {
         Sum {
             sums: vec![0; PAGES],
             counts: vec![[0; PAGE]; PAGES],
+            left: usize::MAX,
         }
     }
 }
 
 impl Sum {
+    /// So many pages and entries of lists may be looked at from now on, 10 ns each. Who goes on
+    /// when that [is spent](Sum::is_spent) is served all the same.
+    pub(super) fn allow(&mut self, most: usize) {
+        self.left = most;
+    }
+
+    /// Whether whoever can wait should.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Somebody looks at all of that.
+    pub(super) fn spend(&mut self, buckets: &Buckets) {
+        self.left = self.left.saturating_sub(match buckets {
+            Buckets::Pages(pages) => pages.range.len(),
+            Buckets::List(list) => list.len(),
+            Buckets::Log(log) => log.len(),
+        });
+    }
+
     /// As [`Buckets::at_ranks`] of all parts together.
     pub(super) fn at_ranks<'a, const N: usize>(
         &mut self,
@@ -377,6 +406,7 @@ impl Sum {
         let mut range = 0..0;
         let mut has_counts = false;
         for part in parts {
+            self.spend(part);
             if let Buckets::Pages(pages) = part {
                 paged.push(pages);
                 widen(&mut range, pages.range.clone());
@@ -398,9 +428,8 @@ impl Sum {
         let counts_of = |page: usize| {
             let mut counts = self.counts[page];
             for pages in &paged {
-                let more = pages.counts_of(page);
-                for (count, more) in counts.iter_mut().zip(more) {
-                    *count = count.saturating_add(more);
+                if let Some(more) = pages.page(page) {
+                    added(&mut counts, more);
                 }
             }
             counts

@@ -116,7 +116,10 @@ impl Dist {
         parts.iter().for_each(|part| whole.exact(part));
         let values = match parts[..] {
             [] => [0; N],
-            [one] => one.quantiles_us(quantiles),
+            [one] => {
+                sum.spend(&one.buckets);
+                one.quantiles_us(quantiles)
+            }
             _ => {
                 let buckets = parts.iter().map(|part| &part.buckets);
                 let found = sum.at_ranks(buckets, ranks(whole.count, quantiles));

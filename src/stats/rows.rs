@@ -79,19 +79,29 @@ impl Shown {
         sum: &mut Sum,
     ) -> Row {
         let second = when.now_us / 1_000_000;
-        let row = self.row.get_or_insert_with(|| {
-            self.is_old = true;
-            Row::empty(id, key)
-        });
+        let is_new = self.row.is_none();
+        self.is_old |= is_new;
+        let row = self.row.get_or_insert_with(|| Row::empty(id, key));
         if self.is_old {
-            row.total(parts, sum);
+            row.count(parts);
             row.changed = second;
-            self.is_old = false;
         }
-        let before = (row.current_rps, row.current);
-        row.current(parts, second, sum);
+        // Times that are a second old are better than a control thread that is busy with them.
+        if !sum.is_spent() || is_new {
+            if self.is_old {
+                row.times(parts, sum);
+                self.is_old = false;
+            }
+            let before = row.current;
+            row.current = Row::current_times(parts, second, sum);
+            if before != row.current {
+                row.changed = second;
+            }
+        }
+        let before = row.current_rps;
+        row.current_rates(parts, second);
         // Equal to the bit unless something is in it that was not, or has left it.
-        if before != (row.current_rps, row.current) {
+        if before.to_bits() != row.current_rps.to_bits() {
             row.changed = second;
         }
         row.rps = per_second(row.requests, when.over_us);
@@ -123,14 +133,16 @@ impl Row {
         }
     }
 
-    /// All that does not depend on the time.
-    fn total(&mut self, parts: &[(&Cell, &Window)], sum: &mut Sum) {
-        let cells = || parts.iter().map(|(cell, _)| *cell);
-        let count = |what: fn(&Cell) -> u64| cells().map(what).sum();
+    fn count(&mut self, parts: &[(&Cell, &Window)]) {
+        let count = |what: fn(&Cell) -> u64| parts.iter().map(|(cell, _)| what(cell)).sum();
         self.requests = count(Cell::requests);
         self.failures = count(Cell::failures);
         self.sent = count(|cell| cell.sent);
         self.received = count(|cell| cell.received);
+    }
+
+    fn times(&mut self, parts: &[(&Cell, &Window)], sum: &mut Sum) {
+        let cells = || parts.iter().map(|(cell, _)| *cell);
         self.service = Distribution::of_all(cells().flat_map(Cell::service), sum);
         self.response = if cells().all(Cell::is_answered_in_time) {
             self.service
@@ -154,8 +166,8 @@ impl Row {
         }
     }
 
-    /// Rates and times of the last up to ten completed seconds.
-    fn current(&mut self, parts: &[(&Cell, &Window)], second: u64, sum: &mut Sum) {
+    /// Rates over the last up to ten completed seconds.
+    fn current_rates(&mut self, parts: &[(&Cell, &Window)], second: u64) {
         let cells = || {
             parts
                 .iter()
@@ -164,6 +176,13 @@ impl Row {
         let over_us = window::length(second) * 1_000_000;
         self.current_rps = per_second(cells().map(Cell::requests).sum(), over_us);
         self.current_failures_per_s = per_second(cells().map(Cell::failures).sum(), over_us);
-        self.current = Distribution::of_all(cells().flat_map(Cell::answered), sum);
+    }
+
+    /// Times of the same seconds.
+    fn current_times(parts: &[(&Cell, &Window)], second: u64, sum: &mut Sum) -> Distribution {
+        let cells = parts
+            .iter()
+            .flat_map(|(_, window)| window.completed(second));
+        Distribution::of_all(cells.flat_map(Cell::answered), sum)
     }
 }

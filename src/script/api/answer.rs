@@ -286,14 +286,13 @@ impl Answer {
     pub(crate) fn missed_slots(&self, user: &User) -> Option<Slots> {
         let measured = self.measured.as_ref()?;
         let missed = measured.missed?;
+        let first_us = user.thread.run_us(missed.first);
         Some(Slots {
             series: measured.series,
             generation: measured.sample.generation(),
             outcome: self.outcome(),
             at_us: measured.ended_us,
-            longest_us: measured
-                .ended_us
-                .saturating_sub(user.thread.run_us(missed.first)),
+            longest_us: measured.ended_us.saturating_sub(first_us),
             period_us: missed.period_us,
             count: missed.count,
         })
@@ -307,10 +306,8 @@ impl Answer {
             Some(streaming) => streaming.measured(measured.sample),
         };
         let thread = &user.thread;
-        let url = self
-            .response
-            .as_ref()
-            .map(|response| response.url().to_string());
+        let url = self.response.as_ref();
+        let url = url.map(|response| response.url().to_string());
         let error = self.failure.borrow().clone();
         let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
         let response_time = Duration::from_micros(sample.response_us()).as_secs_f64();

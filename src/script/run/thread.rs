@@ -18,7 +18,7 @@ use super::log::{Level, Line, Log};
 use super::onlooker::{Event, Onlooker, Watch};
 use super::said_once::{Once, SaidOnce};
 use super::secret::Secrets;
-use crate::clock::{self, Micros, Timers};
+use crate::clock::{Micros, Timers};
 use crate::data::Value;
 use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
@@ -305,11 +305,13 @@ impl Thread {
         result
     }
 
-    /// Records that something was begun so much later than it was due, in µs, for want of the thread.
-    pub fn lags(&self, lag_us: u64) {
-        let lag_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
-        let now_us = self.run_us(clock::now());
-        self.record(|recorder| recorder.lag(now_us, lag_us));
+    /// Records that something that was due is begun only now, for want of the thread. How much
+    /// later that is, in µs.
+    pub fn lags(&self, due: Micros, now: Micros) -> u64 {
+        let lag_us = now.since(due);
+        let told_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
+        self.record(|recorder| recorder.lag(self.run_us(now), told_us));
+        lag_us
     }
 
     /// Sends what was recorded to the collector; keeps it if the queue is full.

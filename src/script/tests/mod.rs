@@ -20,6 +20,7 @@ mod secrets;
 mod shared;
 mod signatures;
 mod table;
+mod under_way;
 mod users;
 
 use std::cell::RefCell;

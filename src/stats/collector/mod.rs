@@ -44,6 +44,8 @@ pub struct Collector {
     rows: Vec<Aged>,
     /// Rows of the table by name and method.
     order: Vec<usize>,
+    /// Where in that order the first row is whose times were left for later.
+    resume: usize,
     total: Aged,
     total_key: SeriesKey,
     keeps_classes: bool,
@@ -82,6 +84,7 @@ impl Collector {
             table: SeriesTable::new(limits.series),
             rows: Vec::new(),
             order: Vec::new(),
+            resume: 0,
             total: Aged::default(),
             total_key: SeriesKey::new(Kind::Total, "", TOTAL),
             keeps_classes: false,
@@ -331,7 +334,5 @@ impl Collector {
 mod showing;
 pub use showing::Times;
 
-#[cfg(test)]
-mod merging;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Collector;
 use crate::stats::cell::together;
-use crate::stats::generations::{Aged, Span};
+use crate::stats::generations::Aged;
 use crate::stats::rows::When;
 use crate::stats::sample::Outcome;
 use crate::stats::summary::{
@@ -25,17 +25,28 @@ pub enum Times {
     Failed,
 }
 
+/// Pages of times that a summary in mid-run looks at, about 10 ms' worth: enough for a thousand
+/// rows of widely spread times without a reload. With more, rows take turns.
+const MOST_PAGES: usize = 1_000_000;
+
 /// Rows by name, their sum, and what is not in the sum.
 struct Rows {
     requests: Vec<Row>,
-    total: Row,
     groups: Vec<Row>,
 }
 
+impl Rows {
+    fn of(all: Vec<Row>) -> Rows {
+        let (requests, groups) = all.into_iter().partition(|row| row.key.kind.is_request());
+        Rows { requests, groups }
+    }
+}
+
 impl Collector {
-    /// Everything so far, as rows. Costs a few µs for each row to which something was added since
-    /// the last one, after a reload about three times that, and much less for the others; meant for
-    /// once a second.
+    /// Everything so far, as rows. Costs about 10 µs for each row to which something was added since
+    /// the last one, after a reload up to three times that, and 2 for the others; meant for once a
+    /// second. When that is too much, the times of some rows are a second or two old; counts never
+    /// are, and nothing is once the load has ended.
     pub fn summary(&mut self, now_us: u64) -> Arc<Summary> {
         let pending = self.ledger.take(None);
         self.count_own(pending);
@@ -53,8 +64,11 @@ impl Collector {
             now_us,
             over_us: elapsed_us,
         };
-        let rows = self.whole_rows(when);
-        let by_generation = self.by_generation(now_us, elapsed_us);
+        let is_over = self.load_end_us.is_some();
+        self.sum
+            .allow(if is_over { usize::MAX } else { MOST_PAGES });
+        let total = self.total.row(0, &self.total_key, when, &mut self.sum);
+        let (rows, by_generation) = self.rows(when);
         let clipped: u64 = self.rows.iter().map(Aged::clipped).sum();
         Arc::new(Summary {
             epoch_unix_us: self.epoch_unix_us,
@@ -66,7 +80,7 @@ impl Collector {
             generations: self.generations.all().to_vec(),
             by_generation,
             requests: rows.requests,
-            total: rows.total,
+            total,
             groups: rows.groups,
             errors: ErrorRow::all(&self.errors, self.table.keys()),
             exceptions: ExceptionRow::all(&self.exceptions),
@@ -112,64 +126,58 @@ impl Collector {
         (times.count > 0).then_some(us)
     }
 
-    fn whole_rows(&mut self, when: When) -> Rows {
-        let (mut requests, mut groups) = (Vec::with_capacity(self.rows.len()), Vec::new());
-        for number in &self.order {
-            let key = &self.table.keys()[*number];
-            let row = self.rows[*number].row(id_of(*number), key, when, &mut self.sum);
-            let kind = if key.kind.is_request() {
-                &mut requests
-            } else {
-                &mut groups
-            };
-            kind.push(row);
-        }
-        Rows {
-            requests,
-            total: self.total.row(0, &self.total_key, when, &mut self.sum),
-            groups,
-        }
-    }
-
-    fn by_generation(&mut self, now_us: u64, elapsed_us: u64) -> Vec<GenerationRows> {
-        let mut all = Vec::new();
-        for span in self.generations.spans(elapsed_us) {
-            let Span {
-                age,
-                first,
-                last,
-                end_us,
-            } = span;
-            let from_us = first.at_us.max(self.since_us);
-            let when = When {
-                now_us,
-                over_us: end_us.saturating_sub(from_us),
-            };
-            let (mut requests, mut groups) = (Vec::new(), Vec::new());
-            for number in &self.order {
-                let key = &self.table.keys()[*number];
-                let Some(part) = self.rows[*number].part_mut(age) else {
-                    continue;
-                };
-                let row = part.row(id_of(*number), key, when, &mut self.sum);
-                if key.kind.is_request() {
-                    requests.push(row);
-                } else {
-                    groups.push(row);
+    /// The rows, and those of each part that generations are kept apart in.
+    fn rows(&mut self, when: When) -> (Rows, Vec<GenerationRows>) {
+        let (count, start) = (self.order.len(), self.resume);
+        let spans = self.generations.spans(when.over_us + self.since_us);
+        let times: Vec<When> = spans
+            .iter()
+            .map(|span| When {
+                now_us: when.now_us,
+                over_us: span
+                    .end_us
+                    .saturating_sub(span.first.at_us.max(self.since_us)),
+            })
+            .collect();
+        let mut all = Vec::with_capacity(count);
+        let mut by_span: Vec<Vec<Row>> = spans.iter().map(|_| Vec::new()).collect();
+        // How many of a span's rows come before the first of all.
+        let mut turned = vec![0; spans.len()];
+        let mut resume = None;
+        for at in (start..count).chain(0..start.min(count)) {
+            if self.sum.is_spent() {
+                resume.get_or_insert(at);
+            }
+            let number = self.order[at];
+            let (key, row) = (&self.table.keys()[number], &mut self.rows[number]);
+            all.push(row.row(id_of(number), key, when, &mut self.sum));
+            for (nth, span) in spans.iter().enumerate() {
+                if let Some(part) = row.part_mut(span.age) {
+                    turned[nth] += usize::from(at >= start);
+                    by_span[nth].push(part.row(id_of(number), key, times[nth], &mut self.sum));
                 }
             }
-            all.push(GenerationRows {
-                first: first.clone(),
-                last: last.clone(),
-                end_us,
+        }
+        self.resume = resume.unwrap_or(0);
+        all.rotate_left(count.saturating_sub(start));
+        let mut by_generation = Vec::new();
+        for (nth, mut rows) in by_span.into_iter().enumerate() {
+            rows.rotate_left(turned[nth]);
+            let Rows { requests, groups } = Rows::of(rows);
+            let (span, key) = (&spans[nth], &self.total_key);
+            let total = self
+                .total
+                .part_row(span.age, key, times[nth], &mut self.sum);
+            by_generation.push(GenerationRows {
+                first: span.first.clone(),
+                last: span.last.clone(),
+                end_us: span.end_us,
                 requests,
-                total: self
-                    .total
-                    .part_row(age, &self.total_key, when, &mut self.sum),
+                total,
                 groups,
             });
         }
-        all
+        (Rows::of(all), by_generation)
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! That nothing is lost or counted twice is `conservation`'s.
 
+mod merging;
+mod seconds;
+
 use super::*;
 use crate::stats::{Outcome, Recorder, Sample};
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::super::*;
 use crate::stats::cell::together;
 use crate::stats::generations::Age;
 use crate::stats::{Outcome, Recorder, Row, Sample, Second, Slots, Summary, Times};
