@@ -61,13 +61,14 @@ pub(super) fn shop() -> Collector {
             }
             recorder.record(Sample::new(group, 1, outcome, start_us).service_us(12_600 + n));
         }
-        recorder.lag(60 + u32::try_from(n % 9).expect("below nine"));
+        recorder.lag(start_us, 60 + u32::try_from(n % 9).expect("below nine"));
         recorder.iteration_finished();
     }
     recorder.missed_slots(Slots {
         series: issue,
         generation: 1,
         outcome: Outcome::Success,
+        at_us: 4_012_745,
         longest_us: 262_745,
         period_us: 100_000,
         count: 2,
@@ -203,7 +204,7 @@ pub(super) fn troubled() -> Arc<Summary> {
         recorder.error(series, 7, &text);
         recorder.exception(&format!("thrown {n}"), "scripts/a.rhai:1:1");
     }
-    recorder.lag(12_000);
+    recorder.lag(0, 12_000);
     recorder.stale_retry();
     recorder.iteration_dropped();
     recorder.fold();

@@ -212,8 +212,7 @@ impl Crew {
                 break;
             };
             self.thread.timers().sleep_until(due).await;
-            let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
-            self.thread.record(|recorder| recorder.lag(lag_us));
+            self.thread.lags(due, clock::now());
         }
         self.settled.set(true);
         self.report();
@@ -401,11 +400,8 @@ impl Crew {
         loop {
             due = (due + HAND_OVER_EVERY).max(clock::now());
             self.thread.timers().sleep_until(due).await;
-            let lag_us = u32::try_from(clock::now().since(due)).unwrap_or(u32::MAX);
-            let overflowed = self.thread.record(|recorder| {
-                recorder.lag(lag_us);
-                recorder.overflowed()
-            });
+            self.thread.lags(due, clock::now());
+            let overflowed = self.thread.record(|recorder| recorder.overflowed());
             if overflowed && !overflow_told {
                 overflow_told = true;
                 self.tell_for_sure(News::Overflowed);

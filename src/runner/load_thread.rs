@@ -22,7 +22,7 @@ use crate::clock::{Micros, Timers};
 use crate::coroutine;
 use crate::load::{Classes, Plan};
 use crate::script::{Line, RunClock, Shared, Thread, ThreadParts};
-use crate::stats::Outbox;
+use crate::stats::{Batch, Limits, Outbox, Recorder};
 use crate::units::Rate;
 use crate::vu::Budget;
 
@@ -121,7 +121,9 @@ pub(super) struct Config {
     pub(super) orders: mpsc::Receiver<Order>,
     /// With the thread's index.
     pub(super) news: mpsc::Sender<(u32, News)>,
-    pub(super) outbox: Outbox,
+    /// Full batches to the collector, and emptied ones back from it.
+    pub(super) full: mpsc::Sender<Batch>,
+    pub(super) spare: mpsc::Receiver<Batch>,
     pub(super) log: mpsc::Sender<Line>,
     pub(super) shared: Arc<Shared>,
     pub(super) budget: Option<Budget>,
@@ -179,6 +181,7 @@ async fn serve(mut config: Config) -> Result<(), String> {
         }
     };
     let epoch = start.epoch;
+    let recorder = Recorder::new(config.index, Limits::default());
     let parts = ThreadParts {
         timers,
         clock: Cell::new(RunClock {
@@ -186,7 +189,7 @@ async fn serve(mut config: Config) -> Result<(), String> {
             epoch_unix_us: start.unix_us,
         }),
         seed: setup.edition.inputs.seed,
-        outbox: config.outbox,
+        outbox: Outbox::new(recorder, config.full, config.spare),
         shared: config.shared,
         environment: setup.environment.clone(),
     };

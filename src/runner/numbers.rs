@@ -50,6 +50,9 @@ impl Numbers {
 
     /// The first users begin, at that moment in µs since 1970.
     pub(super) fn begin(&mut self, epoch_unix_us: i64) {
+        // What was used before belongs to no second.
+        self.collector
+            .generator(usage::cpu_us(), usage::max_rss_bytes());
         self.collector.begin(epoch_unix_us);
     }
 

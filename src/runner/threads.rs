@@ -13,7 +13,7 @@ use super::fleet::{Levels, Member, MemberId};
 use super::load_thread::{self, Config, News, Order, Preparation};
 use super::{Edition, Setup};
 use crate::script::{Line, Shared};
-use crate::stats::{Batch, Limits, Outbox, Recorder};
+use crate::stats::Batch;
 use crate::vu::Budget;
 
 /// Stack of a load thread: a script's top level is parsed and evaluated on it, and what users keep
@@ -66,7 +66,6 @@ pub(super) fn start(
     for index in first..first + count {
         let (orders_in, orders_out) = mpsc::channel(ORDERS);
         let (spare_in, spare) = mpsc::channel(BATCHES);
-        let recorder = Recorder::new(index, Limits::default());
         let config = Config {
             index,
             setup: to.setup.clone(),
@@ -74,7 +73,8 @@ pub(super) fn start(
             number,
             orders: orders_out,
             news: news.clone(),
-            outbox: Outbox::new(recorder, to.batches.clone(), spare),
+            full: to.batches.clone(),
+            spare,
             log: to.log.clone(),
             shared: to.shared.clone(),
             budget: to.budget.clone(),

@@ -23,6 +23,7 @@ fn get(recorder: &mut Recorder, name: &str, generation: u16, end_us: u64, outcom
             series,
             generation,
             outcome,
+            at_us: end_us,
             longest_us: 2_000_000,
             period_us: 1_000_000,
             count: 2,
@@ -69,7 +70,7 @@ fn busy_run(announced: fn(u64) -> u16, generation: fn(u64) -> u16) -> (Collector
         }
         let group = recorder.series(&Kind::Group, "", "checkout");
         recorder.record(Sample::new(group, version, Outcome::Success, 0).service_us(1 << 33));
-        recorder.lag(20);
+        recorder.lag(1_000 * n, 20);
         if n % 900 == 0 {
             spare = Some(collector.absorb(recorder.take(spare.take())));
         }

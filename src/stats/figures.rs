@@ -29,7 +29,7 @@ const BITS: u32 = 10;
 const SPARE: u32 = 52 - BITS;
 
 /// Counters and metrics by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
     pub(super) counters: BTreeMap<Arc<str>, u64>,
     pub(super) metrics: BTreeMap<Arc<str>, Spread>,

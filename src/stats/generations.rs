@@ -10,9 +10,11 @@ use std::borrow::Cow;
 use std::mem;
 use std::slice;
 
-use super::cumulative::{Latencies, SeriesStats};
-use super::sample::{Sample, Slots};
-use super::summary::Generation;
+use super::buckets::Sum;
+use super::cell::Cell;
+use super::rows::{Part, Shown, When};
+use super::series::SeriesKey;
+use super::summary::{Generation, Row};
 
 /// Which of a series' parts a generation counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,40 +100,23 @@ impl Generations {
 /// One series, in up to three parts.
 #[derive(Debug, Default)]
 pub(super) struct Aged {
-    now: SeriesStats,
-    before: Option<Box<SeriesStats>>,
-    earlier: Option<Box<SeriesStats>>,
+    now: Part,
+    before: Option<Box<Part>>,
+    earlier: Option<Box<Part>>,
+    /// The row of the parts together.
+    shown: Shown,
 }
 
 impl Aged {
-    /// Adds one sample.
-    #[inline]
-    pub(super) fn record(&mut self, age: Age, sample: &Sample) {
-        self.part_mut(age).record(sample);
-    }
-
-    /// Adds the response times of missed slots.
-    pub(super) fn slots(&mut self, age: Age, slots: &Slots) {
-        self.part_mut(age).slots(slots);
-    }
-
-    /// Adds requests that had not ended when they were cut.
-    pub(super) fn cut(&mut self, age: Age, ages: &Latencies) {
-        self.part_mut(age).cut(ages);
-    }
-
-    /// Adds what a load thread summed up.
-    pub(super) fn merge(&mut self, age: Age, stats: &SeriesStats) {
-        self.part_mut(age).merge(stats);
-    }
-
-    #[inline]
-    fn part_mut(&mut self, age: Age) -> &mut SeriesStats {
-        match age {
+    /// Adds what ended in a second.
+    pub(super) fn add(&mut self, age: Age, second: u64, cell: Cell) {
+        self.shown.grows_old();
+        let part = match age {
             Age::Now => &mut self.now,
             Age::Before => self.before.get_or_insert_default(),
             Age::Earlier => self.earlier.get_or_insert_default(),
-        }
+        };
+        part.add(second, cell);
     }
 
     /// A new generation takes over: each part moves up.
@@ -148,7 +133,7 @@ impl Aged {
     }
 
     /// One part, if anything ever counted in it.
-    pub(super) fn part(&self, age: Age) -> Option<&SeriesStats> {
+    pub(super) fn part(&self, age: Age) -> Option<&Part> {
         match age {
             Age::Now => Some(&self.now).filter(|now| !now.is_empty()),
             Age::Before => self.before.as_deref(),
@@ -156,33 +141,70 @@ impl Aged {
         }
     }
 
+    /// The same, to show it.
+    pub(super) fn part_mut(&mut self, age: Age) -> Option<&mut Part> {
+        match age {
+            Age::Now => Some(&mut self.now).filter(|now| !now.is_empty()),
+            Age::Before => self.before.as_deref_mut(),
+            Age::Earlier => self.earlier.as_deref_mut(),
+        }
+    }
+
     /// All parts that have something in them.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &SeriesStats> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
         let ages = [Age::Now, Age::Before, Age::Earlier];
         ages.into_iter().filter_map(|age| self.part(age))
     }
 
     /// The parts together. Copies nothing where there is one.
-    pub(super) fn whole(&self) -> Cow<'_, SeriesStats> {
-        if self.before.is_none() && self.earlier.is_none() {
-            return Cow::Borrowed(&self.now);
+    pub(super) fn whole(&self) -> Cow<'_, Cell> {
+        together(&self.now, [&self.before, &self.earlier])
+    }
+
+    /// The row of the parts together.
+    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
+        let older = [&self.before, &self.earlier].map(|part| part.as_deref().map(Part::parts));
+        let now = self.now.parts();
+        match older {
+            [None, None] => self.shown.row(id, key, &[now], when, sum),
+            [Some(one), None] | [None, Some(one)] => {
+                self.shown.row(id, key, &[now, one], when, sum)
+            }
+            [Some(one), Some(two)] => self.shown.row(id, key, &[now, one, two], when, sum),
         }
-        let mut parts = self.parts();
-        let mut whole = parts.next().cloned().unwrap_or_default();
-        parts.for_each(|part| whole.merge(part));
-        Cow::Owned(whole)
+    }
+
+    /// The row of one part, of nothing if nothing ever counted in it.
+    pub(super) fn part_row(&mut self, age: Age, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
+        match self.part_mut(age) {
+            Some(part) => part.row(0, key, when, sum),
+            None => Part::default().row(0, key, when, sum),
+        }
     }
 
     /// Numbers that were cut to fit.
     pub(super) fn clipped(&self) -> u64 {
-        self.parts().map(SeriesStats::all_clipped).sum()
+        self.parts().map(|part| part.sum.all_clipped()).sum()
     }
+}
+
+/// The sum of those parts; copies nothing where there is one.
+fn together<'a>(now: &'a Part, older: [&'a Option<Box<Part>>; 2]) -> Cow<'a, Cell> {
+    let mut sum = Cow::Borrowed(&now.sum);
+    for part in older.into_iter().flatten() {
+        if sum.is_empty() {
+            sum = Cow::Borrowed(&part.sum);
+        } else {
+            sum.to_mut().merge(&part.sum);
+        }
+    }
+    sum
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::{Outcome, SeriesId};
+    use crate::stats::{Outcome, Sample, SeriesId};
 
     fn generation(n: u16) -> Generation {
         Generation {
@@ -225,11 +247,13 @@ mod tests {
         let mut series = Aged::default();
         let record = |generations: &Generations, series: &mut Aged, n: u16| {
             let sample = Sample::new(SeriesId::new(0), n, Outcome::Success, 0);
-            series.record(generations.age(n), &sample.service_us(u64::from(n)));
+            let mut cell = Cell::default();
+            cell.record(&sample.service_us(u64::from(n)));
+            series.add(generations.age(n), 0, cell);
         };
         let requests = |series: &Aged| {
             [Age::Earlier, Age::Before, Age::Now]
-                .map(|age| series.part(age).map_or(0, SeriesStats::requests))
+                .map(|age| series.part(age).map_or(0, |part| part.sum.requests()))
         };
         record(&generations, &mut series, 1);
         assert_eq!(requests(&series), [0, 0, 1], "nothing was announced");

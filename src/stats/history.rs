@@ -1,7 +1,7 @@
 //! The run second by second, and the marks on its time axis.
 //!
-//! A second is closed when its figures are computed; samples that a thread hands over later still
-//! count in the second in which they ended. Current figures are computed elsewhere.
+//! Samples that a thread hands over late still count in the second in which they ended. When a
+//! second is closed, and its figures over several seconds, are `seconds`'.
 
 use std::sync::Arc;
 
@@ -12,8 +12,22 @@ pub struct Second {
     pub requests: u64,
     /// Failures among them.
     pub failures: u64,
+    /// Slots that paced users missed, by when the request ended that answered them.
+    pub missed: u64,
+    /// Bytes sent by those requests.
+    pub sent: u64,
+    /// Bytes received by them.
+    pub received: u64,
     /// Virtual users when it was closed.
     pub users: u64,
+    /// Virtual users that were asked for then.
+    pub asked: u64,
+    /// Requests under way at its end, as far as load threads had told: up to 0.1 s before.
+    pub in_flight: u64,
+    /// CPU time that the load generator used in it, in µs.
+    pub cpu_us: u64,
+    /// The most that the load generator was late with anything in it, in µs.
+    pub lag_us: u64,
     /// Requests a second, the mean over the up to ten seconds that end with this one.
     pub rps: f64,
     /// Failures a second, likewise.
@@ -69,7 +83,7 @@ pub struct Marked {
 
 /// Seconds in one shared piece.
 const CHUNK: usize = 600;
-/// Seven days; what comes later is not in the history (it is in everything else). 40 MB.
+/// Seven days; what comes later is not in the history (it is in everything else). 75 MB.
 const MAX_SECONDS: usize = 7 * 86_400;
 
 /// All seconds since the run's epoch. Cloning shares them: an hour costs six counters.

@@ -6,39 +6,50 @@
 //!
 //! ```text
 //! load thread   Recorder::record(Sample) … Outbox::hand_over ─► Batch     one per thread, no lock
-//! control       Collector::absorb(Batch) … Collector::summary ─► Arc<Summary>
+//! worker        Ledger::absorb(Batch) … Ledger::cut ─► Report             cells: second, series, generation
+//! control       Collector::absorb(Batch) or ::apply(&Report) … Collector::summary ─► Arc<Summary>
 //! ```
 //!
 //! What is counted: a sample is one request (or one group) that ended, well or badly. Its *service
 //! time* runs from the actual start to the end of the response, its *response time* from the
 //! intended start; they differ only where a user's own overrun delayed the start.
 
+mod batch;
+mod buckets;
+mod cell;
+mod cells;
 mod checks;
 mod collector;
 #[cfg(test)]
 mod conservation;
-mod cumulative;
 mod dist;
 mod exceptions;
 mod figures;
 mod generations;
 mod history;
+mod ledger;
 mod outbox;
 mod recorder;
 mod rewrite;
+mod rows;
 mod sample;
+mod seconds;
 mod series;
 mod summary;
 mod tally;
 mod unfinished;
 mod window;
 
+pub use batch::{Batch, Iterations};
+pub use cell::Cell;
 pub use checks::OTHER_CHECKS;
-pub use collector::{Collector, LAG_LIMIT_US};
+pub use collector::{Collector, Times};
 pub use history::{History, Mark, Marked, Second};
+pub use ledger::{Ledger, Report};
 pub use outbox::Outbox;
-pub use recorder::{Batch, Iterations, Limits, Recorder};
+pub use recorder::{InFlight, Limits, Recorder, UnderWay};
 pub use sample::{Outcome, Sample, Slots};
+pub use seconds::LAG_LIMIT_US;
 pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};
 pub use summary::{
     Caveats, CheckRow, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation,

@@ -7,7 +7,8 @@ use std::cell::RefCell;
 
 use tokio::sync::mpsc;
 
-use super::recorder::{Batch, Recorder};
+use super::batch::Batch;
+use super::recorder::Recorder;
 
 /// A recorder and the two queues of its batches.
 #[derive(Debug)]

@@ -3,18 +3,17 @@
 //! No lock, no clock, and no allocation while the series are known and batches come back. What the
 //! batches add up to is the collector's business.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::mem;
-use std::sync::Arc;
+use std::rc::Rc;
 
+use super::batch::Batch;
+use super::cells::Cells;
 use super::checks::Checks;
-use super::cumulative::{Latencies, SeriesStats};
-use super::dist::Dist;
 use super::exceptions::Exceptions;
-use super::figures::Figures;
-use super::sample::{Outcome, Sample, Slots};
+use super::sample::{Lag, Sample, Slots};
 use super::series::{Kind, SeriesId, SeriesKey, SeriesTable};
-use super::tally::{Tallied, Tally};
+use super::tally::Tally;
 
 /// Bounds of everything that a script or a target could make grow.
 #[derive(Clone, Copy, Debug)]
@@ -40,130 +39,27 @@ impl Default for Limits {
     }
 }
 
-/// Iterations by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Iterations {
-    /// Begun.
-    pub started: u64,
-    /// Came to their own end, well or with an exception.
-    pub finished: u64,
-    /// Ended from outside, by a stop or an interrupt.
-    pub interrupted: u64,
-    /// Slots of a paced user that passed while it was still busy.
-    pub missed: u64,
-    /// Arrivals of an open plan for which no user was free.
-    pub dropped: u64,
-}
+/// How many requests of a load thread are under way: up when one is sent, down when it has ended or
+/// was cut. Belongs to the thread, and is told with each batch.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Rc<Cell<u64>>);
 
-impl Iterations {
-    pub(super) fn merge(&mut self, other: Iterations) {
-        self.started += other.started;
-        self.finished += other.finished;
-        self.interrupted += other.interrupted;
-        self.missed += other.missed;
-        self.dropped += other.dropped;
+impl InFlight {
+    /// One more, for as long as the value lives.
+    #[must_use = "the request is under way until this is dropped"]
+    pub fn begin(&self) -> UnderWay<'_> {
+        self.0.set(self.0.get() + 1);
+        UnderWay(&self.0)
     }
 }
 
-/// What one load thread measured between two handovers.
-///
-/// Must reach the collector, and in the order taken: it defines the series that later batches of
-/// its recorder only number. [`Collector::absorb`](super::Collector::absorb) empties it for reuse.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// The recorder's thread.
-    pub(super) thread: u32,
-    pub(super) samples: Vec<Sample>,
-    pub(super) slots: Vec<Slots>,
-    pub(super) lags_us: Vec<u32>,
-    /// The ages of requests that were cut, by series and generation.
-    pub(super) unfinished: BTreeMap<(SeriesId, u16), Latencies>,
-    /// Series met since the last batch, in the order of their numbers.
-    pub(super) defined: Vec<SeriesKey>,
-    pub(super) errors: Vec<Tallied>,
-    /// Where it happened, and the message.
-    pub(super) exceptions: Vec<(Arc<str>, Tallied)>,
-    pub(super) checks: Vec<Tallied>,
-    pub(super) iterations: Iterations,
-    pub(super) stale_retries: u64,
-    pub(super) folded: Option<Box<Folded>>,
-    /// The script's own figures; `None` where it has none.
-    pub(super) figures: Option<Box<Figures>>,
-}
+/// A request that is under way.
+#[derive(Debug)]
+pub struct UnderWay<'a>(&'a Cell<u64>);
 
-/// What was summed up on the thread because nobody took its batch.
-#[derive(Debug, Default)]
-pub(super) struct Folded {
-    /// By series and generation.
-    pub(super) series: BTreeMap<(SeriesId, u16), SeriesStats>,
-    /// Requests and failures that count in each second of the run.
-    pub(super) seconds: BTreeMap<u64, (u64, u64)>,
-    pub(super) lag: Dist,
-    /// The latest end of a sample.
-    pub(super) last_end_us: u64,
-    /// Samples in it.
-    pub(super) samples: u64,
-}
-
-impl Batch {
-    /// The load thread it comes from.
-    #[must_use]
-    pub fn thread(&self) -> u32 {
-        self.thread
-    }
-
-    /// Whether it carries nothing at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
-            && self.slots.is_empty()
-            && self.lags_us.is_empty()
-            && self.unfinished.is_empty()
-            && self.defined.is_empty()
-            && self.errors.is_empty()
-            && self.exceptions.is_empty()
-            && self.checks.is_empty()
-            && self.iterations == Iterations::default()
-            && self.stale_retries == 0
-            && self.folded.is_none()
-            && self.figures.is_none()
-    }
-
-    /// Drops all that belongs to requests: those of `setup` and the like are not measured.
-    #[must_use]
-    pub fn without_samples(mut self) -> Batch {
-        self.samples.clear();
-        self.slots.clear();
-        self.unfinished.clear();
-        self.defined.clear();
-        self.errors.clear();
-        self.stale_retries = 0;
-        self.folded = None;
-        self
-    }
-
-    fn with_capacity(limits: Limits) -> Batch {
-        Batch {
-            samples: Vec::with_capacity(limits.samples),
-            lags_us: Vec::with_capacity(limits.samples),
-            ..Batch::default()
-        }
-    }
-
-    /// Empties it and keeps its buffers.
-    pub(super) fn clear(&mut self) {
-        self.samples.clear();
-        self.slots.clear();
-        self.lags_us.clear();
-        self.unfinished.clear();
-        self.defined.clear();
-        self.errors.clear();
-        self.exceptions.clear();
-        self.checks.clear();
-        self.iterations = Iterations::default();
-        self.stale_retries = 0;
-        self.folded = None;
-        self.figures = None;
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 
@@ -179,6 +75,7 @@ pub struct Recorder {
     errors: Tally,
     exceptions: Exceptions,
     checks: Checks,
+    in_flight: InFlight,
     limits: Limits,
 }
 
@@ -196,13 +93,25 @@ impl Recorder {
             errors: Tally::new(limits.texts),
             exceptions: Exceptions::new(limits.texts),
             checks: Checks::new(limits.texts),
+            in_flight: InFlight::default(),
             limits,
         }
     }
 
     /// The number of a series, defined when first met. Does not allocate when it is known.
     pub fn series(&mut self, kind: &Kind, method: &str, name: &str) -> SeriesId {
-        self.series.number(kind, method, name)
+        self.series.number(None, kind, method, name)
+    }
+
+    /// The same for requests of users of that class, where classes are kept apart.
+    pub fn series_of(&mut self, class: &str, kind: &Kind, method: &str, name: &str) -> SeriesId {
+        self.series.number(Some(class), kind, method, name)
+    }
+
+    /// How many requests are under way on its thread.
+    #[must_use]
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.clone()
     }
 
     /// What a series is.
@@ -225,18 +134,6 @@ impl Recorder {
             self.fold();
         }
         self.batch.samples.push(sample);
-    }
-
-    /// Records a response time that belongs to no request of its own, in µs.
-    pub fn response_only(&mut self, series: SeriesId, generation: u16, outcome: Outcome, us: u64) {
-        self.missed_slots(Slots {
-            series,
-            generation,
-            outcome,
-            longest_us: us,
-            period_us: 0,
-            count: 1,
-        });
     }
 
     /// Records the response times of slots that a paced user missed. Does not count them as
@@ -314,26 +211,29 @@ impl Recorder {
     }
 
     /// Records how late the generator itself was (due, but the thread was busy or woken late), in
-    /// µs.
+    /// µs, with what it did at `at_us` after the run's epoch.
     #[inline]
-    pub fn lag(&mut self, us: u32) {
-        if self.batch.lags_us.len() >= self.limits.samples {
+    pub fn lag(&mut self, at_us: u64, us: u32) {
+        if self.batch.lags.len() >= self.limits.samples {
             self.fold();
         }
-        self.batch.lags_us.push(us);
+        self.batch.lags.push(Lag::new(at_us, us));
     }
 
-    /// Records a request that had not ended when it was cut: how old it was, from its actual and
-    /// from its intended start, in µs.
+    /// Records a request that had not ended when it was cut, at `at_us` after the run's epoch: how
+    /// old it was, from its actual and from its intended start, in µs.
     pub fn unfinished(
         &mut self,
         series: SeriesId,
         generation: u16,
+        at_us: u64,
         service_us: u64,
         response_us: u64,
     ) {
-        let ages = self.batch.unfinished.entry((series, generation));
-        ages.or_default().record(service_us, response_us);
+        let cells = self.batch.cells.get_or_insert_default();
+        cells
+            .cell(series.index(), at_us / 1_000_000, generation)
+            .cut(service_us, response_us);
     }
 
     /// Whether the batch should be handed over now rather than at the next tick.
@@ -343,7 +243,7 @@ impl Recorder {
         let limit = self.limits.samples;
         self.batch.samples.len() >= limit
             || self.batch.slots.len() >= limit
-            || self.batch.lags_us.len() >= limit
+            || self.batch.lags.len() >= limit
     }
 
     /// Hands over what was recorded since the last call and goes on in `spare` (a batch that came
@@ -357,6 +257,7 @@ impl Recorder {
         full.defined
             .extend_from_slice(&self.series.keys()[self.announced..]);
         self.announced = self.series.keys().len();
+        full.in_flight = self.in_flight.0.get();
         self.errors.take(&mut full.errors);
         self.exceptions.take(&mut full.exceptions);
         self.checks.take(&mut full.checks);
@@ -365,44 +266,27 @@ impl Recorder {
 
     /// Sums up what is in the batch and makes room, for when the queue of full batches is full.
     ///
-    /// Everything is kept but current percentiles older than twelve seconds. Costs about 20 ns a
-    /// sample on the load thread and is counted.
+    /// Everything is kept. Costs about 10 ns a sample on the load thread and is counted.
     #[cold]
     pub fn fold(&mut self) {
-        let folded = self.batch.folded.get_or_insert_default();
-        for sample in &self.batch.samples {
-            folded
-                .series
-                .entry((sample.series, sample.generation))
-                .or_default()
-                .record(sample);
-            folded.last_end_us = folded.last_end_us.max(sample.end_us());
-            if self.series.keys()[sample.series.index()].kind.is_request() {
-                let second = folded
-                    .seconds
-                    .entry(sample.end_us() / 1_000_000)
-                    .or_default();
-                second.0 += 1;
-                second.1 += u64::from(sample.outcome == Outcome::Failure);
-            }
+        let cells: &mut Cells = self.batch.cells.get_or_insert_default();
+        for sample in self.batch.samples.drain(..) {
+            cells.record(sample.series.index(), &sample);
+            self.batch.folded += 1;
         }
-        for slots in &self.batch.slots {
-            let key = (slots.series, slots.generation);
-            folded.series.entry(key).or_default().slots(slots);
+        for slots in self.batch.slots.drain(..) {
+            cells.slots(slots.series.index(), &slots);
         }
-        for us in &self.batch.lags_us {
-            folded.lag.record(u64::from(*us));
+        for lag in self.batch.lags.drain(..) {
+            cells.lag(lag);
         }
-        folded.samples += self.batch.samples.len() as u64;
-        self.batch.samples.clear();
-        self.batch.slots.clear();
-        self.batch.lags_us.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Outcome;
 
     fn recorder(samples: usize) -> Recorder {
         Recorder::new(
@@ -421,16 +305,12 @@ mod tests {
         recorder.record(Sample::new(a, 1, Outcome::Success, 5));
         recorder.error(a, 9, "boom");
         recorder.exception("thrown", "a.rhai:1:2");
-        recorder.lag(3);
+        recorder.lag(9, 3);
         recorder.iteration_started();
 
         let mut first = recorder.take(None);
         assert_eq!(
-            (
-                first.samples.len(),
-                first.lags_us.len(),
-                first.defined.len()
-            ),
+            (first.samples.len(), first.lags.len(), first.defined.len()),
             (1, 1, 1)
         );
         assert_eq!((first.errors.len(), first.exceptions.len()), (1, 1));
@@ -463,16 +343,39 @@ mod tests {
         recorder.record(Sample::new(a, 1, Outcome::Success, 9_000_000).service_us(9));
         assert!(!recorder.is_full());
         for _ in 0..5 {
-            recorder.lag(1);
-            recorder.response_only(a, 1, Outcome::Success, 50);
+            recorder.lag(9_000_000, 1);
+            recorder.missed_slots(Slots {
+                series: a,
+                generation: 1,
+                outcome: Outcome::Success,
+                at_us: 9_000_000,
+                longest_us: 50,
+                period_us: 0,
+                count: 1,
+            });
         }
 
         let batch = recorder.take(None);
-        let folded = batch.folded.as_deref().expect("it was folded");
-        assert_eq!(folded.samples + batch.samples.len() as u64, 5);
-        assert_eq!(folded.lag.count + batch.lags_us.len() as u64, 5);
-        assert_eq!(folded.series[&(a, 1)].failures.service.count, 4);
-        assert_eq!(folded.seconds[&3], (1, 1));
+        let mut folded = *batch.cells.expect("it was folded");
+        assert_eq!(batch.folded + batch.samples.len() as u64, 5);
+        assert_eq!(folded.lags[&9].count + batch.lags.len() as u64, 5);
+        let failures = (0..4).map(|second| folded.cell(0, second, 1).failures.service.count);
+        assert_eq!(failures.sum::<u64>(), 4);
+        let third = folded.cell(0, 3, 1);
+        assert_eq!((third.requests(), third.failures()), (1, 1));
         assert_eq!(batch.samples.capacity(), 4);
+    }
+
+    #[test]
+    fn a_batch_tells_how_many_requests_are_under_way() {
+        let mut recorder = recorder(4);
+        let in_flight = recorder.in_flight();
+        let first = in_flight.begin();
+        let second = in_flight.begin();
+        assert_eq!(recorder.take(None).in_flight, 2);
+        drop(first);
+        assert_eq!(recorder.take(None).in_flight, 1);
+        drop(second);
+        assert_eq!(recorder.take(None).in_flight, 0);
     }
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::figures::{Figures, Spread};
-use super::recorder::Batch;
 use super::series::Kind;
 
 impl Batch {
@@ -19,6 +19,7 @@ impl Batch {
             }
         };
         for key in &mut self.defined {
+            key.class.iter_mut().for_each(change);
             change(&mut key.name);
             change(&mut key.method);
             if let Kind::Protocol(protocol) = &mut key.kind {

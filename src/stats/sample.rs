@@ -25,6 +25,7 @@ pub struct Sample {
     pub(super) service_us: u32,
     pub(super) late_us: u32,
     pub(super) first_byte_us: u32,
+    pub(super) lag_us: u32,
     pub(super) sent: u32,
     pub(super) received: u32,
     pub(super) generation: u16,
@@ -45,6 +46,7 @@ impl Sample {
             service_us: 0,
             late_us: 0,
             first_byte_us: 0,
+            lag_us: 0,
             sent: 0,
             received: 0,
             generation,
@@ -76,6 +78,15 @@ impl Sample {
     #[must_use]
     pub fn late_us(mut self, us: u64) -> Sample {
         self.late_us = self.narrow(us);
+        self
+    }
+
+    /// How late the generator began the iteration whose first request this is, in µs; in no time of
+    /// the request. Cut at 4,294 s.
+    #[inline]
+    #[must_use]
+    pub fn lag_us(mut self, us: u64) -> Sample {
+        self.lag_us = self.narrow(us);
         self
     }
 
@@ -145,12 +156,28 @@ pub struct Slots {
     pub generation: u16,
     /// How that request ended.
     pub outcome: Outcome,
+    /// When that request ended, in µs since the run's epoch: decides the second in which they count.
+    pub at_us: u64,
     /// End of the request − intended start of the first missed slot, in µs.
     pub longest_us: u64,
     /// The user's pace, in µs.
     pub period_us: u64,
     /// How many slots were missed.
     pub count: u64,
+}
+
+/// How late the generator was, and in which second of the run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lag {
+    pub(super) second: u32,
+    pub(super) us: u32,
+}
+
+impl Lag {
+    pub(super) fn new(at_us: u64, us: u32) -> Lag {
+        let second = u32::try_from(at_us / 1_000_000).unwrap_or(u32::MAX);
+        Lag { second, us }
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ impl Kind {
 /// What tells one series from another. Cloning copies no text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesKey {
+    /// The class whose users send it; `None` where classes are not kept apart.
+    pub class: Option<Arc<str>>,
     /// The name, by default the URL's path.
     pub name: Arc<str>,
     /// The HTTP method, or what the script gave; may be empty.
@@ -59,14 +61,18 @@ impl SeriesKey {
     #[must_use]
     pub fn new(kind: Kind, method: &str, name: &str) -> SeriesKey {
         SeriesKey {
+            class: None,
             name: name.into(),
             method: method.into(),
             kind,
         }
     }
 
-    fn is(&self, kind: &Kind, method: &str, name: &str) -> bool {
-        *self.name == *name && *self.method == *method && self.kind == *kind
+    fn is(&self, class: Option<&str>, kind: &Kind, method: &str, name: &str) -> bool {
+        *self.name == *name
+            && *self.method == *method
+            && self.kind == *kind
+            && self.class.as_deref() == class
     }
 }
 
@@ -111,14 +117,20 @@ impl SeriesTable {
     }
 
     /// The number of that series: found without allocating when known, about 30 ns.
-    pub(super) fn number(&mut self, kind: &Kind, method: &str, name: &str) -> SeriesId {
+    pub(super) fn number(
+        &mut self,
+        class: Option<&str>,
+        kind: &Kind,
+        method: &str,
+        name: &str,
+    ) -> SeriesId {
         let mut hasher = FxHasher::default();
-        (kind, method, name).hash(&mut hasher);
+        (class, kind, method, name).hash(&mut hasher);
         let mask = self.slots.len() - 1;
         let mut slot = usize::try_from(hasher.finish() & mask as u64).expect("masked to the table");
         while self.slots[slot] != 0 {
             let index = self.slots[slot] - 1;
-            if self.keys[index as usize].is(kind, method, name) {
+            if self.keys[index as usize].is(class, kind, method, name) {
                 return SeriesId(index);
             }
             slot = (slot + 1) & mask;
@@ -127,7 +139,10 @@ impl SeriesTable {
         if self.is_full() || (method.is_empty() && name == OTHER_NAMES) {
             return self.other(kind);
         }
-        let id = self.define(SeriesKey::new(kind.clone(), method, name));
+        let id = self.define(SeriesKey {
+            class: class.map(Arc::from),
+            ..SeriesKey::new(kind.clone(), method, name)
+        });
         self.slots[slot] = id.0 + 1;
         id
     }
@@ -176,17 +191,21 @@ mod tests {
     #[test]
     fn a_series_keeps_its_number() {
         let mut table = SeriesTable::new(10);
-        let get = table.number(&Kind::Http, "GET", "/a");
-        let post = table.number(&Kind::Http, "POST", "/a");
-        let group = table.number(&Kind::Group, "", "/a");
-        let own = table.number(&Kind::Protocol("mqtt".into()), "GET", "/a");
+        let get = table.number(None, &Kind::Http, "GET", "/a");
+        let post = table.number(None, &Kind::Http, "POST", "/a");
+        let group = table.number(None, &Kind::Group, "", "/a");
+        let own = table.number(None, &Kind::Protocol("mqtt".into()), "GET", "/a");
 
-        assert_eq!(table.keys().len(), 4);
-        assert_eq!(table.number(&Kind::Http, "GET", "/a"), get);
-        assert_eq!(table.number(&Kind::Http, "POST", "/a"), post);
-        assert_eq!(table.number(&Kind::Group, "", "/a"), group);
+        let class = table.number(Some("Buyer"), &Kind::Http, "GET", "/a");
+
+        assert_eq!(table.keys().len(), 5);
+        assert_eq!(table.number(Some("Buyer"), &Kind::Http, "GET", "/a"), class);
+        assert_eq!(table.keys()[class.index()].class.as_deref(), Some("Buyer"));
+        assert_eq!(table.number(None, &Kind::Http, "GET", "/a"), get);
+        assert_eq!(table.number(None, &Kind::Http, "POST", "/a"), post);
+        assert_eq!(table.number(None, &Kind::Group, "", "/a"), group);
         assert_eq!(
-            table.number(&Kind::Protocol("mqtt".into()), "GET", "/a"),
+            table.number(None, &Kind::Protocol("mqtt".into()), "GET", "/a"),
             own
         );
         assert!(!table.overflowed());
@@ -196,13 +215,13 @@ mod tests {
     fn beyond_the_limit_requests_and_groups_share_a_row_each() {
         let mut table = SeriesTable::new(1_000);
         let ids: Vec<SeriesId> = (0..1_000)
-            .map(|n| table.number(&Kind::Http, "GET", &format!("/item/{n}")))
+            .map(|n| table.number(None, &Kind::Http, "GET", &format!("/item/{n}")))
             .collect();
         assert!(!table.overflowed());
 
-        let other = table.number(&Kind::Http, "GET", "/item/1000");
-        let mqtt = table.number(&Kind::Protocol("mqtt".into()), "PUB", "/x");
-        let group = table.number(&Kind::Group, "", "/x");
+        let other = table.number(None, &Kind::Http, "GET", "/item/1000");
+        let mqtt = table.number(None, &Kind::Protocol("mqtt".into()), "PUB", "/x");
+        let group = table.number(None, &Kind::Group, "", "/x");
 
         assert!(table.overflowed());
         assert_eq!(other, mqtt);
@@ -217,7 +236,10 @@ mod tests {
         );
         assert_eq!(table.keys().len(), 1_002);
         for (n, id) in ids.iter().enumerate() {
-            assert_eq!(table.number(&Kind::Http, "GET", &format!("/item/{n}")), *id);
+            assert_eq!(
+                table.number(None, &Kind::Http, "GET", &format!("/item/{n}")),
+                *id
+            );
         }
     }
 }

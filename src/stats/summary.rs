@@ -3,21 +3,17 @@
 //! Every number says its unit, its window and what is counted. How a number looks in a table or a
 //! file is not decided here.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::cumulative::SeriesStats;
+use super::batch::Iterations;
+use super::buckets::Sum;
 use super::dist::Dist;
 use super::exceptions::Exceptions;
 use super::figures::Figures;
 use super::history::{History, Marked};
-use super::recorder::Iterations;
-use super::series::{Kind, SeriesKey};
+use super::series::SeriesKey;
 use super::tally::{Tallied, Tally};
-use super::unfinished::{Unfinished, certain_to};
-
-/// The name of the total's row, as Locust has it.
-const TOTAL: &str = "Aggregated";
+use super::unfinished::Unfinished;
 
 /// The quantiles of every [`Distribution`]; the last is the maximum.
 pub const QUANTILES: [f64; 11] = [
@@ -52,6 +48,18 @@ impl Distribution {
             max_us: dist.max_us,
             mean_us: dist.mean_us(),
             quantiles_us: dist.quantiles_us(&QUANTILES),
+        }
+    }
+
+    /// Of several parts together, added up in `sum`.
+    pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Dist>, sum: &mut Sum) -> Distribution {
+        let (whole, quantiles_us) = Dist::of_all(parts, sum, &QUANTILES);
+        Distribution {
+            count: whole.count,
+            min_us: whole.min_us,
+            max_us: whole.max_us,
+            mean_us: whole.mean_us(),
+            quantiles_us,
         }
     }
 
@@ -96,6 +104,11 @@ impl Distribution {
 /// reader of a table expects); the failures' own times are kept apart in `failed`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
+    /// Its number in the run, which stays; the total's is 0.
+    pub id: u32,
+    /// The second of the run in which anything of it but its rates changed last, as far as summaries
+    /// were made.
+    pub changed: u64,
     /// Kind, method and name; the total's method is empty and its name is `Aggregated`.
     pub key: SeriesKey,
     /// Requests that ended, failures included.
@@ -131,82 +144,6 @@ pub struct Row {
     pub failed: Distribution,
     /// Response times over the last up to ten completed seconds, without missed slots.
     pub current: Distribution,
-}
-
-impl Row {
-    pub(super) fn of(key: &SeriesKey, stats: &SeriesStats, now_us: u64, elapsed_us: u64) -> Row {
-        let (window, seconds) = stats.window.completed(now_us / 1_000_000);
-        let failed = Distribution::of(stats.failures.response());
-        let mut all = Cow::Borrowed(&stats.successes);
-        if !stats.failures.is_empty() {
-            all.to_mut().merge(&stats.failures);
-        }
-        let (mut service, mut response) = all.distributions();
-        let (mut unfinished, mut certain) = (Unfinished::default(), 1.0);
-        if let Some(ages) = &stats.unfinished {
-            let mut lower = all.clone().into_owned();
-            lower.merge(ages);
-            service.quantiles_us = lower.service.quantiles_us(&QUANTILES);
-            response.quantiles_us = lower.response().quantiles_us(&QUANTILES);
-            unfinished = Unfinished::of(ages.response());
-            certain = certain_to(all.response(), lower.response());
-        }
-        let requests = stats.requests();
-        let failures = stats.failures.service.count;
-        Row {
-            key: key.clone(),
-            requests,
-            failures,
-            sent: stats.sent,
-            received: stats.received,
-            rps: per_second(requests, elapsed_us),
-            failures_per_s: per_second(failures, elapsed_us),
-            current_rps: per_second(window.requests, seconds * 1_000_000),
-            current_failures_per_s: per_second(window.failures, seconds * 1_000_000),
-            service,
-            response,
-            unfinished,
-            certain_to: certain,
-            failed,
-            current: Distribution::of(&window.response),
-        }
-    }
-}
-
-/// Rows by name, their sum, and what is not in the sum.
-pub(super) struct Rows {
-    pub(super) requests: Vec<Row>,
-    pub(super) total: Row,
-    pub(super) groups: Vec<Row>,
-}
-
-impl Rows {
-    /// The rows of those series; rates are over `over_us`.
-    pub(super) fn of<'a>(
-        series: impl Iterator<Item = (&'a SeriesKey, Cow<'a, SeriesStats>)>,
-        now_us: u64,
-        over_us: u64,
-    ) -> Rows {
-        let mut sum = SeriesStats::default();
-        let (mut requests, mut groups) = (Vec::new(), Vec::new());
-        for (key, stats) in series {
-            let row = Row::of(key, &stats, now_us, over_us);
-            if key.kind.is_request() {
-                sum.merge(&stats);
-                requests.push(row);
-            } else {
-                groups.push(row);
-            }
-        }
-        requests.sort_by(|a, b| a.key.cmp(&b.key));
-        groups.sort_by(|a, b| a.key.cmp(&b.key));
-        let total = SeriesKey::new(Kind::Total, "", TOTAL);
-        Rows {
-            requests,
-            total: Row::of(&total, &sum, now_us, over_us),
-            groups,
-        }
-    }
 }
 
 /// `count` over a time, per second; zero over no time.

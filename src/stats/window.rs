@@ -3,107 +3,87 @@
 //! Seconds are whole seconds since the run's epoch, and a sample counts in the one in which its
 //! response arrived. The history of the whole run is kept elsewhere.
 
-use super::dist::Dist;
-use super::sample::Outcome;
+use std::collections::VecDeque;
+
+use super::cell::Cell;
 
 /// Current figures are over up to this many completed seconds.
 pub(super) const SECONDS: u64 = 10;
 /// Room for the seconds of the window, the running one and one that is late.
-const SLOTS: usize = 12;
+const KEPT: u64 = 12;
 
-/// A ring of the latest seconds.
+/// Cells of the latest seconds that have one, ascending.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
-    /// The latest second any sample fell into.
-    newest: u64,
-    slots: [Slot; SLOTS],
-}
-
-/// One second.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Slot {
-    pub(super) requests: u64,
-    pub(super) failures: u64,
-    pub(super) response: Dist,
-}
-
-impl Slot {
-    pub(super) fn merge(&mut self, other: &Slot) {
-        self.requests += other.requests;
-        self.failures += other.failures;
-        self.response.merge(&other.response);
-    }
+    cells: VecDeque<(u64, Cell)>,
 }
 
 impl Window {
-    /// Adds a sample whose response arrived at `end_us`; one that is older than the ring is
-    /// forgotten here (and only here).
-    #[inline]
-    pub(super) fn record(&mut self, end_us: u64, outcome: Outcome, response_us: u64) {
-        if let Some(slot) = self.slot(end_us / 1_000_000) {
-            slot.requests += 1;
-            slot.failures += u64::from(outcome == Outcome::Failure);
-            slot.response.record(response_us);
+    /// Adds to a second; one that is older than the latest by twelve is forgotten here (and only
+    /// here).
+    pub(super) fn add(&mut self, second: u64, mut cell: Cell) {
+        let newest = self.cells.back().map_or(second, |(newest, _)| *newest);
+        if second + KEPT <= newest {
+            return;
+        }
+        cell.close();
+        let place = self.cells.partition_point(|(other, _)| *other < second);
+        match self.cells.get_mut(place) {
+            Some((other, ours)) if *other == second => ours.merge(&cell),
+            _ => self.cells.insert(place, (second, cell)),
+        }
+        let newest = newest.max(second);
+        while self
+            .cells
+            .front()
+            .is_some_and(|(first, _)| first + KEPT <= newest)
+        {
+            self.cells.pop_front();
         }
     }
 
     /// Adds all of `other`; associative and commutative: what the later of both has outlived is
     /// forgotten in whatever order.
     pub(super) fn merge(&mut self, other: &Window) {
-        for second in other.seconds() {
-            let theirs = &other.slots[place(second)];
-            if theirs.requests > 0
-                && let Some(ours) = self.slot(second)
-            {
-                ours.merge(theirs);
-            }
+        for (second, cell) in &other.cells {
+            self.add(*second, cell.clone());
         }
     }
 
-    /// The sum over the completed seconds of the window that ends before second `now`, and how many
-    /// seconds that is.
-    pub(super) fn completed(&self, now: u64) -> (Slot, u64) {
-        let first = now.saturating_sub(SECONDS);
-        let mut sum = Slot::default();
-        for second in self
-            .seconds()
-            .filter(|second| (first..now).contains(second))
-        {
-            sum.merge(&self.slots[place(second)]);
-        }
-        (sum, now - first)
-    }
-
-    fn seconds(&self) -> impl Iterator<Item = u64> + use<> {
-        self.newest.saturating_sub(SLOTS as u64 - 1)..=self.newest
-    }
-
-    #[inline]
-    fn slot(&mut self, second: u64) -> Option<&mut Slot> {
-        if second > self.newest {
-            let stale = (second - self.newest).min(SLOTS as u64);
-            for later in 1..=stale {
-                self.slots[place(second - stale + later)] = Slot::default();
-            }
-            self.newest = second;
-        }
-        let is_kept = self.newest - second < SLOTS as u64;
-        is_kept.then(|| &mut self.slots[place(second)])
+    /// The completed seconds of the window that ends before second `now`, as far as they have
+    /// something.
+    pub(super) fn completed(&self, now: u64) -> impl Iterator<Item = &Cell> {
+        let seconds = now.saturating_sub(SECONDS)..now;
+        let cells = self.cells.iter();
+        let within = cells.filter(move |(second, _)| seconds.contains(second));
+        within.map(|(_, cell)| cell)
     }
 }
 
-fn place(second: u64) -> usize {
-    usize::try_from(second % SLOTS as u64).expect("less than the ring's length")
+/// How many seconds the window that ends before second `now` has.
+pub(super) fn length(now: u64) -> u64 {
+    now.min(SECONDS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::cell::together;
+    use crate::stats::{Outcome, Sample, SeriesId};
+
+    fn record(window: &mut Window, end_us: u64, outcome: Outcome, response_us: u64) {
+        let start_us = end_us - response_us;
+        let sample = Sample::new(SeriesId::new(0), 1, outcome, start_us).service_us(response_us);
+        let mut cell = Cell::default();
+        cell.record(&sample);
+        window.add(sample.end_us() / 1_000_000, cell);
+    }
 
     fn of(ends_s: &[u64]) -> Window {
         let mut window = Window::default();
         for second in ends_s {
-            window.record(
+            record(
+                &mut window,
                 second * 1_000_000 + 999_999,
                 Outcome::Success,
                 1_000 + second,
@@ -113,9 +93,10 @@ mod tests {
     }
 
     fn requests(window: &Window, now: u64) -> (u64, u64) {
-        let (sum, seconds) = window.completed(now);
-        assert_eq!(sum.requests, sum.response.count);
-        (sum.requests, seconds)
+        let requests = window.completed(now).map(Cell::requests).sum();
+        let response = together(window.completed(now).flat_map(Cell::answered));
+        assert_eq!(requests, response.count);
+        (requests, length(now))
     }
 
     #[test]
@@ -149,9 +130,11 @@ mod tests {
     #[test]
     fn failures_are_counted_among_the_requests() {
         let mut window = of(&[3]);
-        window.record(3_500_000, Outcome::Failure, 7);
-        let (sum, _) = window.completed(4);
-        assert_eq!((sum.requests, sum.failures, sum.response.min_us), (2, 1, 7));
+        record(&mut window, 3_500_000, Outcome::Failure, 7);
+        let mut sum = Cell::default();
+        window.completed(4).for_each(|cell| sum.merge(cell));
+        let response = together(sum.answered());
+        assert_eq!((sum.requests(), sum.failures(), response.min_us), (2, 1, 7));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Driver {
             let again = clock::now() + STACK_RETRY;
             self.life.thread.timers().sleep_until(again).await;
             if let Ok(stack) = self.life.stacks.take() {
-                self.lags(clock::now().since(since));
+                self.lags(since, clock::now());
                 return stack;
             }
         }

@@ -364,7 +364,7 @@ impl Driver {
         let due = self.place.plan(ended, length);
         if due < ended {
             // The generator has not caught up yet with how late it was.
-            self.lags(ended.since(due));
+            self.lags(due, ended);
         }
         if due <= ended {
             return Next::AtOnce;
@@ -382,16 +382,16 @@ impl Driver {
             }
         }
         if !self.life.orders.ends_wait() {
-            self.lags(clock::now().since(due));
+            self.lags(due, clock::now());
         }
         Next::AtOnce
     }
 
-    /// The iteration that comes begins so much later than it was due, for want of the thread.
-    fn lags(&mut self, lag_us: u64) {
+    /// The iteration that comes was due and begins only now, for want of the thread.
+    fn lags(&mut self, due: Micros, now: Micros) {
+        let lag_us = self.life.thread.lags(due, now);
         self.place.begun_late(lag_us);
-        let lag_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
-        self.life.thread.record(|recorder| recorder.lag(lag_us));
+        self.user.begun_late(lag_us);
     }
 
     /// Waits until `due`, or until there is nothing left to wait for; false if the user is called

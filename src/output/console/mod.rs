@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_periodic_table_comes_every_two_seconds_with_current_rates() {
-        let collector = fixture::shop();
+        let mut collector = fixture::shop();
         let mut text = Vec::new();
         let mut console = Console::new(&mut text, 100, Tables::Periodic);
         for second in 0..=5 {
@@ -164,7 +164,7 @@ mod tests {
                 Ok(())
             }
         }
-        let collector = fixture::shop();
+        let mut collector = fixture::shop();
         let mut console = Console::new(Broken, 80, Tables::Periodic);
         assert!(console.tick(&collector.summary(2_000_000)).is_err());
         assert!(console.tick(&collector.summary(4_000_000)).is_ok());

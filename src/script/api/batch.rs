@@ -23,6 +23,7 @@ use crate::http::{Exchange, Request, Session};
 use crate::script::run::channel::Client;
 use crate::script::run::verdict::{self, Open};
 use crate::script::value;
+use crate::stats::InFlight;
 
 type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
@@ -59,7 +60,8 @@ pub(crate) fn send(context: &NativeCallContext, client: &Client, list: &Array) -
     let under_way = RefCell::new(BTreeMap::new());
     let channel = &client.channel;
     let at_once = channel.session.client().options().concurrency as usize;
-    let sending = all(&channel.session, requests, at_once, &under_way);
+    let in_flight = &user.thread.in_flight;
+    let sending = all(&channel.session, requests, at_once, &under_way, in_flight);
     let exchanges = coroutine::await_in(sending).map_err(|why| {
         let pending = under_way.take().into_iter();
         let pending = pending.map(|(index, began)| (&counted[index].0, began));
@@ -83,6 +85,7 @@ async fn all(
     requests: Vec<Rc<Request>>,
     at_once: usize,
     under_way: &RefCell<BTreeMap<usize, Micros>>,
+    in_flight: &InFlight,
 ) -> Vec<Exchange> {
     type Sending<'a> = Pin<Box<dyn Future<Output = Exchange> + 'a>>;
     let mut exchanges: Vec<Option<Exchange>> = requests.iter().map(|_| None).collect();
@@ -94,7 +97,13 @@ async fn all(
                 && let Some((index, request)) = waiting.next()
             {
                 under_way.borrow_mut().insert(index, clock::now());
-                running.push((index, Box::pin(session.send(request))));
+                running.push((
+                    index,
+                    Box::pin(async move {
+                        let _under_way = in_flight.begin();
+                        session.send(request).await
+                    }),
+                ));
             }
             if running.is_empty() {
                 return Poll::Ready(());

@@ -80,6 +80,7 @@ pub(crate) fn send(
     let is_unread = may_be_unread.then_some(&is_unread as &dyn Fn() -> bool);
     let sending = pin!(async {
         begun.set(true);
+        let _under_way = user.thread.in_flight.begin();
         client.channel.session.send_for(request, is_unread).await
     });
     let exchange = coroutine::await_pinned(sending).map_err(|why| {
@@ -113,7 +114,8 @@ pub(crate) fn not_awaited<'a>(
                     let age_us = now.since(began);
                     let generation = user.generation.number();
                     user.thread.record(|recorder| {
-                        recorder.unfinished(series, generation, age_us, age_us + late_us);
+                        let at_us = user.thread.run_us(now);
+                        recorder.unfinished(series, generation, at_us, age_us, age_us + late_us);
                     });
                 }
             }

@@ -31,6 +31,8 @@ pub(crate) struct Measurement {
     pub(crate) received: u64,
     /// How late it began by its user's own fault.
     pub(crate) late_us: u64,
+    /// How late the generator began the iteration, if this is its first.
+    pub(crate) lag_us: u64,
     /// The slots that its user missed before it.
     pub(crate) missed: Option<Missed>,
     /// How often it was sent again, because its kept connection had gone stale.
@@ -59,6 +61,7 @@ impl Measurement {
             sent: 0,
             received: 0,
             late_us: 0,
+            lag_us: 0,
             missed: None,
             stale_retries: 0,
         }
@@ -69,6 +72,7 @@ impl Measurement {
     pub(crate) fn of_request(self, user: &User) -> Measurement {
         Measurement {
             late_us: user.late_us.take(),
+            lag_us: user.lag_us.take(),
             missed: user.missed.take(),
             ..self
         }
@@ -95,6 +99,7 @@ impl Measurement {
                     series: self.series,
                     generation: sample.generation(),
                     outcome,
+                    at_us: self.ended_us,
                     longest_us: self.ended_us.saturating_sub(first_us),
                     period_us: missed.period_us,
                     count: missed.count,
@@ -126,6 +131,7 @@ impl Measurement {
         Sample::new(self.series, generation, Outcome::Success, self.started_us)
             .service_us(self.took_us)
             .late_us(self.late_us)
+            .lag_us(self.lag_us)
             .first_byte_us(self.first_byte_us)
             .bytes(self.sent, self.received)
     }

@@ -73,6 +73,7 @@ impl User {
             iteration: Cell::new(self.iteration.get()),
             late_us: Cell::new(self.late_us.get()),
             missed: Cell::new(self.missed.get()),
+            lag_us: Cell::new(self.lag_us.get()),
             in_set: Cell::new(self.in_set.get()),
             ending: RefCell::default(),
             open: RefCell::default(),

@@ -26,7 +26,7 @@ use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
 use crate::shared::Commons;
 use crate::shared::appends::{Appender, Appends};
-use crate::stats::{Batch, Outbox, Recorder, Summary};
+use crate::stats::{Batch, InFlight, Outbox, Recorder, Summary};
 
 /// What the whole run shares over all threads: a few numbers, none of them on the path of a
 /// request, and what scripts share.
@@ -130,6 +130,8 @@ pub struct ThreadParts {
 pub struct Thread {
     /// What it was given.
     pub parts: ThreadParts,
+    /// Requests under way, as its recorder tells.
+    pub(crate) in_flight: InFlight,
     pub(crate) log: Log,
     /// The one in service: users that start or begin an iteration are in it.
     generation: RefCell<Rc<Generation>>,
@@ -157,6 +159,7 @@ impl Thread {
         let watch = onlooker.map(|onlooker| Watch::new(onlooker, secrets));
         generation.enter_service(watch.as_ref());
         Thread {
+            in_flight: parts.outbox.record(|recorder| recorder.in_flight()).0,
             parts,
             log: Log::new(log),
             generation: RefCell::new(Rc::new(generation)),
@@ -230,6 +233,15 @@ impl Thread {
             self.hand_over();
         }
         result
+    }
+
+    /// Records that something that was due is begun only now, for want of the thread. How much
+    /// later that is, in µs.
+    pub fn lags(&self, due: Micros, now: Micros) -> u64 {
+        let lag_us = now.since(due);
+        let told_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
+        self.record(|recorder| recorder.lag(self.run_us(now), told_us));
+        lag_us
     }
 
     /// Sends what was recorded to the collector; keeps it if the queue is full.

@@ -41,6 +41,8 @@ pub struct User {
     /// How late the next request is by the user's own fault: only the first of an iteration.
     pub(crate) late_us: Cell<u64>,
     pub(crate) missed: Cell<Option<Missed>>,
+    /// How late the generator began the iteration: told with its first request.
+    pub(crate) lag_us: Cell<u64>,
     /// Whether there is a set that `interrupt` could leave.
     pub(crate) in_set: Cell<bool>,
     /// A control call that was made: it counts, whatever the script does with the error.
@@ -170,6 +172,7 @@ impl Instance {
             iteration: Cell::new(0),
             late_us: Cell::new(0),
             missed: Cell::new(None),
+            lag_us: Cell::new(0),
             in_set: Cell::new(false),
             ending: RefCell::default(),
             open: RefCell::default(),
@@ -371,10 +374,16 @@ impl User {
         }
     }
 
+    /// The generator begins the coming iteration, or the one that has just begun, so much later.
+    pub fn begun_late(&self, lag_us: u64) {
+        self.lag_us.set(self.lag_us.get() + lag_us);
+    }
+
     /// What an iteration that is over made no request for: its lateness belongs to no other.
     pub fn end_requests(&self) {
         self.late_us.set(0);
         self.missed.set(None);
+        self.lag_us.set(0);
     }
 
     /// Ends an iteration, which came to its own end or was interrupted.

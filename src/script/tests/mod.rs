@@ -21,6 +21,7 @@ mod sent;
 mod shared;
 mod signatures;
 mod table;
+mod under_way;
 mod users;
 
 use std::cell::{Cell, RefCell};

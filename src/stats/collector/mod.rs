@@ -3,40 +3,52 @@
 //! Owns everything cumulative. It reads no clock, waits for nobody, and prints nothing; the runner
 //! brings it batches, the time and the number of users.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::mem;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
+use crate::stats::batch::{Batch, Iterations};
+use crate::stats::buckets::Sum;
+use crate::stats::cell::Cell;
 use crate::stats::checks::Checks;
 use crate::stats::dist::Dist;
 use crate::stats::exceptions::Exceptions;
 use crate::stats::figures::Figures;
-use crate::stats::generations::{Aged, Generations, Span};
-use crate::stats::history::{History, Mark, Marked};
-use crate::stats::recorder::{Batch, Folded, Iterations, Limits};
-use crate::stats::sample::Outcome;
-use crate::stats::series::{SeriesKey, SeriesTable};
-use crate::stats::summary::{
-    Caveats, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, GenerationRows,
-    Generator, MetricRow, Rows, Summary, Users, per_second,
-};
+use crate::stats::generations::{Aged, Generations};
+use crate::stats::history::{Mark, Marked};
+use crate::stats::ledger::{Ledger, Report};
+use crate::stats::recorder::Limits;
+use crate::stats::seconds::Seconds;
+use crate::stats::series::{Kind, SeriesKey, SeriesTable};
+use crate::stats::summary::{Generation, Users};
 use crate::stats::tally::Tally;
-use crate::stats::window::{SECONDS, Slot};
 
-/// A generator that acts later than this on what is due makes times doubtful: 10 ms, in µs.
-pub const LAG_LIMIT_US: u64 = 10_000;
+/// The name of the total's row, as Locust has it.
+const TOTAL: &str = "Aggregated";
+
 /// Marks beyond are not kept.
 const MAX_MARKS: usize = 10_000;
 
-/// Adds up what any number of recorders measured.
+/// Samples that are added up before they are counted, if no second ends before: bounds what they
+/// take.
+const MOST_PENDING: usize = 65_536;
+
+/// Adds up what any number of recorders, and other members of the run, measured.
 #[derive(Debug)]
 pub struct Collector {
     limits: Limits,
+    /// What this process measured and is not counted yet.
+    ledger: Ledger,
+    /// The ledger's numbers of series → rows.
+    numbers: Vec<usize>,
     table: SeriesTable,
-    series: Vec<Aged>,
-    /// By thread: its recorder's numbers of series → ours.
-    numbers: HashMap<u32, Vec<usize>>,
+    /// In the order of the table.
+    rows: Vec<Aged>,
+    /// Rows of the table by name and method.
+    order: Vec<usize>,
+    /// Where in that order the first row is whose times were left for later.
+    resume: usize,
+    total: Aged,
+    total_key: SeriesKey,
+    keeps_classes: bool,
     errors: Tally,
     exceptions: Exceptions,
     checks: Checks,
@@ -47,8 +59,6 @@ pub struct Collector {
     /// When the figures were set to zero last, µs since the epoch.
     since_us: u64,
     lag: Dist,
-    /// The greatest lag since the last tick.
-    recent_lag_us: u64,
     stale_retries: u64,
     folded: u64,
     users: Users,
@@ -56,9 +66,8 @@ pub struct Collector {
     generations: Generations,
     cpu_us: u64,
     max_rss_bytes: u64,
-    history: History,
-    /// Seconds whose current figures are in the history.
-    closed: u64,
+    seconds: Seconds,
+    sum: Sum,
     marks: Vec<Marked>,
     last_end_us: u64,
     load_end_us: Option<u64>,
@@ -70,9 +79,15 @@ impl Collector {
     pub fn new(limits: Limits) -> Collector {
         Collector {
             limits,
+            ledger: Ledger::new(limits),
+            numbers: Vec::new(),
             table: SeriesTable::new(limits.series),
-            series: Vec::new(),
-            numbers: HashMap::new(),
+            rows: Vec::new(),
+            order: Vec::new(),
+            resume: 0,
+            total: Aged::default(),
+            total_key: SeriesKey::new(Kind::Total, "", TOTAL),
+            keeps_classes: false,
             errors: Tally::new(limits.texts),
             exceptions: Exceptions::new(limits.texts),
             checks: Checks::new(limits.texts),
@@ -81,7 +96,6 @@ impl Collector {
             epoch_unix_us: 0,
             since_us: 0,
             lag: Dist::default(),
-            recent_lag_us: 0,
             stale_retries: 0,
             folded: 0,
             users: Users::default(),
@@ -89,90 +103,99 @@ impl Collector {
             generations: Generations::default(),
             cpu_us: 0,
             max_rss_bytes: 0,
-            history: History::default(),
-            closed: 0,
+            seconds: Seconds::default(),
+            sum: Sum::default(),
             marks: Vec::new(),
             last_end_us: 0,
             load_end_us: None,
         }
     }
 
-    /// Adds a batch and gives it back empty. About 20 ns a sample.
+    /// Gives users' classes rows of their own from now on; without it rows are by name and method.
+    pub fn keep_classes(&mut self) {
+        self.keeps_classes = true;
+    }
+
+    /// Adds a batch and gives it back empty. About 15 ns a sample.
     ///
     /// Batches of one thread must come in the order they were taken.
-    pub fn absorb(&mut self, mut batch: Batch) -> Batch {
-        let mut numbers = self.numbers.remove(&batch.thread).unwrap_or_default();
-        for key in &batch.defined {
-            let number = self.table.number(&key.kind, &key.method, &key.name);
-            numbers.push(number.index());
+    pub fn absorb(&mut self, batch: Batch) -> Batch {
+        let emptied = self.ledger.absorb(batch);
+        if self.ledger.samples() >= MOST_PENDING {
+            let report = self.ledger.take(None);
+            self.count_own(report);
         }
-        self.series
+        emptied
+    }
+
+    /// Adds what another member of the run reports. Each report must come once, in any order.
+    pub fn apply(&mut self, report: &Report) {
+        let numbers: Vec<usize> = report.keys.iter().map(|key| self.number(key)).collect();
+        self.count(report.clone(), &numbers);
+    }
+
+    /// Adds what this process measured.
+    fn count_own(&mut self, report: Report) {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        for at in numbers.len()..self.ledger.keys().len() {
+            let key = self.ledger.keys()[at].clone();
+            numbers.push(self.number(&key));
+        }
+        self.count(report, &numbers);
+        self.numbers = numbers;
+    }
+
+    /// The row of a series, made if there is none.
+    fn number(&mut self, key: &SeriesKey) -> usize {
+        let class = key.class.as_deref().filter(|_| self.keeps_classes);
+        let number = self.table.number(class, &key.kind, &key.method, &key.name);
+        self.rows
             .resize_with(self.table.keys().len(), Aged::default);
-        for sample in &batch.samples {
-            let number = numbers[sample.series.index()];
-            let age = self.generations.age(sample.generation);
-            self.series[number].record(age, sample);
+        number.index()
+    }
+
+    /// Adds a report, whose series are those rows.
+    fn count(&mut self, report: Report, numbers: &[usize]) {
+        // By second and generation.
+        let mut sums: BTreeMap<(u64, u16), Cell> = BTreeMap::new();
+        for stamped in report.cells {
+            let number = numbers[stamped.series];
             if self.table.keys()[number].kind.is_request() {
-                let failures = u64::from(sample.outcome == Outcome::Failure);
-                self.count(sample.end_us() / 1_000_000, 1, failures);
+                let sum = sums.entry((stamped.second, stamped.generation));
+                sum.or_default().merge(&stamped.cell);
             }
-            self.last_end_us = self.last_end_us.max(sample.end_us());
+            let age = self.generations.age(stamped.generation);
+            self.rows[number].add(age, stamped.second, stamped.cell);
         }
-        for slots in &batch.slots {
-            let age = self.generations.age(slots.generation);
-            self.series[numbers[slots.series.index()]].slots(age, slots);
+        for ((second, generation), mut sum) in sums {
+            sum.close();
+            self.seconds.add(second, &sum);
+            let age = self.generations.age(generation);
+            self.total.add(age, second, sum);
         }
-        for ((series, generation), ages) in &batch.unfinished {
-            let age = self.generations.age(*generation);
-            self.series[numbers[series.index()]].cut(age, ages);
+        for (second, lags) in &report.lags {
+            self.lag.merge(lags);
+            self.seconds.lag(*second, lags.max_us);
         }
-        for us in &batch.lags_us {
-            self.lag.record(u64::from(*us));
-            self.recent_lag_us = self.recent_lag_us.max(u64::from(*us));
+        for (second, gauge) in &report.gauges {
+            self.seconds.gauge(*second, *gauge);
         }
-        for error in &batch.errors {
+        for error in &report.errors {
             let owner = numbers[error.owner as usize];
             self.errors
-                .merge(u32::try_from(owner).expect("series are bounded"), error);
+                .merge(u32::try_from(owner).expect("rows are bounded"), error);
         }
-        for (place, exception) in &batch.exceptions {
+        for (place, exception) in &report.exceptions {
             self.exceptions.merge(place, exception);
         }
-        for counted in &batch.checks {
+        for counted in &report.checks {
             self.checks.merge(counted);
         }
-        if let Some(figures) = batch.figures.take() {
-            self.figures.merge(&figures);
-        }
-        self.iterations.merge(batch.iterations);
-        self.stale_retries += batch.stale_retries;
-        if let Some(folded) = batch.folded.take() {
-            self.unfold(&folded, &numbers);
-        }
-        self.numbers.insert(batch.thread, numbers);
-        batch.clear();
-        batch
-    }
-
-    fn unfold(&mut self, folded: &Folded, numbers: &[usize]) {
-        for ((id, generation), stats) in &folded.series {
-            let age = self.generations.age(*generation);
-            self.series[numbers[id.index()]].merge(age, stats);
-        }
-        for (second, (requests, failures)) in &folded.seconds {
-            self.count(*second, *requests, *failures);
-        }
-        self.lag.merge(&folded.lag);
-        self.recent_lag_us = self.recent_lag_us.max(folded.lag.max_us);
-        self.folded += folded.samples;
-        self.last_end_us = self.last_end_us.max(folded.last_end_us);
-    }
-
-    fn count(&mut self, second: u64, requests: u64, failures: u64) {
-        if let Some(second) = self.history.second(second) {
-            second.requests += requests;
-            second.failures += failures;
-        }
+        self.figures.merge(&report.figures);
+        self.iterations.merge(report.iterations);
+        self.stale_retries += report.stale_retries;
+        self.folded += report.folded;
+        self.last_end_us = self.last_end_us.max(report.last_end_us);
     }
 
     /// Whether so many iterations have finished, and no request was even begun.
@@ -212,13 +235,15 @@ impl Collector {
     /// The run begins at that moment, in µs since 1970: all times count from there.
     pub fn begin(&mut self, epoch_unix_us: i64) {
         self.epoch_unix_us = epoch_unix_us;
+        self.ledger.begin();
     }
 
     /// A version of the script takes over; call it before any of its samples comes. From the
     /// second on this is a reload: it is marked, and figures of generations are kept apart.
     pub fn generation(&mut self, generation: Generation) {
         if !self.generations.all().is_empty() {
-            self.series.iter_mut().for_each(Aged::grow_older);
+            self.rows.iter_mut().for_each(Aged::grow_older);
+            self.total.grow_older();
             let reload = Mark::Reload {
                 generation: generation.n,
             };
@@ -230,15 +255,14 @@ impl Collector {
     /// What the process has used since its start: CPU time in µs, largest resident set in bytes.
     pub fn generator(&mut self, cpu_us: u64, max_rss_bytes: u64) {
         self.cpu_us = cpu_us;
+        self.ledger.cpu(cpu_us);
         self.max_rss_bytes = max_rss_bytes;
     }
 
     /// Notes what happened at a time in µs since the run's epoch. The first 10,000 are kept.
     pub fn mark(&mut self, at_us: u64, mark: Mark) {
-        if let Mark::Tainted { .. } = mark
-            && let Some(second) = self.history.second(at_us / 1_000_000)
-        {
-            second.is_tainted = true;
+        if let Mark::Tainted { .. } = mark {
+            self.seconds.taint(at_us / 1_000_000);
         }
         if self.marks.len() < MAX_MARKS {
             self.marks.push(Marked { at_us, mark });
@@ -250,8 +274,11 @@ impl Collector {
     ///
     /// What a load thread has measured by then and not yet handed over counts after it: 0.1 s.
     pub fn reset(&mut self, at_us: u64) {
+        let pending = self.ledger.take(None);
+        self.count_own(pending);
         let texts = self.limits.texts;
-        self.series.fill_with(Aged::default);
+        self.rows.fill_with(Aged::default);
+        self.total = Aged::default();
         self.errors = Tally::new(texts);
         self.exceptions = Exceptions::new(texts);
         self.checks = Checks::new(texts);
@@ -272,130 +299,40 @@ impl Collector {
         self.load_end_us.get_or_insert(at_us);
     }
 
-    /// Closes every second that is over. Call it after absorbing what the threads hand over.
+    /// Closes every second that is over. Call it after absorbing what the threads hand over: what
+    /// comes later still counts in its second.
     ///
-    /// If the generator lagged by more than [`LAG_LIMIT_US`] since the last call, the latest
-    /// second that is over is tainted.
+    /// A second in which the generator lagged by more than [`LAG_LIMIT_US`](super::LAG_LIMIT_US) is
+    /// tainted.
     pub fn tick(&mut self, now_us: u64) {
-        let now = now_us / 1_000_000;
-        if self.recent_lag_us > LAG_LIMIT_US && now > self.closed {
-            let lag_us = mem::take(&mut self.recent_lag_us);
-            self.mark((now - 1) * 1_000_000, Mark::Tainted { lag_us });
+        let report = self.ledger.take(Some(now_us));
+        self.count_own(report);
+        let (now, users) = (now_us / 1_000_000, self.users);
+        let tainted = self.seconds.close(now, users.running, users.asked);
+        for (second, lag_us) in tainted {
+            self.taint(second * 1_000_000, lag_us);
         }
-        for second in self.closed..now {
-            let first = (second + 1).saturating_sub(SECONDS);
-            let length_us = (second + 1 - first) * 1_000_000;
-            let mut sums = (0, 0);
-            for past in (first..=second).filter_map(|past| self.history.get(past)) {
-                sums = (sums.0 + past.requests, sums.1 + past.failures);
-            }
-            let current = Distribution::of(&self.window(second + 1).response);
-            let users = self.users.running;
-            let Some(open) = self.history.second(second) else {
-                break;
-            };
-            open.users = users;
-            open.rps = per_second(sums.0, length_us);
-            open.failures_per_s = per_second(sums.1, length_us);
-            open.p50_us = current.p50_us();
-            open.p95_us = current.p95_us();
+    }
+
+    /// Marks a second, or says of one that is marked that the generator was even later.
+    fn taint(&mut self, at_us: u64, late_us: u64) {
+        let known = self
+            .marks
+            .iter_mut()
+            .rev()
+            .find_map(|marked| match &mut marked.mark {
+                Mark::Tainted { lag_us } if marked.at_us == at_us => Some(lag_us),
+                _ => None,
+            });
+        match known {
+            Some(lag_us) => *lag_us = late_us.max(*lag_us),
+            None => self.mark(at_us, Mark::Tainted { lag_us: late_us }),
         }
-        self.closed = self.closed.max(now);
-    }
-
-    /// The last seconds of all requests together.
-    fn window(&self, now: u64) -> Slot {
-        let mut sum = Slot::default();
-        for (_, series) in self.series().filter(|(key, _)| key.kind.is_request()) {
-            for part in series.parts() {
-                sum.merge(&part.window.completed(now).0);
-            }
-        }
-        sum
-    }
-
-    fn series(&self) -> impl Iterator<Item = (&SeriesKey, &Aged)> {
-        self.table.keys().iter().zip(&self.series)
-    }
-
-    /// Everything so far, as rows. Costs 2 µs a series of few distinct times and up to 250 µs one of
-    /// thousands, after a reload about three times that; meant for once a second.
-    #[must_use]
-    pub fn summary(&self, now_us: u64) -> Arc<Summary> {
-        let elapsed_us = match self.load_end_us {
-            Some(end_us) => end_us.max(self.last_end_us),
-            None => now_us,
-        };
-        let elapsed_us = elapsed_us.saturating_sub(self.since_us);
-        let whole = self.series().map(|(key, series)| (key, series.whole()));
-        let rows = Rows::of(whole, now_us, elapsed_us);
-        let clipped: u64 = self.series.iter().map(Aged::clipped).sum();
-        Arc::new(Summary {
-            epoch_unix_us: self.epoch_unix_us,
-            now_us,
-            elapsed_us,
-            users: self.users,
-            iterations: self.iterations,
-            in_flight: self.in_flight,
-            generations: self.generations.all().to_vec(),
-            by_generation: self.by_generation(now_us, elapsed_us),
-            requests: rows.requests,
-            total: rows.total,
-            groups: rows.groups,
-            errors: ErrorRow::all(&self.errors, self.table.keys()),
-            exceptions: ExceptionRow::all(&self.exceptions),
-            checks: self.checks.rows(),
-            counters: CounterRow::all(&self.figures, elapsed_us),
-            metrics: MetricRow::all(&self.figures),
-            history: self.history.clone(),
-            marks: self.marks.clone(),
-            generator: Generator {
-                cpu_us: self.cpu_us,
-                max_rss_bytes: self.max_rss_bytes,
-                lag: Distribution::of(&self.lag),
-            },
-            caveats: Caveats {
-                clipped: clipped + self.lag.clipped + self.figures.clipped(),
-                folded: self.folded,
-                stale_retries: self.stale_retries,
-                too_many_names: self.table.overflowed(),
-                too_many_figures: self.figures.overflowed(),
-                is_counter_full: self.figures.is_full(),
-                too_many_texts: self.errors.overflowed()
-                    || self.exceptions.overflowed()
-                    || self.checks.overflowed(),
-            },
-        })
-    }
-
-    fn by_generation(&self, now_us: u64, elapsed_us: u64) -> Vec<GenerationRows> {
-        let rows = |span: Span<'_>| {
-            let parts = self
-                .series()
-                .filter_map(|(key, series)| Some((key, Cow::Borrowed(series.part(span.age)?))));
-            let from_us = span.first.at_us.max(self.since_us);
-            let over_us = span.end_us.saturating_sub(from_us);
-            let Rows {
-                requests,
-                total,
-                groups,
-            } = Rows::of(parts, now_us, over_us);
-            GenerationRows {
-                first: span.first.clone(),
-                last: span.last.clone(),
-                end_us: span.end_us,
-                requests,
-                total,
-                groups,
-            }
-        };
-        self.generations
-            .spans(elapsed_us)
-            .into_iter()
-            .map(rows)
-            .collect()
     }
 }
+
+mod showing;
+pub use showing::Times;
 
 #[cfg(test)]
 mod tests;

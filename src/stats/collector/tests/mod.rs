@@ -2,8 +2,11 @@
 //!
 //! That nothing is lost or counted twice is `conservation`'s.
 
+mod merging;
+mod seconds;
+
 use super::*;
-use crate::stats::{Kind, Recorder, Sample};
+use crate::stats::{Outcome, Recorder, Sample};
 
 fn get(recorder: &mut Recorder, name: &str, end_us: u64, outcome: Outcome) {
     let series = recorder.series(&Kind::Http, "GET", name);
@@ -54,7 +57,7 @@ fn current_rates_fall_to_zero_and_total_rates_stop_with_the_load() {
     collector.users(3, 3);
     collector.absorb(recorder.take(None));
     collector.tick(4_500_000);
-    let at = |now_us| {
+    let mut at = |now_us| {
         let total = collector.summary(now_us).total.clone();
         (total.rps, total.current_rps)
     };
@@ -97,7 +100,7 @@ fn a_second_in_which_the_generator_lagged_is_tainted_in_both_places() {
     let mut collector = Collector::new(Limits::default());
     let mut recorder = Recorder::new(0, Limits::default());
     for (second, lag_us) in [(1, 10_000), (2, 500), (3, 30_000), (4, 0)] {
-        recorder.lag(lag_us);
+        recorder.lag(second * 1_000_000 - 1, lag_us);
         collector.absorb(recorder.take(None));
         collector.tick(second * 1_000_000);
     }

@@ -1,0 +1,152 @@
+//! Closing the seconds of a run: what the history says of each, some of it over several seconds.
+//!
+//! Cells of a second may come late, from a thread that was busy or another member of the run. They
+//! count in it, and its figures over several seconds are computed anew, percentiles for as long as
+//! the times are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use super::buckets::Sum;
+use super::cell::{Cell, together};
+use super::dist::Dist;
+use super::history::History;
+use super::ledger::Gauge;
+use super::summary::{Distribution, per_second};
+use super::window::SECONDS;
+
+/// A generator that acts later than this on what is due makes times doubtful: 10 ms, in µs.
+pub const LAG_LIMIT_US: u64 = 10_000;
+
+/// Percentiles of this many closed seconds may still change.
+const KEPT: u64 = 120;
+
+/// The seconds of a run, all requests together.
+#[derive(Debug, Default)]
+pub(super) struct Seconds {
+    history: History,
+    /// Response times of the latest seconds.
+    times: BTreeMap<u64, Dist>,
+    /// Seconds before this one are closed.
+    closed: u64,
+    /// Seconds to which something was added since the last was closed.
+    changed: BTreeSet<u64>,
+    /// Greatest lags of seconds that are not closed.
+    lags: BTreeMap<u64, u64>,
+    /// Closed seconds that turned out to be tainted, and how late the generator was.
+    tainted: BTreeMap<u64, u64>,
+    sum: Sum,
+}
+
+impl Seconds {
+    /// All there are.
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Adds what ended in a second.
+    pub(super) fn add(&mut self, second: u64, cell: &Cell) {
+        let Some(open) = self.history.second(second) else {
+            return;
+        };
+        open.requests += cell.requests();
+        open.failures += cell.failures();
+        open.missed += cell.missed();
+        open.sent = open.sent.saturating_add(cell.sent);
+        open.received = open.received.saturating_add(cell.received);
+        self.changed.insert(second);
+        if second >= self.first_kept() {
+            let mut answered = together(cell.answered());
+            answered.close();
+            let times = self.times.entry(second).or_default();
+            times.close();
+            times.merge(&answered);
+        }
+    }
+
+    /// Adds what a member of the run says of the end of a second.
+    pub(super) fn gauge(&mut self, second: u64, gauge: Gauge) {
+        if let Some(open) = self.history.second(second) {
+            open.in_flight += gauge.in_flight;
+            open.cpu_us += gauge.cpu_us;
+        }
+    }
+
+    /// Notes how late the generator was in a second.
+    pub(super) fn lag(&mut self, second: u64, lag_us: u64) {
+        if second >= self.closed {
+            let lag = self.lags.entry(second).or_default();
+            *lag = lag_us.max(*lag);
+            return;
+        }
+        let Some(closed) = self.history.second(second) else {
+            return;
+        };
+        closed.lag_us = closed.lag_us.max(lag_us);
+        if lag_us > LAG_LIMIT_US {
+            let worst = self.tainted.entry(second).or_default();
+            *worst = lag_us.max(*worst);
+        }
+    }
+
+    /// In that second times are doubtful.
+    pub(super) fn taint(&mut self, second: u64) {
+        if let Some(second) = self.history.second(second) {
+            second.is_tainted = true;
+        }
+    }
+
+    /// Closes all seconds before `now`, in which so many users ran and were asked for. Gives those
+    /// that turned out to be tainted.
+    pub(super) fn close(&mut self, now: u64, users: u64, asked: u64) -> BTreeMap<u64, u64> {
+        for second in self.closed..now {
+            let Some(open) = self.history.second(second) else {
+                break;
+            };
+            (open.users, open.asked) = (users, asked);
+            self.changed.insert(second);
+        }
+        self.closed = self.closed.max(now);
+        let running = self.lags.split_off(&self.closed);
+        for (second, lag_us) in mem::replace(&mut self.lags, running) {
+            self.lag(second, lag_us);
+        }
+        let mut next = 0;
+        for changed in mem::take(&mut self.changed) {
+            let last = self.closed.min(changed + SECONDS);
+            (next.max(changed)..last).for_each(|second| self.compute(second));
+            next = next.max(last);
+        }
+        self.times = self.times.split_off(&self.first_kept());
+        mem::take(&mut self.tainted)
+    }
+
+    /// Seconds before are not looked at any more.
+    fn first_kept(&self) -> u64 {
+        self.closed.saturating_sub(KEPT + SECONDS)
+    }
+
+    /// The figures of a closed second that are over up to ten.
+    fn compute(&mut self, second: u64) {
+        let first = (second + 1).saturating_sub(SECONDS);
+        let length_us = (second + 1 - first) * 1_000_000;
+        let (mut requests, mut failures) = (0, 0);
+        for past in (first..=second).filter_map(|past| self.history.get(past)) {
+            requests += past.requests;
+            failures += past.failures;
+        }
+        let is_kept = second + KEPT >= self.closed;
+        let current = is_kept.then(|| {
+            let within = self.times.range(first..=second).map(|(_, times)| times);
+            Distribution::of_all(within, &mut self.sum)
+        });
+        let Some(closed) = self.history.second(second) else {
+            return;
+        };
+        closed.rps = per_second(requests, length_us);
+        closed.failures_per_s = per_second(failures, length_us);
+        if let Some(current) = current {
+            (closed.p50_us, closed.p95_us) = (current.p50_us(), current.p95_us());
+        }
+    }
+}
