@@ -146,10 +146,10 @@ fn started(users: u32) -> Duration {
             iterations: None,
             stop_timeout: Duration::ZERO,
             on_stop_timeout: Duration::ZERO,
-            threads: 1,
         },
     };
     let setup = Setup {
+        threads: 1,
         edition: Arc::new(edition),
         environment: Arc::new(BTreeMap::new()),
         onlooker: None,
