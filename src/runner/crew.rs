@@ -12,9 +12,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_local};
 
+use super::holding::Holding;
 use super::load_thread::{News, Order, PANICKED};
 use super::moves::{Gaining, Yielding};
-use super::places::{Holding, Place, Places};
+use super::places::{Place, Places};
 use super::{Edition, Setup};
 use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;

@@ -13,6 +13,7 @@ mod course;
 mod crew;
 mod edition;
 mod emergency;
+mod holding;
 mod load_thread;
 mod members;
 mod memory;
