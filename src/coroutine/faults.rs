@@ -48,11 +48,12 @@ pub enum Cause {
     Fault,
 }
 
-/// The first crash. It is global because a signal handler can reach nothing else: none of its
+/// The first crash of the group that crashed last. It is global because a signal handler can reach nothing else: none of its
 /// arguments are ours.
 struct Slot {
     /// See the constants below.
     state: AtomicU32,
+    group: AtomicU32,
     thread: AtomicU32,
     cause: AtomicU32,
     is_labelled: AtomicU32,
@@ -67,6 +68,7 @@ const FILLED: u32 = 2;
 
 static SLOT: Slot = Slot {
     state: AtomicU32::new(EMPTY),
+    group: AtomicU32::new(0),
     thread: AtomicU32::new(0),
     cause: AtomicU32::new(0),
     is_labelled: AtomicU32::new(0),
@@ -81,21 +83,30 @@ const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SI
 static BEFORE: [AtomicUsize; SIGNALS.len()] = [const { AtomicUsize::new(0) }; SIGNALS.len()];
 
 thread_local! {
-    /// The number of this thread, plus one, if it may stop without ending the process.
-    static SURVIVED: Cell<u32> = const { Cell::new(0) };
+    /// The group of this thread and its number in it, if it may stop without ending the process.
+    static SURVIVED: Cell<Option<(u32, u32)>> = const { Cell::new(None) };
 }
 
-/// From now on a crash of this thread does not end the process: the thread stands still, and
-/// [`crash`] reports it. Its locks stay locked, so nothing may wait for it without a time limit.
-pub fn survive(thread: u32) {
-    install();
-    SURVIVED.set(thread + 1);
-}
-
-/// The first crash of a thread that called [`survive`], if there has been one.
+/// A number for threads that belong together, which no others have: a process may make one run after
+/// the other, and a crash is of one of them.
 #[must_use]
-pub fn crash() -> Option<Crash> {
-    if SLOT.state.load(Ordering::Acquire) != FILLED {
+pub fn new_group() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// From now on a crash of this thread, number `thread` of its group, does not end the process: the
+/// thread stands still, and [`crash`] reports it. Its locks stay locked, so nothing may wait for it
+/// without a time limit.
+pub fn survive(group: u32, thread: u32) {
+    install();
+    SURVIVED.set(Some((group, thread)));
+}
+
+/// The first crash of a thread of this group that called [`survive`], if there has been one.
+#[must_use]
+pub fn crash(group: u32) -> Option<Crash> {
+    if SLOT.state.load(Ordering::Acquire) != FILLED || SLOT.group.load(Ordering::Relaxed) != group {
         return None;
     }
     let cause = match SLOT.cause.load(Ordering::Relaxed) {
@@ -158,28 +169,33 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, _context: *mu
             cause = Cause::Overflow;
         }
     }
-    let thread = SURVIVED.get();
-    if thread == 0 {
+    let Some((group, thread)) = SURVIVED.get() else {
         pass_on(signal);
         return;
-    }
-    let state = &SLOT.state;
-    let ours = state.compare_exchange(EMPTY, TAKEN, Ordering::Relaxed, Ordering::Relaxed);
-    if ours.is_ok() {
-        SLOT.thread.store(thread - 1, Ordering::Relaxed);
+    };
+    let take = |from| {
+        let state = &SLOT.state;
+        state.compare_exchange(from, TAKEN, Ordering::Acquire, Ordering::Relaxed)
+    };
+    let is_of_others = || SLOT.group.load(Ordering::Relaxed) != group;
+    if take(EMPTY).is_ok() || is_of_others() && take(FILLED).is_ok() {
+        SLOT.group.store(group, Ordering::Relaxed);
+        SLOT.thread.store(thread, Ordering::Relaxed);
         let code = match cause {
             Cause::Overflow => 0,
             Cause::Abort => 1,
             Cause::Fault => 2,
         };
         SLOT.cause.store(code, Ordering::Relaxed);
-        if let Some(label) = stack.map(Bounds::label) {
+        let label = stack.map(Bounds::label);
+        SLOT.is_labelled
+            .store(label.is_some().into(), Ordering::Relaxed);
+        if let Some(label) = label {
             SLOT.owner.store(label.owner, Ordering::Relaxed);
             SLOT.kind.store(label.kind, Ordering::Relaxed);
             SLOT.work.store(label.work, Ordering::Relaxed);
-            SLOT.is_labelled.store(1, Ordering::Relaxed);
         }
-        state.store(FILLED, Ordering::Release);
+        SLOT.state.store(FILLED, Ordering::Release);
     }
     loop {
         // SAFETY: waiting for a signal touches nothing. Every signal can also be delivered to other

@@ -25,7 +25,7 @@ use std::task::{Context, Poll};
 use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
-pub use faults::{Cause, Crash, Label, crash, survive};
+pub use faults::{Cause, Crash, Label, crash, new_group, survive};
 use memory::{Bounds, Memory};
 pub use stacks::{Stack, Stacks};
 

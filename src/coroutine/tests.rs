@@ -193,27 +193,33 @@ fn a_thread_that_overruns_a_stack_stands_still_and_is_told_of() {
         kind: 1,
         work: 5,
     };
-    // It never ends, so it must not be joined.
-    std::thread::spawn(move || {
-        survive(3);
-        let stack = Stacks::new(1).take().unwrap();
-        let mut overrun = Coroutine::new(stack, label, || deeper(0));
-        poll(&mut overrun)
-    });
-    let begun = std::time::Instant::now();
-    let told = loop {
-        if let Some(crash) = crash() {
-            break crash;
+    let overrun = move |group, thread| {
+        // It never ends, so it must not be joined.
+        std::thread::spawn(move || {
+            survive(group, thread);
+            let stack = Stacks::new(1).take().unwrap();
+            let mut overrun = Coroutine::new(stack, label, || deeper(0));
+            poll(&mut overrun)
+        });
+        let begun = std::time::Instant::now();
+        loop {
+            if let Some(crash) = crash(group) {
+                break crash;
+            }
+            assert!(begun.elapsed().as_secs() < 60, "it was not told of");
+            std::thread::yield_now();
         }
-        assert!(begun.elapsed().as_secs() < 60, "it was not told of");
-        std::thread::yield_now();
     };
-    let expected = Crash {
-        thread: 3,
+    let (group, other) = (new_group(), new_group());
+    let expected = |thread| Crash {
+        thread,
         cause: Cause::Overflow,
         label: Some(label),
     };
-    assert_eq!(told, expected);
+    assert_eq!(overrun(group, 3), expected(3));
+    // Another run of this process has not crashed by that; if it does, that is told.
+    assert_eq!(crash(other), None);
+    assert_eq!(overrun(other, 0), expected(0));
 }
 
 #[test]

@@ -48,17 +48,20 @@ impl Mode {
 
 /// Rows handed out round by round, the first one at the turn `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rounds {
-    start: u64,
-    rows: u64,
+pub struct Rounds {
+    /// That turn.
+    pub start: u64,
+    /// How many rows there are.
+    pub rows: u64,
 }
 
 /// Which row belongs to a turn; plain data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Course {
-    rounds: Rounds,
+    /// From their start on.
+    pub rounds: Rounds,
     /// Those of the turns before.
-    earlier: Option<Rounds>,
+    pub earlier: Option<Rounds>,
 }
 
 /// Whose turn it is among rows, over all threads.

@@ -19,6 +19,6 @@ pub use mix::{ClassShare, Mix};
 pub use part::Part;
 pub use plan::{Change, Division, Plan};
 pub use ramp::Ramp;
-pub use slots::Slots;
+pub use slots::{Moves, Slots};
 pub use split::Split;
 pub use stage::Stage;

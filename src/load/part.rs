@@ -262,6 +262,21 @@ mod tests {
         }
 
         #[test]
+        fn a_part_of_one_slot_is_what_its_thread_has_by_ordinals_alone(
+            threads in 1_u32..20,
+            thread in 0_u32..20,
+            track in 0_usize..50,
+            number in any::<u32>(),
+        ) {
+            let (thread, split) = (thread % threads, Split::new(threads));
+            let part = Part::new(thread, threads);
+            let shift = u32::try_from(track).unwrap() % threads;
+            let place = (thread + threads - shift) % threads;
+            prop_assert_eq!(part.own_of(track, number), split.users_of(place, number));
+            prop_assert_eq!(part.ordinal(track, number), split.user_of(place, number));
+        }
+
+        #[test]
         fn who_follows_its_part_misses_nothing(
             tracks in 1_usize..4,
             threads in 1_u32..6,

@@ -4,7 +4,7 @@
 //! arithmetic ([`Part`]); how users get from one thread to another is the runner's.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Part, Split};
 
@@ -25,6 +25,16 @@ pub struct Slots {
     owners: Vec<u32>,
     /// How often they were dealt anew: no two times alike.
     deals: u64,
+}
+
+/// What threads are assigned so that users go from where they are to where they are to be, and no
+/// user is in two places: first who loses some, and when all users of those are gone, who gains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moves {
+    /// By thread: what is left to it. A thread that is gone may be among them.
+    pub first: BTreeMap<u32, Part>,
+    /// By thread: all that it has then.
+    pub then: BTreeMap<u32, Part>,
 }
 
 impl Slots {
@@ -69,6 +79,32 @@ impl Slots {
         parts
             .filter_map(|(owner, slots)| Some((owner, Part::of(self.count(), slots)?)))
             .collect()
+    }
+
+    /// How users get from these slots to `next`, which were dealt anew from them.
+    #[must_use]
+    pub fn moves(&self, next: &Slots) -> Moves {
+        let mut left: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let (mut losing, mut gaining) = (BTreeSet::new(), BTreeSet::new());
+        for (slot, (before, after)) in (0..).zip(self.owners.iter().zip(&next.owners)) {
+            let left = left.entry(*before).or_default();
+            if before == after {
+                left.push(slot);
+            } else {
+                losing.insert(*before);
+                gaining.insert(*after);
+            }
+        }
+        left.retain(|thread, _| losing.contains(thread));
+        let first = left.into_iter();
+        let first =
+            first.filter_map(|(thread, slots)| Some((thread, Part::of(self.count(), slots)?)));
+        let mut then = next.parts();
+        then.retain(|thread, _| gaining.contains(thread));
+        Moves {
+            first: first.collect(),
+            then,
+        }
     }
 
     /// From now on these threads have all slots, as evenly as can be, and as few of them as
@@ -142,7 +178,6 @@ fn mixed(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -155,6 +190,17 @@ mod tests {
     fn moved(before: &Slots, after: &Slots) -> usize {
         let owners = before.owners.iter().zip(&after.owners);
         owners.filter(|(before, after)| before != after).count()
+    }
+
+    /// By slot: who has it.
+    fn owners(parts: &BTreeMap<u32, Part>) -> BTreeMap<u32, Vec<u32>> {
+        let mut owners: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (thread, part) in parts {
+            for slot in part.slots() {
+                owners.entry(*slot).or_default().push(*thread);
+            }
+        }
+        owners
     }
 
     fn counts(slots: &Slots) -> BTreeMap<u32, usize> {
@@ -316,6 +362,26 @@ mod tests {
                 let worst = offs.iter().copied().fold(0.0, f64::max);
                 let mean = offs.iter().sum::<f64>() / offs.len() as f64;
                 prop_assert!(worst < 0.15 && mean < 0.05, "{} and {} on average", worst, mean);
+            }
+        }
+
+        #[test]
+        fn no_slot_is_on_two_threads_while_users_move((start, changes) in changes()) {
+            let mut slots = Slots::shared(start);
+            for among in changes {
+                let before = slots.clone();
+                slots.deal(&among.into_iter().collect::<Vec<_>>());
+                let moves = before.moves(&slots);
+                let mut parts = before.parts();
+                parts.extend(moves.first);
+                let (left, all) = (owners(&parts), owners(&slots.parts()));
+                for (slot, owner) in &left {
+                    prop_assert_eq!((owner.len(), &all[slot]), (1, owner));
+                }
+                prop_assert_eq!(left.len(), before.owners.len() - moved(&before, &slots));
+                parts.retain(|_, part| !part.slots().is_empty());
+                parts.extend(moves.then);
+                prop_assert_eq!(parts, slots.parts());
             }
         }
 

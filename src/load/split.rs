@@ -43,22 +43,6 @@ impl Split {
         self.rotate(self.offset(user / self.threads), user % self.threads)
     }
 
-    /// The ordinal of the thread's own user number `index` (both from 0): the inverse of
-    /// [`Split::thread_of`]. `None` if that is beyond 32 bits.
-    #[must_use]
-    pub fn user_of(self, thread: u32, index: u32) -> Option<u32> {
-        let within = self.rotate(thread, self.threads - self.offset(index));
-        index.checked_mul(self.threads)?.checked_add(within)
-    }
-
-    /// How many of the first `users` users the thread has.
-    #[must_use]
-    pub fn users_of(self, thread: u32, users: u32) -> u32 {
-        let full_blocks = users / self.threads;
-        let within = self.rotate(thread, self.threads - self.offset(full_blocks));
-        full_blocks + u32::from(within < users % self.threads)
-    }
-
     /// Over how many threads.
     pub(super) fn threads(self) -> u32 {
         self.threads
@@ -74,6 +58,26 @@ impl Split {
     pub(super) fn rotate(self, a: u32, b: u32) -> u32 {
         let sum = (u64::from(a) + u64::from(b)) % u64::from(self.threads);
         u32::try_from(sum).expect("a remainder is below its 32-bit divisor")
+    }
+}
+
+/// For one thread, without its slots: what a [`Part`](super::Part) of one slot is held against.
+#[cfg(test)]
+impl Split {
+    /// The ordinal of the thread's own user number `index` (both from 0): the inverse of
+    /// [`Split::thread_of`]. `None` if that is beyond 32 bits.
+    #[must_use]
+    pub fn user_of(self, thread: u32, index: u32) -> Option<u32> {
+        let within = self.rotate(thread, self.threads - self.offset(index));
+        index.checked_mul(self.threads)?.checked_add(within)
+    }
+
+    /// How many of the first `users` users the thread has.
+    #[must_use]
+    pub fn users_of(self, thread: u32, users: u32) -> u32 {
+        let full_blocks = users / self.threads;
+        let within = self.rotate(thread, self.threads - self.offset(full_blocks));
+        full_blocks + u32::from(within < users % self.threads)
     }
 }
 

@@ -12,9 +12,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_local};
 
+use super::holding::Holding;
 use super::load_thread::{News, Order, Start};
 use super::moves::{Gaining, Yielding};
-use super::places::{Holding, Place, Places};
+use super::places::{Place, Places};
 use super::reports::Alarm;
 use super::{Edition, Setup};
 use crate::clock::{self, Micros};
@@ -448,8 +449,8 @@ impl Guard {
     fn is_over(&self) {
         let users = &self.crew.users;
         users.set(users.get() - 1);
-        self.crew.yielded(self.serial);
         self.crew.thread.shared().user_ended();
+        self.crew.yielded(self.serial);
         self.crew.changed.notify_one();
     }
 }

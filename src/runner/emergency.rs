@@ -30,6 +30,8 @@ const RESERVE: usize = 32 << 20;
 /// Looks for what ends a run.
 #[derive(Debug)]
 pub(super) struct Emergency {
+    /// Of the load threads of this run.
+    group: u32,
     limits: Vec<Limit>,
     /// Never touched, so it costs no memory.
     reserve: Option<Vec<u8>>,
@@ -38,7 +40,7 @@ pub(super) struct Emergency {
 }
 
 impl Emergency {
-    pub(super) fn new() -> Emergency {
+    pub(super) fn new(group: u32) -> Emergency {
         let limits = Limit::all();
         let scarce = limits
             .iter()
@@ -46,6 +48,7 @@ impl Emergency {
         // Another run of this process may have ended so.
         script::fail_for_memory(false);
         Emergency {
+            group,
             reserve: scarce.then(|| Vec::with_capacity(RESERVE)),
             limits,
             is_over: false,
@@ -73,7 +76,7 @@ impl Emergency {
             self.look_at = Instant::now() + LOOK_SOON;
         }
         let short = rooms.iter().find(|(_, room)| room.is_short());
-        let what = match (coroutine::crash(), short) {
+        let what = match (coroutine::crash(self.group), short) {
             (Some(crash), _) => Some(described(&crash, scenario)),
             (None, Some((limit, room))) => {
                 // Orders come too late where every task takes more.

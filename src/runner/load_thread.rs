@@ -114,6 +114,8 @@ pub(super) enum News {
 /// What a load thread is made of.
 pub(super) struct Config {
     pub(super) index: u32,
+    /// Of all load threads of the run.
+    pub(super) group: u32,
     pub(super) setup: Arc<Setup>,
     /// What it begins with, and the number of that generation.
     pub(super) edition: Arc<Edition>,
@@ -134,7 +136,7 @@ pub(super) const PANICKED: &str = "a load thread panicked: this is a bug of Katy
 
 /// The body of the operating system's thread.
 pub(super) fn run(config: Config) {
-    coroutine::survive(config.index);
+    coroutine::survive(config.group, config.index);
     let news = config.news.clone();
     let index = config.index;
     // Without tokio's timers, which are looked at whenever the thread waits: `clock` has ours.

@@ -16,6 +16,7 @@ mod crew;
 mod edition;
 mod emergency;
 mod fleet;
+mod holding;
 mod hooks;
 mod inbox;
 mod load_thread;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::load::Part;
+use super::holding::Holding;
 
 /// A place of this thread: its number within the track, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,13 +124,13 @@ impl Places {
         asked: u32,
     ) -> Moved {
         let kept = |index: usize| {
-            let ordinal = before.part.ordinal(track, u32::try_from(index).ok()?)?;
-            let keeps = before.keeps(next, before.part.slot_of(track, ordinal));
-            keeps.then(|| next.part.own_of(track, ordinal) as usize)
+            let ordinal = before.part().ordinal(track, u32::try_from(index).ok()?)?;
+            let keeps = before.keeps(next, before.part().slot_of(track, ordinal));
+            keeps.then(|| next.part().own_of(track, ordinal) as usize)
         };
         let is_gained = |index: u32| {
-            let ordinal = next.part.ordinal(track, index);
-            let slot = ordinal.map(|ordinal| next.part.slot_of(track, ordinal));
+            let ordinal = next.part().ordinal(track, index);
+            let slot = ordinal.map(|ordinal| next.part().slot_of(track, ordinal));
             !slot.is_some_and(|slot| before.keeps(next, slot))
         };
         let mut moved = Moved::default();
@@ -178,66 +178,14 @@ fn first_awaited(queue: &mut VecDeque<usize>, taken: &[Taken]) -> Option<usize> 
     None
 }
 
-/// A thread's part of the plan, and since when it has had each slot of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Holding {
-    part: Part,
-    /// By its slots: the number of the assignment that gave it this one. Empty as long as it has
-    /// those that it began with.
-    since: Vec<u16>,
-}
-
-impl Holding {
-    /// What a thread begins with.
-    pub(super) fn begun(part: Part) -> Holding {
-        let since = Vec::new();
-        Holding { part, since }
-    }
-
-    pub(super) fn part(&self) -> &Part {
-        &self.part
-    }
-
-    /// What the thread has after the assignment of that number.
-    pub(super) fn assigned(&self, number: u16, part: Part) -> Holding {
-        let mut next = Holding::begun(part);
-        let slots = next.part.slots().iter();
-        next.since = slots
-            .map(|slot| match self.keeps(&next, *slot) {
-                true => self.since_of(*slot),
-                false => number,
-            })
-            .collect();
-        next
-    }
-
-    /// Whether the thread has a slot both before and after. Slots of another division are others.
-    fn keeps(&self, next: &Holding, slot: u32) -> bool {
-        self.part.count() == next.part.count() && self.part.has(slot) && next.part.has(slot)
-    }
-
-    fn since_of(&self, slot: u32) -> u16 {
-        let index = self.part.slots().binary_search(&slot);
-        let since = index.ok().and_then(|index| self.since.get(index));
-        since.copied().unwrap_or(0)
-    }
-
-    /// The number of the life of a user whose place has been taken so often on this thread: no two
-    /// of one ordinal draw the same random numbers, wherever they lived. Those before the first
-    /// assignment are numbered as in a run without any.
-    pub(super) fn life(&self, track: usize, ordinal: u32, lives: u32) -> u32 {
-        if self.since.is_empty() {
-            return lives;
-        }
-        // A place is taken anew when a plan goes down and up: 65,536 times take a day.
-        let since = self.since_of(self.part.slot_of(track, ordinal));
-        u32::from(since) << u16::BITS | lives & u32::from(u16::MAX)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, HashSet};
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::load::Part;
 
     #[test]
     fn a_place_that_nobody_took_is_vacant_until_somebody_does() {
@@ -340,35 +288,158 @@ mod tests {
     }
 
     #[test]
-    fn a_user_that_moves_never_lives_a_life_again() {
-        let part = |slots: &[u32]| Part::of(4, slots.to_vec()).unwrap();
-        let mut here = holding(&[0, 1]);
-        let mut there = holding(&[2, 3]);
-        // By ordinal; slots and ordinals below 4 are the same. As in a run that stays as it is:
-        assert_eq!((here.life(0, 1, 0), here.life(0, 1, 3)), (0, 3));
-        let mut lived = vec![here.life(0, 1, 0), here.life(0, 1, 1)];
-        here = here.assigned(1, part(&[0]));
-        there = there.assigned(1, part(&[1, 2, 3]));
-        assert_eq!(
-            (here.life(0, 0, 1), there.life(0, 2, 1)),
-            (1, 1),
-            "they stayed"
-        );
-        lived.extend([there.life(0, 1, 0), there.life(0, 1, 1)]);
-        // Another assignment leaves it where it is: its lives go on.
-        there = there.assigned(2, part(&[1, 2]));
-        lived.push(there.life(0, 1, 2));
-        here = here.assigned(3, part(&[0, 1]));
-        lived.extend([here.life(0, 1, 0), here.life(0, 1, 1)]);
-        let mut distinct = lived.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        assert_eq!(distinct.len(), lived.len(), "{lived:?}");
-        // Its lives are counted on under its new number.
+    fn lives_are_counted_on_under_another_number() {
         let mut once = places(&[10, 11, 16]);
         assert_eq!(once.take(1, 12), 1);
         let mut moved = once.moved(0, &holding(&[0, 1]), &holding(&[1]), 1);
         assert_eq!(moved.places.take(0, 13), 2);
         assert_eq!(moved.places.take(1, 14), 0);
+    }
+
+    /// A load thread's places in one track, and who took them.
+    struct Member {
+        holding: Holding,
+        places: Places,
+    }
+
+    /// Some threads that follow one number of users.
+    #[derive(Default)]
+    struct World {
+        members: Vec<Member>,
+        /// By serial number: whose place it took.
+        ordinals: Vec<u32>,
+        /// Ordinals and lives that there were.
+        lived: HashSet<(u32, u32)>,
+    }
+
+    impl World {
+        fn take(&mut self, member: usize, index: usize) {
+            let Member { holding, places } = &mut self.members[member];
+            let ordinal = holding
+                .part()
+                .ordinal(0, u32::try_from(index).unwrap())
+                .unwrap();
+            let serial = self.ordinals.len() as u64;
+            self.ordinals.push(ordinal);
+            let lives = places.take(index, serial);
+            let life = holding.life(0, ordinal, lives);
+            assert!(
+                self.lived.insert((ordinal, life)),
+                "user {ordinal}, life {life}"
+            );
+        }
+
+        /// What the crew does as time passes.
+        fn follow(&mut self, users: u32) {
+            for member in 0..self.members.len() {
+                loop {
+                    let Member { holding, places } = &mut self.members[member];
+                    let asked = holding.part().own_of(0, users) as usize;
+                    if places.taken() > asked {
+                        places.free_last();
+                        continue;
+                    }
+                    let next = Some(places.taken()).filter(|taken| *taken < asked);
+                    let awaited = places.next_open().or_else(|| places.next_gained());
+                    match awaited.or(next) {
+                        Some(index) => self.take(member, index),
+                        None => break,
+                    }
+                }
+            }
+        }
+
+        /// Gives a thread other slots; those it loses before those it gains.
+        fn assign(&mut self, member: usize, number: u16, slots: Vec<u32>, users: u32) {
+            let Member { holding, places } = &self.members[member];
+            let next = holding.assigned(number, Part::of(16, slots).unwrap());
+            let asked = next.part().own_of(0, users);
+            let moved = places.moved(0, holding, &next, asked);
+            for serial in &moved.lost {
+                let ordinal = self.ordinals[usize::try_from(*serial).unwrap()];
+                assert!(
+                    !next.part().has(next.part().slot_of(0, ordinal)),
+                    "it keeps that"
+                );
+            }
+            self.members[member] = Member {
+                holding: next,
+                places: moved.places,
+            };
+        }
+
+        /// By ordinal: who there is.
+        fn there(&self) -> BTreeMap<u32, u64> {
+            let mut there = BTreeMap::new();
+            for Member { holding, places } in &self.members {
+                for (index, taken) in places.all().iter().enumerate() {
+                    let index = u32::try_from(index).unwrap();
+                    let ordinal = holding.part().ordinal(0, index).unwrap();
+                    if let Taken::By(serial) = taken {
+                        let took = self.ordinals[usize::try_from(*serial).unwrap()];
+                        assert_eq!(took, ordinal, "a user keeps its place");
+                        assert_eq!(there.insert(ordinal, *serial), None, "once");
+                    }
+                }
+            }
+            there
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_slots_go_each_user_is_on_one_thread_and_lives_no_life_twice(
+            steps in prop::collection::vec(
+                (prop::collection::vec(0_usize..3, 16), 0_u32..80, any::<bool>()),
+                1..12,
+            ),
+        ) {
+            let mut world = World::default();
+            let all: Vec<u32> = (0..16).collect();
+            for slots in [all, vec![], vec![]] {
+                world.members.push(Member {
+                    holding: Holding::begun(Part::of(16, slots).unwrap()),
+                    places: Places::default(),
+                });
+            }
+            let mut users = 0;
+            let mut owners = vec![0; 16];
+            for (number, (next, then, in_a_ramp)) in (1..).zip(steps) {
+                if !in_a_ramp {
+                    world.follow(users);
+                }
+                let before = world.there();
+                let of = |owners: &[usize], member| -> Vec<u32> {
+                    (0..16).filter(|slot| owners[*slot as usize] == member).collect()
+                };
+                for member in 0..3 {
+                    let mut slots = of(&owners, member);
+                    slots.retain(|slot| next[*slot as usize] == member);
+                    world.assign(member, number, slots, users);
+                }
+                for (ordinal, serial) in world.there() {
+                    prop_assert_eq!(before.get(&ordinal), Some(&serial), "nobody comes too early");
+                }
+                for member in 0..3 {
+                    world.assign(member, number, of(&next, member), users);
+                }
+                let part = world.members[0].holding.part();
+                let stays = |ordinal: u32| {
+                    let slot = part.slot_of(0, ordinal) as usize;
+                    ordinal < users && owners[slot] == next[slot]
+                };
+                let there = world.there();
+                for (ordinal, serial) in before.iter().filter(|(ordinal, _)| stays(**ordinal)) {
+                    prop_assert_eq!(there.get(ordinal), Some(serial), "nobody else is touched");
+                }
+                if !in_a_ramp {
+                    world.follow(users);
+                    prop_assert!(world.there().into_keys().eq(0..users));
+                }
+                (owners, users) = (next, then);
+            }
+            world.follow(users);
+            prop_assert!(world.there().into_keys().eq(0..users));
+        }
     }
 }

@@ -31,6 +31,8 @@ pub(super) const BATCHES: usize = 64;
 #[derive(Clone)]
 pub(super) struct Connections {
     pub(super) setup: Arc<Setup>,
+    /// What a crash of one of them is known by (`coroutine::survive`).
+    pub(super) group: u32,
     pub(super) news: mpsc::Sender<(MemberId, News)>,
     pub(super) batches: mpsc::Sender<Batch>,
     pub(super) log: mpsc::Sender<Line>,
@@ -68,6 +70,7 @@ pub(super) fn start(
         let (spare_in, spare) = mpsc::channel(BATCHES);
         let config = Config {
             index,
+            group: to.group,
             setup: to.setup.clone(),
             edition: edition.clone(),
             number,

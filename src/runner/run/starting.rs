@@ -12,6 +12,7 @@ use super::membership::Coming;
 use super::reloading::on_control;
 use super::wishes::Early;
 use crate::clock;
+use crate::coroutine;
 use crate::load::Slots;
 use crate::runner::assignments::Assignments;
 use crate::runner::control::Control;
@@ -65,6 +66,7 @@ pub(in crate::runner) async fn start_with(
     let budget = options.iterations.map(Budget::of);
     let to = Connections {
         setup,
+        group: coroutine::new_group(),
         news: news_in,
         batches: batches_in,
         log: lines_in,
@@ -115,10 +117,10 @@ pub(in crate::runner) async fn start_with(
         numbers,
         control,
         shape,
+        emergency: Emergency::new(to.group),
         to,
         state: state_in,
         notices: notices.clone(),
-        emergency: Emergency::new(),
         tick_at: None,
         end: None,
         is_killed: false,

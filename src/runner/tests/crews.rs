@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::{BOUND, on_runtime, rate, setup_of};
 use crate::clock;
+use crate::coroutine;
 use crate::load::{Classes, Mix, Part};
 use crate::runner::Setup;
 use crate::runner::assignments::{Assignment, Parts};
@@ -60,6 +61,7 @@ impl Thread {
         let (full, batches) = mpsc::channel(64);
         let to = Connections {
             setup: setup.clone(),
+            group: coroutine::new_group(),
             news: news_in,
             batches: full,
             log: lines_in,
