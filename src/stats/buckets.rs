@@ -6,7 +6,8 @@
 //! counts of the whole. What the times are, and their exact sum and extremes, is `dist`'s.
 
 use std::mem;
-use std::ops::Range;
+
+use super::pages::Pages;
 
 /// Longer times do not fit.
 pub(super) const LONGEST_US: u64 = 3_600_000_000;
@@ -15,18 +16,11 @@ pub(super) const LONGEST_US: u64 = 3_600_000_000;
 const BITS: u32 = 11;
 /// Buckets of one power of two.
 const STEPS: u32 = 1 << (BITS - 1);
-/// Index of the longest time, and one more.
-const BUCKETS: usize = 23_552;
-
 /// A log that is longer becomes pages: 2 KB, which is less than pages of as many different times
 /// take, and is sorted in 10 µs.
 pub(super) const MAX_LOG: usize = 1_024;
 /// What is added up, second by second, is a log only up to here: it is read as often as added to.
 const MAX_SUMMED: u64 = 64;
-
-/// Buckets of a page: 256 bytes, of which a second's times near each other share a few.
-const PAGE: usize = 32;
-const PAGES: usize = BUCKETS / PAGE;
 
 /// The bucket of a time of at most [`LONGEST_US`].
 #[inline]
@@ -130,7 +124,7 @@ impl Buckets {
     }
 
     /// Gives each bucket that has something, a log's in no order and more than once.
-    fn each(&self, mut found: impl FnMut(u16, u64)) {
+    pub(super) fn each(&self, mut found: impl FnMut(u16, u64)) {
         match self {
             Buckets::Log(log) => log.iter().for_each(|index| found(*index, 1)),
             Buckets::Pages(pages) => pages.each(found),
@@ -143,7 +137,7 @@ impl Buckets {
         match self {
             Buckets::Log(log) => in_order(log.clone()),
             Buckets::Pages(pages) => {
-                let mut list = Vec::with_capacity(pages.counts.len() * 4);
+                let mut list = Vec::with_capacity(pages.sums.len() * 4);
                 pages.each(|index, n| list.push((index, n)));
                 list.shrink_to_fit();
                 list
@@ -215,241 +209,11 @@ fn joined(ours: &[(u16, u64)], theirs: &[(u16, u64)]) -> Vec<(u16, u64)> {
     sum
 }
 
-/// Counts of all buckets, of which only pages that have something take room; and the sum of each
-/// page, so that a quantile is found in a microsecond, however many buckets there are.
-#[derive(Clone, Debug)]
-pub(super) struct Pages {
-    /// Where each page lies, plus one; zero for a page that has nothing.
-    places: [u16; PAGES],
-    /// The pages that have something are among these.
-    range: Range<usize>,
-    sums: Vec<u64>,
-    counts: Vec<[u64; PAGE]>,
-}
-
-impl Default for Pages {
-    fn default() -> Pages {
-        Pages {
-            places: [0; PAGES],
-            range: 0..0,
-            sums: Vec::new(),
-            counts: Vec::new(),
-        }
-    }
-}
-
-impl Pages {
-    #[inline]
-    fn add(&mut self, index: u16, n: u64) {
-        let (page, at) = (usize::from(index) / PAGE, usize::from(index) % PAGE);
-        let place = self.place(page);
-        self.sums[place] = self.sums[place].saturating_add(n);
-        self.counts[place][at] = self.counts[place][at].saturating_add(n);
-    }
-
-    #[inline]
-    fn place(&mut self, page: usize) -> usize {
-        match self.places[page] {
-            0 => self.open(page),
-            place => usize::from(place) - 1,
-        }
-    }
-
-    #[cold]
-    fn open(&mut self, page: usize) -> usize {
-        widen(&mut self.range, page..page + 1);
-        self.sums.push(0);
-        self.counts.push([0; PAGE]);
-        self.places[page] = u16::try_from(self.counts.len()).expect("there are 736 pages");
-        self.counts.len() - 1
-    }
-
-    /// Which pages have something, ascending, and where they lie.
-    fn used(&self) -> impl Iterator<Item = (usize, usize)> {
-        let places = self.places[self.range.clone()].iter();
-        let pages = self.range.clone().zip(places);
-        let used = pages.filter(|(_, place)| **place != 0);
-        used.map(|(page, place)| (page, usize::from(*place) - 1))
-    }
-
-    fn merge(&mut self, other: &Pages) {
-        for (page, theirs) in other.used() {
-            let ours = self.place(page);
-            self.sums[ours] = self.sums[ours].saturating_add(other.sums[theirs]);
-            added(&mut self.counts[ours], &other.counts[theirs]);
-        }
-    }
-
-    fn each(&self, mut found: impl FnMut(u16, u64)) {
-        for (page, place) in self.used() {
-            let first = u16::try_from(page * PAGE).expect("an index of a bucket");
-            for (index, n) in (first..).zip(&self.counts[place]) {
-                if *n > 0 {
-                    found(index, *n);
-                }
-            }
-        }
-    }
-
-    fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [u16; N] {
-        let used = self.used().map(|(page, place)| (page, self.sums[place]));
-        let counts = |page| self.page(page).copied().unwrap_or([0; PAGE]);
-        in_pages(used, counts, ranks)
-    }
-
-    fn page(&self, page: usize) -> Option<&[u64; PAGE]> {
-        let place = usize::from(self.places[page]).checked_sub(1)?;
-        Some(&self.counts[place])
-    }
-}
-
-/// Adds a page. No bucket counts so far that it would overflow; wrapping, this is four instructions
-/// for eight buckets.
-fn added(counts: &mut [u64; PAGE], more: &[u64; PAGE]) {
-    for (count, more) in counts.iter_mut().zip(more) {
-        *count = count.wrapping_add(*more);
-    }
-}
-
-/// Takes more pages in.
-fn widen(range: &mut Range<usize>, more: Range<usize>) {
-    *range = if range.start == range.end {
-        more
-    } else {
-        range.start.min(more.start)..range.end.max(more.end)
-    };
-}
-
-/// In ascending pages: the number of each and its sum; and what is in one.
-fn in_pages<const N: usize>(
-    mut pages: impl Iterator<Item = (usize, u64)>,
-    counts_of: impl Fn(usize) -> [u64; PAGE],
-    ranks: [u64; N],
-) -> [u16; N] {
-    let mut at = pages.next();
-    // What lies before page `at`.
-    let mut below = 0_u64;
-    let mut counts = None;
-    ranks.map(|rank| {
-        while let Some((_, sum)) = at
-            && below.saturating_add(sum) < rank
-        {
-            let Some(next) = pages.next() else { break };
-            below = below.saturating_add(sum);
-            (at, counts) = (Some(next), None);
-        }
-        let Some((page, _)) = at else { return 0 };
-        let (mut found, mut sum) = (0, below);
-        let counts = counts.get_or_insert_with(|| counts_of(page));
-        for (nth, n) in counts.iter().enumerate() {
-            if *n > 0 {
-                found = nth;
-                sum = sum.saturating_add(*n);
-                if sum >= rank {
-                    break;
-                }
-            }
-        }
-        u16::try_from(page * PAGE + found).expect("an index of a bucket")
-    })
-}
-
-/// Room to add up what is in several parts, as far as needed to read the sum: 194 KB that are used
-/// again and again.
-#[derive(Debug)]
-pub(super) struct Sum {
-    sums: Vec<u64>,
-    /// Of logs and lists; pages are only added up where a rank lies.
-    counts: Vec<[u64; PAGE]>,
-    /// What may still be looked at; see [`Sum::allow`].
-    left: usize,
-}
-
-impl Default for Sum {
-    fn default() -> Sum {
-        Sum {
-            sums: vec![0; PAGES],
-            counts: vec![[0; PAGE]; PAGES],
-            left: usize::MAX,
-        }
-    }
-}
-
-impl Sum {
-    /// So many pages and entries of lists may be looked at from now on, 10 ns each. Who goes on
-    /// when that [is spent](Sum::is_spent) is served all the same.
-    pub(super) fn allow(&mut self, most: usize) {
-        self.left = most;
-    }
-
-    /// Whether whoever can wait should.
-    pub(super) fn is_spent(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Somebody looks at all of that.
-    pub(super) fn spend(&mut self, buckets: &Buckets) {
-        self.left = self.left.saturating_sub(match buckets {
-            Buckets::Pages(pages) => pages.range.len(),
-            Buckets::List(list) => list.len(),
-            Buckets::Log(log) => log.len(),
-        });
-    }
-
-    /// As [`Buckets::at_ranks`] of all parts together.
-    pub(super) fn at_ranks<'a, const N: usize>(
-        &mut self,
-        parts: impl Iterator<Item = &'a Buckets>,
-        ranks: [u64; N],
-    ) -> [u16; N] {
-        let mut paged: Vec<&Pages> = Vec::new();
-        let mut range = 0..0;
-        let mut has_counts = false;
-        for part in parts {
-            self.spend(part);
-            if let Buckets::Pages(pages) = part {
-                paged.push(pages);
-                widen(&mut range, pages.range.clone());
-                for (page, place) in pages.used() {
-                    self.sums[page] = self.sums[page].saturating_add(pages.sums[place]);
-                }
-                continue;
-            }
-            has_counts = true;
-            part.each(|index, n| {
-                let (page, at) = (usize::from(index) / PAGE, usize::from(index) % PAGE);
-                widen(&mut range, page..page + 1);
-                self.sums[page] = self.sums[page].saturating_add(n);
-                self.counts[page][at] = self.counts[page][at].saturating_add(n);
-            });
-        }
-        let sums = self.sums[range.clone()].iter().copied();
-        let pages = range.clone().zip(sums);
-        let counts_of = |page: usize| {
-            let mut counts = self.counts[page];
-            for pages in &paged {
-                if let Some(more) = pages.page(page) {
-                    added(&mut counts, more);
-                }
-            }
-            counts
-        };
-        let found = in_pages(pages.filter(|(_, sum)| *sum > 0), counts_of, ranks);
-        if has_counts {
-            let counts = &mut self.counts[range.clone()];
-            let touched = self.sums[range.clone()].iter().zip(counts);
-            touched
-                .filter(|(sum, _)| **sum > 0)
-                .for_each(|(_, counts)| *counts = [0; PAGE]);
-        }
-        self.sums[range].fill(0);
-        found
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::pages::BUCKETS;
+    use crate::stats::sum::Sum;
 
     #[test]
     fn buckets_follow_one_another_without_a_gap() {
@@ -465,5 +229,41 @@ mod tests {
         }
         assert!(next > LONGEST_US);
         assert!(usize::from(index_of(LONGEST_US)) < BUCKETS);
+    }
+
+    #[test]
+    fn counts_beyond_32_bits_are_carried_and_none_is_lost() {
+        let large = u64::from(u32::MAX);
+        let sum = |parts: &[&[(u64, u64)]]| {
+            let mut sum = Buckets::default();
+            for part in parts {
+                let mut pages = Buckets::default();
+                for (us, n) in *part {
+                    pages.add(*us, *n);
+                    pages.pages();
+                }
+                sum.merge(&pages, u64::MAX - large);
+            }
+            sum
+        };
+        let parts: [&[(u64, u64)]; 4] = [
+            &[(7, large - 1), (9, 3)],
+            &[(7, 5), (9, large)],
+            &[(7, 10 * large), (40, 1)],
+            &[(7, 1), (9, 1)],
+        ];
+        let all = [(7, 11 * large + 5), (9, large + 4), (40, 1)];
+        let mut turned = parts;
+        turned.reverse();
+        for parts in [parts, turned] {
+            let mut sum = sum(&parts);
+            assert_eq!(sum.sorted(), all);
+            assert_eq!(sum.at_ranks([11 * large + 5, 11 * large + 6]), [7, 9]);
+            let whole = [&sum].into_iter();
+            let ranks = [1, 11 * large + 6, 12 * large + 10];
+            assert_eq!(Sum::default().at_ranks(whole, ranks), [7, 9, 40]);
+            sum.close();
+            assert_eq!(sum.sorted(), all);
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Merging gives the same result in any order, for all are counted by the same buckets. What a time
 //! means (service, response, lag) is not known here.
 
-use super::buckets::{Buckets, LONGEST_US, Sum, highest_of};
+use super::buckets::{Buckets, LONGEST_US, highest_of};
+use super::sum::Sum;
 
 /// Times in µs.
 #[derive(Clone, Debug, Default)]

@@ -10,10 +10,10 @@ use std::borrow::Cow;
 use std::mem;
 use std::slice;
 
-use super::buckets::Sum;
 use super::cell::Cell;
 use super::rows::{Part, Shown, When};
 use super::series::SeriesKey;
+use super::sum::Sum;
 use super::summary::{Generation, Row};
 
 /// Which of a series' parts a generation counts in.

@@ -2,10 +2,10 @@
 //!
 //! Which rows there are, and when they are shown, is the collector's.
 
-use super::buckets::Sum;
 use super::cell::{Cell, Latencies, together};
 use super::sample::Outcome;
 use super::series::SeriesKey;
+use super::sum::Sum;
 use super::summary::{Distribution, QUANTILES, Row, per_second};
 use super::unfinished::{Unfinished, certain_to};
 use super::window::{self, Window};

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use super::buckets::Sum;
 use super::cell::{Cell, together};
 use super::dist::Dist;
 use super::history::History;
 use super::ledger::Gauge;
+use super::sum::Sum;
 use super::summary::{Distribution, per_second};
 use super::window::SECONDS;
 

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use super::batch::Iterations;
-use super::buckets::Sum;
 use super::dist::Dist;
 use super::exceptions::Exceptions;
 use super::figures::Figures;
 use super::history::{History, Marked};
 use super::series::SeriesKey;
+use super::sum::Sum;
 use super::tally::{Tallied, Tally};
 use super::unfinished::Unfinished;
 

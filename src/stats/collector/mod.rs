@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use crate::stats::batch::{Batch, Iterations};
-use crate::stats::buckets::Sum;
 use crate::stats::cell::Cell;
 use crate::stats::checks::Checks;
 use crate::stats::dist::Dist;
@@ -18,6 +17,7 @@ use crate::stats::ledger::{Ledger, Report};
 use crate::stats::recorder::Limits;
 use crate::stats::seconds::Seconds;
 use crate::stats::series::{Kind, SeriesKey, SeriesTable};
+use crate::stats::sum::Sum;
 use crate::stats::summary::{Generation, Users};
 use crate::stats::tally::Tally;
 
