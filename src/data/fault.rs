@@ -26,7 +26,7 @@ impl Fault {
         self
     }
 
-    /// The same, said of a file.
+    /// Names the file that it is in.
     pub(super) fn of(mut self, file: &str) -> Fault {
         self.message = format!("`{file}`: {}", self.message);
         self

@@ -88,7 +88,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The same with files read there; what the script itself names besides data is too.
+    /// Reads files from `files`: data, and whatever else the script names.
     #[must_use]
     pub fn reading(self, files: Files) -> Sources {
         let read_in = files;
@@ -100,8 +100,7 @@ impl Sources {
         &self.read_in
     }
 
-    /// The same with all turns counted elsewhere: which rows go on from those before an edit is
-    /// decided there too.
+    /// Leaves counting turns to `asks`, which also decides which rows go on from those before an edit.
     #[must_use]
     pub fn asking(self, asks: Arc<dyn Asks>) -> Sources {
         Sources {

@@ -166,7 +166,7 @@ enum Numeric {
 }
 
 impl Numeric {
-    /// The same with one cell more; `None` if it is text.
+    /// What the column is with one more cell; `None` if that is text.
     fn and(self, cell: &str) -> Option<Numeric> {
         let of_cell = Numeric::of(cell)?;
         Some(match (self, of_cell) {

@@ -99,7 +99,7 @@ impl Turns {
         turns
     }
 
-    /// The same turns among so many rows, the first of which are those that there were.
+    /// Goes on among `rows` rows, which begin with the old ones.
     ///
     /// `unique` goes on with the first row not taken, `circular` with the one after the last that
     /// was taken, however often it has gone round. `shuffle` ends the round under way, and the
@@ -130,8 +130,8 @@ impl Turns {
         self.row(turn, course, seed)
     }
 
-    /// The same if it need not be waited for. Costs one atomic addition where the turns are counted
-    /// here.
+    /// Like [`Turns::take`], without waiting: `Pending` if it would have to. Costs one atomic addition
+    /// where turns are counted here.
     pub fn at_once(&self, seed: u64) -> Poll<Option<u64>> {
         if let Some(elsewhere) = &self.elsewhere {
             return match elsewhere.next() {

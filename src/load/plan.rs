@@ -117,15 +117,15 @@ impl Plan {
         }
     }
 
-    /// The same plan, over after `run_time` at the latest.
+    /// Ends the plan after `run_time` at the latest.
     #[must_use]
     pub fn within(mut self, run_time: Option<Duration>) -> Plan {
         self.run_time = earlier(self.run_time, run_time);
         self
     }
 
-    /// The same plan with another run time, longer or shorter; none for no limit. Its stages still
-    /// end it.
+    /// This plan with another run time, longer or shorter; `None` for no limit. Its stages still end
+    /// it.
     #[must_use]
     pub fn ending(&self, run_time: Option<Duration>) -> Plan {
         Plan {

@@ -272,8 +272,7 @@ impl Crew {
         }
     }
 
-    /// The same where it has been counted, or is a place whose user has ended; false if there is
-    /// to be nobody.
+    /// Like [`Crew::start`], but the user is already counted. False if the place stays empty.
     pub(super) fn begin(self: &Rc<Self>, division: Division, place: Place) -> bool {
         let Some((ordinal, class)) = self.user_of(division, place) else {
             self.places.borrow_mut()[place.track].leave_vacant(place.index);

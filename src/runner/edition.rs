@@ -23,8 +23,8 @@ pub struct Edition {
     pub inputs: Inputs,
     /// What it declared when it was checked, to hold each thread's evaluation against.
     pub declared: Scenario,
-    /// The same as this run has it: only the tasks that were asked for, and no users for classes
-    /// that were not. Classes, sets and functions have the same indices.
+    /// What this run makes of `declared`: only the selected tasks, and no users for classes that were
+    /// not selected. Classes, sets and functions have the same indices.
     pub scenario: Scenario,
     /// Where the relative requests of each class go; valid base URLs.
     pub bases: Vec<Option<String>>,
@@ -99,7 +99,7 @@ impl Edition {
         self.with(number, program, bases.collect(), timers, before)
     }
 
-    /// The same for the control thread, where all go to the first host that there is.
+    /// Generation `number` for the control thread, whose requests all go to the first host there is.
     ///
     /// # Errors
     /// As [`Edition::generation`].

@@ -18,7 +18,7 @@ use crate::units::Bytes;
 /// 0.05 ms.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The same when half of some memory is used.
+/// How often once half of some memory is used.
 const LOOK_SOON: Duration = Duration::from_millis(10);
 
 /// How long the other threads may take to end then: what they measured is worth a moment.

@@ -56,7 +56,7 @@ pub(super) enum Order {
 pub(super) struct Start {
     /// All times of the run count from here; it may be still to come.
     pub(super) epoch: Micros,
-    /// The same moment in microseconds since 1970.
+    /// `epoch` in microseconds since 1970.
     pub(super) unix_us: i64,
     pub(super) plan: Arc<Plan>,
     pub(super) parts: Parts,

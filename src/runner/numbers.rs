@@ -15,7 +15,7 @@ pub(super) const SILENT_ITERATIONS: u64 = 10;
 
 /// How many users there are.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Alive {
+pub(super) struct UserCounts {
     pub(super) now: u32,
     /// The most at any moment since the last second was closed.
     pub(super) peak: u32,
@@ -99,7 +99,7 @@ impl Numbers {
 
     /// Closes a second and shows the figures. True, once, if iterations end and nothing was
     /// measured.
-    pub(super) fn tick(&mut self, now_us: u64, users: Alive) -> bool {
+    pub(super) fn tick(&mut self, now_us: u64, users: UserCounts) -> bool {
         let (now, peak) = (u64::from(users.now), u64::from(users.peak));
         self.collector.users(now, peak);
         self.collector
@@ -127,7 +127,7 @@ mod tests {
         let mut numbers = Numbers::new(7);
         let (one, other) = (numbers.watch(), numbers.watch());
         numbers.generation(1, "abc", 0);
-        let users = Alive {
+        let users = UserCounts {
             now: 3,
             peak: 5,
             behind: 1,

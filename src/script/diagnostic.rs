@@ -75,14 +75,14 @@ impl Diagnostic {
         Diagnostic::new(Severity::Warning, file, message)
     }
 
-    /// The same at a position (line and column from 1) and over so many characters.
+    /// Places it at `line` and `column` (both from 1), `width` characters wide.
     #[must_use]
     pub fn at(mut self, line: u32, column: u32, width: u32) -> Diagnostic {
         (self.line, self.column, self.width) = (line, column, width);
         self
     }
 
-    /// The same with a hint.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {
         self.hint = Some(hint.into());

@@ -26,7 +26,7 @@ pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
     /// Takes the first element of a queue, when there is one.
     fn take(&self, queue: &str) -> AskedOfQueue<Value>;
 
-    /// The same if there is one now.
+    /// Takes the first element of a queue if there is one now.
     fn try_take(&self, queue: &str) -> AskedOfQueue<Option<Value>>;
 
     /// How many elements a queue has.

@@ -141,7 +141,7 @@ impl Aged {
         }
     }
 
-    /// The same, to show it.
+    /// Like [`Aged::part`], to be written to.
     pub(super) fn part_mut(&mut self, age: Age) -> Option<&mut Part> {
         match age {
             Age::Now => Some(&mut self.now).filter(|now| !now.is_empty()),

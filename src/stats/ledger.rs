@@ -161,7 +161,7 @@ impl Ledger {
         report
     }
 
-    /// The same without the keys; without gauges as well in the middle of a second.
+    /// Like [`Ledger::cut`], but without the keys, and without gauges in the middle of a second.
     pub(super) fn take(&mut self, now_us: Option<u64>) -> Report {
         let gauges = now_us.map(|now_us| self.gauges(now_us / 1_000_000));
         let mut report = Report {

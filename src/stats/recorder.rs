@@ -103,7 +103,7 @@ impl Recorder {
         self.series.number(None, kind, method, name)
     }
 
-    /// The same for requests of users of that class, where classes are kept apart.
+    /// Like [`Recorder::series`], for users of one class where classes are kept apart.
     pub fn series_of(&mut self, class: &str, kind: &Kind, method: &str, name: &str) -> SeriesId {
         self.series.number(Some(class), kind, method, name)
     }

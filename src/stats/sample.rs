@@ -55,7 +55,7 @@ impl Sample {
         }
     }
 
-    /// The same with another outcome: the verdict may come later than the response.
+    /// Sets the outcome: the verdict may come later than the response.
     #[inline]
     #[must_use]
     pub fn outcome(mut self, outcome: Outcome) -> Sample {

@@ -243,7 +243,7 @@ pub struct CounterRow {
     pub name: Arc<str>,
     /// All that was added, over all threads.
     pub total: u64,
-    /// The same a second, over [`Summary::elapsed_us`].
+    /// `total` per second of [`Summary::elapsed_us`].
     pub per_s: f64,
 }
 

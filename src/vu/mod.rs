@@ -302,7 +302,7 @@ impl Driver {
         self.user.draw(|random| self.place.next(random))
     }
 
-    /// The same in a run with a limit of iterations, and takes one for a task that is a function.
+    /// Like [`Driver::pick`], within the run's limit of iterations: a task that is a function takes one.
     async fn pick_within_budget(&mut self) -> Picked {
         if self.life.budget.as_ref().is_some_and(Budget::is_waiting) {
             self.waited_for_more(|orders| orders.called().is_some())

@@ -24,7 +24,7 @@ use super::fleet::{Fleet, MemberId};
 use super::hooks::{HookStep, Hooks, Phase};
 use super::inbox::{Event, Inbox, Timer};
 use super::load_thread::{News, Order};
-use super::numbers::{Alive, Numbers, SILENT_ITERATIONS};
+use super::numbers::{Numbers, SILENT_ITERATIONS, UserCounts};
 use super::reload::Reload;
 use super::shape::{LiveShape, Turn};
 use super::threads::Connections;
@@ -423,7 +423,7 @@ impl Run {
             self.to.shared.commons().reach(Milestone::SpawningComplete);
         }
         let levels = self.fleet.levels();
-        let alive = Alive {
+        let alive = UserCounts {
             now: levels.users,
             peak: self.fleet.take_peak(),
             behind: levels.behind,

@@ -1,4 +1,6 @@
 //! Load threads under orders, without a run around them.
+//!
+//! What is held against them is what their users print: who comes, who goes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

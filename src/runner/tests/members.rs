@@ -1,4 +1,6 @@
 //! Several groups of load threads as the members of one run: whoever comes or goes, all is exact.
+//!
+//! Users count themselves, the rows they take and their requests; the target counts those too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

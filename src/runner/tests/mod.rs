@@ -22,7 +22,7 @@ fn setup_of(script: &str, users: u32, per_sec: f64) -> Arc<Setup> {
     setup_with(Inputs::default(), script, users, per_sec)
 }
 
-/// The same run with an edited script.
+/// A run with an edited script, whose data go on from those before.
 fn edited(before: &Setup, script: &str, users: u32, per_sec: f64) -> Arc<Setup> {
     let inputs = Inputs {
         sources: Arc::new(Sources::after(&before.edition.inputs.sources)),

@@ -67,8 +67,8 @@ pub(crate) fn pairs(value: &Dynamic) -> Result<Vec<(String, String)>, Wrong> {
     })
 }
 
-/// The same for what a form or a query has: each element of an array is sent under its name, as
-/// HTML forms and requests have it.
+/// Like [`pairs`], for a form or a query: each element of an array is sent under its name, as HTML
+/// forms and requests do.
 pub(crate) fn fields(value: &Dynamic) -> Result<Vec<(String, String)>, Wrong> {
     const HOW: &str = "text, numbers and arrays of them are sent: make text of it with `to_json`, \
                        or send all as `json`";

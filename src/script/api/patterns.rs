@@ -60,7 +60,7 @@ impl Patterns {
         }))
     }
 
-    /// The same of all places, as an array.
+    /// Like [`Patterns::find`], for every match, as an array.
     ///
     /// # Errors
     /// As [`Patterns::find`].

@@ -171,7 +171,7 @@ fn waited<F: Future>(context: &NativeCallContext, user: &Rc<User>, asked: F) -> 
     })
 }
 
-/// The same for what a queue is asked.
+/// Waits for what a queue is asked, which may fail for want of room for its name.
 fn asked<T>(
     context: &NativeCallContext,
     user: &Rc<User>,

@@ -73,7 +73,7 @@ impl Bundle {
         Bundle::read_from(&Files::default(), path)
     }
 
-    /// The same with all files read there.
+    /// Like [`Bundle::read`], with all files read from `files`.
     ///
     /// # Errors
     /// As [`Bundle::read`].

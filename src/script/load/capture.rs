@@ -29,7 +29,7 @@ pub(crate) fn own(value: &mut Dynamic) -> Result<usize, CapturesItself> {
     own_within(value, DEEPEST)
 }
 
-/// The same for what a closure has captured.
+/// Like [`own`], for what a closure has captured.
 ///
 /// # Errors
 /// As [`own`].

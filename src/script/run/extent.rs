@@ -25,7 +25,8 @@ use crate::units::Bytes;
 /// every second one.
 const READS: u32 = 16;
 
-/// The same if closures hold more values than these: Rhai's limits on sizes do not count them.
+/// Reads between two looks where closures hold many values, which Rhai's limits on sizes do not
+/// count.
 const READS_OF_CLOSURES: u32 = 2;
 const MANY_IN_CLOSURES: u32 = 64;
 

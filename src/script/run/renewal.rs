@@ -55,7 +55,7 @@ impl Instance {
 }
 
 impl User {
-    /// The same user with another script.
+    /// This user with another script.
     fn renewed(
         &self,
         generation: &Rc<Generation>,

@@ -148,8 +148,8 @@ impl Instance {
         Instance::again(class, thread, ordinal, 0)
     }
 
-    /// The same for a user that is started anew after so many others of its ordinal have been
-    /// stopped: it draws other random numbers than they did.
+    /// Like [`Instance::new`], for a user whose ordinal `life` others have had: it draws other random
+    /// numbers than they did.
     #[must_use]
     pub fn again(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64, life: u32) -> Instance {
         let generation = thread.generation();
@@ -247,7 +247,7 @@ impl Instance {
         }
     }
 
-    /// The same for a function that takes arguments, of the class's script.
+    /// Like [`Instance::call`], for a function with arguments.
     pub(crate) fn run(
         &mut self,
         callable: &Callable,

@@ -223,7 +223,7 @@ impl World {
         self.call(self.user(0), Function::Task(0)).await.1
     }
 
-    /// The same as text.
+    /// What that task returns, as text.
     async fn value(&self) -> String {
         self.run().await.expect("it returns").to_string()
     }

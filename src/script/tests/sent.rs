@@ -1,4 +1,6 @@
 //! Scripts in a process that was sent their files.
+//!
+//! None of them is on the disk: whatever opened one would fail.
 
 use std::path::PathBuf;
 use std::rc::Rc;
