@@ -180,8 +180,8 @@ async fn attend(
         Err(exit) => return exit,
     };
     let edition = setup.edition.clone();
-    if let Err(message) = control.start(setup).await {
-        show::error(&message, None);
+    if let Err(why) = control.start(setup).await {
+        show::error(&why.to_string(), None);
         return Exit::Usage;
     }
     outputs.start(&described);

@@ -22,7 +22,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
 
 use self::follow::Follower;
-use crate::runner::{self, Edition, End, Ended, Handle, Notice, Setup, State};
+use crate::runner::{self, Edition, End, Ended, Handle, Notice, Setup, State, Unable};
 use crate::script::diagnostic::Diagnostics;
 use crate::script::{Bundle, Inputs, Level};
 use crate::stats::Summary;
@@ -173,7 +173,7 @@ impl Control {
     ///
     /// # Errors
     /// Why the load threads cannot start.
-    pub async fn start(&mut self, setup: Setup) -> Result<(), String> {
+    pub async fn start(&mut self, setup: Setup) -> Result<(), Unable> {
         self.run = None;
         if let Some(follower) = &mut self.follower {
             follower.took(&setup.edition);

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::Edition;
 use super::threads::Connections;
+use super::{Edition, Unable};
 use crate::clock::{self, Micros, Timers};
 use crate::coroutine::{Coroutine, Label, Stacks};
 use crate::data::Value;
@@ -57,8 +57,8 @@ impl Control {
         number: u16,
         program: Rc<Program>,
         to: &Connections,
-    ) -> Result<Control, String> {
-        let impossible = |error| format!("cannot run `setup`: {error}");
+    ) -> Result<Control, Unable> {
+        let impossible = |error| Unable::System(format!("cannot run `setup`: {error}"));
         let timers = Timers::new().map_err(impossible)?;
         let stacks = Stacks::new(1);
         drop(stacks.take().map_err(impossible)?);
@@ -97,7 +97,7 @@ impl Control {
         edition: &Edition,
         number: u16,
         program: Rc<Program>,
-    ) -> Result<Generation, String> {
+    ) -> Result<Generation, Unable> {
         edition.control_generation(number, program, self.thread.timers())
     }
 

@@ -12,7 +12,7 @@ use crate::load::Classes;
 use crate::scenario::Scenario;
 use crate::script::{Bundle, Generation, Inputs, Program};
 
-use super::Options;
+use super::{Options, Unable};
 
 /// A script for a run, checked, and everything resolved that depends on it.
 #[derive(Debug)]
@@ -70,16 +70,17 @@ impl Edition {
     ///
     /// # Errors
     /// When it is not what it was when it was checked.
-    pub(super) fn compile(&self) -> Result<Rc<Program>, String> {
+    pub(super) fn compile(&self) -> Result<Rc<Program>, Unable> {
         let program = Program::compile(&self.bundle, &self.inputs);
-        let program = program
-            .map_err(|_| "the script came to another result than when it was checked".to_owned())?;
+        let program = program.map_err(|_| {
+            Unable::Script("the script came to another result than when it was checked".to_owned())
+        })?;
         if *program.scenario() != self.declared {
-            return Err(
+            return Err(Unable::Script(
                 "the script declares something else each time it is evaluated: it may use \
                  `random`, `now` and `env`, which give the same everywhere"
                     .to_owned(),
-            );
+            ));
         }
         Ok(Rc::new(program))
     }
@@ -94,7 +95,7 @@ impl Edition {
         program: Rc<Program>,
         timers: &Timers,
         before: Option<&Generation>,
-    ) -> Result<Generation, String> {
+    ) -> Result<Generation, Unable> {
         let bases = self.bases.iter().map(|base| parsed(base.as_ref()));
         self.with(number, program, bases.collect(), timers, before)
     }
@@ -108,7 +109,7 @@ impl Edition {
         number: u16,
         program: Rc<Program>,
         timers: &Timers,
-    ) -> Result<Generation, String> {
+    ) -> Result<Generation, Unable> {
         let base = parsed(self.bases.iter().flatten().next());
         let bases = vec![base; self.bases.len()];
         self.with(number, program, bases, timers, None)
@@ -121,9 +122,10 @@ impl Edition {
         bases: Vec<Option<http::Base>>,
         timers: &Timers,
         before: Option<&Generation>,
-    ) -> Result<Generation, String> {
+    ) -> Result<Generation, Unable> {
         let plans = self.scenario.classes.iter().cloned().map(Rc::new);
-        Generation::new(number, program, plans.collect(), bases, timers, before)
+        let generation = Generation::new(number, program, plans.collect(), bases, timers, before);
+        generation.map_err(Unable::Client)
     }
 }
 

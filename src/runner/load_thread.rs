@@ -5,6 +5,7 @@
 //! lost.
 
 use std::cell::Cell;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::task::spawn_local;
 use super::assignments::{Assignment, Parts};
 use super::crew::Crew;
 use super::fleet::Levels;
-use super::{Edition, Setup};
+use super::{Edition, Setup, Unable};
 use crate::clock::{Micros, Timers};
 use crate::coroutine;
 use crate::load::{Classes, Plan};
@@ -92,12 +93,12 @@ pub(super) enum News {
     /// why not.
     Prepared {
         ticket: u32,
-        result: Result<Vec<String>, String>,
+        result: Result<Vec<String>, Unable>,
     },
     /// What it had prepared is in service, and its users that are behind are counted.
     Adopted(Levels),
     /// It cannot begin, or go on.
-    Failed(String),
+    Failed(Unable),
     /// How its users stand.
     Levels(Levels),
     /// The assignment of this number has been carried out: users that it took are gone, and this is
@@ -131,9 +132,6 @@ pub(super) struct Config {
     pub(super) budget: Option<Budget>,
 }
 
-/// Why a run ends in which something panicked.
-pub(super) const PANICKED: &str = "a load thread panicked: this is a bug of Katydid";
-
 /// The body of the operating system's thread.
 pub(super) fn run(config: Config) {
     coroutine::survive(config.group, config.index);
@@ -146,20 +144,20 @@ pub(super) fn run(config: Config) {
     let result = match runtime {
         Ok(runtime) => {
             let served = AssertUnwindSafe(|| runtime.block_on(Box::pin(serve(config))));
-            catch_unwind(served).unwrap_or_else(|_| Err(PANICKED.to_owned()))
+            catch_unwind(served).unwrap_or(Err(Unable::Panicked))
         }
-        Err(error) => Err(format!("cannot start a load thread: {error}")),
+        Err(error) => Err(impossible(&error)),
     };
-    if let Err(message) = result {
-        let _ = news.blocking_send((index, News::Failed(message)));
+    if let Err(why) = result {
+        let _ = news.blocking_send((index, News::Failed(why)));
         // Nobody waits for it any more; before the run has begun nobody hears this.
         let _ = news.blocking_send((index, News::Ended { cut: 0 }));
     }
 }
 
-async fn serve(mut config: Config) -> Result<(), String> {
+async fn serve(mut config: Config) -> Result<(), Unable> {
     let setup = config.setup.clone();
-    let timers = Timers::new().map_err(|error| format!("cannot start a load thread: {error}"))?;
+    let timers = Timers::new().map_err(|error| impossible(&error))?;
     spawn_local(timers.clone().run());
     let mut edition = config.edition;
     let mut number = config.number;
@@ -207,6 +205,10 @@ async fn serve(mut config: Config) -> Result<(), String> {
     );
     crew.serve(epoch, config.orders).await;
     Ok(())
+}
+
+fn impossible(error: &io::Error) -> Unable {
+    Unable::System(format!("cannot start a load thread: {error}"))
 }
 
 /// The next order that one who has not begun obeys: the others are for those who have.

@@ -32,6 +32,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod unable;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub use edition::Edition;
 pub use memory::allowed as allowed_memory;
 use run::Wish;
 pub use run::{Refusal, start};
+pub use unable::Unable;
 
 /// What a person asked for, everything resolved.
 #[derive(Clone, Debug)]
@@ -258,7 +260,7 @@ pub enum Notice {
         remarks: Vec<String>,
     },
     /// An edited script could not go into service: the one before stays.
-    NotReloaded(String),
+    NotReloaded(Unable),
     /// An edited script waits for users that are still in the generation before the present one.
     ReloadWaits {
         /// How many.

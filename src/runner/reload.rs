@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::fleet::MemberId;
 use super::load_thread::Preparation;
 use super::shape::LiveShape;
-use super::{Edition, Notice};
+use super::{Edition, Notice, Unable};
 use crate::load::{Division, Plan};
 
 /// How long an edition waits before that is told: most users are through in no time.
@@ -127,7 +127,8 @@ impl Reload {
             return Vec::new();
         };
         let Some(number) = self.replaced.checked_add(2) else {
-            return self.abandon("65,535 generations of a script are all that a run can have");
+            let most = "65,535 generations of a script are all that a run can have";
+            return self.abandon(Unable::Limit(most.to_owned()));
         };
         under_way.preparing = Some(members.clone());
         self.asked += 1;
@@ -144,7 +145,7 @@ impl Reload {
         &mut self,
         id: MemberId,
         ticket: u32,
-        result: Result<Vec<String>, String>,
+        result: Result<Vec<String>, Unable>,
     ) -> Vec<ReloadStep> {
         if ticket != self.asked {
             // Of one that was given up.
@@ -157,7 +158,7 @@ impl Reload {
                 }
                 self.no_longer_prepares(id)
             }
-            Err(why) => self.abandon(&why),
+            Err(why) => self.abandon(why),
         }
     }
 
@@ -176,11 +177,11 @@ impl Reload {
     }
 
     /// Gives an edition up: the generation in service stays.
-    pub(super) fn abandon(&mut self, why: &str) -> Vec<ReloadStep> {
+    pub(super) fn abandon(&mut self, why: Unable) -> Vec<ReloadStep> {
         match self.under_way.take() {
             Some(_) => vec![
                 ReloadStep::Discard,
-                ReloadStep::Tell(Notice::NotReloaded(why.to_owned())),
+                ReloadStep::Tell(Notice::NotReloaded(why)),
             ],
             None => Vec::new(),
         }
@@ -363,15 +364,15 @@ mod tests {
         reload.look(0, now);
         reload.opened(both());
         reload.take(Edition::unchecked("b"), now);
-        let given_up = short(reload.prepared(ONE, 1, Err("no".to_owned())));
-        assert_eq!(given_up, ["discard", "NotReloaded(\"no\")"]);
+        let given_up = short(reload.prepared(ONE, 1, Err(Unable::Script("no".to_owned()))));
+        assert_eq!(given_up, ["discard", "NotReloaded(Script(\"no\"))"]);
         assert_eq!(reload.number(), 1);
         assert_eq!(short(reload.look(0, now)), ["open b"]);
         assert_eq!(short(reload.opened(BTreeSet::from([TWO]))).len(), 1);
         // It had been told to prepare the one before, and says so late.
         assert_eq!(short(reload.prepared(TWO, 1, Ok(Vec::new()))), [""; 0]);
-        let not_opened = short(reload.abandon("neither"));
-        assert_eq!(not_opened, ["discard", "NotReloaded(\"neither\")"]);
+        let not_opened = short(reload.abandon(Unable::Panicked));
+        assert_eq!(not_opened, ["discard", "NotReloaded(Panicked)"]);
         assert!(!reload.is_under_way());
     }
 

@@ -8,9 +8,10 @@ use std::rc::Rc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::spawn_local;
 
+use super::Unable;
 use super::crew::Crew;
 use super::fleet::Levels;
-use super::load_thread::{News, PANICKED};
+use super::load_thread::News;
 
 impl Crew {
     /// Says how the users stand. If it is lost for want of room, that is made good in a tenth of a
@@ -61,7 +62,7 @@ impl Drop for Alarm<'_> {
             let _ = self
                 .0
                 .news
-                .try_send((self.0.index, News::Failed(PANICKED.to_owned())));
+                .try_send((self.0.index, News::Failed(Unable::Panicked)));
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::spawn_local;
 
 use super::fleet::{Levels, Member, MemberId};
 use super::load_thread::{self, Config, News, Order, Preparation};
-use super::{Edition, Setup};
+use super::{Edition, Setup, Unable};
 use crate::script::{Line, Shared};
 use crate::stats::Batch;
 use crate::vu::Budget;
@@ -60,7 +60,7 @@ pub(super) fn start(
     edition: &Arc<Edition>,
     number: u16,
     to: &Connections,
-) -> Result<Member, String> {
+) -> Result<Member, Unable> {
     let (news, news_out) = mpsc::channel(64 + 4 * count as usize);
     let mut orders = Vec::new();
     let mut handles = Vec::new();
@@ -86,7 +86,9 @@ pub(super) fn start(
             .name(format!("load-{index}"))
             .stack_size(THREAD_STACK)
             .spawn(move || load_thread::run(config))
-            .map_err(|error| format!("cannot start load thread {index}: {error}"))?;
+            .map_err(|error| {
+                Unable::System(format!("cannot start load thread {index}: {error}"))
+            })?;
         orders.push(orders_in);
         handles.push(handle);
         spares.push(spare_in);
@@ -313,11 +315,9 @@ mod tests {
                 number: 2,
             })
         };
-        let prepared = |ticket, result: Result<&str, &str>| News::Prepared {
+        let prepared = |ticket, result: Result<&str, Unable>| News::Prepared {
             ticket,
-            result: result
-                .map(|remark| vec![remark.to_owned()])
-                .map_err(str::to_owned),
+            result: result.map(|remark| vec![remark.to_owned()]),
         };
         let first = two.ordered(prepare(1));
         assert!(matches!(first, Some(Reaction::Order(0, _))));
@@ -329,8 +329,14 @@ mod tests {
             Some(News::Prepared { ticket: 1, result: Ok(remarks) }) if remarks == ["remark"]
         ));
         two.ordered(prepare(2));
-        let failed = said(two.heard(0, prepared(2, Err("no"))));
-        assert!(matches!(failed, Some(News::Prepared { result: Err(why), .. }) if why == "no"));
+        let failed = said(two.heard(0, prepared(2, Err(Unable::Panicked))));
+        assert!(matches!(
+            failed,
+            Some(News::Prepared {
+                result: Err(Unable::Panicked),
+                ..
+            })
+        ));
         // A thread that was at work on what is discarded says so late.
         two.ordered(prepare(3));
         two.ordered(Order::Discard);

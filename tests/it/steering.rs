@@ -144,7 +144,7 @@ fn an_edition_that_is_not_what_was_checked_changes_nothing() {
         wrong.declared.classes[0].name = "V".to_owned();
         handle.reload(Arc::new(wrong)).await.unwrap();
         let why = told(notices, |notice| match notice {
-            Notice::NotReloaded(why) => Some(why.clone()),
+            Notice::NotReloaded(why) => Some(why.to_string()),
             _ => None,
         });
         assert!(why.await.starts_with("the script declares something else"));

@@ -124,8 +124,8 @@ async fn attend(setup: Setup, screen: &Mutex<Screen>) -> Exit {
         Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
     };
-    if let Err(message) = control.start(setup).await {
-        show::error(&message, None);
+    if let Err(why) = control.start(setup).await {
+        show::error(&why.to_string(), None);
         return Exit::Usage;
     }
     loop {

@@ -239,8 +239,8 @@ impl Session<'_> {
                 locked(&live).take_event(event)
             })),
         };
-        if let Err(message) = self.control.start(setup).await {
-            self.over(&End::Failed(message));
+        if let Err(why) = self.control.start(setup).await {
+            self.over(&End::Failed(why.to_string()));
         }
     }
 
@@ -295,7 +295,7 @@ impl Session<'_> {
                 }
             }
             Notice::NotReloaded(why) => {
-                live.broken(vec![SaveProblem::Wrong(why.clone(), None)]);
+                live.broken(vec![SaveProblem::Wrong(why.to_string(), None)]);
             }
             other => {
                 for (level, text) in show::words(other) {

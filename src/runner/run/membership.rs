@@ -35,7 +35,7 @@ impl Run {
                 let number = self.reload.number();
                 match threads::start(id, first, threads, &self.edition, number, &self.to) {
                     Ok(member) => self.fleet.join(id, member),
-                    Err(message) => self.fail(message),
+                    Err(why) => self.fail(why.to_string()),
                 }
             }
             Coming::Joins { .. } => {}

@@ -209,7 +209,7 @@ impl Run {
                 self.fleet.hear(id, levels);
                 self.look_at_users();
             }
-            News::Failed(message) => self.fail(message),
+            News::Failed(why) => self.fail(why.to_string()),
             News::StopTest(why) => self.stop(End::StopTest(why)),
             News::Overflowed => self.notice(Notice::TooManyNames),
             News::Ended { cut } => {

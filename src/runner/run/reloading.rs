@@ -16,7 +16,7 @@ use crate::runner::hooks::Phase;
 use crate::runner::load_thread::{Adoption, Order};
 use crate::runner::reload::{Adopted, ReloadStep, plan_after};
 use crate::runner::shape::LiveShape;
-use crate::runner::{Edition, Notice};
+use crate::runner::{Edition, Notice, Unable};
 use crate::scenario::Event;
 use crate::script::Program;
 
@@ -25,7 +25,7 @@ use crate::script::Program;
 ///
 /// # Errors
 /// When it is not what it was when it was checked.
-pub(super) fn on_control(edition: &Edition, is_open: bool) -> Result<Option<Rc<Program>>, String> {
+pub(super) fn on_control(edition: &Edition, is_open: bool) -> Result<Option<Rc<Program>>, Unable> {
     if is_open || Control::is_in(edition) || LiveShape::is_in(edition) {
         edition.compile().map(Some)
     } else {
@@ -71,7 +71,7 @@ impl Run {
                 self.opened = program;
                 self.reload.opened(self.members())
             }
-            Err(why) => self.reload.abandon(&why),
+            Err(why) => self.reload.abandon(why),
         };
         self.reload_by(steps);
     }
@@ -133,7 +133,7 @@ impl Run {
     }
 
     /// Brings what runs on control to an edition: `teardown`, listeners, the shape's closure.
-    fn renew_control(&mut self, edition: &Arc<Edition>, number: u16) -> Result<(), String> {
+    fn renew_control(&mut self, edition: &Arc<Edition>, number: u16) -> Result<(), Unable> {
         let Some(program) = self.opened.take() else {
             self.shape = None;
             return Ok(());

@@ -25,7 +25,7 @@ use crate::runner::numbers::Numbers;
 use crate::runner::reload::Reload;
 use crate::runner::shape::LiveShape;
 use crate::runner::threads::{self, BATCHES, Connections};
-use crate::runner::{Handle, Setup, State};
+use crate::runner::{Handle, Setup, State, Unable};
 use crate::script::Shared;
 use crate::vu::Budget;
 
@@ -39,7 +39,7 @@ const NOTICES: usize = 1_024;
 /// read, a script that is another each time it is evaluated.
 ///
 /// What the run says is kept for readers that ask for it before they wait for anything else.
-pub async fn start(setup: Arc<Setup>) -> Result<Handle, String> {
+pub async fn start(setup: Arc<Setup>) -> Result<Handle, Unable> {
     let threads = setup.threads;
     let (_, nobody) = mpsc::channel(1);
     start_with(setup, &[threads], Slots::local(threads), nobody).await
@@ -55,7 +55,7 @@ pub(in crate::runner) async fn start_with(
     members: &[u32],
     slots: Slots,
     coming: mpsc::Receiver<Coming>,
-) -> Result<Handle, String> {
+) -> Result<Handle, Unable> {
     let edition = setup.edition.clone();
     let options = &edition.options;
     let (news_in, news) = mpsc::channel(64);
@@ -92,8 +92,12 @@ pub(in crate::runner) async fn start_with(
     while !fleet.are_all_ready() {
         match inbox.news().await {
             Some((id, News::Ready)) => fleet.is_ready(id),
-            Some((_, News::Failed(message))) => return Err(message),
-            _ => return Err("a load thread ended before it began".to_owned()),
+            Some((_, News::Failed(why))) => return Err(why),
+            _ => {
+                return Err(Unable::System(
+                    "a load thread ended before it began".to_owned(),
+                ));
+            }
         }
     }
     let (state_in, state) = watch::channel(State::Starting);
