@@ -150,6 +150,17 @@ impl Aged {
         }
     }
 
+    /// The one part that has something in the window that ends before that second, if it is one.
+    pub(super) fn only_recent(&self, second: u64) -> Option<Age> {
+        let is_recent = |age: &Age| {
+            let part = self.part(*age);
+            part.is_some_and(|part| part.parts().1.completed(second).next().is_some())
+        };
+        let ages = [Age::Now, Age::Before, Age::Earlier];
+        let mut recent = ages.into_iter().filter(is_recent);
+        recent.next().filter(|_| recent.next().is_none())
+    }
+
     /// All parts that have something in them.
     pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
         let ages = [Age::Now, Age::Before, Age::Earlier];

@@ -54,6 +54,8 @@ pub(super) struct When {
     pub(super) now_us: u64,
     /// What rates are over.
     pub(super) over_us: u64,
+    /// The times of the latest seconds, where they are known already.
+    pub(super) current: Option<Distribution>,
 }
 
 /// A row as it was last shown.
@@ -93,7 +95,10 @@ impl Shown {
                 self.is_old = false;
             }
             let before = row.current;
-            row.current = Row::current_times(parts, second, sum);
+            row.current = match when.current {
+                Some(known) => known,
+                None => Row::current_times(parts, second, sum),
+            };
             if before != row.current {
                 row.changed = second;
             }

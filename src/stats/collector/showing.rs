@@ -63,6 +63,7 @@ impl Collector {
         let when = When {
             now_us,
             over_us: elapsed_us,
+            current: None,
         };
         let is_over = self.load_end_us.is_some();
         self.sum
@@ -134,6 +135,7 @@ impl Collector {
             .iter()
             .map(|span| When {
                 now_us: when.now_us,
+                current: None,
                 over_us: span
                     .end_us
                     .saturating_sub(span.first.at_us.max(self.since_us)),
@@ -150,13 +152,19 @@ impl Collector {
             }
             let number = self.order[at];
             let (key, row) = (&self.table.keys()[number], &mut self.rows[number]);
-            all.push(row.row(id_of(number), key, when, &mut self.sum));
+            let whole = row.row(id_of(number), key, when, &mut self.sum);
+            let recent = row.only_recent(when.now_us / 1_000_000);
             for (nth, span) in spans.iter().enumerate() {
                 if let Some(part) = row.part_mut(span.age) {
                     turned[nth] += usize::from(at >= start);
-                    by_span[nth].push(part.row(id_of(number), key, times[nth], &mut self.sum));
+                    let when = When {
+                        current: (recent == Some(span.age)).then_some(whole.current),
+                        ..times[nth]
+                    };
+                    by_span[nth].push(part.row(id_of(number), key, when, &mut self.sum));
                 }
             }
+            all.push(whole);
         }
         self.resume = resume.unwrap_or(0);
         all.rotate_left(count.saturating_sub(start));
