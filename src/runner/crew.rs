@@ -413,7 +413,7 @@ impl Crew {
                     .for_each(|user| user.orders.wake());
             }
             self.thread.hand_over();
-            self.report();
+            self.report_regularly();
             self.stacks.trim();
         }
     }

@@ -26,7 +26,7 @@ pub(super) struct MemberId(pub(super) u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Levels {
     pub(super) users: u32,
-    /// The most at once since the last time.
+    /// The most at once in the last tenth of a second.
     pub(super) peak: u32,
     /// Those that are in an older generation than the one in service.
     pub(super) behind: u32,

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::crew::Crew;
-use super::load_thread::News;
 use super::places::{Place, Places};
 use crate::clock::{self, Micros};
 use crate::load::{Division, Part, Ramp};
@@ -72,7 +71,7 @@ impl Crew {
         lost.retain(|serial| self.alive.borrow().contains_key(serial));
         self.stop_users(lost.iter().chain(&surplus));
         if lost.is_empty() {
-            self.tell_for_sure(News::Assigned(number, self.levels()));
+            self.report_assigned(number);
         } else {
             let users = lost;
             self.yielding.borrow_mut().push(Yielding { number, users });
@@ -88,7 +87,7 @@ impl Crew {
         all.retain_mut(|yielding| {
             yielding.users.retain(|user| *user != serial);
             if yielding.users.is_empty() {
-                self.tell_for_sure(News::Assigned(yielding.number, self.levels()));
+                self.report_assigned(yielding.number);
             }
             !yielding.users.is_empty()
         });

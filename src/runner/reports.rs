@@ -22,17 +22,29 @@ impl Crew {
         }
     }
 
-    /// How the users stand; the most at once is counted from now on.
+    /// Says how the users stand, each tenth of a second; the most at once is counted from now on.
+    pub(super) fn report_regularly(&self) {
+        self.report();
+        self.peak.set(self.users.get());
+    }
+
+    /// How the users stand.
     pub(super) fn levels(&self) -> Levels {
-        let users = self.users.get();
         let nobody_will_come = self.settled.get() || self.is_used_up();
         Levels {
-            users,
-            peak: self.peak.replace(users),
+            users: self.users.get(),
+            peak: self.peak.get(),
             behind: self.thread.behind(),
             stage: self.arrived.get(),
             is_idle: nobody_will_come && self.alive.borrow().is_empty(),
         }
+    }
+
+    /// Says that an assignment has been carried out. Who goes by it is not there at once with those
+    /// who come for it elsewhere.
+    pub(super) fn report_assigned(&self, number: u16) {
+        self.peak.set(self.users.get());
+        self.tell_for_sure(News::Assigned(number, self.levels()));
     }
 
     /// An edition may wait for that.

@@ -44,7 +44,6 @@ pub(super) fn highest_of(index: u16) -> u64 {
 }
 
 /// The lowest time of a bucket.
-#[cfg(test)]
 pub(super) fn lowest_of(index: u16) -> u64 {
     times_of(index).0
 }

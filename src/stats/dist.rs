@@ -3,7 +3,7 @@
 //! Merging gives the same result in any order, for all are counted by the same buckets. What a time
 //! means (service, response, lag) is not known here.
 
-use super::buckets::{Buckets, LONGEST_US, highest_of};
+use super::buckets::{Buckets, LONGEST_US, highest_of, lowest_of};
 use super::sum::Sum;
 
 /// Times in µs.
@@ -130,6 +130,11 @@ impl Dist {
         (whole, values)
     }
 
+    /// Each bucket that has something, by its lowest time, and how many times are in it.
+    pub(super) fn each(&self, mut found: impl FnMut(u64, u64)) {
+        self.buckets.each(|index, n| found(lowest_of(index), n));
+    }
+
     /// Makes it small: this part of a run is over, or is handed on. It may still be added to.
     pub(super) fn close(&mut self) {
         self.buckets.close();
@@ -157,7 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stats::buckets::{MAX_LOG, lowest_of};
+    use crate::stats::buckets::MAX_LOG;
 
     const ALL: [f64; 11] = [
         0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0,

@@ -27,6 +27,7 @@ mod exceptions;
 mod figures;
 mod generations;
 mod history;
+mod lag;
 mod ledger;
 mod outbox;
 mod pages;

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use crate::stats::batch::{Batch, Iterations};
 use crate::stats::cell::Cell;
 use crate::stats::checks::Checks;
-use crate::stats::dist::Dist;
 use crate::stats::exceptions::Exceptions;
 use crate::stats::figures::Figures;
 use crate::stats::generations::{Aged, Generations};
 use crate::stats::history::{Mark, Marked};
+use crate::stats::lag::RunLag;
 use crate::stats::ledger::{Ledger, Report};
 use crate::stats::recorder::Limits;
 use crate::stats::seconds::Seconds;
@@ -58,7 +58,7 @@ pub struct Collector {
     epoch_unix_us: i64,
     /// When the figures were set to zero last, µs since the epoch.
     since_us: u64,
-    lag: Dist,
+    lag: RunLag,
     stale_retries: u64,
     folded: u64,
     users: Users,
@@ -95,7 +95,7 @@ impl Collector {
             iterations: Iterations::default(),
             epoch_unix_us: 0,
             since_us: 0,
-            lag: Dist::default(),
+            lag: RunLag::default(),
             stale_retries: 0,
             folded: 0,
             users: Users::default(),
@@ -284,7 +284,7 @@ impl Collector {
         self.checks = Checks::new(texts);
         self.figures = Figures::default();
         self.iterations = Iterations::default();
-        self.lag = Dist::default();
+        self.lag = RunLag::default();
         self.stale_retries = 0;
         self.folded = 0;
         self.in_flight = 0;

@@ -93,7 +93,7 @@ impl Collector {
             generator: Generator {
                 cpu_us: self.cpu_us,
                 max_rss_bytes: self.max_rss_bytes,
-                lag: Distribution::of(&self.lag),
+                lag: self.lag.distribution(),
             },
             caveats: Caveats {
                 clipped: clipped + self.lag.clipped + self.figures.clipped(),
