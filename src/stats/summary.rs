@@ -38,19 +38,6 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    pub(super) fn of(dist: &Dist) -> Distribution {
-        if dist.count == 0 {
-            return Distribution::default();
-        }
-        Distribution {
-            count: dist.count,
-            min_us: dist.min_us,
-            max_us: dist.max_us,
-            mean_us: dist.mean_us(),
-            quantiles_us: dist.quantiles_us(&QUANTILES),
-        }
-    }
-
     /// Of several parts together, added up in `sum`.
     pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Dist>, sum: &mut Sum) -> Distribution {
         let (whole, quantiles_us) = Dist::of_all(parts, sum, &QUANTILES);

@@ -10,8 +10,7 @@ use crate::stats::generations::Aged;
 use crate::stats::rows::When;
 use crate::stats::sample::Outcome;
 use crate::stats::summary::{
-    Caveats, CounterRow, Distribution, ErrorRow, ExceptionRow, GenerationRows, Generator,
-    MetricRow, Row, Summary,
+    Caveats, CounterRow, ErrorRow, ExceptionRow, GenerationRows, Generator, MetricRow, Row, Summary,
 };
 
 /// Which times of a row.

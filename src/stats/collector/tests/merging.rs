@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::stats::cell::together;
+use crate::stats::dist::Dist;
 use crate::stats::generations::Age;
 use crate::stats::{Outcome, Recorder, Row, Sample, Second, Slots, Summary, Times};
 
