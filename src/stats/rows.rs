@@ -166,8 +166,11 @@ impl Row {
             let ages = together(ages().map(Latencies::response));
             let lower = together([&ended, &ages].into_iter());
             self.response.quantiles_us = lower.quantiles_us(&QUANTILES);
-            self.unfinished = Unfinished::of(&ages);
-            self.certain_to = certain_to(&ended, &lower);
+            self.unfinished = Unfinished::of(&ended, &ages);
+            let (lower_us, upper_us) = (&self.response.quantiles_us, &self.unfinished.at_most_us);
+            self.certain_to = certain_to(lower_us, upper_us);
+        } else {
+            self.unfinished = Unfinished::none(self.response.quantiles_us);
         }
     }
 

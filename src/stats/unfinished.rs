@@ -20,40 +20,61 @@ pub struct Unfinished {
     pub min_us: u64,
     /// The oldest.
     pub max_us: u64,
+    /// The response time's [`QUANTILES`] if they had never ended, in µs: the upper bounds. `None`
+    /// where that could be anything; without unfinished requests the quantiles themselves.
+    pub at_most_us: [Option<u64>; QUANTILES.len()],
 }
 
 impl Unfinished {
-    pub(super) fn of(ages: &Dist) -> Unfinished {
+    /// Of a series with those response times of requests that `ended`, and `ages` of the others.
+    pub(super) fn of(ended: &Dist, ages: &Dist) -> Unfinished {
         Unfinished {
             count: ages.count,
             min_us: ages.min_us,
             max_us: ages.max_us,
+            at_most_us: at_most(ended, ended.count + ages.count),
+        }
+    }
+
+    /// Of a series whose requests have all ended, with these quantiles.
+    pub(super) fn none(quantiles_us: [u64; QUANTILES.len()]) -> Unfinished {
+        Unfinished {
+            at_most_us: quantiles_us.map(Some),
+            ..Unfinished::default()
         }
     }
 }
 
-/// The highest of [`QUANTILES`] up to which all have one value for both bounds; 0 if none has.
-/// `ended` are the times of those that ended, `lower` these with the ages of the others.
+/// The quantiles of so many requests, of which these ended and the others took for ever.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "ranks of counts below 2^53"
 )]
-pub(super) fn certain_to(ended: &Dist, lower: &Dist) -> f64 {
-    let mut certain = 0.0;
-    for (quantile, lower_us) in QUANTILES.iter().zip(lower.quantiles_us(&QUANTILES)) {
-        let rank = (quantile * lower.count as f64).ceil() as u64;
-        if rank > ended.count {
-            break;
-        }
-        let [upper_us] = ended.quantiles_us(&[rank as f64 / ended.count as f64]);
-        if upper_us as f64 > lower_us as f64 * (1.0 + NEAR) {
-            break;
-        }
-        certain = *quantile;
-    }
-    certain
+fn at_most(ended: &Dist, count: u64) -> [Option<u64>; QUANTILES.len()] {
+    QUANTILES.map(|quantile| {
+        let rank = ((quantile * count as f64).ceil() as u64).max(1);
+        let [us] = ended.quantiles_us(&[rank as f64 / ended.count as f64]);
+        (rank <= ended.count).then_some(us)
+    })
+}
+
+/// The highest of [`QUANTILES`] up to which all have one value for both bounds; 0 if none has.
+pub(super) fn certain_to(
+    lower_us: &[u64; QUANTILES.len()],
+    upper_us: &[Option<u64>; QUANTILES.len()],
+) -> f64 {
+    let bounds = lower_us.iter().zip(upper_us);
+    let are_near = bounds.map(|(lower_us, upper_us)| is_near(*lower_us, *upper_us));
+    let certain = QUANTILES.into_iter().zip(are_near);
+    let certain = certain.take_while(|(_, are_near)| *are_near);
+    certain.last().map_or(0.0, |(quantile, _)| quantile)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "times are far below 2^53 µs")]
+fn is_near(lower_us: u64, upper_us: Option<u64>) -> bool {
+    upper_us.is_some_and(|upper_us| upper_us as f64 <= lower_us as f64 * (1.0 + NEAR))
 }
 
 #[cfg(test)]
@@ -66,18 +87,45 @@ mod tests {
         dist
     }
 
+    /// What is certain, and the upper bounds.
+    fn bounds(ended: &Dist, ages: &Dist) -> (f64, [Option<u64>; QUANTILES.len()]) {
+        let mut lower = ended.clone();
+        lower.merge(ages);
+        let upper_us = Unfinished::of(ended, ages).at_most_us;
+        (
+            certain_to(&lower.quantiles_us(&QUANTILES), &upper_us),
+            upper_us,
+        )
+    }
+
     #[test]
     fn what_is_unfinished_makes_high_quantiles_uncertain() {
         // 980 of 1,000 ended within a millisecond, 20 are two seconds old.
         let ended = dist((1..=980).map(|us| us + 20));
-        let mut lower = ended.clone();
-        lower.merge(&dist((0..20).map(|_| 2_000_000)));
-        assert!((certain_to(&ended, &lower) - 0.98).abs() < 1e-9);
-        // Young ones may have been anything: the lower bounds are low.
-        let mut lower = ended.clone();
-        lower.merge(&dist((0..20).map(|_| 1)));
-        assert!(certain_to(&ended, &lower) < 0.5);
-        assert!((certain_to(&ended, &ended) - 1.0).abs() < 1e-9);
-        assert!(certain_to(&Dist::default(), &dist([7].into_iter())) < 1e-9);
+        let (certain, upper_us) = bounds(&ended, &dist((0..20).map(|_| 2_000_000)));
+        assert!((certain - 0.98).abs() < 1e-9);
+        assert_eq!(upper_us[..2], [Some(520), Some(680)]);
+        // The 980th is the last that ended: beyond it nothing is known.
+        assert_eq!(upper_us[6..], [Some(1_000), None, None, None, None]);
+        // Young ones may have been anything: the lower bounds are low, the upper ones as before.
+        let (certain, of_young) = bounds(&ended, &dist((0..20).map(|_| 1)));
+        assert!(certain < 0.5);
+        assert_eq!(of_young, upper_us);
+    }
+
+    #[test]
+    fn without_unfinished_requests_both_bounds_are_the_quantiles() {
+        let ended = dist((1..=980).map(|us| us + 20));
+        let (certain, upper_us) = bounds(&ended, &Dist::default());
+        assert!((certain - 1.0).abs() < 1e-9);
+        let quantiles_us = ended.quantiles_us(&QUANTILES);
+        assert_eq!(upper_us, Unfinished::none(quantiles_us).at_most_us);
+    }
+
+    #[test]
+    fn of_requests_that_were_all_cut_nothing_is_known() {
+        let (certain, upper_us) = bounds(&Dist::default(), &dist([7].into_iter()));
+        assert!(certain < 1e-9);
+        assert_eq!(upper_us, [None; QUANTILES.len()]);
     }
 }

@@ -124,7 +124,8 @@ fn notes(summary: &Summary) -> Vec<String> {
         if summary.total.unfinished.count > 0 {
             let oldest = ms_cell(summary.total.unfinished.max_us);
             note.push_str(&format!(
-                "; the oldest for {oldest} ms: percentiles with `>` are at least so much"
+                "; the oldest for {oldest} ms: percentiles with `>` are at least so much, and at \
+                 most what stands below (`?`: anything)"
             ));
         }
         notes.push(note);

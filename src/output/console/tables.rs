@@ -58,12 +58,18 @@ pub(super) fn main_table(summary: &Summary, rates: Rates) -> Table {
         cells.extend([String::new(), String::new()]);
         cells
     };
-    fill(&mut table, summary, cells, service);
+    fill(&mut table, summary, |row| {
+        let differs = row.response.differs(&row.service);
+        [Some(cells(row)), differs.then(|| service(row)), None]
+    });
     table
 }
 
 /// The name of the line under a row whose service times differ from its response times.
 const SERVICE: &str = "  service";
+
+/// The name of the line under a row some of whose percentiles are lower bounds: the upper ones.
+const AT_MOST: &str = "  at most";
 
 const QUANTILE_COLUMNS: [Column; 12] = [
     Column::new("50%", 8),
@@ -89,13 +95,26 @@ pub(super) fn percentile_table(summary: &Summary) -> Table {
         cells.push(row.requests.to_string());
         cells
     };
+    let at_most = |row: &Row| {
+        let mut cells = vec![String::new(), AT_MOST.to_owned()];
+        let bounds = row.unfinished.at_most_us;
+        cells.extend(bounds.map(|us| us.map_or_else(|| "?".to_owned(), ms_cell)));
+        cells.push(String::new());
+        cells
+    };
     let service = |row: &Row| {
         let mut cells = vec![String::new(), SERVICE.to_owned()];
         cells.extend(quantiles(&row.service, row.certain_to));
         cells.push(String::new());
         cells
     };
-    fill(&mut table, summary, cells, service);
+    fill(&mut table, summary, |row| {
+        let is_uncertain = row.certain_to < 1.0;
+        let at_most = is_uncertain.then(|| at_most(row));
+        let differs = row.response.differs(&row.service);
+        let service = differs.then(|| service(row));
+        [Some(cells(row)), at_most, service]
+    });
     table
 }
 
@@ -210,12 +229,7 @@ pub(super) fn label(generation: &Generation) -> String {
 const SHORT_HASH: usize = 7;
 
 /// Requests, the total, and the groups that are not in it.
-fn fill(
-    table: &mut Table,
-    summary: &Summary,
-    cells: impl Fn(&Row) -> Vec<String>,
-    service: impl Fn(&Row) -> Vec<String>,
-) {
+fn fill(table: &mut Table, summary: &Summary, lines: impl Fn(&Row) -> [Option<Vec<String>>; 3]) {
     let parts = [
         &summary.requests[..],
         std::slice::from_ref(&summary.total),
@@ -226,10 +240,8 @@ fn fill(
             table.push(Line::Rule);
         }
         for row in *rows {
-            table.push(Line::Cells(cells(row)));
-            if row.response.differs(&row.service) {
-                table.push(Line::Cells(service(row)));
-            }
+            let lines = lines(row).into_iter().flatten();
+            lines.for_each(|cells| table.push(Line::Cells(cells)));
         }
     }
 }

@@ -15,8 +15,23 @@ const QUANTILES: [&str; 11] = [
 ];
 
 /// Requests that were cut. They count in no other column except the quantiles, which they make
-/// lower bounds above `Certain To`. Locust has no such columns, so they come last.
-const UNFINISHED: [&str; 2] = ["Unfinished", "Certain To"];
+/// lower bounds above `Certain To`; the last columns are the upper bounds, empty where there is none.
+/// Locust has no such columns, so they come last.
+const UNFINISHED: [&str; 13] = [
+    "Unfinished",
+    "Certain To",
+    "50% At Most",
+    "66% At Most",
+    "75% At Most",
+    "80% At Most",
+    "90% At Most",
+    "95% At Most",
+    "98% At Most",
+    "99% At Most",
+    "99.9% At Most",
+    "99.99% At Most",
+    "100% At Most",
+];
 
 const STATS: [&str; 11] = [
     "Type",
@@ -247,6 +262,7 @@ fn figure_cells(row: &Row) -> Vec<String> {
     cells.extend(quantiles(&row.response));
     cells.push(row.unfinished.count.to_string());
     cells.push(row.certain_to.to_string());
+    cells.extend(at_most(row));
     cells
 }
 
@@ -268,6 +284,16 @@ fn quantiles(of: &Distribution) -> [String; 11] {
         } else {
             ms(us).to_string()
         }
+    })
+}
+
+/// The upper bounds of the quantiles; empty where there is none.
+fn at_most(row: &Row) -> [String; 11] {
+    let is_empty = row.requests + row.unfinished.count == 0;
+    row.unfinished.at_most_us.map(|us| match us {
+        _ if is_empty => "N/A".to_owned(),
+        Some(us) => ms(us).to_string(),
+        None => String::new(),
     })
 }
 

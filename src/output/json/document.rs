@@ -91,6 +91,43 @@ struct Unfinished {
     count: u64,
     min_ms: f64,
     max_ms: f64,
+    at_most_ms: AtMost,
+}
+
+/// Upper bounds of the response time's percentiles; `None` where there is none.
+#[derive(Serialize)]
+struct AtMost {
+    p50: Option<f64>,
+    p66: Option<f64>,
+    p75: Option<f64>,
+    p80: Option<f64>,
+    p90: Option<f64>,
+    p95: Option<f64>,
+    p98: Option<f64>,
+    p99: Option<f64>,
+    p99_9: Option<f64>,
+    p99_99: Option<f64>,
+    max: Option<f64>,
+}
+
+impl AtMost {
+    fn of(unfinished: &stats::Unfinished) -> AtMost {
+        let bounds = unfinished.at_most_us.map(|us| us.map(ms));
+        let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99, max] = bounds;
+        AtMost {
+            p50,
+            p66,
+            p75,
+            p80,
+            p90,
+            p95,
+            p98,
+            p99,
+            p99_9,
+            p99_99,
+            max,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -353,6 +390,7 @@ impl<'a> Series<'a> {
                 count: row.unfinished.count,
                 min_ms: ms(row.unfinished.min_us),
                 max_ms: ms(row.unfinished.max_us),
+                at_most_ms: AtMost::of(&row.unfinished),
             },
             certain_to: row.certain_to,
         }
