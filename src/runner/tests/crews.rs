@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{BOUND, on_runtime, rate, setup_of};
-use crate::clock;
+use crate::clock::{self, Micros};
 use crate::coroutine;
-use crate::load::{Classes, Mix, Part};
+use crate::load::{Classes, Mix, Part, Plan};
 use crate::runner::Setup;
 use crate::runner::assignments::{Assignment, Parts};
 use crate::runner::fleet::{Levels, Member, MemberId};
@@ -166,11 +166,31 @@ fn users(ordinals: &[u64]) -> Vec<String> {
 }
 
 async fn begin(threads: &[&Thread]) {
-    let epoch = clock::now();
+    begin_at(clock::now(), threads);
+}
+
+fn begin_at(epoch: Micros, threads: &[&Thread]) {
     for thread in threads {
         let start = thread.start.clone();
         thread.member.order(Order::Start(Start { epoch, ..start }));
     }
+}
+
+#[test]
+fn a_run_that_begins_at_a_moment_still_to_come_begins_then() {
+    on_runtime(async {
+        let (setup, shared) = (setup(8, 1e6), Arc::new(Shared::default()));
+        let mut thread = Thread::start(&setup, &shared, &[0, 1, 2, 3]).await;
+        let epoch = clock::now() + Duration::from_millis(300);
+        begin_at(epoch, &[&thread]);
+        // Orders are heard before.
+        let plan = Arc::new(Plan::closed(3, rate(1e6), None));
+        thread.member.order(Order::Follow(plan));
+        assert_eq!(sorted(&thread.says(3).await, "comes"), users(&[0, 1, 2]));
+        assert!(clock::now() >= epoch);
+        thread.says_no_more();
+        assert_eq!(thread.stop().await.len(), 3);
+    });
 }
 
 // Of four slots: users 0 to 3 have them in that order, 4 to 7 have 2, 3, 0, 1.
