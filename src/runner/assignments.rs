@@ -88,6 +88,12 @@ impl Assignments {
         self.is_stale && !self.is_under_way()
     }
 
+    /// Whether these threads, and no others, have slots, and none are on their way.
+    pub(super) fn are_dealt_to(&self, threads: &[u32]) -> bool {
+        let owners = self.now.parts.by_thread.keys();
+        !self.is_under_way() && owners.eq(threads)
+    }
+
     /// Deals all slots to these threads. These members, whose threads they are and some who leave,
     /// are to give up what is no longer theirs; `None` while others still move of what was dealt
     /// before.
@@ -239,6 +245,19 @@ mod tests {
         let last = all.done(THREE, again.number, left.clone()).unwrap();
         assert_eq!(counts(&last.parts), [(0, 1_366), (2, 1_365), (3, 1_365)]);
         assert!(all.left(ONE, members(&[THREE])).is_none());
+    }
+
+    #[test]
+    fn who_has_slots_is_known_once_they_are_there() {
+        let mut all = Assignments::new(Slots::shared(2));
+        assert!(all.are_dealt_to(&[0, 1]));
+        assert!(!all.are_dealt_to(&[0, 1, 2]) && !all.are_dealt_to(&[0]));
+        let one = members(&[ONE]);
+        let first = all.deal(&[0], one.clone()).unwrap();
+        assert!(!all.are_dealt_to(&[0]), "users are still on their way");
+        let then = all.done(ONE, first.number, one.clone()).unwrap();
+        all.done(ONE, then.number, one);
+        assert!(all.are_dealt_to(&[0]));
     }
 
     #[test]

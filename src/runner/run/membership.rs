@@ -71,9 +71,9 @@ impl Run {
         }
     }
 
-    /// Lets one begin. Who was there before the first user has its part at once, who comes later
-    /// when the others have given it up.
-    pub(super) fn start(&mut self, id: MemberId) {
+    /// Lets one begin. Who was there when the slots were dealt first has its part at once, who comes
+    /// later when the others have given it up.
+    fn start(&mut self, id: MemberId) {
         let start = Start {
             epoch: self.epoch,
             unix_us: self.epoch_unix_us,
@@ -91,6 +91,9 @@ impl Run {
             return;
         }
         let threads = self.fleet.serving_threads();
+        if self.assignments.are_dealt_to(&threads) {
+            return;
+        }
         let assignment = self.assignments.deal(&threads, self.at_work());
         self.assign(assignment);
     }

@@ -296,9 +296,7 @@ impl Run {
         let (epoch, unix_us) = (self.epoch, self.epoch_unix_us);
         self.numbers.begin(unix_us);
         self.numbers.generation(1, &self.edition.hash(), 0);
-        for (id, _) in self.fleet.ready() {
-            self.start(id);
-        }
+        self.start_ready();
         if let Some(control) = &self.control {
             control.begin(epoch, unix_us);
         }

@@ -176,6 +176,22 @@ fn members_come_and_go_and_users_classes_rows_and_counts_stay_exact() {
 }
 
 #[test]
+fn who_joins_during_setup_has_its_part_from_the_first_user_on() {
+    on_runtime(async {
+        let script = "setup(|| sleep(0.3));
+            user(\"U\", #{ on_start: || print(\"comes\"), wait_time: 0.01, t: task(|| ()) });";
+        let mut run = Run::start(setup_of(script, 6, 1e6), &[1]).await;
+        run.coming.send(Coming::Joins { threads: 1 }).await.unwrap();
+        run.told(|notice| matches!(notice, Notice::Arrived(change) if change.to == 6))
+            .await;
+        run.coming.send(Coming::Leaves(MemberId(0))).await.unwrap();
+        run.shows(|summary| summary.users.running == 6 && summary.elapsed_us > 1_000_000)
+            .await;
+        assert!(run.stop().await.users.peak <= 6);
+    });
+}
+
+#[test]
 fn a_run_goes_on_while_somebody_is_left_and_ends_with_the_last() {
     on_runtime(async {
         let script =
