@@ -178,7 +178,7 @@ mod tests {
         };
         let plan = Plan::staged(Division::Mixed, &[edited]);
         let number = course.plan().change_at(at).stage;
-        course.restart(Arc::new(plan.joined(at, &[5], number)));
+        course.restart(Arc::new(plan.resumed_at(at, &[5], number)));
         assert_eq!(told(&mut course, 1), Some((9, Some(9))));
         assert_eq!(course.arrive(number), None, "that was the plan before");
         assert!(!course.is_settled(at));

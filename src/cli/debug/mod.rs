@@ -100,7 +100,7 @@ pub(super) fn options(
     };
     let script = &scenario.options;
     Options {
-        plan: Arc::new(Plan::idle(division).turned(Duration::ZERO, division, &stage)),
+        plan: Arc::new(Plan::idle(division).redirected_at(Duration::ZERO, division, &stage)),
         iterations,
         stop_timeout: script.stop_timeout.unwrap_or_default(),
         on_stop_timeout: script.on_stop_timeout.unwrap_or(Duration::from_secs(5)),

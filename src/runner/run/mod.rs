@@ -324,7 +324,10 @@ impl Run {
 
     /// Goes to other numbers of users from now on.
     fn turn(&mut self, division: Division, stage: &Stage) {
-        let plan = self.fleet.plan().turned(self.elapsed(), division, stage);
+        let plan = self
+            .fleet
+            .plan()
+            .redirected_at(self.elapsed(), division, stage);
         self.fleet.follow(Arc::new(plan));
         self.enter_stage();
     }
