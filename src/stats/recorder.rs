@@ -196,7 +196,7 @@ impl Recorder {
     /// others share one.
     pub fn count_own(&mut self, name: &str, count: u64) {
         self.batch
-            .figures
+            .custom
             .get_or_insert_default()
             .count(name, count);
     }
@@ -205,7 +205,7 @@ impl Recorder {
     /// each, the others share one.
     pub fn measure_own(&mut self, name: &str, value: f64) {
         self.batch
-            .figures
+            .custom
             .get_or_insert_default()
             .measure(name, value);
     }
