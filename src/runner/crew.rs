@@ -123,7 +123,7 @@ impl Crew {
             match orders.recv().await {
                 Some(Order::Follow(plan)) => {
                     pacer.abort();
-                    self.turn(plan);
+                    self.set_plan(plan);
                     pacer = self.follow_from_now(epoch);
                 }
                 Some(Order::Assign { assignment, pace }) => {
@@ -164,7 +164,7 @@ impl Crew {
     }
 
     /// Follows another plan, once it is [followed](Crew::follow_from_now).
-    pub(super) fn turn(&self, plan: Arc<Plan>) {
+    pub(super) fn set_plan(&self, plan: Arc<Plan>) {
         *self.plan.borrow_mut() = plan;
         self.arrived.set(None);
     }

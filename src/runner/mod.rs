@@ -11,7 +11,6 @@
 
 mod assignments;
 mod control;
-mod course;
 mod crew;
 mod edition;
 mod emergency;
@@ -24,6 +23,7 @@ mod memory;
 mod moves;
 mod numbers;
 mod places;
+mod plan_progress;
 mod reload;
 mod reports;
 mod run;

@@ -50,7 +50,7 @@ impl Crew {
         self.thread.adopt(generation);
         let old = self.division();
         if let Some(plan) = adoption.plan {
-            self.turn(plan);
+            self.set_plan(plan);
         }
         let new = self.division();
         let before = self.edition.borrow().classes(0);

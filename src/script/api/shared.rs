@@ -56,7 +56,7 @@ impl Handle {
     /// The queue itself, and the user that asks for it.
     fn of(&self, context: &NativeCallContext) -> Result<(Rc<User>, NamedQueue)> {
         let user = User::of(context)?;
-        let begun = || user.thread.parts.shared.commons().queue(&self.name);
+        let begun = || user.thread.parts.shared.state().queue(&self.name);
         let queue = self.queue.get_or_init(begun).clone();
         Ok((user, queue))
     }
@@ -101,8 +101,8 @@ fn once(
         let message = format!("`once(\"{name}\", …)` inside itself would wait for ever");
         return Err(message.into());
     }
-    let commons = user.thread.parts.shared.commons();
-    let turn = waited(context, &user, commons.once(name))?;
+    let state = user.thread.parts.shared.state();
+    let turn = waited(context, &user, state.once(name))?;
     let maker: Maker = match turn.map_err(|TooManyNames| too_many("names of `once`"))? {
         Turn::Made(value) => return Ok(dynamic(&value)),
         Turn::Make(maker) => maker,
@@ -154,12 +154,8 @@ fn wait_for(context: NativeCallContext, event: &str) -> Result<()> {
         )
         .into());
     }
-    let commons = user.thread.parts.shared.commons();
-    waited(
-        &context,
-        &user,
-        commons.wait_for(Milestone::SpawningComplete),
-    )
+    let state = user.thread.parts.shared.state();
+    waited(&context, &user, state.wait_for(Milestone::SpawningComplete))
 }
 
 /// Waits for what is shared, as a user may.

@@ -24,7 +24,7 @@ use crate::clock::{Micros, Timers};
 use crate::data::Value;
 use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
-use crate::shared::Commons;
+use crate::shared::SharedState;
 use crate::shared::appends::{Appender, Appends};
 use crate::stats::{Batch, InFlight, Outbox, Recorder, Summary};
 
@@ -32,7 +32,7 @@ use crate::stats::{Batch, InFlight, Outbox, Recorder, Summary};
 /// request, and what scripts share.
 #[derive(Debug, Default)]
 pub struct Shared {
-    commons: Commons,
+    state: SharedState,
     /// What `setup` returned.
     setup: OnceLock<Value>,
     /// Users alive now, for scripts that ask.
@@ -90,8 +90,8 @@ impl Shared {
 
     /// What scripts share: queues and the like.
     #[must_use]
-    pub fn commons(&self) -> &Commons {
-        &self.commons
+    pub fn state(&self) -> &SharedState {
+        &self.state
     }
 
     /// What `setup` returned; `None` before it has.
