@@ -288,7 +288,7 @@ impl Crew {
         let orders = Rc::new(Orders::default());
         // One number for each user of the run, whatever its track.
         let number = u64::from(ordinal) * division.tracks() as u64 + place.track as u64;
-        let instance = Instance::again(
+        let instance = Instance::respawned(
             &generation.classes()[class],
             &self.thread,
             number,
