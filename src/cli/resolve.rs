@@ -37,8 +37,10 @@ fn plan(run: &Run, scenario: &Scenario) -> Plan {
     let script = &scenario.options;
     let run_time = run.run_time.or(script.run_time);
     match &scenario.shape {
-        Some(Shape::Stages(division, stages)) => Plan::staged(*division, stages).within(run_time),
-        Some(Shape::Script) => Plan::idle(Division::Mixed).within(run_time),
+        Some(Shape::Stages(division, stages)) => {
+            Plan::staged(*division, stages).limited_to(run_time)
+        }
+        Some(Shape::Script) => Plan::idle(Division::Mixed).limited_to(run_time),
         None => {
             let one_a_second = Rate::from_per_sec(1.0).expect("one is a rate");
             let script_rate = script

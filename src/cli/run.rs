@@ -133,7 +133,7 @@ fn run_checked(arguments: &arguments::Run, checked: CheckedScript, script: Optio
         threads: resolve::threads(arguments, limits::cores()),
         environment: Arc::new(edition.inputs.environment.clone()),
         edition: Arc::new(edition),
-        onlooker: None,
+        observer: None,
     };
     let outputs = Outputs::new(arguments);
     on_control_thread(attend(arguments, setup, described, outputs, script))

@@ -1,7 +1,7 @@
 //! Turns whose count is kept in another process: they come by rations, and who finds none asks.
 //!
 //! Owns what has come and is not taken yet. How it is asked for, and what becomes of rations that
-//! are lost on the way, is the business of whoever [asks](Asks).
+//! are lost on the way, is the business of whoever [asks](RationSource).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,14 +13,14 @@ use super::sources::Declared;
 use super::turns::Course;
 
 /// What is asked for and may take a while to come.
-pub(crate) type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Whoever fetches turns from where their count is kept.
-pub trait Asks: fmt::Debug + Send + Sync {
+pub trait RationSource: fmt::Debug + Send + Sync {
     /// The next turns of a declaration; `None` when its rows are used up.
     ///
     /// Dropped before it has come, a ration is for the next who asks.
-    fn turns<'a>(&'a self, of: &'a Declared) -> Asked<'a, Option<Ration>>;
+    fn turns<'a>(&'a self, of: &'a Declared) -> Reply<'a, Option<Ration>>;
 }
 
 /// Turns for one process alone.
@@ -36,7 +36,7 @@ pub struct Ration {
 #[derive(Debug)]
 pub(super) struct Elsewhere {
     of: Declared,
-    asks: Arc<dyn Asks>,
+    asks: Arc<dyn RationSource>,
     had: Mutex<Had>,
     /// Held by the one who asks: the others want some of what that gets.
     asking: tokio::sync::Mutex<()>,
@@ -58,7 +58,7 @@ pub(super) enum Next {
 }
 
 impl Elsewhere {
-    pub(super) fn new(of: Declared, asks: Arc<dyn Asks>) -> Elsewhere {
+    pub(super) fn new(of: Declared, asks: Arc<dyn RationSource>) -> Elsewhere {
         Elsewhere {
             of,
             asks,
@@ -128,8 +128,8 @@ mod tests {
     #[derive(Debug)]
     struct Scripted(tokio::sync::Mutex<mpsc::UnboundedReceiver<Option<Ration>>>);
 
-    impl Asks for Scripted {
-        fn turns<'a>(&'a self, _: &'a Declared) -> Asked<'a, Option<Ration>> {
+    impl RationSource for Scripted {
+        fn turns<'a>(&'a self, _: &'a Declared) -> Reply<'a, Option<Ration>> {
             Box::pin(async { self.0.lock().await.recv().await.flatten() })
         }
     }

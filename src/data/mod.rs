@@ -23,7 +23,7 @@ pub(crate) use csv::{CsvFormat, TextColumns};
     not(test),
     expect(unused_imports, reason = "for the sources of a worker")
 )]
-pub(crate) use elsewhere::{Asked, Asks, Ration};
+pub(crate) use elsewhere::{Ration, RationSource, Reply};
 pub(crate) use fault::Fault;
 pub(crate) use parse::{Build, NotJson, Number, parse_bytes};
 pub(crate) use rows::Row;

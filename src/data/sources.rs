@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::before::Before;
 use super::csv::CsvFormat;
-use super::elsewhere::Asks;
+use super::elsewhere::RationSource;
 use super::fault::Fault;
 use super::rows::{Kind, Rows};
 use super::text::Stamp;
@@ -84,7 +84,7 @@ pub struct Sources {
     /// Where files are read.
     read_in: Files,
     /// Where turns are counted, if that is not here.
-    asks: Option<Arc<dyn Asks>>,
+    asks: Option<Arc<dyn RationSource>>,
 }
 
 impl Sources {
@@ -102,7 +102,7 @@ impl Sources {
 
     /// Leaves counting turns to `asks`, which also decides which rows go on from those before an edit.
     #[must_use]
-    pub fn asking(self, asks: Arc<dyn Asks>) -> Sources {
+    pub fn asking(self, asks: Arc<dyn RationSource>) -> Sources {
         Sources {
             asks: Some(asks),
             ..self

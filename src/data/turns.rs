@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
-use super::elsewhere::{Asks, Elsewhere, Next, Ration};
+use super::elsewhere::{Elsewhere, Next, Ration, RationSource};
 use super::sources::Declared;
 
 /// In which order rows are handed out.
@@ -93,7 +93,7 @@ impl Turns {
     }
 
     /// Those of rows whose turns are counted in another process.
-    pub(super) fn elsewhere(of: Declared, rows: u64, asks: Arc<dyn Asks>) -> Turns {
+    pub(super) fn elsewhere(of: Declared, rows: u64, asks: Arc<dyn RationSource>) -> Turns {
         let mut turns = Turns::new(of.mode, rows);
         turns.elsewhere = Some(Box::new(Elsewhere::new(of, asks)));
         turns

@@ -97,7 +97,7 @@ impl Plan {
         plan
     }
 
-    /// No users until it is [turned](Plan::turned); without an end.
+    /// No users until it is [redirected](Plan::redirected_at); without an end.
     #[must_use]
     pub fn idle(division: Division) -> Plan {
         Plan::starting_with(division, nobody(division))
@@ -119,7 +119,7 @@ impl Plan {
 
     /// Ends the plan after `run_time` at the latest.
     #[must_use]
-    pub fn within(mut self, run_time: Option<Duration>) -> Plan {
+    pub fn limited_to(mut self, run_time: Option<Duration>) -> Plan {
         self.run_time = earlier(self.run_time, run_time);
         self
     }
@@ -138,7 +138,7 @@ impl Plan {
     /// it stays; for the time from `at` on only. Its end is the same. If the numbers are to
     /// count something else, it begins from nobody.
     #[must_use]
-    pub fn turned(&self, at: Duration, division: Division, stage: &Stage) -> Plan {
+    pub fn redirected_at(&self, at: Duration, division: Division, stage: &Stage) -> Plan {
         let mut last = self.step_at(at).clone();
         if division != self.division {
             last = Step::of(
@@ -163,7 +163,7 @@ impl Plan {
     /// there are then to those that this plan has, and on as it says. `from` are the numbers, one
     /// for each of its tracks; `after` is the last stage's number.
     #[must_use]
-    pub fn joined(&self, at: Duration, from: &[u32], after: u32) -> Plan {
+    pub fn resumed_at(&self, at: Duration, from: &[u32], after: u32) -> Plan {
         let index = self.index_at(at);
         let next = self.steps.get(index + 1);
         let mut stage = self.steps[index].stage.clone();
@@ -182,9 +182,9 @@ impl Plan {
     }
 
     /// A plan that stays at these numbers of users from `at` on, until it is
-    /// [turned](Plan::turned); `after` is the last stage's number.
+    /// [redirected](Plan::redirected_at); `after` is the last stage's number.
     #[must_use]
-    pub fn staying(division: Division, at: Duration, users: &[u32], after: u32) -> Plan {
+    pub fn held_at(division: Division, at: Duration, users: &[u32], after: u32) -> Plan {
         let stage = Stage {
             users: users.to_vec(),
             ..nobody(division)
@@ -362,12 +362,12 @@ mod tests {
     fn the_earlier_of_two_ends_counts() {
         let plan = mixed(&[stage(1_000, &[5], None)]);
         assert_eq!(plan.end(), Some(ms(1_000)));
-        let cut = plan.clone().within(Some(ms(300)));
+        let cut = plan.clone().limited_to(Some(ms(300)));
         assert_eq!((cut.end(), cut.is_complete()), (Some(ms(300)), false));
-        let whole = plan.clone().within(Some(ms(3_000)));
+        let whole = plan.clone().limited_to(Some(ms(3_000)));
         assert_eq!((whole.end(), whole.is_complete()), (Some(ms(1_000)), true));
-        assert_eq!(plan.within(None).end(), Some(ms(1_000)));
-        assert_eq!(closed(5, 1.0).within(Some(ms(7))).end(), Some(ms(7)));
+        assert_eq!(plan.limited_to(None).end(), Some(ms(1_000)));
+        assert_eq!(closed(5, 1.0).limited_to(Some(ms(7))).end(), Some(ms(7)));
         assert!(!closed(5, 1.0).is_complete());
     }
 
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(at(&plan, &[1_000, 1_100, 1_500, 1_999]), [9, 8, 4, 4]);
         assert_eq!(at(&plan, &[2_000, 2_499, 2_500, 9_000]), [5, 5, 6, 6]);
         // What is due at the very end does not start.
-        let cut = plan.clone().within(Some(ms(10)));
+        let cut = plan.clone().limited_to(Some(ms(10)));
         assert_eq!(at(&cut, &[0, 9, 10, 500]), [1, 1, 1, 1]);
         assert_eq!((plan.end(), plan.peak_users()), (Some(ms(3_000)), 10));
         let begins = [plan.next_stage(ms(0)), plan.next_stage(ms(1_000))];
@@ -432,10 +432,13 @@ mod tests {
 
     #[test]
     fn a_turn_goes_on_from_what_was_reached() {
-        let plan =
-            closed(100, 10.0).turned(ms(1_000), Division::Mixed, &stage(1_000, &[5], Some(5.0)));
+        let plan = closed(100, 10.0).redirected_at(
+            ms(1_000),
+            Division::Mixed,
+            &stage(1_000, &[5], Some(5.0)),
+        );
         assert_eq!(at(&plan, &[1_000, 1_799, 1_800, 9_000]), [9, 6, 5, 5]);
-        let again = plan.turned(ms(1_400), Division::Mixed, &stage(1_000, &[20], None));
+        let again = plan.redirected_at(ms(1_400), Division::Mixed, &stage(1_000, &[20], None));
         assert_eq!(at(&again, &[1_400, 2_399]), [9, 20]);
         let numbers = [
             plan.change_at(ms(1_400)).stage,
@@ -443,19 +446,19 @@ mod tests {
         ];
         assert_eq!(numbers, [1, 2]);
         // Twice at the same moment: the later word counts.
-        let twice = plan.turned(ms(1_000), Division::Mixed, &stage(1_000, &[40], None));
+        let twice = plan.redirected_at(ms(1_000), Division::Mixed, &stage(1_000, &[40], None));
         assert_eq!(twice.users_at(ms(9_000)), 40);
     }
 
     #[test]
     fn an_edited_plan_goes_on_from_the_users_there_are() {
         // Ten users are to become four, at two a second.
-        let edited = closed(4, 2.0).joined(ms(5_000), &[10], 0);
+        let edited = closed(4, 2.0).resumed_at(ms(5_000), &[10], 0);
         assert_eq!(at(&edited, &[5_000, 5_499, 5_500, 8_000]), [9, 9, 8, 4]);
         assert_eq!(edited.change_at(ms(5_000)).stage, 1);
         // Stages keep their place in time: this one has half of its length left.
         let stages = [stage(2_000, &[20], None), stage(1_000, &[0], Some(100.0))];
-        let edited = mixed(&stages).joined(ms(1_000), &[10], 3);
+        let edited = mixed(&stages).resumed_at(ms(1_000), &[10], 3);
         assert_eq!(at(&edited, &[1_000, 1_500, 1_999, 2_100]), [11, 16, 20, 9]);
         assert_eq!(
             (edited.end(), edited.is_complete()),
@@ -465,8 +468,8 @@ mod tests {
         assert_eq!(begins, [4, 5]);
         // Nothing was edited but the end.
         let same = closed(4, 2.0)
-            .within(Some(ms(9_000)))
-            .joined(ms(5_000), &[4], 0);
+            .limited_to(Some(ms(9_000)))
+            .resumed_at(ms(5_000), &[4], 0);
         assert_eq!(
             (at(&same, &[5_000, 8_000]), same.end()),
             (vec![4, 4], Some(ms(9_000)))
@@ -475,11 +478,12 @@ mod tests {
 
     #[test]
     fn a_plan_stays_where_it_is_told() {
-        let plan = Plan::staying(Division::PerClass(2), ms(500), &[3, 4], 6);
+        let plan = Plan::held_at(Division::PerClass(2), ms(500), &[3, 4], 6);
         assert_eq!(at(&plan, &[500, 7_000]), [7, 7]);
         assert_eq!((plan.end(), plan.change_at(ms(500)).stage), (None, 7));
-        let turned = plan.turned(ms(900), Division::PerClass(2), &stage(1, &[1, 4], None));
-        assert_eq!(turned.users_at(ms(901)), 5);
+        let redirected =
+            plan.redirected_at(ms(900), Division::PerClass(2), &stage(1, &[1, 4], None));
+        assert_eq!(redirected.users_at(ms(901)), 5);
     }
 
     #[test]

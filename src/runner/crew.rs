@@ -1,7 +1,7 @@
 //! The users of one load thread: starting them on time, stopping the last started first.
 //!
 //! Owns who is alive on this thread. How many there should be is the plan's arithmetic (`load`),
-//! what each user does its life (`vu`).
+//! what each user does is in `vu`.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
 use crate::load::{Division, Mix, Part, Plan};
 use crate::script::{Generation, Instance, Thread};
-use crate::vu::{self, Budget, Called, Death, Life, Orders, Stopping};
+use crate::vu::{self, Budget, Orders, Signal, Stopping, UserEnd, UserParts};
 
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
@@ -123,7 +123,7 @@ impl Crew {
             match orders.recv().await {
                 Some(Order::Follow(plan)) => {
                     pacer.abort();
-                    self.turn(plan);
+                    self.set_plan(plan);
                     pacer = self.follow_from_now(epoch);
                 }
                 Some(Order::Assign { assignment, pace }) => {
@@ -164,7 +164,7 @@ impl Crew {
     }
 
     /// Follows another plan, once it is [followed](Crew::follow_from_now).
-    pub(super) fn turn(&self, plan: Arc<Plan>) {
+    pub(super) fn set_plan(&self, plan: Arc<Plan>) {
         *self.plan.borrow_mut() = plan;
         self.arrived.set(None);
     }
@@ -280,13 +280,21 @@ impl Crew {
         };
         let serial = self.started.replace(self.started.get() + 1);
         let lives = self.places.borrow_mut()[place.track].take(place.index, serial);
-        let life = self.holding.borrow().life(place.track, ordinal, lives);
+        let incarnation = self
+            .holding
+            .borrow()
+            .incarnation(place.track, ordinal, lives);
         let generation = self.thread.generation();
         let orders = Rc::new(Orders::default());
         // One number for each user of the run, whatever its track.
         let number = u64::from(ordinal) * division.tracks() as u64 + place.track as u64;
-        let instance = Instance::again(&generation.classes()[class], &self.thread, number, life);
-        let life = Life {
+        let instance = Instance::respawned(
+            &generation.classes()[class],
+            &self.thread,
+            number,
+            incarnation,
+        );
+        let parts = UserParts {
             thread: self.thread.clone(),
             stacks: self.stacks.clone(),
             class: generation.plan(class).clone(),
@@ -305,23 +313,23 @@ impl Crew {
             crew: self.clone(),
             serial,
         };
-        let life = async move {
-            let death = vu::live(instance, life).await;
-            // It may have ended by itself before it heard of it.
-            let is_retired = orders.called() == Some(Called::Retire);
-            match death {
-                Death::StopTest(why) => guard.crew.tell_for_sure(News::StopTest(why)),
-                Death::Retired => guard.makes_room(),
-                Death::Stopped | Death::OwnWish | Death::FailedToStart if is_retired => {
-                    guard.makes_room();
+        let lives = async move {
+            let end = vu::live(instance, parts).await;
+            // It may have ended by itself before it saw the signal.
+            let is_retired = orders.signal() == Some(Signal::Retire);
+            match end {
+                UserEnd::StopTest(why) => guard.crew.tell_for_sure(News::StopTest(why)),
+                UserEnd::Retired => guard.vacate(),
+                UserEnd::Stopped | UserEnd::ByScript | UserEnd::FailedToStart if is_retired => {
+                    guard.vacate();
                 }
-                Death::Stopped | Death::OwnWish | Death::FailedToStart => {}
+                UserEnd::Stopped | UserEnd::ByScript | UserEnd::FailedToStart => {}
             }
             drop(guard);
         };
-        match self.thread.watched(serial, life) {
+        match self.thread.watched(serial, lives) {
             Ok(watched) => spawn_local(watched),
-            Err(life) => spawn_local(life),
+            Err(lives) => spawn_local(lives),
         };
         true
     }
@@ -434,9 +442,9 @@ struct Guard {
 }
 
 impl Guard {
-    /// The user is not there any more, and another may take its place. The number of users goes
-    /// over to that one: at no time does a run look as if nobody was left.
-    fn makes_room(&self) {
+    /// The user is gone and another may take its place, together with its count: at no moment may
+    /// the run look as if no users were left.
+    fn vacate(&self) {
         let crew = &self.crew;
         let was_alive = crew.alive.borrow_mut().remove(&self.serial).is_some();
         if was_alive && !crew.replace(self.serial) {
@@ -444,7 +452,7 @@ impl Guard {
         }
     }
 
-    /// The user does not count any more.
+    /// Stops counting the user.
     fn is_over(&self) {
         let users = &self.crew.users;
         users.set(users.get() - 1);

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Notice;
-use super::course::Course;
 use super::load_thread::Order;
+use super::plan_progress::PlanProgress;
 use crate::load::{Change, Plan};
 use crate::stats::Batch;
 use crate::units::Rate;
@@ -120,7 +120,7 @@ impl Member {
 #[derive(Debug)]
 pub(super) struct Fleet {
     members: BTreeMap<MemberId, Member>,
-    course: Course,
+    progress: PlanProgress,
     /// Iterations left; `None` for no limit.
     budget: Option<Budget>,
     /// The most users at once since somebody asked.
@@ -135,7 +135,7 @@ impl Fleet {
     pub(super) fn new(plan: Arc<Plan>, budget: Option<Budget>) -> Fleet {
         Fleet {
             members: BTreeMap::new(),
-            course: Course::new(plan),
+            progress: PlanProgress::new(plan),
             budget,
             peak: 0,
             pace: 1.0,
@@ -257,7 +257,7 @@ impl Fleet {
     }
 
     /// A member says where it stands.
-    pub(super) fn hear(&mut self, id: MemberId, levels: Levels) {
+    pub(super) fn update_levels(&mut self, id: MemberId, levels: Levels) {
         if let Some(member) = self.members.get_mut(&id) {
             member.levels = levels;
             self.peak = self.peak.max(self.levels().peak);
@@ -278,13 +278,13 @@ impl Fleet {
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
-        self.course.plan()
+        self.progress.plan()
     }
 
     /// Enters the stage of the plan that goes on, if that has not been done: gives it, and what to
     /// tell of it.
     pub(super) fn enter_stage(&mut self, elapsed: Duration) -> Option<(Change, Option<Notice>)> {
-        let entered = self.course.enter(elapsed)?;
+        let entered = self.progress.enter(elapsed)?;
         self.pace = self.pace.max(entered.0.per_sec);
         Some(entered)
     }
@@ -292,18 +292,18 @@ impl Fleet {
     /// The stage that all members have reached, once: what to tell of it, if anything.
     pub(super) fn arrive(&mut self) -> Option<Option<Notice>> {
         let stage = self.levels().stage?;
-        self.course.arrive(stage)
+        self.progress.arrive(stage)
     }
 
     /// Follows another plan, members and all.
     pub(super) fn follow(&mut self, plan: Arc<Plan>) {
         self.order_all(&Order::Follow(plan.clone()));
-        self.course.turn(plan);
+        self.progress.redirect(plan);
     }
 
     /// Follows the plan that an edited script brought, of which the members know.
     pub(super) fn restart(&mut self, plan: Arc<Plan>) {
-        self.course.restart(plan);
+        self.progress.restart(plan);
     }
 
     /// Whether the iterations of the run are used up.
@@ -313,7 +313,7 @@ impl Fleet {
 
     /// Whether nobody is left and nobody will come. A plan that `may_turn` may always ask for more.
     pub(super) fn is_done(&self, elapsed: Duration, may_turn: bool) -> bool {
-        let is_settled = self.is_used_up() || !may_turn && self.course.is_settled(elapsed);
+        let is_settled = self.is_used_up() || !may_turn && self.progress.is_settled(elapsed);
         let levels = self.levels();
         is_settled && levels.is_idle && levels.users == 0
     }
@@ -352,13 +352,13 @@ mod tests {
     fn a_run_has_arrived_when_all_members_have_and_is_told_once() {
         let (mut fleet, _ways) = fleet(4, None);
         let stage = fleet.enter_stage(Duration::ZERO).unwrap().0.stage;
-        fleet.hear(ONE, levels(2, 2, stage));
+        fleet.update_levels(ONE, levels(2, 2, stage));
         assert_eq!(fleet.arrive(), None);
-        fleet.hear(TWO, levels(2, 3, stage));
+        fleet.update_levels(TWO, levels(2, 3, stage));
         assert!(matches!(fleet.arrive(), Some(Some(Notice::Arrived(_)))));
         assert_eq!(fleet.arrive(), None);
         assert_eq!((fleet.levels().users, fleet.take_peak()), (4, 5));
-        fleet.hear(TWO, levels(1, 1, stage));
+        fleet.update_levels(TWO, levels(1, 1, stage));
         assert_eq!((fleet.levels().users, fleet.take_peak()), (3, 4));
         assert_eq!(fleet.take_peak(), 3);
     }
@@ -367,18 +367,18 @@ mod tests {
     fn a_run_is_done_when_nobody_is_left_and_nobody_will_come() {
         let (mut fleet, _ways) = fleet(4, Some(7));
         let stage = fleet.enter_stage(Duration::ZERO).unwrap().0.stage;
-        fleet.hear(ONE, levels(0, 2, stage));
-        fleet.hear(TWO, levels(1, 2, stage));
+        fleet.update_levels(ONE, levels(0, 2, stage));
+        fleet.update_levels(TWO, levels(1, 2, stage));
         fleet.arrive();
         assert!(!fleet.is_done(Duration::ZERO, false));
-        fleet.hear(TWO, levels(0, 1, stage));
+        fleet.update_levels(TWO, levels(0, 1, stage));
         assert!(fleet.is_done(Duration::ZERO, false));
         // A shape's closure may ask for more, unless there is nothing left to do.
         assert!(!fleet.is_done(Duration::ZERO, true));
         fleet.budget.as_ref().unwrap().give_back();
         assert!(fleet.is_done(Duration::ZERO, true));
         // Whoever still has a user says so whatever else it said.
-        fleet.hear(TWO, levels(1, 1, stage));
+        fleet.update_levels(TWO, levels(1, 1, stage));
         assert!(!fleet.is_done(Duration::ZERO, true));
     }
 
@@ -386,10 +386,10 @@ mod tests {
     fn who_has_left_counts_no_more() {
         let (mut fleet, mut ways) = fleet(4, None);
         let stage = fleet.enter_stage(Duration::ZERO).unwrap().0.stage;
-        fleet.hear(ONE, levels(2, 2, stage));
+        fleet.update_levels(ONE, levels(2, 2, stage));
         fleet.leave(TWO);
         assert!(fleet.arrive().is_some());
-        fleet.hear(TWO, levels(9, 9, stage));
+        fleet.update_levels(TWO, levels(9, 9, stage));
         assert_eq!((fleet.levels().users, fleet.take_peak()), (2, 2));
         fleet.order_all(&Order::Discard);
         assert!(matches!(ways[0].try_recv(), Ok(Order::Discard)));

@@ -49,14 +49,14 @@ impl Holding {
         since.copied().unwrap_or(0)
     }
 
-    /// The number of the life of a user whose place has been taken so often on this thread: no two
-    /// of one ordinal draw the same random numbers, wherever they lived. Those before the first
-    /// assignment are numbered as in a run without any.
-    pub(super) fn life(&self, track: usize, ordinal: u32, lives: u32) -> u32 {
+    /// Numbers the users that have one ordinal, so that no two of them draw the same random
+    /// numbers, whichever threads they run on. `lives`: how often the place has been taken on this
+    /// thread. Before the first assignment the numbers are those of a run without any.
+    pub(super) fn incarnation(&self, track: usize, ordinal: u32, lives: u32) -> u32 {
         if self.since.is_empty() {
             return lives;
         }
-        // A place is taken anew when a plan goes down and up: 65,536 times take a day.
+        // A place is retaken when a plan goes down and up again: 65,536 times take a day.
         let since = self.since_of(self.part.slot_of(track, ordinal));
         u32::from(since) << u16::BITS | lives & u32::from(u16::MAX)
     }
@@ -72,21 +72,24 @@ mod tests {
         let mut here = Holding::begun(part(&[0, 1]));
         let mut there = Holding::begun(part(&[2, 3]));
         // By ordinal; slots and ordinals below 4 are the same. As in a run that stays as it is:
-        assert_eq!((here.life(0, 1, 0), here.life(0, 1, 3)), (0, 3));
-        let mut lived = vec![here.life(0, 1, 0), here.life(0, 1, 1)];
+        assert_eq!(
+            (here.incarnation(0, 1, 0), here.incarnation(0, 1, 3)),
+            (0, 3)
+        );
+        let mut lived = vec![here.incarnation(0, 1, 0), here.incarnation(0, 1, 1)];
         here = here.assigned(1, part(&[0]));
         there = there.assigned(1, part(&[1, 2, 3]));
         assert_eq!(
-            (here.life(0, 0, 1), there.life(0, 2, 1)),
+            (here.incarnation(0, 0, 1), there.incarnation(0, 2, 1)),
             (1, 1),
             "they stayed"
         );
-        lived.extend([there.life(0, 1, 0), there.life(0, 1, 1)]);
+        lived.extend([there.incarnation(0, 1, 0), there.incarnation(0, 1, 1)]);
         // Another assignment leaves it where it is: its lives go on.
         there = there.assigned(2, part(&[1, 2]));
-        lived.push(there.life(0, 1, 2));
+        lived.push(there.incarnation(0, 1, 2));
         here = here.assigned(3, part(&[0, 1]));
-        lived.extend([here.life(0, 1, 0), here.life(0, 1, 1)]);
+        lived.extend([here.incarnation(0, 1, 0), here.incarnation(0, 1, 1)]);
         let mut distinct = lived.clone();
         distinct.sort_unstable();
         distinct.dedup();

@@ -193,7 +193,7 @@ async fn serve(mut config: Config) -> Result<(), Unable> {
         shared: config.shared,
         environment: setup.environment.clone(),
     };
-    let thread = Thread::new(parts, generation, config.log, setup.onlooker.clone());
+    let thread = Thread::new(parts, generation, config.log, setup.observer.clone());
     let crew = Crew::new(
         Rc::new(thread),
         &setup,

@@ -11,7 +11,6 @@
 
 mod assignments;
 mod control;
-mod course;
 mod crew;
 mod edition;
 mod emergency;
@@ -24,6 +23,7 @@ mod memory;
 mod moves;
 mod numbers;
 mod places;
+mod plan_progress;
 mod reload;
 mod reports;
 mod run;
@@ -42,7 +42,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::load::{Change, Plan};
-use crate::script::{Line, Onlooker};
+use crate::script::{Line, Observer};
 use crate::stats::Summary;
 use crate::units::Rate;
 
@@ -75,7 +75,7 @@ pub struct Setup {
     /// The environment, for `env`.
     pub environment: Arc<BTreeMap<String, String>>,
     /// Who looks on at all that users do, for debugging one of them.
-    pub onlooker: Option<Onlooker>,
+    pub observer: Option<Observer>,
 }
 
 /// Where a run stands.

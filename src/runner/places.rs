@@ -322,10 +322,10 @@ mod tests {
             let serial = self.ordinals.len() as u64;
             self.ordinals.push(ordinal);
             let lives = places.take(index, serial);
-            let life = holding.life(0, ordinal, lives);
+            let incarnation = holding.incarnation(0, ordinal, lives);
             assert!(
-                self.lived.insert((ordinal, life)),
-                "user {ordinal}, life {life}"
+                self.lived.insert((ordinal, incarnation)),
+                "user {ordinal}, incarnation {incarnation}"
             );
         }
 

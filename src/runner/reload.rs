@@ -242,8 +242,8 @@ pub(super) fn plan_after(
     };
     let number = plan.change_at(elapsed).stage;
     Some(Arc::new(match is_scripted {
-        true => Plan::staying(division, elapsed, &from, number).within(after.end()),
-        false => after.joined(elapsed, &from, number),
+        true => Plan::held_at(division, elapsed, &from, number).limited_to(after.end()),
+        false => after.resumed_at(elapsed, &from, number),
     }))
 }
 

@@ -10,14 +10,14 @@ use std::time::Duration;
 use super::Edition;
 use crate::load::{Division, Stage};
 use crate::scenario::Shape;
-use crate::script::{Asked, Line, Program};
+use crate::script::{Line, Program, ShapeRequest};
 
 /// The closure, and what it said last.
 pub(super) struct LiveShape {
     program: Rc<Program>,
     /// What the closure is of.
     edition: Arc<Edition>,
-    last: Option<Asked>,
+    last: Option<ShapeRequest>,
     /// What its numbers count, since it has asked for anybody.
     division: Option<Division>,
 }
@@ -87,7 +87,7 @@ impl LiveShape {
             }
             None => return Turn::Stay,
         };
-        if let Asked::Users(division, stage) = &mut asked {
+        if let ShapeRequest::Users(division, stage) = &mut asked {
             self.edition.scenario.without_left_out(*division, stage);
         }
         if self.last.as_ref() == Some(&asked) {
@@ -95,8 +95,8 @@ impl LiveShape {
         }
         self.last = Some(asked.clone());
         match asked {
-            Asked::Stop => Turn::Stop,
-            Asked::Users(division, stage) => {
+            ShapeRequest::Stop => Turn::Stop,
+            ShapeRequest::Users(division, stage) => {
                 if stage.users.iter().any(|users| *users > 0) {
                     self.division = Some(division);
                 }

@@ -13,11 +13,11 @@ use super::load_thread::{Adoption, News, Preparation};
 use super::places::{Place, Places, Taken};
 use crate::load::Division;
 use crate::script::Generation;
-use crate::vu::Called;
+use crate::vu::Signal;
 
 /// Users called in one go, before the thread's others run. Each that waits renews at once, which
 /// takes it some microseconds.
-const CALLED_AT_ONCE: usize = 32;
+const SIGNALLED_AT_ONCE: usize = 32;
 
 impl Crew {
     /// Makes a generation, and tells how that went. The thread does nothing else meanwhile.
@@ -50,7 +50,7 @@ impl Crew {
         self.thread.adopt(generation);
         let old = self.division();
         if let Some(plan) = adoption.plan {
-            self.turn(plan);
+            self.set_plan(plan);
         }
         let new = self.division();
         let before = self.edition.borrow().classes(0);
@@ -58,7 +58,7 @@ impl Crew {
         self.mix.borrow_mut().adopt(&before, &next);
         *self.edition.borrow_mut() = edition;
         self.rearrange(old, new, &now);
-        self.call_all(new, &now);
+        self.signal_all(new, &now);
     }
 
     /// Brings the tracks into the order of the edited script's classes. Users whose track is gone
@@ -84,8 +84,8 @@ impl Crew {
 
     /// Calls every user: those that keep their class and their place renew, the others make place.
     /// Then places that nobody could take are offered again.
-    fn call_all(self: &Rc<Self>, division: Division, now: &[Option<usize>]) {
-        let mut calls: Vec<(u64, Called)> = Vec::new();
+    fn signal_all(self: &Rc<Self>, division: Division, now: &[Option<usize>]) {
+        let mut signals: Vec<(u64, Signal)> = Vec::new();
         let mut kept = HashMap::new();
         let mut vacant = Vec::new();
         for (track, places) in self.places.borrow().iter().enumerate() {
@@ -104,26 +104,26 @@ impl Crew {
             let due = kept
                 .get(serial)
                 .and_then(|place| self.user_of(division, *place));
-            let called = match class {
+            let signal = match class {
                 Some(class) if due.is_some_and(|(_, due)| due == class) => {
                     user.class = class;
-                    Called::Renew
+                    Signal::Renew
                 }
-                _ => Called::Retire,
+                _ => Signal::Retire,
             };
-            calls.push((*serial, called));
+            signals.push((*serial, signal));
         }
         let crew = self.clone();
         spawn_local(async move {
-            for calls in calls.chunks(CALLED_AT_ONCE) {
-                for (serial, called) in calls {
+            for signals in signals.chunks(SIGNALLED_AT_ONCE) {
+                for (serial, signal) in signals {
                     if let Some(user) = crew.alive.borrow().get(serial) {
-                        user.orders.call(*called);
+                        user.orders.send(*signal);
                     }
                 }
                 yield_now().await;
             }
-            for vacant in vacant.chunks(CALLED_AT_ONCE) {
+            for vacant in vacant.chunks(SIGNALLED_AT_ONCE) {
                 vacant.iter().for_each(|place| crew.fill(*place));
                 yield_now().await;
             }

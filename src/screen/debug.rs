@@ -151,7 +151,7 @@ impl Screen {
                 format!("{INDENT}{}\n", self.paint(paint, &verdict))
             }
             Event::Failed(failure) => self.failed(failure),
-            Event::Turns { .. }
+            Event::SwitchedTo { .. }
             | Event::IterationBegins { .. }
             | Event::IterationEnds { .. }
             | Event::UserEnds => String::new(),

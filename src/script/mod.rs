@@ -17,6 +17,7 @@ mod api;
 mod bounds;
 pub mod diagnostic;
 mod plain;
+mod results;
 mod value;
 
 #[cfg(test)]
@@ -41,9 +42,9 @@ pub use run::failure::{Control, Ended, Failure};
 pub use run::generation::Generation;
 pub use run::label::described;
 pub use run::log::{Level, Line, shortened};
-pub use run::onlooker::{Event, Onlooker};
+pub use run::observer::{Event, Observer};
 pub use run::run_clock::RunClock;
-pub use run::shape::Asked;
+pub use run::shape::ShapeRequest;
 pub use run::thread::{Shared, Thread, ThreadParts};
 pub use run::user::{Instance, Missed, User};
 pub use value::duration as seconds;

@@ -25,9 +25,9 @@ pub(super) fn plain(value: &Dynamic) -> Result<Value, String> {
 }
 
 /// Where in a value, and what is wrong there.
-type Wrong = (String, String);
+type Unconvertible = (String, String);
 
-fn plain_within(value: &Dynamic, depth: usize) -> Result<Value, Wrong> {
+fn plain_within(value: &Dynamic, depth: usize) -> Result<Value, Unconvertible> {
     let here = |why: String| (String::new(), why);
     let depth = depth
         .checked_sub(1)
@@ -57,7 +57,7 @@ fn plain_within(value: &Dynamic, depth: usize) -> Result<Value, Wrong> {
         return Ok(Value::Bytes(bytes.as_slice().into()));
     }
     if let Some(array) = value.read_lock::<Array>() {
-        let values: Result<Vec<_>, Wrong> = array
+        let values: Result<Vec<_>, Unconvertible> = array
             .iter()
             .enumerate()
             .map(|(index, value)| {
@@ -67,7 +67,7 @@ fn plain_within(value: &Dynamic, depth: usize) -> Result<Value, Wrong> {
         return Ok(Value::Array(values?.into()));
     }
     if let Some(map) = value.read_lock::<Map>() {
-        let values: Result<BTreeMap<Arc<str>, Value>, Wrong> = map
+        let values: Result<BTreeMap<Arc<str>, Value>, Unconvertible> = map
             .iter()
             .map(|(key, value)| {
                 let value = plain_within(value, depth)

@@ -24,10 +24,10 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The files that the scripts of this process append to. The lock is taken when a thread meets a
 /// file for the first time, and at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Appends(Mutex<State>);
+pub(crate) struct Appends(Mutex<OpenFiles>);
 
 #[derive(Debug, Default)]
-struct State {
+struct OpenFiles {
     writer: Option<Writer>,
     files: HashMap<PathBuf, Appender>,
 }

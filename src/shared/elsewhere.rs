@@ -10,10 +10,10 @@ use super::TooManyNames;
 use crate::data::Value;
 
 /// What is asked for and may take a while to come.
-pub(crate) type Asked<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type Reply<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What is asked of a queue; there may be too many of them.
-pub(crate) type AskedOfQueue<T> = Asked<Result<T, TooManyNames>>;
+pub(crate) type QueueReply<T> = Reply<Result<T, TooManyNames>>;
 
 /// Whoever asks where things are shared.
 ///
@@ -21,23 +21,23 @@ pub(crate) type AskedOfQueue<T> = Asked<Result<T, TooManyNames>>;
 /// again, a turn to the next who waits for it.
 pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
     /// Appends to a queue, when there is room.
-    fn put(&self, queue: &str, value: Value) -> AskedOfQueue<()>;
+    fn put(&self, queue: &str, value: Value) -> QueueReply<()>;
 
     /// Takes the first element of a queue, when there is one.
-    fn take(&self, queue: &str) -> AskedOfQueue<Value>;
+    fn take(&self, queue: &str) -> QueueReply<Value>;
 
     /// Takes the first element of a queue if there is one now.
-    fn try_take(&self, queue: &str) -> AskedOfQueue<Option<Value>>;
+    fn try_take(&self, queue: &str) -> QueueReply<Option<Value>>;
 
     /// How many elements a queue has.
-    fn length(&self, queue: &str) -> AskedOfQueue<usize>;
+    fn length(&self, queue: &str) -> QueueReply<usize>;
 
     /// The value of that name, or the turn to make it.
-    fn once(&self, name: &str) -> Asked<Result<FarTurn, TooManyNames>>;
+    fn once(&self, name: &str) -> Reply<Result<FarTurn, TooManyNames>>;
 
     /// The value is made, in the turn of that number. The call is told of whether or not its answer
     /// is waited for: the value that all have now, another's if the turn had passed on.
-    fn made(&self, name: &str, turn: u64, value: &Value) -> Asked<Value>;
+    fn made(&self, name: &str, turn: u64, value: &Value) -> Reply<Value>;
 
     /// The turn of that number is over without a value.
     fn passed(&self, name: &str, turn: u64);
@@ -60,7 +60,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll, Waker};
 
-    use super::super::{Commons, Maker, Turn};
+    use super::super::{Maker, SharedState, Turn};
     use super::*;
 
     fn polled<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
@@ -80,35 +80,35 @@ mod tests {
 
     #[derive(Debug, Default)]
     struct Inner {
-        commons: Commons,
+        state: SharedState,
         turns: Mutex<(u64, HashMap<u64, Maker>)>,
     }
 
     impl Elsewhere for Master {
-        fn put(&self, queue: &str, value: Value) -> AskedOfQueue<()> {
-            let queue = self.0.commons.queue(queue);
+        fn put(&self, queue: &str, value: Value) -> QueueReply<()> {
+            let queue = self.0.state.queue(queue);
             Box::pin(async move { queue.put(value).await })
         }
 
-        fn take(&self, queue: &str) -> AskedOfQueue<Value> {
-            let queue = self.0.commons.queue(queue);
+        fn take(&self, queue: &str) -> QueueReply<Value> {
+            let queue = self.0.state.queue(queue);
             Box::pin(async move { queue.take().await })
         }
 
-        fn try_take(&self, queue: &str) -> AskedOfQueue<Option<Value>> {
-            let queue = self.0.commons.queue(queue);
+        fn try_take(&self, queue: &str) -> QueueReply<Option<Value>> {
+            let queue = self.0.state.queue(queue);
             Box::pin(async move { queue.try_take().await })
         }
 
-        fn length(&self, queue: &str) -> AskedOfQueue<usize> {
-            let queue = self.0.commons.queue(queue);
+        fn length(&self, queue: &str) -> QueueReply<usize> {
+            let queue = self.0.state.queue(queue);
             Box::pin(async move { queue.length().await })
         }
 
-        fn once(&self, name: &str) -> Asked<Result<FarTurn, TooManyNames>> {
+        fn once(&self, name: &str) -> Reply<Result<FarTurn, TooManyNames>> {
             let (inner, name) = (self.0.clone(), name.to_owned());
             Box::pin(async move {
-                Ok(match inner.commons.once(&name).await? {
+                Ok(match inner.state.once(&name).await? {
                     Turn::Made(value) => FarTurn::Made(value),
                     Turn::Make(maker) => {
                         let mut turns = inner.turns.lock().unwrap();
@@ -121,13 +121,13 @@ mod tests {
             })
         }
 
-        fn made(&self, name: &str, turn: u64, value: &Value) -> Asked<Value> {
+        fn made(&self, name: &str, turn: u64, value: &Value) -> Reply<Value> {
             if let Some(maker) = self.0.turns.lock().unwrap().1.remove(&turn) {
                 assert!(maker.made(value).is_none(), "it is made here");
             }
             let (inner, name) = (self.0.clone(), name.to_owned());
             Box::pin(async move {
-                match inner.commons.once(&name).await {
+                match inner.state.once(&name).await {
                     Ok(Turn::Made(value)) => value,
                     turn => unreachable!("{turn:?}"),
                 }
@@ -140,9 +140,9 @@ mod tests {
         }
     }
 
-    fn two_workers() -> (Master, Commons, Commons) {
+    fn two_workers() -> (Master, SharedState, SharedState) {
         let master = Master::default();
-        let worker = || Commons::elsewhere(Arc::new(master.clone()));
+        let worker = || SharedState::elsewhere(Arc::new(master.clone()));
         let (one, other) = (worker(), worker());
         (master, one, other)
     }

@@ -40,7 +40,7 @@ pub enum Milestone {
 
 /// What all users of a run share.
 #[derive(Debug)]
-pub struct Commons {
+pub struct SharedState {
     queues: Mutex<HashMap<Box<str>, Arc<Queue>>>,
     cells: Mutex<HashMap<Box<str>, Arc<Cell>>>,
     spawning_complete: watch::Sender<bool>,
@@ -58,9 +58,9 @@ enum Place {
     There(Box<str>, Arc<dyn Elsewhere>),
 }
 
-impl Default for Commons {
-    fn default() -> Commons {
-        Commons {
+impl Default for SharedState {
+    fn default() -> SharedState {
+        SharedState {
             queues: Mutex::default(),
             cells: Mutex::default(),
             spawning_complete: watch::Sender::new(false),
@@ -69,13 +69,13 @@ impl Default for Commons {
     }
 }
 
-impl Commons {
+impl SharedState {
     /// Those of a process whose queues and values are in another.
     #[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
-    pub(crate) fn elsewhere(elsewhere: Arc<dyn Elsewhere>) -> Commons {
-        Commons {
+    pub(crate) fn elsewhere(elsewhere: Arc<dyn Elsewhere>) -> SharedState {
+        SharedState {
             elsewhere: Some(elsewhere),
-            ..Commons::default()
+            ..SharedState::default()
         }
     }
 

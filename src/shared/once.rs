@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use super::elsewhere::{Asked, Elsewhere};
+use super::elsewhere::{Elsewhere, Reply};
 use super::locked;
 use crate::data::Value;
 
@@ -39,11 +39,11 @@ struct Far {
 /// One value, its maker and those who wait.
 #[derive(Debug, Default)]
 pub(super) struct Cell {
-    state: Mutex<State>,
+    state: Mutex<CellState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CellState {
     made: Option<Value>,
     /// Whether somebody has the turn.
     is_making: bool,
@@ -68,7 +68,7 @@ impl Cell {
             state.waiting.insert(ticket, give);
             (ticket, turn)
         };
-        let _waiting = Waiting { cell: self, ticket };
+        let _waiting = Ticket { cell: self, ticket };
         match turn.await {
             Ok(turn) => turn,
             // The sender lies in the cell until it is used, and only this future removes it.
@@ -79,12 +79,12 @@ impl Cell {
 
 /// Leaves the line, however the wait ends. A turn that was given and not looked at is dropped with
 /// its channel, and so passes on.
-struct Waiting<'a> {
+struct Ticket<'a> {
     cell: &'a Cell,
     ticket: u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         locked(&self.cell.state).waiting.remove(&self.ticket);
     }
@@ -114,7 +114,7 @@ impl Maker {
 
     /// The value is made: all who wait get it, and all who ask later. If that is decided elsewhere,
     /// gives what is to be waited for: the value that all get, another's if this turn had passed on.
-    pub fn made(mut self, value: &Value) -> Option<Asked<Value>> {
+    pub fn made(mut self, value: &Value) -> Option<Reply<Value>> {
         if let Some(far) = self.far.take() {
             return Some(far.elsewhere.made(&far.name, far.number, value));
         }

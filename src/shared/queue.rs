@@ -22,14 +22,14 @@ pub(crate) const CAPACITY_BYTES: usize = 256 << 20;
 /// A queue; see the module.
 #[derive(Debug)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     capacity: usize,
     capacity_bytes: usize,
 }
 
 /// There are elements or takers, never both; putters wait only while it is full.
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     elements: VecDeque<Value>,
     /// What they hold in all.
     bytes: usize,
@@ -40,7 +40,7 @@ struct State {
     tickets: u64,
 }
 
-impl State {
+impl QueueState {
     fn ticket(&mut self) -> u64 {
         self.tickets += 1;
         self.tickets
@@ -79,13 +79,13 @@ impl Queue {
         }
     }
 
-    fn has_room(&self, state: &State, value: &Value) -> bool {
+    fn has_room(&self, state: &QueueState, value: &Value) -> bool {
         let fits = || state.bytes.saturating_add(value.held_bytes()) <= self.capacity_bytes;
         state.elements.is_empty() || state.elements.len() < self.capacity && fits()
     }
 
     /// Lets those in who wait for room, as far as there is some.
-    fn admit(&self, state: &mut State) -> Vec<oneshot::Sender<()>> {
+    fn admit(&self, state: &mut QueueState) -> Vec<oneshot::Sender<()>> {
         let mut admitted = Vec::new();
         while let Some((ticket, (value, told))) = state.putters.pop_first() {
             if !self.has_room(state, &value) {
@@ -118,7 +118,7 @@ impl Queue {
             state.putters.insert(ticket, (value, told));
             ticket
         };
-        let _waiting = Waiting {
+        let _waiting = LeaveOnDrop {
             queue: self,
             leave: |queue: &Queue| {
                 let mut state = locked(&queue.state);
@@ -158,7 +158,7 @@ impl Queue {
                 },
             )
         };
-        let _waiting = Waiting {
+        let _waiting = LeaveOnDrop {
             queue: self,
             leave: |queue: &Queue| {
                 locked(&queue.state).takers.remove(&ticket);
@@ -221,12 +221,12 @@ fn tell(admitted: Vec<oneshot::Sender<()>>) {
 }
 
 /// Leaves the line, however the wait ends.
-struct Waiting<'a, F: Fn(&Queue)> {
+struct LeaveOnDrop<'a, F: Fn(&Queue)> {
     queue: &'a Queue,
     leave: F,
 }
 
-impl<F: Fn(&Queue)> Drop for Waiting<'_, F> {
+impl<F: Fn(&Queue)> Drop for LeaveOnDrop<'_, F> {
     fn drop(&mut self) {
         (self.leave)(self.queue);
     }

@@ -220,15 +220,15 @@ fn a_queue_is_full_of_few_large_elements_too() {
 
 #[test]
 fn a_value_is_made_once_by_sixteen_threads() {
-    let commons = Commons::default();
+    let state = SharedState::default();
     let made = AtomicU64::new(0);
     let values: Vec<Value> = thread::scope(|scope| {
         let threads: Vec<_> = (0..16)
             .map(|thread| {
-                let (commons, made) = (&commons, &made);
+                let (state, made) = (&state, &made);
                 scope.spawn(move || {
                     block_on(async {
-                        match commons.once("token").await.unwrap() {
+                        match state.once("token").await.unwrap() {
                             Turn::Made(value) => value,
                             Turn::Make(maker) => {
                                 made.fetch_add(1, Ordering::Relaxed);
@@ -251,13 +251,13 @@ fn a_value_is_made_once_by_sixteen_threads() {
 
 #[test]
 fn a_turn_that_comes_to_nothing_passes_to_the_next_that_waits() {
-    let commons = Commons::default();
-    let Ok(Turn::Make(maker)) = at_once(commons.once("a")) else {
+    let state = SharedState::default();
+    let Ok(Turn::Make(maker)) = at_once(state.once("a")) else {
         panic!("the first makes it");
     };
-    let mut second = Box::pin(commons.once("a"));
-    let mut third = Box::pin(commons.once("a"));
-    let mut fourth = pin!(commons.once("a"));
+    let mut second = Box::pin(state.once("a"));
+    let mut third = Box::pin(state.once("a"));
+    let mut fourth = pin!(state.once("a"));
     assert!(polled(second.as_mut()).is_none());
     assert!(polled(third.as_mut()).is_none());
     assert!(polled(fourth.as_mut()).is_none());
@@ -270,36 +270,33 @@ fn a_turn_that_comes_to_nothing_passes_to_the_next_that_waits() {
         panic!("it is the fourth's turn");
     };
     maker.made(&int(4));
-    assert!(matches!(at_once(commons.once("a")), Ok(Turn::Made(value)) if value == int(4)));
-    assert!(matches!(at_once(commons.once("b")), Ok(Turn::Make(_))));
+    assert!(matches!(at_once(state.once("a")), Ok(Turn::Made(value)) if value == int(4)));
+    assert!(matches!(at_once(state.once("b")), Ok(Turn::Make(_))));
     assert!(
-        matches!(at_once(commons.once("b")), Ok(Turn::Make(_))),
+        matches!(at_once(state.once("b")), Ok(Turn::Make(_))),
         "nobody waited: the next that comes tries"
     );
 }
 
 #[test]
 fn a_milestone_is_waited_for_until_it_is_reached() {
-    let commons = Commons::default();
-    let mut waits = pin!(commons.wait_for(Milestone::SpawningComplete));
+    let state = SharedState::default();
+    let mut waits = pin!(state.wait_for(Milestone::SpawningComplete));
     assert!(polled(waits.as_mut()).is_none());
-    commons.reach(Milestone::SpawningComplete);
+    state.reach(Milestone::SpawningComplete);
     assert!(polled(waits.as_mut()).is_some());
-    at_once(commons.wait_for(Milestone::SpawningComplete));
+    at_once(state.wait_for(Milestone::SpawningComplete));
 }
 
 #[test]
 fn names_are_bounded() {
-    let commons = Commons::default();
+    let state = SharedState::default();
     for n in 0..NAMES {
-        assert_eq!(at_once(commons.queue(&n.to_string()).length()), Ok(0));
+        assert_eq!(at_once(state.queue(&n.to_string()).length()), Ok(0));
     }
-    assert_eq!(
-        at_once(commons.queue("one more").length()),
-        Err(TooManyNames)
-    );
-    let known = commons.queue("7");
+    assert_eq!(at_once(state.queue("one more").length()), Err(TooManyNames));
+    let known = state.queue("7");
     assert_eq!(at_once(known.put(int(7))), Ok(()));
-    assert_eq!(at_once(commons.queue("7").length()), Ok(1));
-    assert!(at_once(commons.once("their names are apart")).is_ok());
+    assert_eq!(at_once(state.queue("7").length()), Ok(1));
+    assert!(at_once(state.once("their names are apart")).is_ok());
 }

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use super::cells::Cells;
-use super::figures::Figures;
+use super::custom_metrics::CustomMetrics;
 use super::recorder::Limits;
 use super::sample::{Lag, Sample, Slots};
 use super::series::SeriesKey;
-use super::tally::Tallied;
+use super::tally::TallyEntry;
 
 /// Iterations by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,16 +53,16 @@ pub struct Batch {
     pub(super) folded: u64,
     /// Series met since the last batch, in the order of their numbers.
     pub(super) defined: Vec<SeriesKey>,
-    pub(super) errors: Vec<Tallied>,
+    pub(super) errors: Vec<TallyEntry>,
     /// Where it happened, and the message.
-    pub(super) exceptions: Vec<(Arc<str>, Tallied)>,
-    pub(super) checks: Vec<Tallied>,
+    pub(super) exceptions: Vec<(Arc<str>, TallyEntry)>,
+    pub(super) checks: Vec<TallyEntry>,
     pub(super) iterations: Iterations,
     pub(super) stale_retries: u64,
     /// Requests under way when it was taken.
     pub(super) in_flight: u64,
     /// The script's own figures; `None` where it has none.
-    pub(super) figures: Option<Box<Figures>>,
+    pub(super) custom: Option<Box<CustomMetrics>>,
 }
 
 impl Batch {
@@ -85,7 +85,7 @@ impl Batch {
             && self.checks.is_empty()
             && self.iterations == Iterations::default()
             && self.stale_retries == 0
-            && self.figures.is_none()
+            && self.custom.is_none()
     }
 
     /// Drops all that belongs to requests: those of `setup` and the like are not measured.
@@ -124,6 +124,6 @@ impl Batch {
         self.iterations = Iterations::default();
         self.stale_retries = 0;
         self.in_flight = 0;
-        self.figures = None;
+        self.custom = None;
     }
 }

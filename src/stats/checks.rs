@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::summary::CheckRow;
-use super::tally::{OTHER_TEXTS, Tallied, Tally};
+use super::tally::{OTHER_TEXTS, Tally, TallyEntry};
 
 /// The name of the row that takes every check beyond the limit.
 pub const OTHER_CHECKS: &str = "(other checks)";
@@ -33,12 +33,12 @@ impl Checks {
     }
 
     /// Moves what was counted since the last call to the end of `out`.
-    pub(super) fn take(&mut self, out: &mut Vec<Tallied>) {
+    pub(super) fn take(&mut self, out: &mut Vec<TallyEntry>) {
         self.0.take(out);
     }
 
     /// Adds what another thread counted.
-    pub(super) fn merge(&mut self, counted: &Tallied) {
+    pub(super) fn merge(&mut self, counted: &TallyEntry) {
         self.0.merge(counted.owner, counted);
     }
 

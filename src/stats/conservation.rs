@@ -110,8 +110,8 @@ fn nothing_is_lost_by_folding_overflow_or_clipping() {
     );
     assert_eq!(summary.generator.lag.count, sent);
 
-    assert!(summary.caveats.folded > 0 && summary.caveats.folded < 2 * sent);
-    assert!(summary.caveats.too_many_names && summary.caveats.too_many_texts);
+    assert!(summary.warnings.folded > 0 && summary.warnings.folded < 2 * sent);
+    assert!(summary.warnings.too_many_names && summary.warnings.too_many_texts);
     assert!(summary.requests.len() <= LIMITS.series + 1);
     let others = summary
         .requests
@@ -123,7 +123,7 @@ fn nothing_is_lost_by_folding_overflow_or_clipping() {
     assert_eq!(summary.groups.len(), 1, "groups have rows of their own");
     assert_eq!(summary.groups[0].requests, sent);
     assert_eq!(
-        summary.caveats.clipped,
+        summary.warnings.clipped,
         2 * sent,
         "each field, and each time above an hour"
     );
@@ -152,7 +152,7 @@ fn reloaded() -> (Summary, Vec<u64>) {
 #[test]
 fn the_sum_over_generations_is_the_whole() {
     let (summary, sent) = reloaded();
-    assert!(summary.caveats.folded > 0, "some were folded");
+    assert!(summary.warnings.folded > 0, "some were folded");
     let parts = &summary.by_generation;
     let of: Vec<_> = parts
         .iter()
@@ -206,7 +206,7 @@ fn a_reload_changes_no_figure_of_the_whole() {
     assert_eq!(split.total, whole.total);
     assert_eq!(split.groups, whole.groups);
     assert_eq!(split.errors, whole.errors);
-    assert_eq!(split.caveats, whole.caveats);
+    assert_eq!(split.warnings, whole.warnings);
 
     let reloads = split
         .marks

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::tally::{Tallied, Tally};
+use super::tally::{Tally, TallyEntry};
 
 /// The place of exceptions beyond the limit of places.
 const OTHER_PLACES: &str = "(other places)";
@@ -17,7 +17,7 @@ pub(super) struct Exceptions {
     numbers: HashMap<Arc<str>, u32>,
     places: Vec<Arc<str>>,
     limit: usize,
-    scratch: Vec<Tallied>,
+    scratch: Vec<TallyEntry>,
 }
 
 impl Exceptions {
@@ -39,7 +39,7 @@ impl Exceptions {
     }
 
     /// Adds what another counted.
-    pub(super) fn merge(&mut self, location: &str, other: &Tallied) {
+    pub(super) fn merge(&mut self, location: &str, other: &TallyEntry) {
         let place = self.number(location);
         self.tally.merge(place, other);
     }
@@ -59,7 +59,7 @@ impl Exceptions {
     }
 
     /// Moves the counts since the last call to the end of `out`.
-    pub(super) fn take(&mut self, out: &mut Vec<(Arc<str>, Tallied)>) {
+    pub(super) fn take(&mut self, out: &mut Vec<(Arc<str>, TallyEntry)>) {
         self.tally.take(&mut self.scratch);
         for exception in self.scratch.drain(..) {
             out.push((
@@ -70,7 +70,7 @@ impl Exceptions {
     }
 
     /// Place, and message with count, of all.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &Tallied)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &TallyEntry)> {
         self.tally
             .entries()
             .iter()

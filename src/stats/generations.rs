@@ -99,7 +99,7 @@ impl Generations {
 
 /// One series, in up to three parts.
 #[derive(Debug, Default)]
-pub(super) struct Aged {
+pub(super) struct ByGeneration {
     now: Part,
     before: Option<Box<Part>>,
     earlier: Option<Box<Part>>,
@@ -107,7 +107,7 @@ pub(super) struct Aged {
     shown: Shown,
 }
 
-impl Aged {
+impl ByGeneration {
     /// Adds what ended in a second.
     pub(super) fn add(&mut self, age: Age, second: u64, cell: Cell) {
         self.shown.grows_old();
@@ -141,7 +141,7 @@ impl Aged {
         }
     }
 
-    /// Like [`Aged::part`], to be written to.
+    /// Like [`ByGeneration::part`], to be written to.
     pub(super) fn part_mut(&mut self, age: Age) -> Option<&mut Part> {
         match age {
             Age::Now => Some(&mut self.now).filter(|now| !now.is_empty()),
@@ -255,14 +255,14 @@ mod tests {
     #[test]
     fn roles_move_up_and_late_samples_count_where_they_belong() {
         let mut generations = Generations::default();
-        let mut series = Aged::default();
-        let record = |generations: &Generations, series: &mut Aged, n: u16| {
+        let mut series = ByGeneration::default();
+        let record = |generations: &Generations, series: &mut ByGeneration, n: u16| {
             let sample = Sample::new(SeriesId::new(0), n, Outcome::Success, 0);
             let mut cell = Cell::default();
             cell.record(&sample.service_us(u64::from(n)));
             series.add(generations.age(n), 0, cell);
         };
-        let requests = |series: &Aged| {
+        let requests = |series: &ByGeneration| {
             [Age::Earlier, Age::Before, Age::Now]
                 .map(|age| series.part(age).map_or(0, |part| part.sum.requests()))
         };

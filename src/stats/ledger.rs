@@ -11,12 +11,12 @@ use std::sync::Arc;
 use super::batch::{Batch, Iterations};
 use super::cells::{Cells, Stamped};
 use super::checks::Checks;
+use super::custom_metrics::CustomMetrics;
 use super::dist::Dist;
 use super::exceptions::Exceptions;
-use super::figures::Figures;
 use super::recorder::Limits;
 use super::series::{SeriesKey, SeriesTable};
-use super::tally::{Tallied, Tally};
+use super::tally::{Tally, TallyEntry};
 
 /// What is known of a member of a run at the end of a second. Members' gauges add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,11 +37,11 @@ pub struct Report {
     pub(super) lags: BTreeMap<u64, Dist>,
     /// Of seconds that are over.
     pub(super) gauges: BTreeMap<u64, Gauge>,
-    pub(super) errors: Vec<Tallied>,
+    pub(super) errors: Vec<TallyEntry>,
     /// Where it happened, and the message.
-    pub(super) exceptions: Vec<(Arc<str>, Tallied)>,
-    pub(super) checks: Vec<Tallied>,
-    pub(super) figures: Figures,
+    pub(super) exceptions: Vec<(Arc<str>, TallyEntry)>,
+    pub(super) checks: Vec<TallyEntry>,
+    pub(super) custom: CustomMetrics,
     pub(super) iterations: Iterations,
     pub(super) stale_retries: u64,
     /// Samples that were summed up on their threads.
@@ -59,7 +59,7 @@ pub struct Ledger {
     errors: Tally,
     exceptions: Exceptions,
     checks: Checks,
-    figures: Figures,
+    custom: CustomMetrics,
     iterations: Iterations,
     stale_retries: u64,
     folded: u64,
@@ -85,7 +85,7 @@ impl Ledger {
             errors: Tally::new(limits.texts),
             exceptions: Exceptions::new(limits.texts),
             checks: Checks::new(limits.texts),
-            figures: Figures::default(),
+            custom: CustomMetrics::default(),
             iterations: Iterations::default(),
             stale_retries: 0,
             folded: 0,
@@ -130,8 +130,8 @@ impl Ledger {
         for counted in &batch.checks {
             self.checks.merge(counted);
         }
-        if let Some(figures) = batch.figures.take() {
-            self.figures.merge(&figures);
+        if let Some(custom) = batch.custom.take() {
+            self.custom.merge(&custom);
         }
         self.iterations.merge(batch.iterations);
         self.stale_retries += batch.stale_retries;
@@ -168,7 +168,7 @@ impl Ledger {
             cells: self.cells.take(),
             lags: mem::take(&mut self.cells.lags),
             gauges: gauges.unwrap_or_default(),
-            figures: mem::take(&mut self.figures),
+            custom: mem::take(&mut self.custom),
             iterations: mem::take(&mut self.iterations),
             stale_retries: mem::take(&mut self.stale_retries),
             folded: mem::take(&mut self.folded),

@@ -22,9 +22,9 @@ mod checks;
 mod collector;
 #[cfg(test)]
 mod conservation;
+mod custom_metrics;
 mod dist;
 mod exceptions;
-mod figures;
 mod generations;
 mod history;
 mod lag;
@@ -55,8 +55,8 @@ pub use sample::{Outcome, Sample, Slots};
 pub use seconds::LAG_LIMIT_US;
 pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};
 pub use summary::{
-    Caveats, CheckRow, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation,
-    GenerationRows, Generator, MetricRow, QUANTILES, Row, Summary, Users,
+    CheckRow, CounterRow, Distribution, ErrorRow, ExceptionRow, Generation, GenerationRows,
+    Generator, MetricRow, QUANTILES, Row, Summary, Users, Warnings,
 };
 pub use tally::OTHER_TEXTS;
 pub use unfinished::Unfinished;

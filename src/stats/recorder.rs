@@ -195,17 +195,14 @@ impl Recorder {
     /// Adds to the script's own counter of that name. The first 1,000 names have one each, the
     /// others share one.
     pub fn count_own(&mut self, name: &str, count: u64) {
-        self.batch
-            .figures
-            .get_or_insert_default()
-            .count(name, count);
+        self.batch.custom.get_or_insert_default().count(name, count);
     }
 
     /// Adds a finite number to the script's own metric of that name. The first 100 names have one
     /// each, the others share one.
     pub fn measure_own(&mut self, name: &str, value: f64) {
         self.batch
-            .figures
+            .custom
             .get_or_insert_default()
             .measure(name, value);
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::figures::{Figures, Spread};
+use super::custom_metrics::{CustomMetrics, FloatHistogram};
 use super::series::Kind;
 
 impl Batch {
@@ -32,13 +32,13 @@ impl Batch {
             change(place);
             change(&mut exception.text);
         }
-        if let Some(figures) = &mut self.figures {
-            figures.rename(change);
+        if let Some(custom) = &mut self.custom {
+            custom.rename(change);
         }
     }
 }
 
-impl Figures {
+impl CustomMetrics {
     /// Gives figures other names; those that get the same are one from then on.
     fn rename(&mut self, change: impl Fn(&mut Arc<str>)) {
         let renamed = |name: &Arc<str>| {
@@ -58,7 +58,7 @@ impl Figures {
             let total = self.counters.entry(renamed(&name)).or_default();
             *total = u64::saturating_add(*total, count);
         }
-        let mut metrics: BTreeMap<Arc<str>, Spread> = BTreeMap::new();
+        let mut metrics: BTreeMap<Arc<str>, FloatHistogram> = BTreeMap::new();
         for (name, spread) in std::mem::take(&mut self.metrics) {
             metrics.entry(renamed(&name)).or_default().merge(&spread);
         }

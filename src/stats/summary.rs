@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use super::batch::Iterations;
+use super::custom_metrics::CustomMetrics;
 use super::dist::Dist;
 use super::exceptions::Exceptions;
-use super::figures::Figures;
 use super::history::{History, Marked};
 use super::series::SeriesKey;
 use super::sum::Sum;
-use super::tally::{Tallied, Tally};
+use super::tally::{Tally, TallyEntry};
 use super::unfinished::Unfinished;
 
 /// The quantiles of every [`Distribution`]; the last is the maximum.
@@ -166,7 +166,7 @@ pub struct ErrorRow {
 impl ErrorRow {
     /// Most frequent first; the owners are numbers of `keys`.
     pub(super) fn all(errors: &Tally, keys: &[SeriesKey]) -> Vec<ErrorRow> {
-        let row = |entry: &Tallied| {
+        let row = |entry: &TallyEntry| {
             let key = &keys[entry.owner as usize];
             ErrorRow {
                 method: Arc::clone(&key.method),
@@ -199,7 +199,7 @@ pub struct ExceptionRow {
 impl ExceptionRow {
     /// Most frequent first.
     pub(super) fn all(exceptions: &Exceptions) -> Vec<ExceptionRow> {
-        let row = |(place, entry): (&Arc<str>, &Tallied)| ExceptionRow {
+        let row = |(place, entry): (&Arc<str>, &TallyEntry)| ExceptionRow {
             message: Arc::clone(&entry.text),
             location: Arc::clone(place),
             count: entry.count,
@@ -235,13 +235,13 @@ pub struct CounterRow {
 }
 
 impl CounterRow {
-    pub(super) fn all(figures: &Figures, elapsed_us: u64) -> Vec<CounterRow> {
+    pub(super) fn all(custom: &CustomMetrics, elapsed_us: u64) -> Vec<CounterRow> {
         let row = |(name, total): (&Arc<str>, &u64)| CounterRow {
             name: Arc::clone(name),
             total: *total,
             per_s: per_second(*total, elapsed_us),
         };
-        figures.counters.iter().map(row).collect()
+        custom.counters.iter().map(row).collect()
     }
 }
 
@@ -267,8 +267,8 @@ pub struct MetricRow {
 }
 
 impl MetricRow {
-    pub(super) fn all(figures: &Figures) -> Vec<MetricRow> {
-        let rows = figures.metrics.iter().map(|(name, spread)| {
+    pub(super) fn all(custom: &CustomMetrics) -> Vec<MetricRow> {
+        let rows = custom.metrics.iter().map(|(name, spread)| {
             let [p50, p95, p99] = spread.quantiles([0.5, 0.95, 0.99]);
             MetricRow {
                 name: Arc::clone(name),
@@ -344,7 +344,7 @@ pub struct Generator {
 
 /// What a report must own up to; all zero or false in a healthy run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Caveats {
+pub struct Warnings {
     /// Numbers too large for their field (an hour, 4 GiB) and cut.
     pub clipped: u64,
     /// Samples summed up on their thread because the control side did not keep up; they count
@@ -406,5 +406,5 @@ pub struct Summary {
     /// The load generator itself.
     pub generator: Generator,
     /// What to warn of.
-    pub caveats: Caveats,
+    pub warnings: Warnings,
 }

@@ -15,7 +15,7 @@ const MAX_CHARS: usize = 300;
 
 /// A text and how often it occurred.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tallied {
+pub(super) struct TallyEntry {
     /// Whose text it is: an index that the keeper of the tally gives meaning to.
     pub(super) owner: u32,
     /// The cleaned text.
@@ -28,7 +28,7 @@ pub(super) struct Tallied {
     pub(super) last_us: u64,
 }
 
-impl Tallied {
+impl TallyEntry {
     fn add(&mut self, count: u64, first_us: u64, last_us: u64) {
         if self.count == 0 {
             (self.first_us, self.last_us) = (first_us, last_us);
@@ -43,7 +43,7 @@ impl Tallied {
 #[derive(Debug)]
 pub(super) struct Tally {
     numbers: HashMap<u32, HashMap<Arc<str>, u32>>,
-    entries: Vec<Tallied>,
+    entries: Vec<TallyEntry>,
     /// Entries counted since they were last taken.
     touched: Vec<u32>,
     limit: usize,
@@ -68,7 +68,7 @@ impl Tally {
     }
 
     /// Adds what another tally counted, under this one's number of its owner.
-    pub(super) fn merge(&mut self, owner: u32, other: &Tallied) {
+    pub(super) fn merge(&mut self, owner: u32, other: &TallyEntry) {
         self.add(
             owner,
             &other.text,
@@ -104,7 +104,7 @@ impl Tally {
         }
         let number = u32::try_from(self.entries.len()).expect("texts are bounded");
         texts.insert(Arc::clone(&text), number);
-        self.entries.push(Tallied {
+        self.entries.push(TallyEntry {
             owner,
             text,
             count: 0,
@@ -115,7 +115,7 @@ impl Tally {
     }
 
     /// Moves the counts since the last call to the end of `out`; the texts stay known.
-    pub(super) fn take(&mut self, out: &mut Vec<Tallied>) {
+    pub(super) fn take(&mut self, out: &mut Vec<TallyEntry>) {
         for number in self.touched.drain(..) {
             let entry = &mut self.entries[number as usize];
             out.push(entry.clone());
@@ -124,7 +124,7 @@ impl Tally {
     }
 
     /// All texts ever counted, in the order they were first met.
-    pub(super) fn entries(&self) -> &[Tallied] {
+    pub(super) fn entries(&self) -> &[TallyEntry] {
         &self.entries
     }
 

@@ -1,7 +1,7 @@
 //! The iterations of a run with a limit: what is left, and where more may come from.
 //!
-//! Owns the count of those that users of this process may still begin. Who gives more, if anybody
-//! does, is whoever made it.
+//! Owns the number that users of this process may still begin. More come, if at all, from the
+//! budget's maker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,9 +10,8 @@ use tokio::sync::Notify;
 
 /// Iterations that the users of this process may still begin; clones are the same.
 ///
-/// All threads take from one number, with one atomic operation each. When there is none left they
-/// are used up if it is final, as that of a run in one process always is; else more may come, and
-/// users wait for them.
+/// All threads take from one number, with one atomic operation each. At zero, a final budget is
+/// used up (in a single process it always is final); otherwise more may come, and users wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Iterations>);
 
@@ -23,11 +22,11 @@ struct Iterations {
     is_final: AtomicBool,
     /// There are more, or there never will be.
     more: Notify,
-    /// Somebody waits for more.
+    /// Users are waiting for more.
     asked: Notify,
 }
 
-/// What one who wants an iteration gets.
+/// The answer to a user that wants an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// An iteration.
@@ -39,7 +38,7 @@ pub(crate) enum Taken {
 }
 
 impl Budget {
-    /// So many, and never more.
+    /// A final budget of this many.
     pub(crate) fn of(count: u64) -> Budget {
         Budget::begun(count, true)
     }
@@ -74,7 +73,7 @@ impl Budget {
 
     /// Whether there is none left, and never will be.
     pub(crate) fn is_used_up(&self) -> bool {
-        // Once more after the flag: with it all are seen that were given before it was set.
+        // Read again after the flag, to see all that were given before it was set.
         self.0.left.load(Ordering::Relaxed) == 0
             && self.0.is_final.load(Ordering::Acquire)
             && self.0.left.load(Ordering::Relaxed) == 0
@@ -85,13 +84,12 @@ impl Budget {
         self.0.left.load(Ordering::Relaxed) == 0 && !self.0.is_final.load(Ordering::Acquire)
     }
 
-    /// Waits until there are iterations, or never will be more. Whoever gives them is told that
-    /// somebody waits.
+    /// Waits until there are iterations, or never will be. The giver learns that users wait.
     pub(crate) async fn more(&self) {
         loop {
             let more = self.0.more.notified();
             let mut more = std::pin::pin!(more);
-            // Enlisted before looking: what is given in between is not missed.
+            // Registered before looking, so that what is given in between is not missed.
             more.as_mut().enable();
             if !self.is_waiting() {
                 return;
@@ -102,10 +100,10 @@ impl Budget {
     }
 }
 
-/// For whoever gives iterations to this process.
+/// For the giver of iterations to this process.
 #[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
 impl Budget {
-    /// Waits until somebody waits for more.
+    /// Resolves when users are waiting for more.
     pub(crate) async fn asked(&self) {
         self.0.asked.notified().await;
     }

@@ -1,6 +1,6 @@
 //! A call of a script's function: in a coroutine, as soon as there is a stack, within its limit.
 //!
-//! Owns when a call is cancelled. What is called when, and what follows, is the life's.
+//! Owns when a call is cancelled. The driver (`vu`) decides what is called and what follows.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,7 +16,7 @@ use crate::coroutine::{Coroutine, Stack};
 use crate::scenario::Function;
 use crate::script::{Ended, Failure, Instance};
 
-/// How long a task waits for a stack that cannot be had.
+/// How long to wait before trying again to get a stack.
 const STACK_RETRY: Duration = Duration::from_millis(100);
 
 /// Which limit of a stop order applies to a call.
@@ -48,16 +48,16 @@ impl Driver {
         result
     }
 
-    /// Waits until there is a stack: one exception, however often it has to be tried, and all of
-    /// the time is the generator's lag.
+    /// Waits until there is a stack. Counts one exception however many attempts it takes; all of
+    /// that time is generator lag.
     #[cold]
     async fn stack_in_time(&mut self, error: &io::Error) -> Stack {
         self.user.exception(&Failure::of_stack(error));
         let since = clock::now();
         loop {
             let again = clock::now() + STACK_RETRY;
-            self.life.thread.timers().sleep_until(again).await;
-            if let Ok(stack) = self.life.stacks.take() {
+            self.parts.thread.timers().sleep_until(again).await;
+            if let Ok(stack) = self.parts.stacks.take() {
                 self.lags(since, clock::now());
                 return stack;
             }
@@ -66,7 +66,7 @@ impl Driver {
 
     /// A coroutine for a call, as soon as there is a stack for it.
     async fn coroutine(&mut self, function: Function) -> Coroutine<Returned> {
-        let stack = match self.life.stacks.take() {
+        let stack = match self.parts.stacks.take() {
             Ok(stack) => stack,
             Err(error) => Box::pin(self.stack_in_time(&error)).await,
         };
@@ -89,13 +89,13 @@ impl Driver {
     ) -> Poll<Returned> {
         let until = match limit {
             Limit::Task => self
-                .life
+                .parts
                 .orders
                 .stopping()
                 .map(|stopping| stopping.tasks_until),
             // A later order may leave less.
             Limit::OnStop(until) => Some(
-                self.life
+                self.parts
                     .orders
                     .stopping()
                     .map_or(until, |stopping| stopping.on_stop_until.min(until)),

@@ -1,7 +1,7 @@
-//! One virtual user's life: start, pick a task, run it, wait, stop.
+//! One virtual user from start to end: pick a task, run it, wait, repeat, stop.
 //!
-//! Owns the order of these and where a user may be stopped. What a function of the script does is
-//! `script`'s business, how many users there are and when they start the runner's.
+//! Owns the order of these steps and the points where a user can be stopped. `script` runs the
+//! functions themselves; the runner decides how many users there are and when they start.
 //!
 //! | state | stopped by an order | then |
 //! |---|---|---|
@@ -34,19 +34,19 @@ use crate::script::{Control, Ended, Failure, Instance, Thread, User, seconds};
 pub(crate) use budget::Budget;
 use budget::Taken;
 use calls::Limit;
-pub(crate) use orders::{Called, Orders, Stopping};
+pub(crate) use orders::{Orders, Signal, Stopping};
 use pace::AfterSet;
 use sets::Place;
 
 /// What a user needs besides its script.
-pub(crate) struct Life {
+pub(crate) struct UserParts {
     /// The thread it lives on.
     pub thread: Rc<Thread>,
     /// Where its tasks' stacks come from.
     pub stacks: Stacks,
     /// What its class declares, in the generation that it starts in.
     pub class: Rc<scenario::Class>,
-    /// By which it is stopped.
+    /// How the thread stops and signals it.
     pub orders: Rc<Orders>,
     /// Iterations left to the whole run; `None` for no limit.
     pub budget: Option<Budget>,
@@ -56,70 +56,67 @@ pub(crate) struct Life {
 
 /// How a user ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Death {
-    /// It was told to, or used up the iterations.
+pub(crate) enum UserEnd {
+    /// It was stopped, or the run's iterations are used up.
     Stopped,
-    /// Its place is to be another's: after an edit of the script there are fewer users of its
-    /// class, or none.
+    /// It gave up its place: the edited script has fewer users of its class, or none.
     Retired,
     /// By `stop_user()`.
-    OwnWish,
+    ByScript,
     /// Its `on_start` failed.
     FailedToStart,
     /// By `stop_test("why")`: all others end too.
     StopTest(String),
 }
 
-/// What a failing `wait_time` closure is answered with: a loop without any wait would flood the
-/// target.
+/// The wait when the `wait_time` closure fails: a loop without one would flood the target.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Runs one user from its start to its end.
 ///
-/// Dropping it cuts the user: nothing is recorded any more and no `on_stop` runs.
-pub(crate) async fn live(instance: Instance, life: Life) -> Death {
+/// Dropping the future cuts the user off: nothing more is recorded and no `on_stop` runs.
+pub(crate) async fn live(instance: Instance, parts: UserParts) -> UserEnd {
     let mut driver = Driver {
         user: instance.user().clone(),
         instance: Some(instance),
-        deadline: Deadline::new(life.thread.timers()),
-        place: Place::new(life.class.clone(), clock::now()),
-        life,
+        deadline: Deadline::new(parts.thread.timers()),
+        place: Place::new(parts.class.clone(), clock::now()),
+        parts,
     };
-    driver.meet_orders().await;
+    driver.register_waker().await;
     if driver.has(Function::OnStart) {
         match driver.run(Function::OnStart, Limit::Task).await {
             Ok(_) => {}
-            Err(Ended::Control(Control::Cancelled)) => return Death::Stopped,
-            Err(Ended::Control(Control::StopTest(why))) => return Death::StopTest(why),
-            Err(Ended::Control(Control::StopUser)) => return Death::OwnWish,
+            Err(Ended::Control(Control::Cancelled)) => return UserEnd::Stopped,
+            Err(Ended::Control(Control::StopTest(why))) => return UserEnd::StopTest(why),
+            Err(Ended::Control(Control::StopUser)) => return UserEnd::ByScript,
             Err(Ended::Control(_)) => {}
             Err(Ended::Failure(failure)) => {
                 driver.user.exception(&failure);
-                return Death::FailedToStart;
+                return UserEnd::FailedToStart;
             }
         }
     }
-    // The pace counts from here: its first slot is not `on_start`'s.
-    driver.place = Place::new(driver.life.class.clone(), clock::now());
-    let death = driver.iterate().await;
+    // The pace counts from here, so `on_start` takes none of its first slot.
+    driver.place = Place::new(driver.parts.class.clone(), clock::now());
+    let end = driver.iterate().await;
     driver.stop().await;
-    death
+    end
 }
 
 /// What a user does after a task, or after it has entered or left a set.
 enum Next {
-    /// It waits, as its place says.
+    /// It waits as its class or set says.
     Wait,
-    /// It goes on at once.
+    /// It continues at once.
     AtOnce,
-    /// It ends.
-    End(Death),
+    End(UserEnd),
 }
 
 /// What comes next for a user between two iterations.
 enum Picked {
     ToDo(Body),
-    /// Nothing yet: it may have been told something.
+    /// Nothing yet: look again for a signal or an order to stop.
     Again,
     /// The run's iterations are used up.
     Nothing,
@@ -127,18 +124,18 @@ enum Picked {
 
 struct Driver {
     user: Rc<User>,
-    /// Away while a function of the script runs.
+    /// `None` while a function of the script runs.
     instance: Option<Instance>,
     deadline: Deadline,
     place: Place,
-    life: Life,
+    parts: UserParts,
 }
 
 impl Driver {
-    /// Lets orders wake this user from now on.
-    async fn meet_orders(&self) {
+    /// From now on, orders wake this user.
+    async fn register_waker(&self) {
         poll_fn(|cx| {
-            self.life.orders.wake_with(cx.waker());
+            self.parts.orders.wake_with(cx.waker());
             Poll::Ready(())
         })
         .await;
@@ -150,17 +147,17 @@ impl Driver {
             .is_some_and(|instance| instance.has(function))
     }
 
-    /// One iteration after the other, in whatever sets, until the user ends.
-    async fn iterate(&mut self) -> Death {
-        while self.life.orders.stopping().is_none() {
-            if self.life.orders.called().is_some() {
-                if let Some(death) = self.heed().await {
-                    return death;
+    /// Runs iterations, in and out of sets, until the user ends.
+    async fn iterate(&mut self) -> UserEnd {
+        while self.parts.orders.stopping().is_none() {
+            if self.parts.orders.signal().is_some() {
+                if let Some(end) = self.handle_signal().await {
+                    return end;
                 }
-                // Meanwhile it may have been told to stop, or been called once more.
+                // It may have been stopped or signalled again in the meantime.
                 continue;
             }
-            let picked = match self.life.budget {
+            let picked = match self.parts.budget {
                 None => Picked::ToDo(self.pick()),
                 Some(_) => self.pick_within_budget().await,
             };
@@ -174,25 +171,25 @@ impl Driver {
                 next = match next {
                     Next::Wait => self.wait().await,
                     Next::AtOnce => break,
-                    Next::End(death) => return death,
+                    Next::End(end) => return end,
                 };
             }
         }
-        Death::Stopped
+        UserEnd::Stopped
     }
 
     /// Runs a task that is a function.
     async fn iteration(&mut self, task: usize) -> Next {
         let (late_us, missed) = self.place.take_late();
         self.user.begin_iteration(late_us, missed);
-        self.life.thread.record(|recorder| {
+        self.parts.thread.record(|recorder| {
             recorder.iteration_started();
             recorder.iterations_missed(missed.map_or(0, |missed| missed.count));
         });
         let result = self.run(Function::Task(task), Limit::Task).await;
         self.user.end_requests();
         let interrupted = matches!(result, Err(Ended::Control(Control::Cancelled)));
-        self.life.thread.record(|recorder| {
+        self.parts.thread.record(|recorder| {
             if interrupted {
                 recorder.iteration_interrupted();
             } else {
@@ -207,7 +204,7 @@ impl Driver {
         next
     }
 
-    /// What follows a call that ended so.
+    /// What follows a call that ended like this.
     async fn after(&mut self, ended: Ended) -> Next {
         let control = match ended {
             Ended::Failure(failure) => {
@@ -218,9 +215,9 @@ impl Driver {
         };
         match control {
             Control::Interrupt { waits } => self.leave(waits).await,
-            Control::Cancelled => Next::End(Death::Stopped),
-            Control::StopUser => Next::End(Death::OwnWish),
-            Control::StopTest(why) => Next::End(Death::StopTest(why)),
+            Control::Cancelled => Next::End(UserEnd::Stopped),
+            Control::StopUser => Next::End(UserEnd::ByScript),
+            Control::StopTest(why) => Next::End(UserEnd::StopTest(why)),
             Control::Reschedule { waits: false } => Next::AtOnce,
             Control::Reschedule { waits: true }
             | Control::Unexpected
@@ -233,8 +230,8 @@ impl Driver {
         }
     }
 
-    /// Enters a set. If its `on_start` does not return, the user is outside again: its `on_stop`
-    /// does not run, as that of a user whose `on_start` failed.
+    /// Enters a set. If the set's `on_start` does not return, the user is outside again and the
+    /// set's `on_stop` does not run, as for a user whose `on_start` failed.
     async fn enter(&mut self, set: usize) -> Next {
         let on_start = self.place.enter(set, clock::now());
         self.user.set_in_set(true);
@@ -253,12 +250,12 @@ impl Driver {
         match ended {
             Ended::Control(Control::Interrupt { .. }) if next == AfterSet::AtOnce => Next::AtOnce,
             Ended::Control(Control::Interrupt { .. }) => Next::Wait,
-            // In the set around it, or outside of all, this is a call that ended so.
+            // The enclosing set, or the class, sees a call that ended like this.
             ended => self.after(ended).await,
         }
     }
 
-    /// Leaves the innermost set, at its own wish.
+    /// Leaves the innermost set because its script said so.
     async fn leave(&mut self, waits: bool) -> Next {
         let (after, next) = match waits {
             true => (AfterSet::Wait, Next::Wait),
@@ -274,25 +271,25 @@ impl Driver {
         let Some(on_stop) = self.place.on_stop() else {
             return Ok(Dynamic::UNIT);
         };
-        // There it is too late to leave.
+        // `interrupt` has nothing left to leave there.
         self.user.set_in_set(false);
         self.run(on_stop, Limit::Task).await
     }
 
-    /// What follows a hook that ended so: a mistake is counted, and the user goes on unless it was
-    /// told to end.
-    fn after_hook(&self, result: Result<Dynamic, Ended>) -> Option<Death> {
+    /// What follows a hook that ended like this: an error is counted, and the user continues
+    /// unless the hook ended it.
+    fn after_hook(&self, result: Result<Dynamic, Ended>) -> Option<UserEnd> {
         match result {
             Err(Ended::Failure(failure)) => self.user.exception(&failure),
-            Err(Ended::Control(Control::Cancelled)) => return Some(Death::Stopped),
-            Err(Ended::Control(Control::StopUser)) => return Some(Death::OwnWish),
-            Err(Ended::Control(Control::StopTest(why))) => return Some(Death::StopTest(why)),
+            Err(Ended::Control(Control::Cancelled)) => return Some(UserEnd::Stopped),
+            Err(Ended::Control(Control::StopUser)) => return Some(UserEnd::ByScript),
+            Err(Ended::Control(Control::StopTest(why))) => return Some(UserEnd::StopTest(why)),
             Ok(_) | Err(Ended::Control(_)) => {}
         }
         None
     }
 
-    /// The innermost set is no longer the user's place.
+    /// Moves the user out of the innermost set.
     fn go_outside(&mut self, next: AfterSet) {
         self.place.leave(clock::now(), next);
         self.user.set_in_set(self.place.is_in_set());
@@ -302,16 +299,16 @@ impl Driver {
         self.user.draw(|random| self.place.next(random))
     }
 
-    /// Like [`Driver::pick`], within the run's limit of iterations: a task that is a function takes one.
+    /// Like [`Driver::pick`] under the run's iteration limit: a task that is a function takes one.
     async fn pick_within_budget(&mut self) -> Picked {
-        if self.life.budget.as_ref().is_some_and(Budget::is_waiting) {
-            self.waited_for_more(|orders| orders.called().is_some())
+        if self.parts.budget.as_ref().is_some_and(Budget::is_waiting) {
+            self.waited_for_more(|orders| orders.signal().is_some())
                 .await;
             return Picked::Again;
         }
         let body = self.pick();
         loop {
-            let budget = self.life.budget.as_ref();
+            let budget = self.parts.budget.as_ref();
             let taken = match (budget, &body) {
                 (Some(budget), Body::Function(_)) => budget.take(),
                 (Some(budget), Body::Set(_)) if budget.is_used_up() => Taken::UsedUp,
@@ -320,25 +317,24 @@ impl Driver {
             match taken {
                 Taken::One => return Picked::ToDo(body),
                 Taken::UsedUp => return Picked::Nothing,
-                // Others were faster. What it is to do is settled, so it does not hear now that it
+                // Others were faster. What it is to do is settled, so it does not take_signal now that it
                 // is called.
                 Taken::Wait => self.waited_for_more(|_| false).await,
             }
-            if self.life.orders.stopping().is_some() {
+            if self.parts.orders.stopping().is_some() {
                 return Picked::Again;
             }
         }
     }
 
-    /// Waits until there are iterations, or never will be, or the user is told to stop, or it need
-    /// not wait for another reason.
+    /// Waits until there are iterations or never will be, the user is stopped, or `is_over`.
     async fn waited_for_more(&self, is_over: impl Fn(&Orders) -> bool) {
-        let Some(budget) = &self.life.budget else {
+        let Some(budget) = &self.parts.budget else {
             return;
         };
         let mut more = pin!(budget.more());
         poll_fn(|cx| {
-            let orders = &self.life.orders;
+            let orders = &self.parts.orders;
             if orders.stopping().is_some() || is_over(orders) {
                 return Poll::Ready(());
             }
@@ -348,7 +344,7 @@ impl Driver {
         .await;
     }
 
-    /// Waits for the start of the next iteration, or until the user is told to stop.
+    /// Waits for the start of the next iteration, or until the user is stopped.
     async fn wait(&mut self) -> Next {
         let (wait, function) = self.place.wait();
         let length = match self.user.draw(|random| wait.draw(random)) {
@@ -363,46 +359,45 @@ impl Driver {
         let ended = clock::now();
         let due = self.place.plan(ended, length);
         if due < ended {
-            // The generator has not caught up yet with how late it was.
+            // The generator is still catching up.
             self.lags(due, ended);
         }
         if due <= ended {
             return Next::AtOnce;
         }
-        while self.life.orders.called().is_some() || !self.waited_until(due).await {
-            // It is called between two iterations: what it runs then may end after `due`.
-            if self.life.orders.ends_wait() {
+        while self.parts.orders.signal().is_some() || !self.waited_until(due).await {
+            // A signal is handled between two iterations, and what runs then may end after `due`.
+            if self.parts.orders.ends_wait() {
                 break;
             }
-            if let Some(death) = self.heed().await {
-                return Next::End(death);
+            if let Some(end) = self.handle_signal().await {
+                return Next::End(end);
             }
             if due <= clock::now() {
                 return Next::AtOnce;
             }
         }
-        if !self.life.orders.ends_wait() {
+        if !self.parts.orders.ends_wait() {
             self.lags(due, clock::now());
         }
         Next::AtOnce
     }
 
-    /// The iteration that comes was due and begins only now, for want of the thread.
+    /// The next iteration was due but begins only now, because the thread was busy.
     fn lags(&mut self, due: Micros, now: Micros) {
-        let lag_us = self.life.thread.lags(due, now);
+        let lag_us = self.parts.thread.lags(due, now);
         self.place.begun_late(lag_us);
         self.user.begun_late(lag_us);
     }
 
-    /// Waits until `due`, or until there is nothing left to wait for; false if the user is called
-    /// before.
+    /// Waits until `due`, or until nothing is left to wait for; false if a signal comes first.
     async fn waited_until(&mut self, due: Micros) -> bool {
         self.deadline.set(due);
         let is_over = poll_fn(|cx| {
-            if self.life.orders.ends_wait() {
+            if self.parts.orders.ends_wait() {
                 return Poll::Ready(true);
             }
-            if self.life.orders.called().is_some() {
+            if self.parts.orders.signal().is_some() {
                 return Poll::Ready(false);
             }
             self.user.poll_idle(cx);
@@ -416,7 +411,7 @@ impl Driver {
     /// What the closure of `wait_time` returns.
     ///
     /// # Errors
-    /// The control call by which it ended, if that says more than that there is no wait.
+    /// The control call that ended it, unless that only means that there is no wait.
     async fn script_wait(&mut self, function: Function) -> Result<Duration, Control> {
         let wrong = match self.run(function, Limit::Task).await {
             Ok(value) => match seconds(&value) {
@@ -433,26 +428,25 @@ impl Driver {
         Ok(WAIT_AFTER_FAILURE)
     }
 
-    /// Runs `on_stop` of the sets that the user is in, innermost first, and its own, whatever it
-    /// was doing before.
+    /// Runs the `on_stop` of each set that the user is in, innermost first, then its own.
     async fn stop(&mut self) {
-        let until = match self.life.orders.stopping() {
+        let until = match self.parts.orders.stopping() {
             Some(stopping) => stopping.on_stop_until,
-            None => clock::now() + self.life.on_stop_timeout,
+            None => clock::now() + self.parts.on_stop_timeout,
         };
         self.user.set_in_set(false);
         while self.place.is_in_set() {
             if let Some(on_stop) = self.place.on_stop() {
-                self.last_words(on_stop, until).await;
+                self.run_on_stop(on_stop, until).await;
             }
             self.place.leave(clock::now(), AfterSet::Wait);
         }
         if self.has(Function::OnStop) {
-            self.last_words(Function::OnStop, until).await;
+            self.run_on_stop(Function::OnStop, until).await;
         }
     }
 
-    async fn last_words(&mut self, on_stop: Function, until: Micros) {
+    async fn run_on_stop(&mut self, on_stop: Function, until: Micros) {
         if let Err(Ended::Failure(failure)) = self.run(on_stop, Limit::OnStop(until)).await {
             self.user.exception(&failure);
         }

@@ -1,13 +1,13 @@
-//! How a user is told to stop, by its thread.
+//! How a thread stops and signals its users.
 //!
-//! Owns the two limits of a stop and the waker; what a user does about it is in the life.
+//! Owns the two limits of a stop and the waker; the driver (`vu`) acts on them.
 
 use std::cell::{Cell, RefCell};
 use std::task::Waker;
 
 use crate::clock::Micros;
 
-/// A stop order: until when what may go on.
+/// An order to stop, with its two limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stopping {
     /// A task that still runs then is cancelled.
@@ -16,23 +16,23 @@ pub(crate) struct Stopping {
     pub on_stop_until: Micros,
 }
 
-/// What a user is called for between two iterations.
+/// What a user is to do before its next iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Called {
-    /// Its script was replaced: it goes on with the one in service.
+pub(crate) enum Signal {
+    /// Its script was replaced: move to the one in service.
     Renew,
-    /// Its place is to be another's: it runs its `on_stop` and ends.
+    /// Give up its place: run `on_stop` and end.
     Retire,
 }
 
-/// The orders for one user: shared by its life and the thread's roster.
+/// The orders for one user, shared by its driver and the crew.
 #[derive(Default)]
 pub(crate) struct Orders {
     stopping: Cell<Option<Stopping>>,
-    /// There is nothing left to wait for.
+    /// Waiting is over for good: no iterations are left.
     woken: Cell<bool>,
-    /// Something to be heard between two iterations.
-    called: Cell<Option<Called>>,
+    /// Pending, until the user takes it between two iterations.
+    signal: Cell<Option<Signal>>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -45,8 +45,8 @@ impl Orders {
         }
     }
 
-    /// Ends the user's wait, now and from now on: the run's iterations are used up, and it need
-    /// not wait to find that out.
+    /// Ends this wait and all later ones: the run's iterations are used up, and the user need not
+    /// wait to find that out.
     pub(crate) fn wake(&self) {
         self.woken.set(true);
         if let Some(waker) = &*self.waker.borrow() {
@@ -54,22 +54,23 @@ impl Orders {
         }
     }
 
-    /// Calls the user: it hears it before its next iteration, or at once if it waits for that.
-    pub(crate) fn call(&self, called: Called) {
-        self.called.set(Some(called));
+    /// Sends a signal, which replaces a pending one. The user acts on it before its next
+    /// iteration, or at once if it is waiting for that.
+    pub(crate) fn send(&self, signal: Signal) {
+        self.signal.set(Some(signal));
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
     }
 
-    /// What it was called for last.
+    /// The pending signal.
     #[must_use]
-    pub(crate) fn called(&self) -> Option<Called> {
-        self.called.get()
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        self.signal.get()
     }
 
-    pub(super) fn hear(&self) -> Option<Called> {
-        self.called.take()
+    pub(super) fn take_signal(&self) -> Option<Signal> {
+        self.signal.take()
     }
 
     pub(super) fn ends_wait(&self) -> bool {

@@ -1,8 +1,8 @@
 //! When a user's next iteration is meant to start, and how late it is.
 //!
 //! Pure arithmetic on moments. Lateness here is the user's own: its previous iteration overran.
-//! The generator's lateness is measured where the user wakes up, told to the pace, and never mixed
-//! in: what an iteration is over only because it was begun late is no overrun.
+//! The generator's lag is measured where the user wakes up, passed to the pace and kept apart: an
+//! iteration that ends late only because it began late has not overrun.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::script::Missed;
 pub(super) enum AfterSet {
     /// The next task.
     AtOnce,
-    /// The wait that holds outside of it.
+    /// The wait that applies outside of it.
     Wait,
 }
 
@@ -45,13 +45,13 @@ impl Pace {
         }
     }
 
-    /// The iteration that was planned begins so much later than that, for want of the thread.
+    /// The planned iteration begins this much late because the thread was busy.
     pub(super) fn begun_late(&mut self, lag_us: u64) {
         self.lag_us = lag_us;
     }
 
-    /// Goes on with another wait: a pace with another period from the slot that has begun, one
-    /// that was none from `start`, when the coming iteration starts.
+    /// Continues with another wait. A pace takes its new period from the slot that has begun; a
+    /// wait that becomes a pace counts from `start`, when the next iteration starts.
     pub(super) fn renew(&mut self, wait: &Wait, start: Micros) {
         let before = self.period;
         self.period = Pace::new(wait, start).period;
@@ -70,8 +70,8 @@ impl Pace {
         self.missed
     }
 
-    /// Misses nothing of what passed until `now`, because another wait held. What comes next is
-    /// an iteration that starts now, or a wait that finds a slot begun.
+    /// Counts no slot until `now` as missed, because another wait applied. Next comes an iteration
+    /// that starts now, or a wait that finds a slot begun.
     pub(super) fn pass(&mut self, now: Micros, next: AfterSet) {
         let Some(period) = self.period else { return };
         let period_us = u64::try_from(period.as_micros()).unwrap_or(u64::MAX);
@@ -86,8 +86,8 @@ impl Pace {
     }
 
     /// Plans the iteration after one that ended at `ended`; returns when it is meant to start,
-    /// which has passed by as much as the generator is late. `wait` is the drawn wait, which a
-    /// pacing has not.
+    /// which lies in the past by as much as the generator is late. `wait` is the wait that was
+    /// drawn, `None` for a pacing.
     ///
     /// A paced user that overran starts at once, in the latest slot that has begun. The slots
     /// before that one are missed: they are counted, not caught up with.

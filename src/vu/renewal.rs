@@ -1,52 +1,52 @@
-//! Where a user goes on with an edited script: between two iterations, wherever it is.
+//! Moving a user to an edited script, between two iterations.
 //!
-//! Owns what happens to its place in the tasks: sets that are gone are left, by their own
-//! `on_stop`, before the user changes its script. What it keeps is `script`'s business.
+//! Owns the user's place in the tasks: sets that no longer exist are left, through their own
+//! `on_stop`, before the switch. `script` carries over the user's state.
 
-use super::{Called, Death, Driver, Limit};
+use super::{Driver, Limit, Signal, UserEnd};
 use crate::clock;
 use crate::scenario::Function;
 
 impl Driver {
-    /// Does what the user was called for; gives how it ends, if it does.
-    pub(super) async fn heed(&mut self) -> Option<Death> {
-        match self.life.orders.hear()? {
-            Called::Retire => Some(Death::Retired),
-            Called::Renew => self.renew().await,
+    /// Acts on the pending signal; returns how the user ends, if it does.
+    pub(super) async fn handle_signal(&mut self) -> Option<UserEnd> {
+        match self.parts.orders.take_signal()? {
+            Signal::Retire => Some(UserEnd::Retired),
+            Signal::Renew => self.renew().await,
         }
     }
 
-    /// Goes on in the generation in service.
-    async fn renew(&mut self) -> Option<Death> {
-        let generation = self.life.thread.generation();
-        let Some(class) = generation.class_named(&self.life.class.name) else {
-            return Some(Death::Retired);
+    /// Moves to the generation in service.
+    async fn renew(&mut self) -> Option<UserEnd> {
+        let generation = self.parts.thread.generation();
+        let Some(class) = generation.class_named(&self.parts.class.name) else {
+            return Some(UserEnd::Retired);
         };
         let class = generation.plan(class).clone();
         while !self.place.is_within(&class) {
             let result = self.stop_set().await;
             self.place.leave_gone(clock::now());
             self.user.set_in_set(self.place.is_in_set());
-            if let Some(death) = self.after_hook(result) {
-                return Some(death);
+            if let Some(end) = self.after_hook(result) {
+                return Some(end);
             }
         }
-        // While a set's `on_stop` waited, the script may have been edited once more.
-        if self.life.orders.called().is_some() {
+        // The script may have been edited again while a set's `on_stop` waited.
+        if self.parts.orders.signal().is_some() {
             return None;
         }
         let instance = self.instance.as_mut();
         let instance = instance.expect("no function of it is running");
         if !instance.renew() {
-            return Some(Death::Retired);
+            return Some(UserEnd::Retired);
         }
         self.user = instance.user().clone();
         self.place.renew(class.clone(), clock::now());
-        self.life.class = class;
+        self.parts.class = class;
         if !self.has(Function::OnReload) {
             return None;
         }
-        // It belongs to the class: there is no set for it to leave.
+        // `on_reload` belongs to the class: it has no set to leave.
         self.user.set_in_set(false);
         let result = self.run(Function::OnReload, Limit::Task).await;
         self.user.set_in_set(self.place.is_in_set());

@@ -1,7 +1,7 @@
-//! Where a user is: the sets that it has entered, and which wait holds there.
+//! Where a user is: the sets that it has entered, and which wait applies there.
 //!
-//! Owns the stack of sets, empty for a user whose class has none. Calling their hooks and tasks
-//! is the life's.
+//! Owns the stack of sets, empty for a user whose class has none. The driver (`vu`) calls their
+//! hooks and tasks.
 
 use std::rc::Rc;
 
@@ -79,7 +79,7 @@ impl Place {
     pub(super) fn leave(&mut self, now: Micros, next: AfterSet) {
         let frame = self.frames.pop();
         if frame.is_some_and(|frame| frame.pace.is_some()) {
-            // Another wait held meanwhile: what passed are no slots that this pace missed.
+            // Another wait applied meanwhile, so this pace missed none of the slots that passed.
             self.governing().pass(now, next);
         }
     }
@@ -110,14 +110,13 @@ impl Place {
         found
     }
 
-    /// Leaves the innermost set before the iteration that comes, wait or not: an edited class has
-    /// it no more.
+    /// Leaves the innermost set, which the edited class no longer has, before the next iteration.
     pub(super) fn leave_gone(&mut self, now: Micros) {
         self.leave(self.due.max(now), AfterSet::AtOnce);
     }
 
-    /// Stays where it is in an edited class, which has all its sets: a sequence goes on after
-    /// the task of that name, and a pace with its slots.
+    /// Keeps its place in an edited class that still has all its sets: a sequence continues after
+    /// the task of that name, and a pace keeps its slots.
     pub(super) fn renew(&mut self, class: Rc<Class>, now: Micros) {
         let start = self.due.max(now);
         let ways = self.ways(&class);
@@ -137,14 +136,14 @@ impl Place {
         self.go_on(now);
     }
 
-    /// The iteration that comes starts when it is due, or now if that has passed: what went by
-    /// under another wait or in `on_reload` are no slots that the user missed.
+    /// The next iteration starts when it is due, or now if that has passed. Slots that passed under
+    /// another wait or during `on_reload` do not count as missed.
     pub(super) fn go_on(&mut self, now: Micros) {
         let start = self.due.max(now);
         self.governing().pass(start, AfterSet::AtOnce);
     }
 
-    /// The iteration that comes begins so much later than it is due, for want of the thread.
+    /// The next iteration begins this much late because the thread was busy.
     pub(super) fn begun_late(&mut self, lag_us: u64) {
         self.governing().begun_late(lag_us);
     }
@@ -154,7 +153,7 @@ impl Place {
         !self.frames.is_empty()
     }
 
-    /// The wait that holds here, and the function of a [`Wait::Script`].
+    /// The wait that applies here, and the function of a [`Wait::Script`].
     pub(super) fn wait(&self) -> (&Wait, Function) {
         if let Some(set) = self.innermost()
             && let Some(wait) = &set.wait
@@ -168,7 +167,7 @@ impl Place {
     }
 
     /// Plans the iteration after one that ended at `ended`; returns when it starts. `wait` is the
-    /// drawn wait, which a pacing has not.
+    /// wait that was drawn, `None` for a pacing.
     pub(super) fn plan(&mut self, ended: Micros, wait: Option<std::time::Duration>) -> Micros {
         let pace = self.governing();
         let due = pace.next(ended, wait);

@@ -153,7 +153,7 @@ fn started(users: u32) -> Duration {
         threads: 1,
         edition: Arc::new(edition),
         environment: Arc::new(BTreeMap::new()),
-        onlooker: None,
+        observer: None,
     };
     runtime().block_on(async {
         let begun = Instant::now();

@@ -20,24 +20,11 @@ struct Allowance {
 }
 
 /// What is left, and why. A layer that is not listed has none; lower a number when it is too high.
-const ALLOWED: [(&str, Allowance, &str); 3] = [
-    (
-        "script",
-        Allowance { types: 46, docs: 0 },
-        "34 are the alias `Result` of each file of natives; the rest go when its readers of \
-         option maps become one",
-    ),
-    (
-        "shared",
-        Allowance { types: 3, docs: 0 },
-        "`State` and `Waiting` of queues, of `once` and of appended files",
-    ),
-    (
-        "cli",
-        Allowance { types: 0, docs: 1 },
-        "the help of `--show-task-ratio-json`, which is a text for users",
-    ),
-];
+const ALLOWED: [(&str, Allowance, &str); 1] = [(
+    "cli",
+    Allowance { types: 0, docs: 1 },
+    "the help of `--show-task-ratio-json`, which is a text for users",
+)];
 
 /// The files of one layer.
 type Files = Vec<(String, Source)>;

@@ -60,7 +60,7 @@ fn steered_with(
         threads: 2,
         edition: Arc::new(edition),
         environment: Arc::default(),
-        onlooker: None,
+        observer: None,
     };
     runtime.block_on(async {
         let handle = runner::start(Arc::new(setup)).await.unwrap();
@@ -334,7 +334,7 @@ fn runs_follow_one_another_each_with_its_own_numbers_and_outputs() {
         threads: 2,
         edition: Arc::new(edition(&counting(word))),
         environment: Arc::default(),
-        onlooker: None,
+        observer: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -15,7 +15,7 @@ use crate::runner::{Edition, End, Notice, Options, Setup};
 use crate::scenario::Scenario;
 use crate::screen::debug::{Screen, view};
 use crate::screen::show;
-use crate::script::{Event, Level, Onlooker};
+use crate::script::{Event, Level, Observer};
 use crate::units::Rate;
 
 /// Carries out `katydid debug`.
@@ -58,9 +58,9 @@ fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
     }
     let screen = Screen::new(view(arguments.shown.body), checked.shown);
     let screen = Arc::new(Mutex::new(screen));
-    let onlooker = {
+    let observer = {
         let screen = screen.clone();
-        Onlooker::new(arguments.shown.body, move |event| notify(&screen, &event))
+        Observer::new(arguments.shown.body, move |event| notify(&screen, &event))
     };
     for line in checked.printed {
         notify(&screen, &Event::Said(line));
@@ -77,7 +77,7 @@ fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
             bases,
         }),
         environment,
-        onlooker: Some(onlooker),
+        observer: Some(observer),
     };
     run::on_control_thread(attend(setup, &screen))
 }
@@ -100,7 +100,7 @@ pub(super) fn options(
     };
     let script = &scenario.options;
     Options {
-        plan: Arc::new(Plan::idle(division).turned(Duration::ZERO, division, &stage)),
+        plan: Arc::new(Plan::idle(division).redirected_at(Duration::ZERO, division, &stage)),
         iterations,
         stop_timeout: script.stop_timeout.unwrap_or_default(),
         on_stop_timeout: script.on_stop_timeout.unwrap_or(Duration::from_secs(5)),

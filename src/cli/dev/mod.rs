@@ -16,7 +16,7 @@ use crate::control::{
 use crate::runner::{Edition, End, Notice, Setup};
 use crate::screen::dev::{Board, LiveScreen, SaveProblem};
 use crate::screen::show;
-use crate::script::{Level, Onlooker};
+use crate::script::{Level, Observer};
 use crate::stats::Summary;
 
 /// How often the screen is updated.
@@ -235,7 +235,7 @@ impl Session<'_> {
             threads: 1,
             environment: Arc::new(edition.inputs.environment.clone()),
             edition: Arc::new(edition),
-            onlooker: Some(Onlooker::new(self.arguments.shown.body, move |event| {
+            observer: Some(Observer::new(self.arguments.shown.body, move |event| {
                 locked(&live).take_event(event)
             })),
         };

@@ -2,7 +2,7 @@
 //!
 //! The columns are defined in `tables`; the console decides where the text goes.
 
-use crate::stats::{Caveats, Iterations, LAG_LIMIT_US, Summary};
+use crate::stats::{Iterations, LAG_LIMIT_US, Summary, Warnings};
 
 use super::super::numbers::{ms_cell, share};
 use super::super::table::wrap;
@@ -130,7 +130,7 @@ fn notes(summary: &Summary) -> Vec<String> {
         }
         notes.push(note);
     }
-    let Caveats {
+    let Warnings {
         clipped,
         folded,
         stale_retries,
@@ -138,7 +138,7 @@ fn notes(summary: &Summary) -> Vec<String> {
         too_many_figures,
         is_counter_full,
         too_many_texts,
-    } = summary.caveats;
+    } = summary.warnings;
     if stale_retries > 0 {
         notes.push(format!(
             "Sent again because a kept-alive connection had closed: {stale_retries}"

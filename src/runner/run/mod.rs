@@ -132,9 +132,9 @@ impl Run {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::News(id, news) => self.hear(id, news),
+            Event::News(id, news) => self.take_news(id, news),
             Event::Coming(coming) => self.come(coming),
-            Event::Command(command) => self.obey(command.unwrap_or(Command::Stop)),
+            Event::Command(command) => self.handle_command(command.unwrap_or(Command::Stop)),
             Event::Answered(call, outcome) => self.answered(call, outcome),
             Event::Batch(batch) => self.absorb(batch),
             Event::Line(line) => self.notice(Notice::Script(line)),
@@ -142,9 +142,9 @@ impl Run {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn handle_command(&mut self, command: Command) {
         match command {
-            Command::Ask(wish, answer) => self.heed(wish, answer),
+            Command::Ask(wish, answer) => self.handle_wish(wish, answer),
             Command::Stop => self.stop(End::Stopped),
             Command::Kill => {
                 self.is_killed = true;
@@ -190,11 +190,11 @@ impl Run {
         }
     }
 
-    fn hear(&mut self, id: MemberId, news: News) {
+    fn take_news(&mut self, id: MemberId, news: News) {
         match news {
             News::Ready => self.fleet.is_ready(id),
             News::Assigned(number, levels) => {
-                self.fleet.hear(id, levels.between());
+                self.fleet.update_levels(id, levels.between());
                 self.assigned(id, number);
             }
             News::Prepared { ticket, result } => {
@@ -202,11 +202,11 @@ impl Run {
                 self.reload_by(steps);
             }
             News::Adopted(levels) => {
-                self.fleet.hear(id, levels);
+                self.fleet.update_levels(id, levels);
                 self.reload.adopted(id);
             }
             News::Levels(levels) => {
-                self.fleet.hear(id, levels);
+                self.fleet.update_levels(id, levels);
                 self.look_at_users();
             }
             News::Failed(why) => self.fail(why.to_string()),
@@ -232,7 +232,7 @@ impl Run {
         // A member may be there before this one has looked at the time.
         self.enter_stage();
         if let Some(notice) = self.fleet.arrive() {
-            self.to.shared.commons().reach(Milestone::SpawningComplete);
+            self.to.shared.state().reach(Milestone::SpawningComplete);
             self.tell(scenario::Event::SpawningComplete);
             notice.into_iter().for_each(|notice| self.notice(notice));
             if self.end.is_none() {
@@ -304,7 +304,7 @@ impl Run {
         self.tick_at = Some(self.begun + SECOND);
         self.enter_stage();
         self.ask_shape();
-        self.heed_early();
+        self.handle_early();
         self.look_at_reload();
     }
 
@@ -321,8 +321,11 @@ impl Run {
     }
 
     /// Goes to other numbers of users from now on.
-    fn turn(&mut self, division: Division, stage: &Stage) {
-        let plan = self.fleet.plan().turned(self.elapsed(), division, stage);
+    fn redirect(&mut self, division: Division, stage: &Stage) {
+        let plan = self
+            .fleet
+            .plan()
+            .redirected_at(self.elapsed(), division, stage);
         self.fleet.follow(Arc::new(plan));
         self.enter_stage();
     }
@@ -339,7 +342,7 @@ impl Run {
         }
         match turn {
             Turn::Stay => {}
-            Turn::To(division, stage) => self.turn(division, &stage),
+            Turn::To(division, stage) => self.redirect(division, &stage),
             Turn::Stop => self.stop(End::Shape),
             Turn::Fail(message) => self.stop(End::Failed(message)),
         }
@@ -418,7 +421,7 @@ impl Run {
         self.tick_at = Some(self.begun + Duration::from_secs(seconds));
         if self.fleet.is_used_up() {
             // Nobody will be started any more, even if the plan goes on.
-            self.to.shared.commons().reach(Milestone::SpawningComplete);
+            self.to.shared.state().reach(Milestone::SpawningComplete);
         }
         let levels = self.fleet.levels();
         let alive = UserCounts {

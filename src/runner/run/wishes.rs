@@ -56,16 +56,16 @@ impl std::error::Error for Refusal {}
 
 /// What was asked of a run before it began, and who waits for an answer.
 #[derive(Debug, Default)]
-pub(super) struct Early(Vec<(Wish, Answer)>);
+pub(super) struct Early(Vec<(Wish, Reply)>);
 
 /// Where the answer goes. Whoever asked may have gone.
-pub(super) type Answer = oneshot::Sender<Result<(), Refusal>>;
+pub(super) type Reply = oneshot::Sender<Result<(), Refusal>>;
 
 /// The most that is remembered of what is asked for before the first user.
 const MOST_EARLY: usize = 16;
 
 impl Early {
-    fn keep(&mut self, wish: Wish, answer: Answer) {
+    fn keep(&mut self, wish: Wish, answer: Reply) {
         if self.0.len() < MOST_EARLY {
             self.0.push((wish, answer));
         } else {
@@ -78,7 +78,7 @@ impl Run {
     /// Does what it is asked for, if it can, and answers. What is asked for before the first user is
     /// done then, but an edition is taken at once: whoever hands it over has others to listen to than
     /// a long `setup`.
-    pub(super) fn heed(&mut self, wish: Wish, answer: Answer) {
+    pub(super) fn handle_wish(&mut self, wish: Wish, answer: Reply) {
         let is_kept = self.hooks.phase() == Phase::SettingUp && !matches!(wish, Wish::Reload(_));
         if is_kept {
             return self.early.keep(wish, answer);
@@ -87,7 +87,7 @@ impl Run {
     }
 
     /// Does what was asked for before the first user.
-    pub(super) fn heed_early(&mut self) {
+    pub(super) fn handle_early(&mut self) {
         for (wish, answer) in std::mem::take(&mut self.early.0) {
             let _ = answer.send(self.grant(wish));
         }
@@ -110,7 +110,7 @@ impl Run {
                     users: vec![users],
                     rate: Some(rate),
                 };
-                self.turn(Division::Mixed, &stage);
+                self.redirect(Division::Mixed, &stage);
             }
             Wish::RunTime(run_time) => {
                 let plan = Arc::new(self.fleet.plan().ending(run_time));

@@ -277,7 +277,7 @@ impl Board {
 
     /// Takes what happened to a user; returns the iteration that this completes.
     pub(crate) fn take_event(&mut self, event: Event, now: Instant) -> Option<Arc<IterationTrace>> {
-        if let Event::Turns { user } = event {
+        if let Event::SwitchedTo { user } = event {
             self.turn = Some(user);
             self.users
                 .entry(user)

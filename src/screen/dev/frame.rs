@@ -240,7 +240,7 @@ fn hash(trace: &IterationTrace, hasher: &mut FxHasher) {
             Event::Read { row, whole, .. } => (row, whole).hash(hasher),
             Event::Judged { row, failure } => (row, failure).hash(hasher),
             Event::Failed(failure) => (&failure.message, failure.position).hash(hasher),
-            Event::Turns { .. }
+            Event::SwitchedTo { .. }
             | Event::IterationBegins { .. }
             | Event::IterationEnds { .. }
             | Event::UserEnds => {}

@@ -68,7 +68,7 @@ fn failed(message: &str) -> Event {
 
 /// Lets a user have these events, all at that moment.
 fn take_event(board: &mut Board, user: u64, now: Instant, events: impl IntoIterator<Item = Event>) {
-    board.take_event(Event::Turns { user }, now);
+    board.take_event(Event::SwitchedTo { user }, now);
     for event in events {
         board.take_event(event, now);
     }

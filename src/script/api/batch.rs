@@ -11,21 +11,20 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use hyper::Method;
-use rhai::{Array, Dynamic, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Map, NativeCallContext};
 
-use super::answer::Answer;
 use super::client::parsed;
+use super::request_record::RequestRecord;
 use super::response::Response;
 use super::sending::{Prepared, not_awaited};
 use crate::clock::{self, Micros};
 use crate::coroutine;
 use crate::http::{Exchange, Request, Session};
+use crate::script::results::Result;
 use crate::script::run::channel::Client;
 use crate::script::run::verdict::{self, Open};
 use crate::script::value;
 use crate::stats::InFlight;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Sends all requests of the list; their responses in the list's order, all verdicts open.
 pub(crate) fn send(context: &NativeCallContext, client: &Client, list: &Array) -> Result<Array> {
@@ -70,7 +69,7 @@ pub(crate) fn send(context: &NativeCallContext, client: &Client, list: &Array) -
     let mut answers = Vec::with_capacity(exchanges.len());
     for (exchange, (counting, method, path, sent)) in exchanges.into_iter().zip(counted) {
         let asked = (&method, path.as_str());
-        answers.push(Answer::of(
+        answers.push(RequestRecord::of(
             client, asked, &counting, position, sent, exchange,
         ));
     }

@@ -7,17 +7,16 @@ use std::rc::Rc;
 
 use hyper::Method;
 use hyper::header::HeaderName;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::batch;
 use super::fields::{header, header_text, sendable};
 use super::headers;
-use super::sending::{self, Asks};
+use super::sending::{self, RawOptions};
+use crate::script::results::Result;
 use crate::script::run::channel::{Channel, Client};
 use crate::script::run::user::User;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// `client.headers`
 #[derive(Clone)]
@@ -50,25 +49,25 @@ pub(crate) fn register(engine: &mut Engine) {
         engine.register_fn(
             name,
             move |context: NativeCallContext, client: &mut Client, path: &str| {
-                sending::send(&context, client, &plain, path, Asks::Nothing)
+                sending::send(&context, client, &plain, path, RawOptions::None)
             },
         );
         engine.register_fn(
             name,
             move |context: NativeCallContext, client: &mut Client, path: &str, options: Map| {
-                sending::send(&context, client, &method, path, Asks::Options(options))
+                sending::send(&context, client, &method, path, RawOptions::Any(options))
             },
         );
     }
-    for (name, asks) in [
-        ("request", Asks::Options as fn(Map) -> Asks),
-        ("rest", Asks::Json),
+    for (name, raw) in [
+        ("request", RawOptions::Any as fn(Map) -> RawOptions),
+        ("rest", RawOptions::Json),
     ] {
         engine.register_fn(
             name,
             move |context: NativeCallContext, client: &mut Client, method: &str, path: &str| {
                 let method = parsed(method)?;
-                sending::send(&context, client, &method, path, asks(Map::new()))
+                sending::send(&context, client, &method, path, raw(Map::new()))
             },
         );
         engine.register_fn(
@@ -79,7 +78,7 @@ pub(crate) fn register(engine: &mut Engine) {
                   path: &str,
                   options: Map| {
                 let method = parsed(method)?;
-                sending::send(&context, client, &method, path, asks(options))
+                sending::send(&context, client, &method, path, raw(options))
             },
         );
     }
@@ -110,7 +109,7 @@ pub(crate) fn register(engine: &mut Engine) {
 }
 
 /// A client, its headers or its cookies, kept by a user that goes on with another script.
-pub(crate) fn take_along(value: &mut Dynamic, from: &Rc<User>, to: &Rc<User>) {
+pub(crate) fn carry_over(value: &mut Dynamic, from: &Rc<User>, to: &Rc<User>) {
     let own = |channel: &mut Rc<Channel>| {
         if Rc::ptr_eq(channel, &from.channel) {
             *channel = to.channel.clone();

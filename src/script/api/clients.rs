@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use rhai::{Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Engine, Map, NativeCallContext};
 use rustc_hash::FxBuildHasher;
 
 use super::fields::header;
@@ -18,12 +18,11 @@ use crate::http::{self, Session};
 use crate::language;
 use crate::script::load::class::credentials;
 use crate::script::load::http_options;
+use crate::script::results::Result;
 use crate::script::run::channel::{Channel, Client};
 use crate::script::run::routes::Destination;
 use crate::script::run::user::User;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Different options that are kept; a script that makes them up is served without.
 const KEPT: usize = 64;
@@ -35,7 +34,7 @@ pub(crate) fn register(engine: &mut Engine) {
         |context: NativeCallContext, options: Map| -> Result<Client> {
             let user = User::of(&context)?;
             let source = context.call_source().unwrap_or_default();
-            let made = user.generation.further.of(&user, &options, source)?;
+            let made = user.generation.client_cache.of(&user, &options, source)?;
             let channel = Channel::new(
                 Session::new(&made.client),
                 made.destination.clone(),
@@ -50,24 +49,24 @@ pub(crate) fn register(engine: &mut Engine) {
 
 /// What the further clients of one generation share on one thread, by their options.
 #[derive(Default)]
-pub(crate) struct Further(RefCell<HashMap<String, Rc<Made>, FxBuildHasher>>);
+pub(crate) struct ClientCache(RefCell<HashMap<String, Rc<SharedClient>, FxBuildHasher>>);
 
 /// What clients of the same options share.
-struct Made {
+struct SharedClient {
     client: http::Client,
     destination: Rc<Destination>,
     headers: Vec<(String, String)>,
     auth: Option<(String, String)>,
 }
 
-impl Further {
-    fn of(&self, user: &User, options: &Map, source: &str) -> Result<Rc<Made>, String> {
+impl ClientCache {
+    fn of(&self, user: &User, options: &Map, source: &str) -> Result<Rc<SharedClient>, String> {
         // Without a host it is the class's, and certificates are beside the script.
         let key = format!("{} {source} {options:?}", user.class.index);
         if let Some(known) = self.0.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let made = Rc::new(Made::read(user, options, source)?);
+        let made = Rc::new(SharedClient::read(user, options, source)?);
         let mut all = self.0.borrow_mut();
         if all.len() < KEPT {
             all.insert(key, made.clone());
@@ -76,8 +75,8 @@ impl Further {
     }
 }
 
-impl Made {
-    fn read(user: &User, options: &Map, source: &str) -> Result<Made, String> {
+impl SharedClient {
+    fn read(user: &User, options: &Map, source: &str) -> Result<SharedClient, String> {
         let mut http = http::Options {
             files: user.generation.program.files.clone(),
             ..http::Options::default()
@@ -120,10 +119,10 @@ impl Made {
         http_options::find_files(&mut http, directory)?;
         let client = http::Client::new(http, user.thread.parts.timers.clone());
         let client = client.map_err(|error| error.to_string())?;
-        if let Some(watch) = &user.thread.watch {
-            client.tap(watch.clone());
+        if let Some(tracer) = &user.thread.tracer {
+            client.tap(tracer.clone());
         }
-        Ok(Made {
+        Ok(SharedClient {
             client,
             destination,
             headers: given_headers,

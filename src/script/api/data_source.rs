@@ -7,9 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, Identifier, ImmutableString, Map, NativeCallContext,
-};
+use rhai::{Array, Dynamic, Engine, Identifier, ImmutableString, Map, NativeCallContext};
 
 use super::functions::draw;
 use super::json;
@@ -19,18 +17,17 @@ use crate::language::DATA_SOURCE;
 use crate::script::diagnostic::{Diagnostic, found};
 use crate::script::load::declare::Declarations;
 use crate::script::plain;
+use crate::script::results::Result;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
 
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
-
 /// A data source, as the scripts of one thread have it: a clone copies no row and touches nothing
 /// that threads share.
 #[derive(Clone)]
-pub(crate) struct DataSource(Rc<Handle>);
+pub(crate) struct DataSource(Rc<SourceHandle>);
 
-struct Handle {
+struct SourceHandle {
     /// `None` if it could not be read: that was noted, and the rest of the top level is evaluated
     /// for what else is wrong with it.
     source: Option<Arc<Source>>,
@@ -44,7 +41,7 @@ impl DataSource {
     pub(crate) fn new(source: Option<Arc<Source>>, mode: Mode, seed: u64) -> DataSource {
         let table = source.as_ref().and_then(|source| source.rows.table());
         let names = table.map_or(&[][..], Table::names).iter();
-        DataSource(Rc::new(Handle {
+        DataSource(Rc::new(SourceHandle {
             names: names.map(|name| name.as_ref().into()).collect(),
             source,
             mode,

@@ -3,16 +3,15 @@
 //! Owns the members of responses and what the value of a form's field is; patterns are
 //! `patterns`'s.
 
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
+use rhai::{Dynamic, Engine, ImmutableString};
 use scraper::ElementRef;
 
 use super::patterns::Patterns;
 use super::response::Response;
 use crate::coroutine;
+use crate::script::results::Result;
 use crate::script::run::failure::Control;
 use crate::script::run::slices::sliced;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Elements that are looked at between two looks at the clock.
 const AT_ONCE: usize = 16;

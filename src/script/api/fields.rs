@@ -9,19 +9,19 @@ use rhai::{Array, Dynamic, Map};
 use crate::script::value;
 
 /// Why a value is no names and values.
-pub(crate) enum Wrong {
+pub(crate) enum FieldError {
     /// It is neither a map nor an array of pairs.
     Shape,
     /// The value of this name cannot be sent: what it is.
     Value(String),
 }
 
-impl Wrong {
+impl FieldError {
     /// The mistake, for whoever named what was to be sent, with what is taken.
     pub(crate) fn said(self, of: &str, shape: impl FnOnce() -> String) -> String {
         match self {
-            Wrong::Shape => shape(),
-            Wrong::Value(what) => format!("`{of}`: {what}"),
+            FieldError::Shape => shape(),
+            FieldError::Value(what) => format!("`{of}`: {what}"),
         }
     }
 }
@@ -61,7 +61,7 @@ pub(crate) fn sendable(value: &Dynamic) -> Option<String> {
 
 /// Names with a value each, in a map or, where order or repetition matters, in an array of pairs.
 /// What is `()` is left out.
-pub(crate) fn pairs(value: &Dynamic) -> Result<Vec<(String, String)>, Wrong> {
+pub(crate) fn pairs(value: &Dynamic) -> Result<Vec<(String, String)>, FieldError> {
     read(value, |all, name, value| {
         push(all, name, value, "text or a number is sent")
     })
@@ -69,7 +69,7 @@ pub(crate) fn pairs(value: &Dynamic) -> Result<Vec<(String, String)>, Wrong> {
 
 /// Like [`pairs`], for a form or a query: each element of an array is sent under its name, as HTML
 /// forms and requests do.
-pub(crate) fn fields(value: &Dynamic) -> Result<Vec<(String, String)>, Wrong> {
+pub(crate) fn fields(value: &Dynamic) -> Result<Vec<(String, String)>, FieldError> {
     const HOW: &str = "text, numbers and arrays of them are sent: make text of it with `to_json`, \
                        or send all as `json`";
     read(value, |all, name, value| match value.read_lock::<Array>() {
@@ -82,13 +82,15 @@ pub(crate) fn fields(value: &Dynamic) -> Result<Vec<(String, String)>, Wrong> {
 
 type Pairs = Vec<(String, String)>;
 
-fn push(all: &mut Pairs, name: &str, value: &Dynamic, how: &str) -> Result<(), Wrong> {
+fn push(all: &mut Pairs, name: &str, value: &Dynamic, how: &str) -> Result<(), FieldError> {
     if value.is_unit() {
         return Ok(());
     }
     let Some(text) = sendable(value) else {
         let kind = value::kind(value);
-        return Err(Wrong::Value(format!("`{name}` has {kind} in it; {how}")));
+        return Err(FieldError::Value(format!(
+            "`{name}` has {kind} in it; {how}"
+        )));
     };
     all.push((name.to_owned(), text));
     Ok(())
@@ -96,8 +98,8 @@ fn push(all: &mut Pairs, name: &str, value: &Dynamic, how: &str) -> Result<(), W
 
 fn read(
     value: &Dynamic,
-    add: impl Fn(&mut Pairs, &str, &Dynamic) -> Result<(), Wrong>,
-) -> Result<Pairs, Wrong> {
+    add: impl Fn(&mut Pairs, &str, &Dynamic) -> Result<(), FieldError>,
+) -> Result<Pairs, FieldError> {
     let mut all = Vec::new();
     if let Some(map) = value.read_lock::<Map>() {
         for (name, value) in map.iter() {
@@ -105,13 +107,13 @@ fn read(
         }
         return Ok(all);
     }
-    let array = value.read_lock::<Array>().ok_or(Wrong::Shape)?;
+    let array = value.read_lock::<Array>().ok_or(FieldError::Shape)?;
     for pair in array.iter() {
         let pair = pair.read_lock::<Array>();
         let Some([name, value]) = pair.as_deref().map(Vec::as_slice) else {
-            return Err(Wrong::Shape);
+            return Err(FieldError::Shape);
         };
-        let name = sendable(name).ok_or(Wrong::Shape)?;
+        let name = sendable(name).ok_or(FieldError::Shape)?;
         add(&mut all, &name, value)?;
     }
     Ok(all)
@@ -123,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    fn shown(read: Result<Pairs, Wrong>) -> String {
+    fn shown(read: Result<Pairs, FieldError>) -> String {
         match read {
             Ok(pairs) => {
                 let pairs: Vec<_> = pairs

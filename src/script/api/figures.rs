@@ -4,13 +4,12 @@
 
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
+use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
+use crate::script::results::Result;
 use crate::script::run::thread::Thread;
 use crate::script::run::user::User;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// `counter(name)`
 #[derive(Clone)]

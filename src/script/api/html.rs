@@ -68,7 +68,7 @@ fn sliced_once<R>(work: impl FnOnce() -> R) -> Result<R, Control> {
     sliced(|| work.take().map(|work| work()))
 }
 
-type Node = <HtmlTreeSink as TreeSink>::Handle;
+type HtmlNode = <HtmlTreeSink as TreeSink>::Handle;
 
 /// A tree that counts what is done with it.
 struct Counted {
@@ -78,7 +78,7 @@ struct Counted {
     elements: Cell<u64>,
     /// How many there were when their depth was counted last.
     before: Cell<u64>,
-    last: Cell<Option<Node>>,
+    last: Cell<Option<HtmlNode>>,
 }
 
 impl Counted {
@@ -115,7 +115,7 @@ impl Counted {
 /// All as the tree itself does it.
 impl TreeSink for Counted {
     type Output = Html;
-    type Handle = Node;
+    type Handle = HtmlNode;
     type ElemName<'a> = <HtmlTreeSink as TreeSink>::ElemName<'a>;
 
     fn finish(self) -> Html {
@@ -126,11 +126,11 @@ impl TreeSink for Counted {
         self.tree.parse_error(message);
     }
 
-    fn get_document(&self) -> Node {
+    fn get_document(&self) -> HtmlNode {
         self.tree.get_document()
     }
 
-    fn elem_name<'a>(&'a self, target: &'a Node) -> Self::ElemName<'a> {
+    fn elem_name<'a>(&'a self, target: &'a HtmlNode) -> Self::ElemName<'a> {
         self.looked();
         self.tree.elem_name(target)
     }
@@ -140,26 +140,31 @@ impl TreeSink for Counted {
         name: QualName,
         attributes: Vec<Attribute>,
         flags: ElementFlags,
-    ) -> Node {
+    ) -> HtmlNode {
         let made = self.tree.create_element(name, attributes, flags);
         self.elements.set(self.elements.get() + 1);
         self.last.set(Some(made));
         made
     }
 
-    fn create_comment(&self, text: StrTendril) -> Node {
+    fn create_comment(&self, text: StrTendril) -> HtmlNode {
         self.tree.create_comment(text)
     }
 
-    fn create_pi(&self, target: StrTendril, data: StrTendril) -> Node {
+    fn create_pi(&self, target: StrTendril, data: StrTendril) -> HtmlNode {
         self.tree.create_pi(target, data)
     }
 
-    fn append(&self, parent: &Node, child: NodeOrText<Node>) {
+    fn append(&self, parent: &HtmlNode, child: NodeOrText<HtmlNode>) {
         self.tree.append(parent, child);
     }
 
-    fn append_based_on_parent_node(&self, element: &Node, before: &Node, child: NodeOrText<Node>) {
+    fn append_based_on_parent_node(
+        &self,
+        element: &HtmlNode,
+        before: &HtmlNode,
+        child: NodeOrText<HtmlNode>,
+    ) {
         self.tree
             .append_based_on_parent_node(element, before, child);
     }
@@ -168,15 +173,15 @@ impl TreeSink for Counted {
         self.tree.append_doctype_to_document(name, public, system);
     }
 
-    fn mark_script_already_started(&self, node: &Node) {
+    fn mark_script_already_started(&self, node: &HtmlNode) {
         self.tree.mark_script_already_started(node);
     }
 
-    fn get_template_contents(&self, target: &Node) -> Node {
+    fn get_template_contents(&self, target: &HtmlNode) -> HtmlNode {
         self.tree.get_template_contents(target)
     }
 
-    fn same_node(&self, one: &Node, other: &Node) -> bool {
+    fn same_node(&self, one: &HtmlNode, other: &HtmlNode) -> bool {
         self.looked();
         self.tree.same_node(one, other)
     }
@@ -185,19 +190,19 @@ impl TreeSink for Counted {
         self.tree.set_quirks_mode(mode);
     }
 
-    fn append_before_sibling(&self, sibling: &Node, new: NodeOrText<Node>) {
+    fn append_before_sibling(&self, sibling: &HtmlNode, new: NodeOrText<HtmlNode>) {
         self.tree.append_before_sibling(sibling, new);
     }
 
-    fn add_attrs_if_missing(&self, target: &Node, attributes: Vec<Attribute>) {
+    fn add_attrs_if_missing(&self, target: &HtmlNode, attributes: Vec<Attribute>) {
         self.tree.add_attrs_if_missing(target, attributes);
     }
 
-    fn remove_from_parent(&self, target: &Node) {
+    fn remove_from_parent(&self, target: &HtmlNode) {
         self.tree.remove_from_parent(target);
     }
 
-    fn reparent_children(&self, node: &Node, parent: &Node) {
+    fn reparent_children(&self, node: &HtmlNode, parent: &HtmlNode) {
         self.tree.reparent_children(node, parent);
     }
 }

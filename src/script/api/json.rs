@@ -5,15 +5,14 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Identifier, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, Engine, Identifier, ImmutableString, Map};
 
 use crate::coroutine;
 use crate::data::{self, Build, NotJson, Number};
+use crate::script::results::Result;
 use crate::script::run::failure::Control;
 use crate::script::run::said_once::Once;
 use crate::script::value::kind;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// How deep what is written may be nested.
 const DEEPEST: usize = 500;
@@ -77,7 +76,7 @@ pub(crate) fn written(value: &Dynamic) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     coroutine::on_thread_stack(|| write(value, &mut text, DEEPEST))
         .map_err(|_| Control::Cancelled)?
-        .map_err(|Wrong { path, why }| match path.as_str() {
+        .map_err(|Unwritable { path, why }| match path.as_str() {
             "" => format!("this cannot be written as JSON: it {why}"),
             _ => format!("this cannot be written as JSON: `{path}` {why}"),
         })?;
@@ -92,29 +91,30 @@ pub(crate) fn text(value: &Dynamic) -> Result<String> {
     Ok(String::from_utf8(written(value)?).expect("texts and their names are UTF-8"))
 }
 
-struct Wrong {
+struct Unwritable {
     path: String,
     why: String,
 }
 
-impl Wrong {
-    fn here(why: impl Into<String>) -> Wrong {
-        Wrong {
+impl Unwritable {
+    fn here(why: impl Into<String>) -> Unwritable {
+        Unwritable {
             path: String::new(),
             why: why.into(),
         }
     }
 
-    fn within(mut self, part: &str) -> Wrong {
+    fn within(mut self, part: &str) -> Unwritable {
         self.path.insert_str(0, part);
         self
     }
 }
 
-fn write(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Wrong> {
+fn write(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritable> {
     let simple = |out: &mut Vec<u8>, written: serde_json::Result<()>| {
-        written
-            .map_err(|error| Wrong::here(format!("is refused: {error} after {} bytes", out.len())))
+        written.map_err(|error| {
+            Unwritable::here(format!("is refused: {error} after {} bytes", out.len()))
+        })
     };
     if value.is_unit() {
         out.extend(b"null");
@@ -134,7 +134,7 @@ fn write(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Wrong> 
     }
     if let Ok(number) = value.as_float() {
         if !number.is_finite() {
-            return Err(Wrong::here(format!(
+            return Err(Unwritable::here(format!(
                 "is {number}, for which JSON has no word: give `()` for null"
             )));
         }
@@ -154,7 +154,9 @@ fn write(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Wrong> 
         return simple(out, written);
     }
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(Wrong::here(format!("is nested more than {DEEPEST} deep")));
+        return Err(Unwritable::here(format!(
+            "is nested more than {DEEPEST} deep"
+        )));
     };
     if let Some(array) = value.read_lock::<Array>() {
         out.push(b'[');
@@ -181,7 +183,7 @@ fn write(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Wrong> 
         out.push(b'}');
         return Ok(());
     }
-    Err(Wrong::here(format!(
+    Err(Unwritable::here(format!(
         "is {}, for which JSON has no word",
         kind(value)
     )))

@@ -3,7 +3,6 @@
 //! The files named here own the functions; `language` is the table of all of them, for the
 //! load-time check and the reference, and a test keeps the two equal.
 
-pub(super) mod answer;
 pub(super) mod batch;
 pub(super) mod client;
 pub(super) mod clients;
@@ -20,6 +19,7 @@ pub(super) mod multipart;
 pub(crate) mod patterns;
 pub(super) mod record;
 pub(super) mod request;
+pub(super) mod request_record;
 pub(super) mod response;
 pub(super) mod sending;
 pub(super) mod sent;

@@ -11,12 +11,11 @@ use rhai::{Engine, EvalAltResult, Map, NativeCallContext};
 
 use crate::clock;
 use crate::language;
+use crate::script::results::Result;
 use crate::script::run::measurement::{Details, Measurement};
 use crate::script::run::user::User;
 use crate::script::value;
 use crate::stats::Kind;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Registers what this file owns.
 pub(crate) fn register(engine: &mut Engine) {

@@ -10,18 +10,19 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue};
 use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 
-use super::fields::{Wrong, fields, header, pairs};
+use super::fields::{FieldError, fields, header, pairs};
 use super::headers;
 use super::json;
 use super::multipart;
 use crate::http;
 use crate::language;
 use crate::script::load::class::credentials;
+use crate::script::results::Result;
 use crate::script::run::user::User;
 use crate::script::value;
 
 /// The options of one request.
-pub(crate) struct Asked {
+pub(crate) struct RequestOptions {
     /// The row it counts under, if not its path.
     pub(crate) name: Option<String>,
     /// Query parameters, added to the path.
@@ -41,14 +42,12 @@ pub(crate) struct Asked {
     stream: bool,
 }
 
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
-
-impl Asked {
+impl RequestOptions {
     /// Reads the options of a request.
     ///
     /// Files are beside the script `source`.
-    pub(crate) fn read(options: &Map, user: &User, source: &str) -> Result<Asked> {
-        let mut asked = Asked {
+    pub(crate) fn read(options: &Map, user: &User, source: &str) -> Result<RequestOptions> {
+        let mut asked = RequestOptions {
             name: None,
             params: Vec::new(),
             expect: Vec::new(),
@@ -88,7 +87,7 @@ impl Asked {
             format!("the request option `{key}` is {what}, not {kind}")
         };
         let wrong = |what: &str| -> Box<EvalAltResult> { no(what).into() };
-        let no_pairs = |bad: Wrong| bad.said(key, || no("a map"));
+        let no_pairs = |bad: FieldError| bad.said(key, || no("a map"));
         match key {
             "name" => self.name = Some(value::text(value).ok_or_else(|| wrong("text"))?),
             "headers" => {
@@ -168,7 +167,7 @@ impl Asked {
     }
 
     /// `false` leaves the session's cookies out, a map sends these instead.
-    fn set_cookies(&mut self, value: &Dynamic) -> Result<(), Wrong> {
+    fn set_cookies(&mut self, value: &Dynamic) -> Result<(), FieldError> {
         if let Ok(send) = value.as_bool() {
             self.cookies = Some(send);
             return Ok(());
@@ -178,7 +177,7 @@ impl Asked {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let header = header(COOKIE.as_str(), &cookies.join("; "));
-        let (name, value) = header.map_err(Wrong::Value)?;
+        let (name, value) = header.map_err(FieldError::Value)?;
         self.headers.insert(name, value);
         Ok(())
     }

@@ -4,21 +4,20 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Blob, Dynamic, Engine, Map, NativeCallContext};
 
-use super::answer::Answer;
 use super::fields::header_text;
 use super::json::Changed;
+use super::request_record::RequestRecord;
 use super::sent;
+use crate::script::results::Result;
 use crate::script::run::failure::Control;
 use crate::script::run::user::User;
 use crate::script::value;
 
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
-
 /// A response in a script's hands.
 #[derive(Clone)]
-pub(crate) struct Response(pub(crate) Rc<Answer>);
+pub(crate) struct Response(pub(crate) Rc<RequestRecord>);
 
 impl Drop for Response {
     fn drop(&mut self) {

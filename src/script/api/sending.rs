@@ -11,12 +11,13 @@ use hyper::Method;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use rhai::{EvalAltResult, Map, NativeCallContext};
 
-use super::answer::{Answer, Counting};
-use super::request::Asked;
+use super::request::RequestOptions;
+use super::request_record::{Counting, RequestRecord};
 use super::response::Response;
 use crate::clock::{self, Micros};
 use crate::coroutine::{self, NotAwaited};
 use crate::http;
+use crate::script::results::Result;
 use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
@@ -24,19 +25,17 @@ use crate::script::run::routes::Route;
 use crate::script::run::verdict::{self, Open};
 use crate::stats::Kind;
 
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
-
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How deep Rhai says that a request is which stands in the very function that Katydid called.
 const OUTERMOST: usize = 1;
 
 /// What a request is given besides its method and path.
-pub(crate) enum Asks {
+pub(crate) enum RawOptions {
     /// Nothing: the way of `this.client.get("/hello")`.
-    Nothing,
+    None,
     /// `#{…}`
-    Options(Map),
+    Any(Map),
     /// `#{…}`, and its answer is to be JSON.
     Json(Map),
 }
@@ -47,19 +46,19 @@ pub(crate) fn send(
     client: &Client,
     method: &Method,
     path: &str,
-    asks: Asks,
+    raw: RawOptions,
 ) -> Result<Response> {
     let position = context.call_position();
     let user = &client.user;
     verdict::settle(user, position);
-    let is_json = matches!(asks, Asks::Json(_));
-    let Prepared { request, counting } = match asks {
-        Asks::Nothing => Prepared::plain(client, method, path)?,
-        Asks::Options(options) => {
+    let is_json = matches!(raw, RawOptions::Json(_));
+    let Prepared { request, counting } = match raw {
+        RawOptions::None => Prepared::plain(client, method, path)?,
+        RawOptions::Any(options) => {
             let source = context.call_source().unwrap_or_default();
             Prepared::of(client, method, path, &options, source)?
         }
-        Asks::Json(options) => {
+        RawOptions::Json(options) => {
             let source = context.call_source().unwrap_or_default();
             let mut prepared = Prepared::with(client, method, path, &options, source)?;
             prepared.speak_json(client);
@@ -76,7 +75,7 @@ pub(crate) fn send(
         unread.has(source, position, is_outermost)
     };
     // Whoever looks on sees each body.
-    let may_be_unread = !is_json && user.thread.watch.is_none();
+    let may_be_unread = !is_json && user.thread.tracer.is_none();
     let is_unread = may_be_unread.then_some(&is_unread as &dyn Fn() -> bool);
     let sending = pin!(async {
         begun.set(true);
@@ -89,7 +88,7 @@ pub(crate) fn send(
             .then(|| (&counting, client.channel.session.began()));
         not_awaited(client, why, cut)
     })?;
-    let answer = Answer::of(client, (method, path), &counting, position, sent, exchange);
+    let answer = RequestRecord::of(client, (method, path), &counting, position, sent, exchange);
     verdict::keep_open(user, Open::One(answer.clone()));
     if is_json {
         answer.expect_json()?;
@@ -149,7 +148,7 @@ impl Prepared {
                     request: Rc::new(request),
                     series,
                 };
-                channel.destination.learn(path, &route);
+                channel.destination.remember(path, &route);
                 route
             }
         };
@@ -186,7 +185,7 @@ impl Prepared {
         source: &str,
     ) -> Result<Prepared> {
         let Client { user, channel } = client;
-        let mut asked = Asked::read(options, user, source)?;
+        let mut asked = RequestOptions::read(options, user, source)?;
         let url = channel.url(user, path, &asked.params)?;
         let mut request = http::Request::new(method.clone(), url);
         request.allow_redirects = asked.allow_redirects.unwrap_or(*method != Method::HEAD);

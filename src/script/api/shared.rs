@@ -13,6 +13,7 @@ use crate::coroutine::{self, NotAwaited};
 use crate::scenario::Event;
 use crate::script::load::methods::register_on_user;
 use crate::script::plain::{dynamic, plain};
+use crate::script::results::Result;
 use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
@@ -20,11 +21,9 @@ use crate::script::run::user::User;
 use crate::script::run::verdict;
 use crate::shared::{Maker, Milestone, NAMES, NamedQueue, TooManyNames, Turn};
 
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
-
 /// What `queue(name)` gives: a name until it is used, for the top level has no run yet.
 #[derive(Clone)]
-struct Handle {
+struct QueueHandle {
     name: ImmutableString,
     queue: Rc<OnceCell<NamedQueue>>,
 }
@@ -32,8 +31,8 @@ struct Handle {
 /// Registers what this file owns.
 pub(crate) fn register(engine: &mut Engine) {
     engine
-        .register_type_with_name::<Handle>("queue")
-        .register_fn("queue", |name: ImmutableString| Handle {
+        .register_type_with_name::<QueueHandle>("queue")
+        .register_fn("queue", |name: ImmutableString| QueueHandle {
             name,
             queue: Rc::default(),
         })
@@ -52,38 +51,38 @@ pub(crate) fn register(engine: &mut Engine) {
     });
 }
 
-impl Handle {
+impl QueueHandle {
     /// The queue itself, and the user that asks for it.
     fn of(&self, context: &NativeCallContext) -> Result<(Rc<User>, NamedQueue)> {
         let user = User::of(context)?;
-        let begun = || user.thread.parts.shared.commons().queue(&self.name);
+        let begun = || user.thread.parts.shared.state().queue(&self.name);
         let queue = self.queue.get_or_init(begun).clone();
         Ok((user, queue))
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
-fn put(context: NativeCallContext, queue: &mut Handle, value: Dynamic) -> Result<()> {
+fn put(context: NativeCallContext, queue: &mut QueueHandle, value: Dynamic) -> Result<()> {
     let (user, queue) = queue.of(&context)?;
     let value = plain(&value).map_err(|wrong| format!("what is put into a queue {wrong}"))?;
     asked(&context, &user, queue.put(value))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
-fn take(context: NativeCallContext, queue: &mut Handle) -> Result<Dynamic> {
+fn take(context: NativeCallContext, queue: &mut QueueHandle) -> Result<Dynamic> {
     let (user, queue) = queue.of(&context)?;
     Ok(dynamic(&asked(&context, &user, queue.take())?))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
-fn try_take(context: NativeCallContext, queue: &mut Handle) -> Result<Dynamic> {
+fn try_take(context: NativeCallContext, queue: &mut QueueHandle) -> Result<Dynamic> {
     let (user, queue) = queue.of(&context)?;
     let value = asked(&context, &user, queue.try_take())?;
     Ok(value.as_ref().map_or(Dynamic::UNIT, dynamic))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
-fn length(context: NativeCallContext, queue: &mut Handle) -> Result<i64> {
+fn length(context: NativeCallContext, queue: &mut QueueHandle) -> Result<i64> {
     let (user, queue) = queue.of(&context)?;
     let length = asked(&context, &user, queue.length())?;
     Ok(i64::try_from(length).unwrap_or(i64::MAX))
@@ -101,8 +100,8 @@ fn once(
         let message = format!("`once(\"{name}\", …)` inside itself would wait for ever");
         return Err(message.into());
     }
-    let commons = user.thread.parts.shared.commons();
-    let turn = waited(context, &user, commons.once(name))?;
+    let state = user.thread.parts.shared.state();
+    let turn = waited(context, &user, state.once(name))?;
     let maker: Maker = match turn.map_err(|TooManyNames| too_many("names of `once`"))? {
         Turn::Made(value) => return Ok(dynamic(&value)),
         Turn::Make(maker) => maker,
@@ -154,12 +153,8 @@ fn wait_for(context: NativeCallContext, event: &str) -> Result<()> {
         )
         .into());
     }
-    let commons = user.thread.parts.shared.commons();
-    waited(
-        &context,
-        &user,
-        commons.wait_for(Milestone::SpawningComplete),
-    )
+    let state = user.thread.parts.shared.state();
+    waited(&context, &user, state.wait_for(Milestone::SpawningComplete))
 }
 
 /// Waits for what is shared, as a user may.

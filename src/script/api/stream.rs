@@ -8,19 +8,18 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use rhai::{Engine, EvalAltResult, ImmutableString};
+use rhai::{Engine, ImmutableString};
 
-use super::answer::Answer;
+use super::request_record::RequestRecord;
 use super::response::Response;
 use crate::clock::Micros;
 use crate::coroutine::{self, NotAwaited};
 use crate::http::{BodyShare, Charset, Error, Exchange, Phases, StreamedBody};
+use crate::script::results::Result;
 use crate::script::run::channel::{Channel, Client};
 use crate::script::run::failure::Control;
 use crate::script::run::measurement::Measurement;
-use crate::script::run::onlooker::Watch;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+use crate::script::run::observer::Tracer;
 
 /// The body of a response that is still under way.
 pub(crate) struct Streaming {
@@ -37,7 +36,7 @@ pub(crate) struct Streaming {
     error: RefCell<Option<String>>,
     progress: Cell<Progress>,
     /// Who looks on, and what was read since it was told last.
-    watch: Option<Rc<Watch>>,
+    tracer: Option<Rc<Tracer>>,
     seen: RefCell<Seen>,
     /// Body bytes sent, and the moments between which the head came.
     sent: u64,
@@ -113,7 +112,7 @@ impl Streaming {
     fn new(client: &Client, body: Box<StreamedBody>, exchange: &Exchange) -> Streaming {
         let head = exchange.ended;
         Streaming {
-            watch: client.user.thread.watch.clone(),
+            tracer: client.user.thread.tracer.clone(),
             seen: RefCell::default(),
             channel: Rc::clone(&client.channel),
             body: Cell::new(Some(body)),
@@ -176,9 +175,9 @@ impl Streaming {
         self.body.take();
     }
 
-    fn see(&self, watch: &Watch, piece: &[u8]) {
+    fn see(&self, tracer: &Tracer, piece: &[u8]) {
         let mut seen = self.seen.borrow_mut();
-        let room = watch.kept_of_stream().saturating_sub(seen.bytes.len());
+        let room = tracer.kept_of_stream().saturating_sub(seen.bytes.len());
         seen.bytes
             .extend_from_slice(&piece[..piece.len().min(room)]);
         seen.whole += piece.len();
@@ -201,7 +200,7 @@ impl Streaming {
     }
 
     /// Waits for the next piece of the body; `None` at its end, also when that is too early.
-    fn read(&self, answer: &Answer) -> Result<Option<Bytes>> {
+    fn read(&self, answer: &RequestRecord) -> Result<Option<Bytes>> {
         let Some(mut body) = self.body.take() else {
             return Ok(None);
         };
@@ -225,11 +224,11 @@ impl Streaming {
         }
         match piece {
             Ok(Some(piece)) => {
-                if let Some(watch) = &self.watch {
-                    self.see(watch, &piece);
+                if let Some(tracer) = &self.tracer {
+                    self.see(tracer, &piece);
                     if !answer.verdict.is_open() {
                         // No verdict comes that it could be shown before.
-                        answer.tell_read(watch);
+                        answer.tell_read(tracer);
                     }
                 }
                 self.body.set(Some(body));
@@ -241,14 +240,14 @@ impl Streaming {
         Ok(None)
     }
 
-    fn fail(&self, answer: &Answer, error: &Error) {
+    fn fail(&self, answer: &RequestRecord, error: &Error) {
         self.abandon();
         let error = error.to_string();
         answer.verdict.fail_if_open(|| error.clone());
         *self.error.borrow_mut() = Some(error);
     }
 
-    fn next_line(&self, answer: &Answer) -> Result<Option<ImmutableString>> {
+    fn next_line(&self, answer: &RequestRecord) -> Result<Option<ImmutableString>> {
         loop {
             if let Some(line) = self.read.borrow_mut().next() {
                 return Ok(Some(line));
@@ -267,7 +266,7 @@ impl Streaming {
     }
 
     /// All that has not been taken as lines; waits for the end of the body.
-    pub(crate) fn rest(&self, answer: &Answer) -> Result<Bytes> {
+    pub(crate) fn rest(&self, answer: &RequestRecord) -> Result<Bytes> {
         if let Some(rest) = self.rest.get() {
             return Ok(rest.clone());
         }
@@ -288,7 +287,7 @@ impl Streaming {
 struct LinesOf(Response);
 
 /// The lines of one `for`.
-struct Reading {
+struct LineReader {
     response: Response,
     source: Source,
 }
@@ -302,7 +301,7 @@ enum Source {
     Ended,
 }
 
-impl Reading {
+impl LineReader {
     fn step(&mut self) -> Result<Option<ImmutableString>> {
         loop {
             let answer = &self.response.0;
@@ -337,7 +336,7 @@ impl Reading {
     }
 }
 
-impl Iterator for Reading {
+impl Iterator for LineReader {
     type Item = Result<ImmutableString>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -352,10 +351,10 @@ impl Iterator for Reading {
 
 impl IntoIterator for LinesOf {
     type Item = Result<ImmutableString>;
-    type IntoIter = Reading;
+    type IntoIter = LineReader;
 
-    fn into_iter(self) -> Reading {
-        Reading {
+    fn into_iter(self) -> LineReader {
+        LineReader {
             response: self.0,
             source: Source::New,
         }

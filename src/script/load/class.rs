@@ -15,8 +15,9 @@ use crate::http;
 use crate::language;
 use crate::load::ClassShare;
 use crate::scenario::{self, Wait};
-use crate::script::api::fields::{Wrong, pairs};
+use crate::script::api::fields::{FieldError, pairs};
 use crate::script::api::headers;
+use crate::script::results::Problem;
 use crate::script::value;
 
 /// A class as declared: plain data, and the functions that belong to it.
@@ -36,9 +37,6 @@ pub(crate) struct ClassDeclaration {
     /// Methods, and tasks under the names of their keys.
     pub(crate) methods: Vec<(String, FnPtr)>,
 }
-
-/// A mistake and perhaps a hint.
-type Problem = (String, Option<String>);
 
 impl ClassDeclaration {
     fn named(name: &str) -> ClassDeclaration {
@@ -155,8 +153,10 @@ fn set(class: &mut ClassDeclaration, key: &str, value: &Dynamic) -> Result<(), P
                 headers::within(&headers).map_err(|wrong| (format!("`headers`: {wrong}"), None))?;
                 class.headers = headers;
             }
-            Err(Wrong::Value(what)) => return Err((format!("`headers`: {what}"), None)),
-            Err(Wrong::Shape) => return wrong("a map such as `#{ \"Accept\": \"text/html\" }`"),
+            Err(FieldError::Value(what)) => return Err((format!("`headers`: {what}"), None)),
+            Err(FieldError::Shape) => {
+                return wrong("a map such as `#{ \"Accept\": \"text/html\" }`");
+            }
         },
         "auth" => match credentials(value) {
             Some(auth) => class.auth = Some(auth),

@@ -9,10 +9,8 @@ use std::path::{Path, PathBuf};
 use rhai::Dynamic;
 
 use crate::http::{Options, Protocol, Proxy};
+use crate::script::results::Problem;
 use crate::script::value;
-
-/// A mistake and perhaps a hint.
-type Problem = (String, Option<String>);
 
 /// The most requests that a user may have under way at once.
 const MAX_CONCURRENCY: u32 = 1_000;

@@ -30,7 +30,7 @@ use crate::script::run::failure::{self, Ended, Failure};
 use crate::script::run::listeners::Listeners;
 use crate::script::run::log::Line;
 use crate::script::run::secret::Secrets;
-use crate::script::run::shape::{Asked, ShapeFunction};
+use crate::script::run::shape::{ShapeFunction, ShapeRequest};
 
 /// A script as one thread runs it.
 pub struct Program {
@@ -220,7 +220,7 @@ impl Program {
         run_time: Duration,
         users: u32,
         division: Option<Division>,
-    ) -> Option<Result<Asked, Box<Failure>>> {
+    ) -> Option<Result<ShapeRequest, Box<Failure>>> {
         let shape = self.shape.as_ref()?;
         Some(shape.call(&self.engine, run_time, users, division))
     }

@@ -52,8 +52,8 @@ pub(crate) fn runner(most_bytes: u64) -> Engine {
     let mut engine = parser::either();
     // Else each method call on a user looks for the name of its type in twenty places.
     engine.register_type_with_name_raw("map", "map");
-    let watch = Watch::new();
-    engine.on_progress(move |operations| watch.progress(operations));
+    let watchdog = Watchdog::new();
+    engine.on_progress(move |operations| watchdog.progress(operations));
     let gauge = Gauge::new(most_bytes);
     #[expect(
         deprecated,
@@ -67,7 +67,7 @@ pub(crate) fn runner(most_bytes: u64) -> Engine {
 }
 
 /// Watches over what computes on one thread.
-struct Watch {
+struct Watchdog {
     /// The coroutine's turn, as far as it was seen, and when that was.
     turn: Cell<u64>,
     began: Cell<Micros>,
@@ -76,9 +76,9 @@ struct Watch {
     mask: Cell<u64>,
 }
 
-impl Watch {
-    fn new() -> Watch {
-        Watch {
+impl Watchdog {
+    fn new() -> Watchdog {
+        Watchdog {
             turn: Cell::new(0),
             began: Cell::new(clock::now()),
             looked: Cell::new(clock::now()),

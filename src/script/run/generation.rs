@@ -9,13 +9,13 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use super::onlooker::Watch;
+use super::observer::Tracer;
 use super::routes::Destination;
 use super::thread::Thread;
 use crate::clock::Timers;
 use crate::http;
 use crate::scenario;
-use crate::script::api::clients::Further;
+use crate::script::api::clients::ClientCache;
 use crate::script::load::assembly::Class;
 use crate::script::load::program::Program;
 use crate::script::value;
@@ -28,7 +28,7 @@ pub struct Generation {
     plans: Vec<Rc<scenario::Class>>,
     pub(crate) ways: Vec<Way>,
     /// What further clients of its users share.
-    pub(crate) further: Further,
+    pub(crate) client_cache: ClientCache,
     /// Users that are in it.
     users: Cell<u32>,
     is_replaced: Cell<bool>,
@@ -89,7 +89,7 @@ impl Generation {
             number,
             program,
             plans,
-            further: Further::default(),
+            client_cache: ClientCache::default(),
             users: Cell::new(0),
             is_replaced: Cell::new(false),
         })
@@ -153,11 +153,11 @@ impl Generation {
     }
 
     /// Goes into service: the hosts hold from the next request on, whoever makes it.
-    pub(crate) fn enter_service(&self, watch: Option<&Rc<Watch>>) {
+    pub(crate) fn enter_service(&self, tracer: Option<&Rc<Tracer>>) {
         for way in &self.ways {
             way.destination.turn_to(way.base.as_ref());
-            if let Some(watch) = watch {
-                way.client.tap(watch.clone());
+            if let Some(tracer) = tracer {
+                way.client.tap(tracer.clone());
             }
         }
     }

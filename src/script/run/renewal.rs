@@ -6,7 +6,7 @@
 //! | | |
 //! |---|---|
 //! | `this` | kept; new keys get their initial values, and so does a key whose initial value is now of another type |
-//! | closures in it | see `former` |
+//! | closures in it | see `stale` |
 //! | cookies, connections | kept, unless how connections are made has changed, or where they go |
 //! | headers | those of the class change, unless the user has set them itself |
 //! | numbers, random stream | go on |
@@ -17,8 +17,8 @@ use std::rc::{Rc, Weak};
 use rhai::{Dynamic, FnPtr, Map};
 
 use super::channel::{self, Channel};
-use super::former::Move;
 use super::generation::{Generation, Membership};
+use super::stale_closure::Migration;
 use super::user::{Instance, User};
 use crate::http::Session;
 use crate::script::load::assembly::Class;
@@ -41,11 +41,11 @@ impl Instance {
         let channel = channel(&self.user, &generation, &class);
         let user = Rc::new(self.user.renewed(&generation, &class, channel));
         if let Some(mut this) = self.this.write_lock::<Map>() {
-            let journey = Move {
+            let migration = Migration {
                 from: &self.user,
                 to: &user,
             };
-            merge(&mut this, &self.user.class.state, &class.state, &journey);
+            merge(&mut this, &self.user.class.state, &class.state, &migration);
         }
         self.membership = Membership::new(&generation, &thread);
         self.tag = Dynamic::from(user.clone());
@@ -135,7 +135,7 @@ fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
 }
 
 /// Brings a user's own data to what the edited script expects.
-fn merge(this: &mut Map, old: &Map, new: &Map, journey: &Move<'_>) {
+fn merge(this: &mut Map, old: &Map, new: &Map, migration: &Migration<'_>) {
     for (key, value) in this.iter_mut() {
         let is_replaced = |initial: &&Dynamic| {
             old.get(key).is_some_and(|before| {
@@ -144,7 +144,7 @@ fn merge(this: &mut Map, old: &Map, new: &Map, journey: &Move<'_>) {
         };
         match new.get(key).filter(is_replaced) {
             Some(initial) => *value = initial.clone(),
-            None => journey.take_along(&key.as_str().into(), value),
+            None => migration.carry_over(&key.as_str().into(), value),
         }
     }
     for (key, initial) in new {

@@ -77,7 +77,7 @@ impl Destination {
     }
 
     /// Keeps what was worked out, while there is room.
-    pub(crate) fn learn(&self, path: &str, route: &Route) {
+    pub(crate) fn remember(&self, path: &str, route: &Route) {
         let mut routes = self.routes.borrow_mut();
         if let Some(methods) = routes.get_mut(path) {
             methods.push(route.clone());

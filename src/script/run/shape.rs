@@ -17,13 +17,14 @@ use crate::load::{Division, Stage};
 use crate::scenario::Random;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::load::capture;
-use crate::script::load::declare::shape::{ShapeDeclaration, ShapeKind, Users, Wrong, rate_of};
+use crate::script::load::declare::shape::{ShapeDeclaration, ShapeKind, Users, rate_of};
 use crate::script::load::declare::{Declarations, Moment};
 use crate::script::load::definitions::{Definition, Definitions};
+use crate::script::results::Problem;
 
 /// What a shape's closure asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Asked {
+pub enum ShapeRequest {
     /// To go to these numbers of users. What they count must stay the same from the first call
     /// that asks for anybody.
     Users(Division, Stage),
@@ -127,7 +128,7 @@ impl ShapeFunction {
         run_time: Duration,
         users: u32,
         division: Option<Division>,
-    ) -> Result<Asked, Box<Failure>> {
+    ) -> Result<ShapeRequest, Box<Failure>> {
         let arguments: Vec<_> = self
             .captured
             .iter()
@@ -177,9 +178,9 @@ impl ShapeFunction {
     }
 
     /// `[users, spawn_rate]`, `users`, or `()` to stop.
-    fn read(&self, returned: &Dynamic, known: Option<Division>) -> Result<Asked, Wrong> {
+    fn read(&self, returned: &Dynamic, known: Option<Division>) -> Result<ShapeRequest, Problem> {
         if returned.is_unit() {
-            return Ok(Asked::Stop);
+            return Ok(ShapeRequest::Stop);
         }
         let plain = |message: String| (message, None);
         let (users, rate) = match returned.read_lock::<Array>().as_deref().map(Vec::as_slice) {
@@ -202,7 +203,7 @@ impl ShapeFunction {
             users,
             rate,
         };
-        Ok(Asked::Users(division, stage))
+        Ok(ShapeRequest::Users(division, stage))
     }
 
     /// What it has printed since the last look.

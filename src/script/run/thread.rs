@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::generation::{Behind, Generation};
 use super::log::{Level, Line, Log};
-use super::onlooker::{Event, Onlooker, Watch};
+use super::observer::{Event, Observer, Tracer};
 use super::run_clock::RunClock;
 use super::said_once::{Once, SaidOnce};
 use super::secret::Secrets;
@@ -24,7 +24,7 @@ use crate::clock::{Micros, Timers};
 use crate::data::Value;
 use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
-use crate::shared::Commons;
+use crate::shared::SharedState;
 use crate::shared::appends::{Appender, Appends};
 use crate::stats::{Batch, InFlight, Outbox, Recorder, Summary};
 
@@ -32,7 +32,7 @@ use crate::stats::{Batch, InFlight, Outbox, Recorder, Summary};
 /// request, and what scripts share.
 #[derive(Debug, Default)]
 pub struct Shared {
-    commons: Commons,
+    state: SharedState,
     /// What `setup` returned.
     setup: OnceLock<Value>,
     /// Users alive now, for scripts that ask.
@@ -90,8 +90,8 @@ impl Shared {
 
     /// What scripts share: queues and the like.
     #[must_use]
-    pub fn commons(&self) -> &Commons {
-        &self.commons
+    pub fn state(&self) -> &SharedState {
+        &self.state
     }
 
     /// What `setup` returned; `None` before it has.
@@ -141,23 +141,23 @@ pub struct Thread {
     appenders: RefCell<HashMap<ImmutableString, Appender>>,
     pub(crate) uploads: Uploads,
     cut: Cell<u64>,
-    pub(crate) watch: Option<Rc<Watch>>,
+    pub(crate) tracer: Option<Rc<Tracer>>,
 }
 
 impl Thread {
-    /// A thread whose users begin in `generation` and print to `log`. `onlooker` looks on at
+    /// A thread whose users begin in `generation` and print to `log`. `observer` looks on at
     /// everything that they do; nobody does in a load test.
     #[must_use]
     pub fn new(
         parts: ThreadParts,
         generation: Generation,
         log: mpsc::Sender<Line>,
-        onlooker: Option<Onlooker>,
+        observer: Option<Observer>,
     ) -> Thread {
         let secrets = Secrets::default();
         secrets.add_all(generation.program().secrets());
-        let watch = onlooker.map(|onlooker| Watch::new(onlooker, secrets));
-        generation.enter_service(watch.as_ref());
+        let tracer = observer.map(|observer| Tracer::new(observer, secrets));
+        generation.enter_service(tracer.as_ref());
         Thread {
             in_flight: parts.outbox.record(|recorder| recorder.in_flight()).0,
             parts,
@@ -167,7 +167,7 @@ impl Thread {
             appenders: RefCell::default(),
             uploads: Uploads::default(),
             cut: Cell::new(0),
-            watch,
+            tracer,
         }
     }
 
@@ -183,10 +183,10 @@ impl Thread {
         let before = self.generation();
         let secrets = generation.program().secrets();
         secrets.add_all(before.program().secrets());
-        if let Some(watch) = &self.watch {
-            watch.learn(secrets);
+        if let Some(tracer) = &self.tracer {
+            tracer.add_secrets(secrets);
         }
-        generation.enter_service(self.watch.as_ref());
+        generation.enter_service(self.tracer.as_ref());
         self.generation.replace(Rc::new(generation));
         self.behind.more(before.leave_service());
     }
@@ -288,17 +288,17 @@ impl Thread {
     where
         F: Future<Output = ()>,
     {
-        let Some(watch) = self.watch.clone() else {
+        let Some(tracer) = self.tracer.clone() else {
             return Err(life);
         };
         Ok(async move {
             let mut life = pin!(life);
             poll_fn(|cx| {
-                watch.turn_to(user);
+                tracer.switch_to(user);
                 life.as_mut().poll(cx)
             })
             .await;
-            watch.tell(Event::UserEnds);
+            tracer.tell(Event::UserEnds);
         })
     }
 
@@ -311,9 +311,9 @@ impl Thread {
 
     /// A line that a script prints.
     pub(crate) fn say(&self, level: Level, who: String, place: String, text: String) {
-        match &self.watch {
+        match &self.tracer {
             None => self.log.print(level, who, place, text),
-            Some(watch) => watch.tell(Event::Said(Line {
+            Some(tracer) => tracer.tell(Event::Said(Line {
                 level,
                 who,
                 place,

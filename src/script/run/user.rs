@@ -15,14 +15,14 @@ use super::extent::{self, KeptGauge};
 use super::failure::{self, Control, Ended, Failure};
 use super::generation::{Generation, Membership};
 use super::listeners;
-use super::onlooker::Event;
+use super::observer::Event;
 use super::thread::Thread;
 use super::verdict::{self, Open};
 use crate::clock::Micros;
 use crate::coroutine::{self, Label};
 use crate::http::Session;
 use crate::scenario::{Function, Random};
-use crate::script::api::answer::Answer;
+use crate::script::api::request_record::RequestRecord;
 use crate::script::load::assembly::Class;
 
 /// What natives know of the user that calls them.
@@ -50,7 +50,7 @@ pub struct User {
     /// The answers whose verdicts are still open.
     pub(crate) open: RefCell<Open>,
     /// Answers whose bodies were to be read as they come.
-    pub(crate) streams: RefCell<Vec<Weak<Answer>>>,
+    pub(crate) streams: RefCell<Vec<Weak<RequestRecord>>>,
     /// How many samples of it have failed, to tell what happened within a group.
     pub(crate) failed: Cell<u64>,
     /// Whether the script listens to what its users do.
@@ -91,7 +91,7 @@ impl User {
     }
 
     /// An answer whose body will be read as it comes.
-    pub(crate) fn keep_stream(&self, answer: &Rc<Answer>) {
+    pub(crate) fn keep_stream(&self, answer: &Rc<RequestRecord>) {
         let mut streams = self.streams.borrow_mut();
         streams.retain(|other| other.strong_count() > 0);
         streams.push(Rc::downgrade(answer));
@@ -145,15 +145,20 @@ impl Instance {
     /// service on the thread.
     #[must_use]
     pub fn new(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64) -> Instance {
-        Instance::again(class, thread, ordinal, 0)
+        Instance::respawned(class, thread, ordinal, 0)
     }
 
     /// Like [`Instance::new`], for a user whose ordinal `life` others have had: it draws other random
     /// numbers than they did.
     #[must_use]
-    pub fn again(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64, life: u32) -> Instance {
+    pub fn respawned(
+        class: &Rc<Class>,
+        thread: &Rc<Thread>,
+        ordinal: u64,
+        incarnation: u32,
+    ) -> Instance {
         let generation = thread.generation();
-        let stream = ordinal ^ (u64::from(life) << u32::BITS);
+        let stream = ordinal ^ (u64::from(incarnation) << u32::BITS);
         let way = &generation.ways[class.index];
         let channel = Channel::new(
             Session::new(&way.client),
@@ -254,10 +259,10 @@ impl Instance {
         arguments: Vec<Dynamic>,
     ) -> Result<Dynamic, Ended> {
         let user = self.user.clone();
-        if let Some(watch) = &user.thread.watch {
-            watch.tell(Event::Begins {
-                who: watch.mask(user.described()),
-                what: watch.mask(callable.what.clone()),
+        if let Some(tracer) = &user.thread.tracer {
+            tracer.tell(Event::Begins {
+                who: tracer.mask(user.described()),
+                what: tracer.mask(callable.what.clone()),
             });
         }
         let engine = &user.generation.program.engine;
@@ -366,8 +371,8 @@ impl User {
         self.iteration.set(self.iteration.get() + 1);
         self.late_us.set(late_us);
         self.missed.set(missed);
-        if let Some(watch) = &self.thread.watch {
-            watch.tell(Event::IterationBegins {
+        if let Some(tracer) = &self.thread.tracer {
+            tracer.tell(Event::IterationBegins {
                 number: self.iteration.get(),
                 generation: self.generation.number(),
             });
@@ -388,8 +393,8 @@ impl User {
 
     /// Ends an iteration, which came to its own end or was interrupted.
     pub fn end_iteration(&self, is_whole: bool) {
-        if let Some(watch) = &self.thread.watch {
-            watch.tell(Event::IterationEnds { is_whole });
+        if let Some(tracer) = &self.thread.tracer {
+            tracer.tell(Event::IterationEnds { is_whole });
         }
     }
 
@@ -423,8 +428,8 @@ impl User {
 
     /// Counts a mistake of the script under Exceptions.
     pub fn exception(&self, failure: &Failure) {
-        if let Some(watch) = &self.thread.watch {
-            watch.tell(Event::Failed(failure.clone()));
+        if let Some(tracer) = &self.thread.tracer {
+            tracer.tell(Event::Failed(failure.clone()));
         }
         self.thread
             .record(|recorder| recorder.exception(&failure.message, &failure.location()));

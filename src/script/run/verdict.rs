@@ -22,7 +22,7 @@ use rhai::{EvalAltResult, Position};
 
 use super::secret::Secrets;
 use super::user::User;
-use crate::script::api::answer::Answer;
+use crate::script::api::request_record::RequestRecord;
 
 /// Whether a request counts as a success, and whether its script may still say so.
 pub(crate) struct Verdict {
@@ -96,12 +96,12 @@ impl Verdict {
 pub(crate) enum Open {
     #[default]
     Nothing,
-    One(Rc<Answer>),
-    Many(Vec<Rc<Answer>>),
+    One(Rc<RequestRecord>),
+    Many(Vec<Rc<RequestRecord>>),
 }
 
 impl Open {
-    fn answers(&self) -> &[Rc<Answer>] {
+    fn answers(&self) -> &[Rc<RequestRecord>] {
         match self {
             Open::Nothing => &[],
             Open::One(answer) => slice::from_ref(answer),
@@ -128,9 +128,9 @@ pub(crate) fn fail_last(user: &User, message: &str) {
 pub(crate) fn settle(user: &Rc<User>, by: Position) {
     for answer in user.open.take().answers() {
         answer.verdict.close(by, &user.class.secrets);
-        if let Some(watch) = &user.thread.watch {
-            answer.tell_read(watch);
-            watch.tell(answer.judged());
+        if let Some(tracer) = &user.thread.tracer {
+            answer.tell_read(tracer);
+            tracer.tell(answer.judged());
         }
         answer.record(user);
     }

@@ -4,10 +4,10 @@
 //! A wait that a test needs is a script's own `sleep` or a request to the embedded target.
 
 mod captures;
+mod clients;
 mod control;
 mod deep_values;
 mod depth;
-mod further;
 mod imports;
 mod json;
 mod language;

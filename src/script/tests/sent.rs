@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::{Bundle, Ended, Inputs, Program};
 use super::{World, on_load_thread};
-use crate::data::{Asked, Asks, Declared, Ration, Sources};
+use crate::data::{Declared, Ration, RationSource, Reply, Sources};
 use crate::files::Files;
 
 /// What a script comes to beside these files, none of which is on the disk.
@@ -55,8 +55,8 @@ fn certificates_that_were_sent_are_not_looked_for_on_the_disk() {
 #[derive(Debug)]
 struct Master(Sources);
 
-impl Asks for Master {
-    fn turns<'a>(&'a self, of: &'a Declared) -> Asked<'a, Option<Ration>> {
+impl RationSource for Master {
+    fn turns<'a>(&'a self, of: &'a Declared) -> Reply<'a, Option<Ration>> {
         Box::pin(async {
             tokio::task::yield_now().await;
             let source = self.0.file(of.clone()).unwrap();

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use crate::stats::batch::{Batch, Iterations};
 use crate::stats::cell::Cell;
 use crate::stats::checks::Checks;
+use crate::stats::custom_metrics::CustomMetrics;
 use crate::stats::exceptions::Exceptions;
-use crate::stats::figures::Figures;
-use crate::stats::generations::{Aged, Generations};
+use crate::stats::generations::{ByGeneration, Generations};
 use crate::stats::history::{Mark, Marked};
 use crate::stats::lag::RunLag;
 use crate::stats::ledger::{Ledger, Report};
@@ -41,18 +41,18 @@ pub struct Collector {
     numbers: Vec<usize>,
     table: SeriesTable,
     /// In the order of the table.
-    rows: Vec<Aged>,
+    rows: Vec<ByGeneration>,
     /// Rows of the table by name and method.
     order: Vec<usize>,
     /// Where in that order the first row is whose times were left for later.
     resume: usize,
-    total: Aged,
+    total: ByGeneration,
     total_key: SeriesKey,
     keeps_classes: bool,
     errors: Tally,
     exceptions: Exceptions,
     checks: Checks,
-    figures: Figures,
+    custom: CustomMetrics,
     iterations: Iterations,
     /// When the run began, µs since 1970.
     epoch_unix_us: i64,
@@ -85,13 +85,13 @@ impl Collector {
             rows: Vec::new(),
             order: Vec::new(),
             resume: 0,
-            total: Aged::default(),
+            total: ByGeneration::default(),
             total_key: SeriesKey::new(Kind::Total, "", TOTAL),
             keeps_classes: false,
             errors: Tally::new(limits.texts),
             exceptions: Exceptions::new(limits.texts),
             checks: Checks::new(limits.texts),
-            figures: Figures::default(),
+            custom: CustomMetrics::default(),
             iterations: Iterations::default(),
             epoch_unix_us: 0,
             since_us: 0,
@@ -150,7 +150,7 @@ impl Collector {
         let class = key.class.as_deref().filter(|_| self.keeps_classes);
         let number = self.table.number(class, &key.kind, &key.method, &key.name);
         self.rows
-            .resize_with(self.table.keys().len(), Aged::default);
+            .resize_with(self.table.keys().len(), ByGeneration::default);
         number.index()
     }
 
@@ -191,7 +191,7 @@ impl Collector {
         for counted in &report.checks {
             self.checks.merge(counted);
         }
-        self.figures.merge(&report.figures);
+        self.custom.merge(&report.custom);
         self.iterations.merge(report.iterations);
         self.stale_retries += report.stale_retries;
         self.folded += report.folded;
@@ -242,7 +242,7 @@ impl Collector {
     /// second on this is a reload: it is marked, and figures of generations are kept apart.
     pub fn generation(&mut self, generation: Generation) {
         if !self.generations.all().is_empty() {
-            self.rows.iter_mut().for_each(Aged::grow_older);
+            self.rows.iter_mut().for_each(ByGeneration::grow_older);
             self.total.grow_older();
             let reload = Mark::Reload {
                 generation: generation.n,
@@ -277,12 +277,12 @@ impl Collector {
         let pending = self.ledger.take(None);
         self.count_own(pending);
         let texts = self.limits.texts;
-        self.rows.fill_with(Aged::default);
-        self.total = Aged::default();
+        self.rows.fill_with(ByGeneration::default);
+        self.total = ByGeneration::default();
         self.errors = Tally::new(texts);
         self.exceptions = Exceptions::new(texts);
         self.checks = Checks::new(texts);
-        self.figures = Figures::default();
+        self.custom = CustomMetrics::default();
         self.iterations = Iterations::default();
         self.lag = RunLag::default();
         self.stale_retries = 0;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::Collector;
 use crate::stats::cell::together;
-use crate::stats::generations::Aged;
+use crate::stats::generations::ByGeneration;
 use crate::stats::rows::When;
 use crate::stats::sample::Outcome;
 use crate::stats::summary::{
-    Caveats, CounterRow, ErrorRow, ExceptionRow, GenerationRows, Generator, MetricRow, Row, Summary,
+    CounterRow, ErrorRow, ExceptionRow, GenerationRows, Generator, MetricRow, Row, Summary,
+    Warnings,
 };
 
 /// Which times of a row.
@@ -69,7 +70,7 @@ impl Collector {
             .allow(if is_over { usize::MAX } else { MOST_PAGES });
         let total = self.total.row(0, &self.total_key, when, &mut self.sum);
         let (rows, by_generation) = self.rows(when);
-        let clipped: u64 = self.rows.iter().map(Aged::clipped).sum();
+        let clipped: u64 = self.rows.iter().map(ByGeneration::clipped).sum();
         Arc::new(Summary {
             epoch_unix_us: self.epoch_unix_us,
             now_us,
@@ -85,8 +86,8 @@ impl Collector {
             errors: ErrorRow::all(&self.errors, self.table.keys()),
             exceptions: ExceptionRow::all(&self.exceptions),
             checks: self.checks.rows(),
-            counters: CounterRow::all(&self.figures, elapsed_us),
-            metrics: MetricRow::all(&self.figures),
+            counters: CounterRow::all(&self.custom, elapsed_us),
+            metrics: MetricRow::all(&self.custom),
             history: self.seconds.history().clone(),
             marks: self.marks.clone(),
             generator: Generator {
@@ -94,13 +95,13 @@ impl Collector {
                 max_rss_bytes: self.max_rss_bytes,
                 lag: self.lag.distribution(),
             },
-            caveats: Caveats {
-                clipped: clipped + self.lag.clipped + self.figures.clipped(),
+            warnings: Warnings {
+                clipped: clipped + self.lag.clipped + self.custom.clipped(),
                 folded: self.folded,
                 stale_retries: self.stale_retries,
                 too_many_names: self.table.overflowed(),
-                too_many_figures: self.figures.overflowed(),
-                is_counter_full: self.figures.is_full(),
+                too_many_figures: self.custom.overflowed(),
+                is_counter_full: self.custom.is_full(),
                 too_many_texts: self.errors.overflowed()
                     || self.exceptions.overflowed()
                     || self.checks.overflowed(),

@@ -2,13 +2,12 @@
 //!
 //! They end a task from anywhere inside it; what follows is decided in `vu`.
 
-use rhai::{Engine, EvalAltResult, NativeCallContext};
+use rhai::{Engine, NativeCallContext};
 
 use crate::script::load::declare::Declarations;
+use crate::script::results::Result;
 use crate::script::run::failure::Control;
 use crate::script::run::user::User;
-
-type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 pub(super) fn register(engine: &mut Engine) {
     engine

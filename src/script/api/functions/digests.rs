@@ -4,12 +4,11 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
-use rhai::{Blob, Engine, EvalAltResult};
+use rhai::{Blob, Engine};
 use sha2::{Digest, Sha256};
 
+use crate::script::results::Result;
 use crate::script::run::slices::sliced;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Bytes between two looks at the clock: some 0.2 ms of MD5, the slowest.
 const PIECE: usize = 64 << 10;

@@ -4,15 +4,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Blob, Dynamic, Engine, Map, NativeCallContext};
 
 use crate::script::api::json;
 use crate::script::api::response::tell_changed;
 use crate::script::load::declare::Declarations;
+use crate::script::results::Result;
 use crate::script::run::user::User;
 use crate::script::value;
-
-type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 pub(super) fn register(engine: &mut Engine) {
     engine

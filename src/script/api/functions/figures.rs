@@ -2,12 +2,11 @@
 //!
 //! They are computed once a second by control; here they are only handed on.
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
+use crate::script::results::Result;
 use crate::script::run::user::User;
 use crate::stats::Row;
-
-type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 pub(super) fn register(engine: &mut Engine) {
     engine

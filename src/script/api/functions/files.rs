@@ -2,17 +2,16 @@
 //!
 //! The writing itself is `appends`'s; here a user waits when the writer does not keep up.
 
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
+use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
 use crate::clock;
 use crate::coroutine::{self, NotAwaited};
 use crate::script::api::json;
+use crate::script::results::Result;
 use crate::script::run::failure::Control;
 use crate::script::run::user::User;
 use crate::script::value;
 use crate::shared::appends::{Appender, NotTaken};
-
-type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// How long a user waits before it tries again.
 const RETRY_US: u64 = 1_000;

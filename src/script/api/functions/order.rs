@@ -5,11 +5,10 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, NativeCallContext};
 
+use crate::script::results::Result;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 pub(super) fn register(engine: &mut Engine) {
     for name in ["sort", "sort_by"] {

@@ -1,10 +1,9 @@
 //! `pad` of texts and arrays, in place of Rhai's own: with nothing to append that of texts never
 //! ends, and that of arrays multiplies its sizes past the end of numbers, and so past the limits.
 
+use crate::script::results::Result;
 use rhai::Position;
 use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext};
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 pub(super) fn register(engine: &mut Engine) {
     engine

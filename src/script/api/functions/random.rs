@@ -2,14 +2,13 @@
 //!
 //! At the top level the stream is control's, the same in every evaluation. Not for secrets.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use crate::scenario::Random;
 use crate::script::load::declare::Declarations;
+use crate::script::results::Result;
 use crate::script::run::user::User;
 use crate::script::value;
-
-type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// Letters and digits.
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -5,16 +5,15 @@
 use std::any::TypeId;
 
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module,
-    NativeCallContext, Position, RhaiFunc, Shared,
+    Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module, NativeCallContext,
+    Position, RhaiFunc, Shared,
 };
 
 use crate::script::load::declare::Declarations;
+use crate::script::results::Result;
 use crate::script::run::log::Level;
 use crate::script::run::user::User;
 use crate::script::value;
-
-type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// The most values on one line: for a call with n of them Rhai looks up to 2^n names up.
 const MOST_VALUES: usize = 10;

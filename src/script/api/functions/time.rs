@@ -6,18 +6,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Dynamic, Engine, NativeCallContext};
 
 use crate::clock;
 use crate::coroutine::{self, NotAwaited};
 use crate::script::load::declare::Declarations;
+use crate::script::results::Result;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
 use crate::script::run::verdict;
 use crate::script::value;
-
-type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 pub(super) fn register(engine: &mut Engine) {
     engine

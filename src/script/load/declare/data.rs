@@ -6,16 +6,15 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use super::Declarations;
 use crate::data::{CsvFormat, Declared, Fault, Format, Mode, Origin, Source, TextColumns, Value};
 use crate::language::{self, Kind};
 use crate::scenario::names::did_you_mean;
 use crate::script::api::data_source::DataSource;
+use crate::script::results::Result;
 use crate::script::{plain, value};
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {

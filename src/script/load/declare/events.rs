@@ -2,12 +2,11 @@
 //!
 //! Owns declaring them; where they run is decided with the events, and by whom in `hooks`.
 
-use rhai::{Engine, EvalAltResult, FnPtr, NativeCallContext};
+use rhai::{Engine, FnPtr, NativeCallContext};
 
 use super::Declarations;
 use crate::scenario::Event;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
+use crate::script::results::Result;
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {

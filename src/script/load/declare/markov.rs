@@ -4,16 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::Declarations;
 use super::sets::Reading;
 use super::tasks::{self, TaskBody, TaskDeclaration};
 use crate::scenario::{Order, names};
 use crate::script::diagnostic::Severity;
+use crate::script::results::Result;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// What `tags` inside a chain are answered with.
 const WHY_NO_TAGS: &str = "without some of its states a chain is another one; tag it as a whole: \
@@ -94,9 +93,9 @@ fn markov(context: NativeCallContext, map: Map) -> Result<TaskDeclaration> {
 }
 
 /// A mistake and what to do about it.
-type Problem = (String, String);
+type HintedProblem = (String, String);
 
-fn first_of(first: Option<&Dynamic>, names: &[String]) -> Result<usize, Problem> {
+fn first_of(first: Option<&Dynamic>, names: &[String]) -> Result<usize, HintedProblem> {
     let Some(first) = first else {
         return match names {
             [] | [_] => Ok(0),
@@ -126,7 +125,7 @@ fn read_state(
     name: &str,
     state: Dynamic,
     names: &[String],
-) -> Result<(TaskDeclaration, Targets), Problem> {
+) -> Result<(TaskDeclaration, Targets), HintedProblem> {
     let form = || format!("write `{name}: #{{ run: || {{ … }}, next: \"…\" }}`");
     let kind = value::kind(&state);
     let Ok(state) = state.try_cast_result::<Map>() else {
@@ -169,7 +168,7 @@ fn read_state(
 }
 
 /// `#{ b: 3, c: 1 }`, `["b", "c"]` or `"b"`.
-fn read_next(name: &str, next: &Dynamic, names: &[String]) -> Result<Targets, Problem> {
+fn read_next(name: &str, next: &Dynamic, names: &[String]) -> Result<Targets, HintedProblem> {
     let mut targets = Targets::new();
     let mut add = |target: &str, weight: u32| {
         let index = index_of(target, names).map_err(|hint| {
@@ -177,7 +176,7 @@ fn read_next(name: &str, next: &Dynamic, names: &[String]) -> Result<Targets, Pr
             (message, hint)
         })?;
         targets.push((index, weight));
-        Ok::<_, Problem>(())
+        Ok::<_, HintedProblem>(())
     };
     if let Some(map) = next.read_lock::<Map>() {
         for (target, weight) in map.iter() {
@@ -204,7 +203,7 @@ fn read_next(name: &str, next: &Dynamic, names: &[String]) -> Result<Targets, Pr
     Ok(targets)
 }
 
-fn wrong_next(name: &str, value: &Dynamic) -> Problem {
+fn wrong_next(name: &str, value: &Dynamic) -> HintedProblem {
     let kind = value::kind(value);
     let message = format!("`next` of `{name}` is the names of states, not {kind}");
     let hint = "write `next: \"a\"`, `next: [\"a\", \"b\"]` or `next: #{ a: 3, b: 1 }`";

@@ -28,6 +28,7 @@ use crate::data::{Mode, Origin, Sources};
 use crate::scenario::{Event, Hooks, Options, Param, Random};
 use crate::script::bounds;
 use crate::script::diagnostic::{Diagnostic, Severity, found};
+use crate::script::results::Result;
 use crate::script::run::log::Level;
 use crate::script::run::secret::Secrets;
 use crate::units::Bytes;
@@ -64,9 +65,9 @@ impl Inputs {
 
 /// The declarations of one evaluation so far. Clones share them: natives find them as the tag.
 #[derive(Clone)]
-pub(crate) struct Declarations(Rc<Shared>);
+pub(crate) struct Declarations(Rc<DeclarationState>);
 
-pub(crate) struct Shared {
+pub(crate) struct DeclarationState {
     pub(crate) inputs: Inputs,
     pub(crate) random: RefCell<Random>,
     pub(crate) classes: RefCell<Vec<ClassDeclaration>>,
@@ -102,16 +103,16 @@ pub(crate) struct Moment {
 }
 
 impl std::ops::Deref for Declarations {
-    type Target = Shared;
+    type Target = DeclarationState;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &DeclarationState {
         &self.0
     }
 }
 
 impl Declarations {
     pub(crate) fn new(inputs: &Inputs) -> Declarations {
-        Declarations(Rc::new(Shared {
+        Declarations(Rc::new(DeclarationState {
             random: RefCell::new(Random::of_user(inputs.seed, "", 0)),
             inputs: inputs.clone(),
             classes: RefCell::default(),
@@ -196,8 +197,6 @@ impl Declarations {
         self.serial.get()
     }
 }
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Registers everything that declares.
 pub(crate) fn register(engine: &mut Engine) {

@@ -2,13 +2,12 @@
 //!
 //! Owns reading them; what a run comes to together with the command line is worked out there.
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use super::{Declarations, tasks};
 use crate::scenario::Options;
+use crate::script::results::Result;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {

@@ -3,13 +3,12 @@
 //! Owns reading the declaration and the value that was given, in the type of the default. Where
 //! such values come from is the command line's business.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::Declarations;
 use crate::scenario::Param;
+use crate::script::results::Result;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {

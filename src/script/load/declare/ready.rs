@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use rhai::Map;
 
-use super::shape::{Wrong, length_of, rate_of, users_of};
+use super::shape::{length_of, rate_of, users_of};
 use crate::language::shapes;
 use crate::load::Stage;
 use crate::load::ready::{self, Jump};
 use crate::scenario::names::did_you_mean;
+use crate::script::results::Problem;
 
 /// The stages of a ready-made shape.
-pub(super) fn stages(name: &str, map: &Map) -> Result<Vec<Stage>, Wrong> {
+pub(super) fn stages(name: &str, map: &Map) -> Result<Vec<Stage>, Problem> {
     let Some(shape) = shapes::ready(name) else {
         let known = || shapes::READY.iter().map(|shape| shape.name);
         let hint = did_you_mean(name, known())

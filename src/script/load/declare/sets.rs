@@ -3,16 +3,15 @@
 //! Owns reading their keys; chains are `markov`'s, and how a set becomes part of a class is the
 //! task table's.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
 use super::Declarations;
 use super::tasks::{self, TaskBody, TaskDeclaration};
 use crate::language::{self, Kind};
 use crate::scenario::{Order, Wait};
 use crate::script::load::class;
+use crate::script::results::{Problem, Result};
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// A set as declared.
 #[derive(Clone, Debug)]
@@ -112,9 +111,6 @@ fn declare(context: &NativeCallContext, tasks: Dynamic, order: Order) -> Result<
     }
     Ok(reading.finish(&declarations))
 }
-
-/// A mistake and perhaps a hint.
-type Problem = (String, Option<String>);
 
 /// A set that is being read; mistakes are gathered, so that all are told at once.
 pub(crate) struct Reading {

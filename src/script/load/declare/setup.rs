@@ -2,14 +2,13 @@
 //!
 //! Owns declaring them and reading the result in tasks. When they run is the runner's business.
 
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
+use rhai::{Dynamic, Engine, FnPtr, NativeCallContext};
 
 use super::Declarations;
 use crate::data::Value;
 use crate::script::plain::dynamic;
+use crate::script::results::Result;
 use crate::script::run::user::User;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// What `setup(…)` gives to the top level: the result, which is there once the test begins.
 #[derive(Clone)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
 use super::Declarations;
 use super::ready;
@@ -15,13 +15,9 @@ use crate::load::{Division, Stage};
 use crate::scenario::Shape;
 use crate::scenario::names::did_you_mean;
 use crate::script::diagnostic::{Diagnostic, found};
+use crate::script::results::{Problem, Result};
 use crate::script::value;
 use crate::units::Rate;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
-
-/// Something wrong with a shape, and what to write instead.
-pub(crate) type Wrong = (String, Option<String>);
 
 /// What `shape(…)` declared.
 pub(crate) struct ShapeDeclaration {
@@ -99,7 +95,7 @@ pub(super) fn register(engine: &mut Engine) {
         );
 }
 
-fn declare(context: &NativeCallContext, kind: Result<ShapeKind, Wrong>) -> Result<()> {
+fn declare(context: &NativeCallContext, kind: Result<ShapeKind, Problem>) -> Result<()> {
     let declarations = Declarations::required(context)?;
     let kind = match kind {
         Ok(kind) => kind,
@@ -124,7 +120,7 @@ fn declare(context: &NativeCallContext, kind: Result<ShapeKind, Wrong>) -> Resul
 }
 
 /// A shape as its map describes it: by stages, or by a closure with a memory.
-fn described(map: &Map) -> Result<ShapeKind, Wrong> {
+fn described(map: &Map) -> Result<ShapeKind, Problem> {
     let known = || language::of_kind(Kind::ShapeOption).map(|word| word.name);
     if let Some(other) = map.keys().find(|key| !known().any(|word| word == *key)) {
         return Err((
@@ -164,7 +160,7 @@ fn described(map: &Map) -> Result<ShapeKind, Wrong> {
     ))
 }
 
-fn stages(map: &Map) -> Result<Vec<StageDeclaration>, Wrong> {
+fn stages(map: &Map) -> Result<Vec<StageDeclaration>, Problem> {
     let example = "write `shape(#{ stages: [ #{ duration: \"60s\", users: 100 } ] })`";
     let stages = map.get("stages").and_then(|it| it.read_lock::<Array>());
     let Some(stages) = stages.filter(|stages| !stages.is_empty()) else {
@@ -201,7 +197,7 @@ fn stages(map: &Map) -> Result<Vec<StageDeclaration>, Wrong> {
 ///
 /// # Errors
 /// That.
-pub(crate) fn judge_stage(stage: &Dynamic) -> Result<(), Wrong> {
+pub(crate) fn judge_stage(stage: &Dynamic) -> Result<(), Problem> {
     match stage.read_lock::<Map>() {
         Some(stage) => stage_of(&stage, Duration::ZERO).map(drop),
         None => Ok(()),
@@ -212,7 +208,7 @@ pub(crate) fn judge_stage(stage: &Dynamic) -> Result<(), Wrong> {
 ///
 /// # Errors
 /// That.
-pub(crate) fn judge_ready(name: &str, numbers: &Dynamic) -> Result<(), Wrong> {
+pub(crate) fn judge_ready(name: &str, numbers: &Dynamic) -> Result<(), Problem> {
     match numbers.read_lock::<Map>() {
         Some(numbers) => ready::stages(name, &numbers).map(drop),
         None => Ok(()),
@@ -220,7 +216,7 @@ pub(crate) fn judge_ready(name: &str, numbers: &Dynamic) -> Result<(), Wrong> {
 }
 
 /// A stage, and whether its length is given by `duration` or by `end`.
-fn stage_of(map: &Map, begins: Duration) -> Result<(&'static str, StageDeclaration), Wrong> {
+fn stage_of(map: &Map, begins: Duration) -> Result<(&'static str, StageDeclaration), Problem> {
     for key in map.keys() {
         if language::find(Kind::StageOption, key).is_none() {
             let known = language::of_kind(Kind::StageOption).map(|word| word.name);
@@ -324,7 +320,11 @@ impl Users {
     }
 
     /// The numbers as a plan counts them. Nobody at all is nobody of each class.
-    pub(crate) fn numbers(&self, division: Division, classes: &[&str]) -> Result<Vec<u32>, Wrong> {
+    pub(crate) fn numbers(
+        &self,
+        division: Division,
+        classes: &[&str],
+    ) -> Result<Vec<u32>, Problem> {
         match (self, division) {
             (Users::Total(users), Division::Mixed) => Ok(vec![*users]),
             (Users::Total(0), Division::PerClass(classes)) => Ok(vec![0; classes]),
@@ -357,7 +357,10 @@ impl Users {
 }
 
 /// The stages as a plan takes them.
-fn resolve(stages: &[StageDeclaration], classes: &[&str]) -> Result<(Division, Vec<Stage>), Wrong> {
+fn resolve(
+    stages: &[StageDeclaration],
+    classes: &[&str],
+) -> Result<(Division, Vec<Stage>), Problem> {
     let divisions = stages
         .iter()
         .map(|stage| stage.users.division(classes.len()));

@@ -2,13 +2,12 @@
 //!
 //! Owns reading the declaration; its name is the key under which it stands, in a class or a set.
 
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
 use super::Declarations;
 use super::sets::SetDeclaration;
+use crate::script::results::Result;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// What `task(…)` and its like return: a task without its name, which is its key.
 #[derive(Clone, Debug)]

@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, EvalAltResult};
+use rhai::{Dynamic, Engine};
 
 use crate::scenario::Wait;
+use crate::script::results::Result;
 use crate::script::value;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {

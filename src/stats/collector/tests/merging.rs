@@ -234,7 +234,7 @@ fn counts(cell: &Cell) -> impl PartialEq + std::fmt::Debug + use<> {
 /// By row, its cells by age.
 fn cells(collector: &Collector) -> BTreeMap<SeriesKey, Vec<impl PartialEq + std::fmt::Debug>> {
     let ages = [Age::Now, Age::Before, Age::Earlier];
-    let of = |series: &Aged| {
+    let of = |series: &ByGeneration| {
         let cells = ages.map(|age| series.part(age).map(|part| counts(&part.sum)));
         cells.into_iter().collect()
     };

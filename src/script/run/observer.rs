@@ -22,7 +22,7 @@ use crate::http::{AnsweredHop, Phases, SentHop, Tap};
 pub enum Event {
     /// What follows is about this user, by a number that no other of the run has, until the next
     /// such event.
-    Turns {
+    SwitchedTo {
         /// The number.
         user: u64,
     },
@@ -104,18 +104,18 @@ pub enum Event {
 
 /// Somebody who looks on. Clones tell the same one.
 #[derive(Clone)]
-pub struct Onlooker {
+pub struct Observer {
     told: Arc<dyn Fn(Event) + Send + Sync>,
     /// How many bytes it wants to see of a body that is read as it comes.
     body: usize,
 }
 
-impl Onlooker {
+impl Observer {
     /// One that is told everything, on the user's thread. Of a body that is read as it comes, and
     /// may have no end, it wants to see so many bytes.
-    pub fn new(body: usize, told: impl Fn(Event) + Send + Sync + 'static) -> Onlooker {
+    pub fn new(body: usize, told: impl Fn(Event) + Send + Sync + 'static) -> Observer {
         let told = Arc::new(told);
-        Onlooker { told, body }
+        Observer { told, body }
     }
 
     pub(crate) fn tell(&self, event: Event) {
@@ -123,50 +123,50 @@ impl Onlooker {
     }
 }
 
-impl fmt::Debug for Onlooker {
+impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Onlooker")
+        f.write_str("Observer")
     }
 }
 
-/// An onlooker with what it must not see.
-pub(crate) struct Watch {
-    onlooker: Onlooker,
+/// An observer with what it must not see.
+pub(crate) struct Tracer {
+    observer: Observer,
     secrets: Secrets,
     /// Whose turn it is.
     turn: Cell<Option<u64>>,
 }
 
-impl Watch {
-    pub(crate) fn new(onlooker: Onlooker, secrets: Secrets) -> Rc<Watch> {
-        Rc::new(Watch {
-            onlooker,
+impl Tracer {
+    pub(crate) fn new(observer: Observer, secrets: Secrets) -> Rc<Tracer> {
+        Rc::new(Tracer {
+            observer,
             secrets,
             turn: Cell::new(None),
         })
     }
 
     /// Whatever is told from now on is about this user.
-    pub(crate) fn turn_to(&self, user: u64) {
+    pub(crate) fn switch_to(&self, user: u64) {
         if self.turn.replace(Some(user)) != Some(user) {
-            self.tell(Event::Turns { user });
+            self.tell(Event::SwitchedTo { user });
         }
     }
 
     /// Hides the secrets of another program too.
-    pub(crate) fn learn(&self, secrets: &Secrets) {
+    pub(crate) fn add_secrets(&self, secrets: &Secrets) {
         self.secrets.add_all(secrets);
     }
 
     pub(crate) fn tell(&self, event: Event) {
-        self.onlooker.tell(event);
+        self.observer.tell(event);
     }
 
     /// How much is kept of a body that is read as it comes: so much more than is shown that a
     /// secret at the edge is whole, and hidden.
     pub(crate) fn kept_of_stream(&self) -> usize {
         const LONGEST_SECRET: usize = 4_096;
-        self.onlooker.body.saturating_add(LONGEST_SECRET)
+        self.observer.body.saturating_add(LONGEST_SECRET)
     }
 
     /// A text without secrets.
@@ -186,8 +186,8 @@ impl Watch {
         let mut hidden = self.hide(&body);
         let whole = whole - body.len() + hidden.len();
         let end = match std::str::from_utf8(&hidden) {
-            Ok(text) => text.floor_char_boundary(self.onlooker.body),
-            Err(_) => self.onlooker.body,
+            Ok(text) => text.floor_char_boundary(self.observer.body),
+            Err(_) => self.observer.body,
         };
         hidden.truncate(end);
         (hidden, whole)
@@ -218,7 +218,7 @@ impl Watch {
     }
 }
 
-impl Tap for Watch {
+impl Tap for Tracer {
     fn sends(&self, hop: &SentHop<'_>) {
         self.tell(Event::Sends {
             method: hop.method.to_string(),

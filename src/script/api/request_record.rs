@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use hyper::Method;
-use rhai::{EvalAltResult, ImmutableString, Position};
+use rhai::{ImmutableString, Position};
 use scraper::Html;
 
 use super::sent::Sent;
@@ -16,21 +16,20 @@ use super::{html, json};
 use crate::coroutine::{self, NotAwaited};
 use crate::data::NotJson;
 use crate::http::{self, Charset, Exchange, Phases};
+use crate::script::results::Result;
 use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
 use crate::script::run::measurement::{Details, Measurement};
-use crate::script::run::onlooker::{Event, Watch};
+use crate::script::run::observer::{Event, Tracer};
 use crate::script::run::user::User;
 use crate::script::run::verdict::Verdict;
 use crate::stats::SeriesId;
-
-type Result<T, E = Box<EvalAltResult>> = std::result::Result<T, E>;
 
 /// How much of a body that is no JSON is shown.
 const SHOWN_CHARS: usize = 250;
 
 /// What became of one request.
-pub(crate) struct Answer {
+pub(crate) struct RequestRecord {
     pub(crate) response: Option<Box<http::Response>>,
     error: Option<String>,
     phases: Phases,
@@ -66,7 +65,7 @@ impl Counting {
     }
 }
 
-impl Answer {
+impl RequestRecord {
     /// What became of a request of that method and path. Whoever looks on is told.
     pub(crate) fn of(
         client: &Client,
@@ -75,12 +74,14 @@ impl Answer {
         made_at: Position,
         sent: Option<Box<Sent>>,
         exchange: Exchange,
-    ) -> Rc<Answer> {
+    ) -> Rc<RequestRecord> {
         let user = &client.user;
         client.tell_refused_cookie();
-        let answer = Rc::new(Answer::new(client, path, counting, made_at, sent, exchange));
-        if let Some(watch) = &user.thread.watch {
-            answer.show(watch, counting.row(method, path));
+        let answer = Rc::new(RequestRecord::new(
+            client, path, counting, made_at, sent, exchange,
+        ));
+        if let Some(tracer) = &user.thread.tracer {
+            answer.show(tracer, counting.row(method, path));
         }
         if answer.streaming.is_some() {
             user.keep_stream(&answer);
@@ -95,7 +96,7 @@ impl Answer {
         made_at: Position,
         sent: Option<Box<Sent>>,
         mut exchange: Exchange,
-    ) -> Answer {
+    ) -> RequestRecord {
         let user = &client.user;
         let streaming = stream::begun(&mut exchange, client);
         let measurement = counting.series.map(|series| {
@@ -120,7 +121,7 @@ impl Answer {
             }
             None => error.clone(),
         };
-        Answer {
+        RequestRecord {
             response,
             error,
             phases: exchange.phases,
@@ -136,19 +137,19 @@ impl Answer {
     }
 
     /// Tells whoever looks on, and notes its row for them.
-    fn show(&self, watch: &Watch, row: String) {
-        let row = self.row.get_or_init(|| watch.mask(row)).clone();
+    fn show(&self, tracer: &Tracer, row: String) {
+        let row = self.row.get_or_init(|| tracer.mask(row)).clone();
         let body = match (&self.response, &self.error) {
             // It comes while the script reads it.
             (Some(_), _) if self.streaming.is_some() => Ok(bytes::Bytes::new()),
             (Some(_), _) => match self.decoded() {
                 // Shown as the script reads it.
-                Ok(body) => Ok(watch.hide(&self.charset().transcoded(body))),
+                Ok(body) => Ok(tracer.hide(&self.charset().transcoded(body))),
                 Err(error) => Err(error.to_string()),
             },
             (None, error) => Err(error.clone().unwrap_or_default()),
         };
-        watch.tell(Event::Over {
+        tracer.tell(Event::Over {
             row,
             phases: self.phases,
             body,
@@ -156,11 +157,11 @@ impl Answer {
     }
 
     /// Tells whoever looks on what has been read of its body since the last time.
-    pub(crate) fn tell_read(&self, watch: &Watch) {
+    pub(crate) fn tell_read(&self, tracer: &Tracer) {
         let seen = self.streaming.as_ref().and_then(|it| it.take_seen());
         let Some((body, whole)) = seen else { return };
-        let (body, whole) = watch.hide_beginning(body, whole);
-        watch.tell(Event::Read {
+        let (body, whole) = tracer.hide_beginning(body, whole);
+        tracer.tell(Event::Read {
             row: self.row.get().cloned().unwrap_or_default(),
             phases: self.phases(),
             body,

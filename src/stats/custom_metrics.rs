@@ -30,12 +30,12 @@ const SPARE: u32 = 52 - BITS;
 
 /// Counters and metrics by name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct CustomMetrics {
     pub(super) counters: BTreeMap<Arc<str>, u64>,
-    pub(super) metrics: BTreeMap<Arc<str>, Spread>,
+    pub(super) metrics: BTreeMap<Arc<str>, FloatHistogram>,
 }
 
-impl Figures {
+impl CustomMetrics {
     pub(super) fn count(&mut self, name: &str, count: u64) {
         let total = named(&mut self.counters, name, COUNTERS);
         *total = total.saturating_add(count);
@@ -45,7 +45,7 @@ impl Figures {
         named(&mut self.metrics, name, METRICS).record(value);
     }
 
-    pub(super) fn merge(&mut self, other: &Figures) {
+    pub(super) fn merge(&mut self, other: &CustomMetrics) {
         for (name, count) in &other.counters {
             self.count(name, *count);
         }
@@ -94,7 +94,7 @@ fn named<'a, T: Default>(
 /// An HDR histogram without a unit: its buckets are the numbers that agree in sign, exponent and
 /// the first ten bits of the mantissa.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Spread {
+pub(super) struct FloatHistogram {
     pub(super) count: u64,
     /// Meaningless while `count` is zero, like `max`.
     pub(super) min: f64,
@@ -106,7 +106,7 @@ pub(super) struct Spread {
     buckets: HashMap<i32, u64>,
 }
 
-impl Spread {
+impl FloatHistogram {
     fn record(&mut self, value: f64) {
         let first = self.count == 0;
         self.min = if first { value } else { self.min.min(value) };
@@ -117,7 +117,7 @@ impl Spread {
         *self.buckets.entry(key_of(value)).or_default() += 1;
     }
 
-    pub(super) fn merge(&mut self, other: &Spread) {
+    pub(super) fn merge(&mut self, other: &FloatHistogram) {
         if other.count == 0 {
             return;
         }
@@ -220,8 +220,8 @@ mod tests {
 
     use super::*;
 
-    fn of(values: &[f64]) -> Spread {
-        let mut spread = Spread::default();
+    fn of(values: &[f64]) -> FloatHistogram {
+        let mut spread = FloatHistogram::default();
         for value in values {
             spread.record(*value);
         }
@@ -286,18 +286,18 @@ mod tests {
         let [half, most] = spread.quantiles([0.5, 1.0]);
         assert!((half - 1.0).abs() < 0.001, "{half}");
         assert!((most / LARGEST - 1.0).abs() < 0.001, "{most}");
-        let [nothing] = Spread::default().quantiles([0.5]);
+        let [nothing] = FloatHistogram::default().quantiles([0.5]);
         assert!(nothing.abs() < f64::EPSILON);
     }
 
     #[test]
     fn the_largest_sums_are_said_and_stay_numbers() {
-        let mut figures = Figures::default();
-        figures.count("c", u64::MAX - 1);
-        assert!(!figures.is_full());
-        figures.count("c", 2);
-        assert!(figures.is_full());
-        assert_eq!(figures.counters.values().sum::<u64>(), u64::MAX);
+        let mut custom = CustomMetrics::default();
+        custom.count("c", u64::MAX - 1);
+        assert!(!custom.is_full());
+        custom.count("c", 2);
+        assert!(custom.is_full());
+        assert_eq!(custom.counters.values().sum::<u64>(), u64::MAX);
         assert!(of(&[1.7e308, 1.7e308]).mean() >= 1.6e308);
         assert!(of(&[f64::MAX, f64::MAX]).mean().is_finite());
         assert!(of(&[-f64::MAX, -f64::MAX, f64::MAX]).mean().is_finite());
@@ -305,17 +305,17 @@ mod tests {
 
     #[test]
     fn names_are_bounded_and_nothing_is_lost() {
-        let mut threads = [Figures::default(), Figures::default()];
-        for (thread, figures) in threads.iter_mut().enumerate() {
+        let mut threads = [CustomMetrics::default(), CustomMetrics::default()];
+        for (thread, custom) in threads.iter_mut().enumerate() {
             for n in 0..COUNTERS + 5 {
-                figures.count(&format!("{thread}-{n}"), 2);
-                figures.measure(&format!("{thread}-{n}"), 1.0);
+                custom.count(&format!("{thread}-{n}"), 2);
+                custom.measure(&format!("{thread}-{n}"), 1.0);
             }
-            assert!(figures.overflowed());
+            assert!(custom.overflowed());
         }
-        let mut all = Figures::default();
-        for figures in &threads {
-            all.merge(figures);
+        let mut all = CustomMetrics::default();
+        for custom in &threads {
+            all.merge(custom);
         }
         assert_eq!(all.counters.len(), COUNTERS + 1);
         assert_eq!(all.metrics.len(), METRICS + 1);

@@ -21,7 +21,7 @@ const DEEPEST: usize = 48;
 /// A closure of an older generation. It is the first thing that the pointer to it carries, which
 /// is how a call finds it, and the next renewal.
 #[derive(Clone)]
-struct Former {
+struct StaleClosure {
     key: ImmutableString,
     /// `None` when the script has changed once more.
     kept: Option<Rc<Kept>>,
@@ -34,15 +34,15 @@ struct Kept {
 }
 
 /// A user that goes on in another generation, as what it keeps sees it.
-pub(crate) struct Move<'a> {
+pub(crate) struct Migration<'a> {
     pub(crate) from: &'a Rc<User>,
     pub(crate) to: &'a Rc<User>,
 }
 
-impl Move<'_> {
+impl Migration<'_> {
     /// Takes a value of the user's state along: closures stay with their generation, clients go
     /// with the user.
-    pub(crate) fn take_along(&self, key: &ImmutableString, value: &mut Dynamic) {
+    pub(crate) fn carry_over(&self, key: &ImmutableString, value: &mut Dynamic) {
         self.within(key, value, DEEPEST);
     }
 
@@ -61,18 +61,18 @@ impl Move<'_> {
                 self.within(key, value, depth);
             }
         } else {
-            client::take_along(value, self.from, self.to);
+            client::carry_over(value, self.from, self.to);
         }
     }
 
     fn closure(&self, key: &ImmutableString, closure: &mut FnPtr, depth: usize) {
         if let Some(first) = closure.iter_curry_mut().next()
-            && let Some(mut former) = first.write_lock::<Former>()
+            && let Some(mut stale) = first.write_lock::<StaleClosure>()
         {
             // What several closures captured is met by way of each: it was wrapped just now.
-            let of = former.kept.as_ref().map(|kept| &kept.generation);
+            let of = stale.kept.as_ref().map(|kept| &kept.generation);
             if !of.is_some_and(|of| Rc::ptr_eq(of, &self.from.generation)) {
-                former.kept = None;
+                stale.kept = None;
             }
             return;
         }
@@ -83,7 +83,7 @@ impl Move<'_> {
         if !closure.is_anonymous() {
             return;
         }
-        let former = Former {
+        let stale = StaleClosure {
             key: key.clone(),
             kept: Some(Rc::new(Kept {
                 generation: self.from.generation.clone(),
@@ -97,24 +97,26 @@ impl Move<'_> {
         )]
         let pointer = FnPtr::from_fn(OLD_CLOSURE, call);
         if let Ok(mut pointer) = pointer {
-            pointer.add_curry(Dynamic::from(former));
+            pointer.add_curry(Dynamic::from(stale));
             *closure = pointer;
         }
     }
 }
 
-/// Calls a former closure. In front of it may stand what `this` shall be, behind it stand the
+/// Calls a stale closure. In front of it may stand what `this` shall be, behind it stand the
 /// arguments.
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes a context")]
 fn call(
     context: NativeCallContext,
     arguments: &mut [&mut Dynamic],
 ) -> Result<Dynamic, Box<EvalAltResult>> {
-    let place = arguments.iter().position(|value| value.is::<Former>());
+    let place = arguments
+        .iter()
+        .position(|value| value.is::<StaleClosure>());
     let (before, after) = arguments.split_at_mut(place.ok_or("a closure was lost")?);
-    let former = after[0].clone().cast::<Former>();
-    let Some(kept) = former.kept else {
-        let key = former.key;
+    let stale = after[0].clone().cast::<StaleClosure>();
+    let Some(kept) = stale.kept else {
+        let key = stale.key;
         return Err(format!(
             "`this.{key}` holds a closure of a script that was replaced more than once: make it \
              anew, `on_reload` is the place for it"

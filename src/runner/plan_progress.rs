@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::Notice;
 use crate::load::{Change, Plan};
 
-/// A ramp in the direction of one told so lately is not told again: a shape may turn each second.
+/// A ramp in the direction of one told so lately is not told again: a shape may redirect each second.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// A run's way through its plan.
 #[derive(Debug)]
-pub(super) struct Course {
+pub(super) struct PlanProgress {
     plan: Arc<Plan>,
     /// The stage entered last.
     stage: Option<Change>,
@@ -24,9 +24,9 @@ pub(super) struct Course {
     told: Option<(Change, Duration)>,
 }
 
-impl Course {
-    pub(super) fn new(plan: Arc<Plan>) -> Course {
-        Course {
+impl PlanProgress {
+    pub(super) fn new(plan: Arc<Plan>) -> PlanProgress {
+        PlanProgress {
             plan,
             stage: None,
             has_arrived: false,
@@ -38,15 +38,15 @@ impl Course {
         &self.plan
     }
 
-    /// Follows another plan from now on; the stage is entered with [`Course::enter`].
-    pub(super) fn turn(&mut self, plan: Arc<Plan>) {
+    /// Follows another plan from now on; the stage is entered with [`PlanProgress::enter`].
+    pub(super) fn redirect(&mut self, plan: Arc<Plan>) {
         self.plan = plan;
     }
 
-    /// Like [`Course::turn`], but always announced.
+    /// Like [`PlanProgress::redirect`], but always announced.
     pub(super) fn restart(&mut self, plan: Arc<Plan>) {
         self.told = None;
-        self.turn(plan);
+        self.redirect(plan);
     }
 
     /// Enters the stage that goes on at `elapsed`, if that has not been done: gives it, and
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::load::{Division, Stage};
 
-    fn course(stages: &[(u64, u32)]) -> Course {
+    fn progress(stages: &[(u64, u32)]) -> PlanProgress {
         let stages: Vec<_> = stages
             .iter()
             .map(|(length, users)| Stage {
@@ -108,11 +108,11 @@ mod tests {
                 rate: None,
             })
             .collect();
-        Course::new(Arc::new(Plan::staged(Division::Mixed, &stages)))
+        PlanProgress::new(Arc::new(Plan::staged(Division::Mixed, &stages)))
     }
 
-    fn told(course: &mut Course, secs: u64) -> Option<(u32, Option<u32>)> {
-        let (change, notice) = course.enter(Duration::from_secs(secs))?;
+    fn told(progress: &mut PlanProgress, secs: u64) -> Option<(u32, Option<u32>)> {
+        let (change, notice) = progress.enter(Duration::from_secs(secs))?;
         let told = notice.map(|notice| match notice {
             Notice::Ramping(change) => change.to,
             other => panic!("{other:?}"),
@@ -123,34 +123,34 @@ mod tests {
     #[test]
     fn a_ramp_is_told_when_it_turns_or_after_a_while() {
         let stages = [(1, 1), (1, 2), (1, 1), (1, 1), (20, 3), (20, 4)];
-        let mut course = course(&stages);
-        assert_eq!(told(&mut course, 0), Some((1, Some(1))));
-        assert_eq!(told(&mut course, 0), None);
-        assert_eq!(told(&mut course, 1), Some((2, None)));
-        assert_eq!(told(&mut course, 2), Some((1, Some(1))));
-        assert_eq!(told(&mut course, 3), Some((1, None)));
-        assert_eq!(told(&mut course, 4), Some((3, Some(3))));
-        assert_eq!(told(&mut course, 24), Some((4, Some(4))));
+        let mut progress = progress(&stages);
+        assert_eq!(told(&mut progress, 0), Some((1, Some(1))));
+        assert_eq!(told(&mut progress, 0), None);
+        assert_eq!(told(&mut progress, 1), Some((2, None)));
+        assert_eq!(told(&mut progress, 2), Some((1, Some(1))));
+        assert_eq!(told(&mut progress, 3), Some((1, None)));
+        assert_eq!(told(&mut progress, 4), Some((3, Some(3))));
+        assert_eq!(told(&mut progress, 24), Some((4, Some(4))));
     }
 
     #[test]
     fn the_stage_that_goes_on_is_arrived_at_once() {
-        let mut course = course(&[(1, 5), (1, 9)]);
-        course.enter(Duration::ZERO);
-        assert_eq!(course.arrive(7), None);
-        let arrived = course.arrive(1);
+        let mut progress = progress(&[(1, 5), (1, 9)]);
+        progress.enter(Duration::ZERO);
+        assert_eq!(progress.arrive(7), None);
+        let arrived = progress.arrive(1);
         assert!(matches!(arrived, Some(Some(Notice::Arrived(change))) if change.to == 5));
-        assert_eq!(course.arrive(1), None);
+        assert_eq!(progress.arrive(1), None);
         // The ramp of the next stage is not told, and so not its end.
-        course.enter(Duration::from_secs(1));
-        assert_eq!(course.arrive(1), None);
-        assert_eq!(course.arrive(2), Some(None));
+        progress.enter(Duration::from_secs(1));
+        assert_eq!(progress.arrive(1), None);
+        assert_eq!(progress.arrive(2), Some(None));
     }
 
     #[test]
     fn a_run_without_users_goes_on_while_its_plan_has_some() {
         let second = Duration::from_secs(1);
-        let mut up = course(&[(1, 5), (1, 9)]);
+        let mut up = progress(&[(1, 5), (1, 9)]);
         up.enter(Duration::ZERO);
         up.arrive(1);
         assert!(!up.is_settled(Duration::ZERO));
@@ -158,7 +158,7 @@ mod tests {
         assert!(!up.is_settled(second));
         up.arrive(2);
         assert!(up.is_settled(second));
-        let mut down = course(&[(1, 5), (1, 0)]);
+        let mut down = progress(&[(1, 5), (1, 0)]);
         down.enter(second);
         down.arrive(2);
         assert!(!down.is_settled(second));
@@ -166,10 +166,10 @@ mod tests {
 
     #[test]
     fn a_plan_that_restarts_is_told_and_must_be_arrived_at_again() {
-        let mut course = course(&[(100, 5)]);
-        assert_eq!(told(&mut course, 0), Some((5, Some(5))));
-        assert!(matches!(course.arrive(1), Some(Some(_))));
-        // An edit goes on upwards so soon after: a shape's turn would not be told.
+        let mut progress = progress(&[(100, 5)]);
+        assert_eq!(told(&mut progress, 0), Some((5, Some(5))));
+        assert!(matches!(progress.arrive(1), Some(Some(_))));
+        // An edit goes on upwards so soon after: a shape's redirect would not be told.
         let at = Duration::from_secs(1);
         let edited = Stage {
             length: Duration::from_secs(100),
@@ -177,13 +177,13 @@ mod tests {
             rate: None,
         };
         let plan = Plan::staged(Division::Mixed, &[edited]);
-        let number = course.plan().change_at(at).stage;
-        course.restart(Arc::new(plan.joined(at, &[5], number)));
-        assert_eq!(told(&mut course, 1), Some((9, Some(9))));
-        assert_eq!(course.arrive(number), None, "that was the plan before");
-        assert!(!course.is_settled(at));
-        let arrived = course.arrive(number + 1);
+        let number = progress.plan().change_at(at).stage;
+        progress.restart(Arc::new(plan.resumed_at(at, &[5], number)));
+        assert_eq!(told(&mut progress, 1), Some((9, Some(9))));
+        assert_eq!(progress.arrive(number), None, "that was the plan before");
+        assert!(!progress.is_settled(at));
+        let arrived = progress.arrive(number + 1);
         assert!(matches!(arrived, Some(Some(Notice::Arrived(change))) if change.to == 9));
-        assert!(course.is_settled(at));
+        assert!(progress.is_settled(at));
     }
 }
