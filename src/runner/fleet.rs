@@ -1,7 +1,7 @@
-//! The members of a run, and where they stand in its plan.
+//! The members of a run, and how far they are in its plan.
 //!
-//! Owns who they are, what each said of its users last, and what that comes to. A member is reached
-//! by channels only: how it carries out an order is its own business.
+//! Owns the list of members and the levels that each reported last, and adds them up. Members are
+//! reached by channels only, and carry out orders in their own way.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,28 +17,29 @@ use crate::stats::Batch;
 use crate::units::Rate;
 use crate::vu::Budget;
 
-/// Names a member of a run; no other member of that run ever has the same.
+/// Identifies a member of a run; never reused within the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct MemberId(pub(super) u32);
 
-/// What a load thread, or a member, says of its users again and again. Each time it says everything,
-/// so what is lost on the way is made good by the next.
+/// What a load thread, or a member, regularly reports of its users. Each report is complete, so the
+/// next one makes up for one that is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Levels {
     pub(super) users: u32,
     /// The most at once in the last tenth of a second.
     pub(super) peak: u32,
-    /// Those that are in an older generation than the one in service.
+    /// Users in an older generation than the one in service.
     pub(super) behind: u32,
-    /// The stage whose number of users there is.
+    /// The stage whose number of users has been reached.
     pub(super) stage: Option<u32>,
-    /// All users have ended by themselves, and as the plan is no more will start.
+    /// All users have ended by themselves, and under the plan no more will start.
     pub(super) is_idle: bool,
 }
 
 impl Levels {
-    /// What they say between two assignments: nothing that would end a run, for users may be on their
-    /// way; and who goes before others come is not there at once with them.
+    /// The levels to report while users move between members. Nothing in them can end the run, since
+    /// users may be in transit; and the peak does not count leaving and arriving users as
+    /// simultaneous.
     pub(super) fn between(self) -> Levels {
         Levels {
             peak: self.users,
@@ -50,7 +51,7 @@ impl Levels {
 }
 
 impl FromIterator<Levels> for Levels {
-    /// What they come to together.
+    /// Adds them up.
     fn from_iter<I: IntoIterator<Item = Levels>>(all: I) -> Levels {
         let together = all.into_iter().reduce(|sum, one| Levels {
             users: sum.users + one.users,
@@ -67,26 +68,26 @@ impl FromIterator<Levels> for Levels {
 #[derive(Debug)]
 pub(super) struct Member {
     orders: mpsc::Sender<Order>,
-    /// The number of its first load thread, and the ways by which emptied batches go back to them.
+    /// The number of its first load thread, and the channels that return emptied batches to each.
     first: u32,
     spares: Vec<mpsc::Sender<Batch>>,
     standing: Standing,
     levels: Levels,
 }
 
-/// How far a member is.
+/// The status of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It makes its first generation, of that number.
+    /// It is compiling its first generation, which has this number.
     Preparing {
         number: u16,
     },
-    /// It has made it.
+    /// It has compiled it.
     Ready {
         number: u16,
     },
     Serving,
-    /// Its users go to others, then it ends.
+    /// It hands its users to others, then ends.
     Leaving,
 }
 
@@ -123,9 +124,9 @@ pub(super) struct Fleet {
     progress: PlanProgress,
     /// Iterations left; `None` for no limit.
     budget: Option<Budget>,
-    /// The most users at once since somebody asked.
+    /// The most users at once since [`Fleet::take_peak`].
     peak: u32,
-    /// How many users a second the plan has started at most.
+    /// The fastest ramp of the plan so far, in users a second.
     pace: f64,
     /// How many members and load threads there have been.
     next: (u32, u32),
@@ -143,7 +144,7 @@ impl Fleet {
         }
     }
 
-    /// The name of the next member, and the number of its first load thread.
+    /// The id of the next member, and the number of its first load thread.
     pub(super) fn next(&self) -> (MemberId, u32) {
         let (member, thread) = self.next;
         (MemberId(member), thread)
@@ -164,7 +165,7 @@ impl Fleet {
         self.members.is_empty()
     }
 
-    /// Those that have begun.
+    /// Members that have started.
     pub(super) fn ids(&self) -> impl Iterator<Item = MemberId> {
         let members = self.members.iter();
         members
@@ -172,7 +173,7 @@ impl Fleet {
             .map(|(id, _)| *id)
     }
 
-    /// Those that could begin, and the number of the generation they have made.
+    /// Members that can start, with the number of the generation they have compiled.
     pub(super) fn ready(&self) -> Vec<(MemberId, u16)> {
         let ready = |(id, member): (&MemberId, &Member)| match member.standing {
             Standing::Ready { number } => Some((*id, number)),
@@ -192,13 +193,13 @@ impl Fleet {
             .map(|(id, _)| *id)
     }
 
-    /// Whether users may be given to it.
+    /// Whether it can be given users.
     pub(super) fn is_serving(&self, id: MemberId) -> bool {
         let member = self.members.get(&id);
         member.is_some_and(|member| member.standing == Standing::Serving)
     }
 
-    /// The load threads of those.
+    /// The load threads of all members that can be given users.
     pub(super) fn serving_threads(&self) -> Vec<u32> {
         let members = self.members.values();
         members
@@ -213,7 +214,7 @@ impl Fleet {
         }
     }
 
-    /// A member has made the generation it was to make.
+    /// A member has compiled its first generation.
     pub(super) fn is_ready(&mut self, id: MemberId) {
         if let Some(member) = self.members.get_mut(&id)
             && let Standing::Preparing { number } = member.standing
@@ -222,7 +223,7 @@ impl Fleet {
         }
     }
 
-    /// How fast users that change hands start: as the plan did when it was at its fastest.
+    /// How fast users that move between members start: as fast as the plan's fastest ramp so far.
     pub(super) fn pace(&self) -> Rate {
         Rate::from_per_sec(self.pace).expect("a ramp has a rate, and there is one of 1 a second")
     }
@@ -233,19 +234,19 @@ impl Fleet {
         }
     }
 
-    /// Gives an order to all that have begun.
+    /// Gives an order to all members that have started.
     pub(super) fn order_all(&self, order: &Order) {
         let at_work = self.members.values().filter(|member| member.is_at_work());
         at_work.for_each(|member| member.order(order.clone()));
     }
 
-    /// Tells all to stop, begun or not.
+    /// Tells all members to stop, started or not.
     pub(super) fn stop(&self, order: &Order) {
         let members = self.members.values();
         members.for_each(|member| member.order(order.clone()));
     }
 
-    /// Gives an emptied batch back to its load thread; without room it is simply dropped.
+    /// Returns an emptied batch to its load thread; dropped if the channel is full.
     pub(super) fn give_back(&self, thread: u32, batch: Batch) {
         let spare = self.members.values().find_map(|member| {
             let index = thread.checked_sub(member.first)?;
@@ -256,7 +257,7 @@ impl Fleet {
         }
     }
 
-    /// A member says where it stands.
+    /// Takes a member's report.
     pub(super) fn update_levels(&mut self, id: MemberId, levels: Levels) {
         if let Some(member) = self.members.get_mut(&id) {
             member.levels = levels;
@@ -264,14 +265,14 @@ impl Fleet {
         }
     }
 
-    /// What the members that have begun say together.
+    /// The levels of all members that have started, added up.
     pub(super) fn levels(&self) -> Levels {
         let at_work = self.members.values().filter(|member| member.is_at_work());
         at_work.map(|member| member.levels).collect()
     }
 
-    /// The most users at once since the last call. Each thread's is exact; what several say within a
-    /// tenth of a second is added up as if it were at one moment.
+    /// The most users at once since the last call. Exact for one thread; peaks that several threads
+    /// report within a tenth of a second are added up as if simultaneous.
     pub(super) fn take_peak(&mut self) -> u32 {
         let now = self.levels().users;
         std::mem::replace(&mut self.peak, now).max(now)
@@ -281,27 +282,28 @@ impl Fleet {
         self.progress.plan()
     }
 
-    /// Enters the stage of the plan that goes on, if that has not been done: gives it, and what to
-    /// tell of it.
+    /// Enters the plan's current stage unless that is done already; returns it with the notice to
+    /// send, if any.
     pub(super) fn enter_stage(&mut self, elapsed: Duration) -> Option<(Change, Option<Notice>)> {
         let entered = self.progress.enter(elapsed)?;
         self.pace = self.pace.max(entered.0.per_sec);
         Some(entered)
     }
 
-    /// The stage that all members have reached, once: what to tell of it, if anything.
+    /// `Some` once all members have reached the stage, the first time only, with the notice to send,
+    /// if any.
     pub(super) fn arrive(&mut self) -> Option<Option<Notice>> {
         let stage = self.levels().stage?;
         self.progress.arrive(stage)
     }
 
-    /// Follows another plan, members and all.
+    /// Switches to another plan and tells the members.
     pub(super) fn follow(&mut self, plan: Arc<Plan>) {
         self.order_all(&Order::Follow(plan.clone()));
         self.progress.redirect(plan);
     }
 
-    /// Follows the plan that an edited script brought, of which the members know.
+    /// Switches to the plan of an edited script, which the members already have.
     pub(super) fn restart(&mut self, plan: Arc<Plan>) {
         self.progress.restart(plan);
     }
@@ -311,7 +313,8 @@ impl Fleet {
         self.budget.as_ref().is_some_and(Budget::is_used_up)
     }
 
-    /// Whether nobody is left and nobody will come. A plan that `may_turn` may always ask for more.
+    /// Whether no users are left and no more will start. A plan that `may_turn` can always ask for
+    /// more.
     pub(super) fn is_done(&self, elapsed: Duration, may_turn: bool) -> bool {
         let is_settled = self.is_used_up() || !may_turn && self.progress.is_settled(elapsed);
         let levels = self.levels();
@@ -377,7 +380,7 @@ mod tests {
         assert!(!fleet.is_done(Duration::ZERO, true));
         fleet.budget.as_ref().unwrap().give_back();
         assert!(fleet.is_done(Duration::ZERO, true));
-        // Whoever still has a user says so whatever else it said.
+        // A member that still has a user counts, whatever else it reports.
         fleet.update_levels(TWO, levels(1, 1, stage));
         assert!(!fleet.is_done(Duration::ZERO, true));
     }

@@ -1,7 +1,7 @@
 //! What runs once, before the first user and after the last: `setup`, listeners, `teardown`.
 //!
-//! Owns their order, their limits and what ends them, without running any of it: it is told what
-//! happened, and says what to do. The functions run beside the loop, in `control`.
+//! Owns their order, their limits and what ends them, but runs nothing: events go in, steps come
+//! out. The functions themselves run beside the loop, in `control`.
 //!
 //! | phase | calls | ends early by | if one fails |
 //! |---|---|---|---|
@@ -18,10 +18,10 @@ use crate::data::Value;
 use crate::scenario::{Event, Hooks as Declared};
 use crate::script::{Call, Outcome};
 
-/// How often a long `setup` is spoken of.
+/// How often to remind of a long `setup`.
 const SPEAK_EVERY: Duration = Duration::from_secs(5);
 
-/// After the last user: what is called, and by which name a person knows it.
+/// What is called after the last user, with the name to show.
 const TEARING_DOWN: [(&str, Call); 3] = [
     ("test_stop", Call::Listeners(Event::TestStop)),
     ("teardown", Call::Teardown),
@@ -32,9 +32,9 @@ const TEARING_DOWN: [(&str, Call); 3] = [
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum HookStep {
     Call(Call),
-    /// Wait for no call any more.
+    /// Stop waiting for any call.
     CancelCalls,
-    /// `setup`, or what follows it, has been running for so long.
+    /// `setup`, or what follows it, is still running.
     SpeakOf {
         seconds: u64,
     },
@@ -42,14 +42,14 @@ pub(super) enum HookStep {
     Keep(Value),
     /// Start the first users.
     Begin,
-    /// No user starts, for this reason.
+    /// End the run for this reason before any user starts.
     NeverBegin(End),
-    /// These were ended, for they took too long.
+    /// These exceeded their limit and were ended.
     Late {
         what: &'static str,
         limit: Duration,
     },
-    /// Everything has been done.
+    /// Everything is done.
     Close,
 }
 
@@ -63,16 +63,16 @@ pub(super) enum Phase {
     Over,
 }
 
-/// The functions that run once, seen from the run.
+/// The state of the functions that run once.
 #[derive(Debug)]
 pub(super) struct Hooks {
     phase: Phase,
-    /// What is waited for, since when, and until when at most.
+    /// The call in progress.
     waits: Option<Waits>,
-    /// What each phase gives its calls: the run time, or `--on-stop-timeout`.
+    /// The limit for calls in this phase: the run time, or `--on-stop-timeout`.
     limit: Option<Duration>,
     has_listeners_of_start: bool,
-    /// Of [`TEARING_DOWN`]: those that have been called.
+    /// How many of [`TEARING_DOWN`] have been called.
     called: usize,
 }
 
@@ -99,13 +99,13 @@ impl Hooks {
         self.phase
     }
 
-    /// When to say [`Hooks::due`].
+    /// When to call [`Hooks::due`].
     pub(super) fn due_at(&self) -> Option<Instant> {
         let waits = self.waits?;
         [waits.until, waits.speak_at].into_iter().flatten().min()
     }
 
-    /// The run is ready. What runs once takes nothing of its run time, but no more than that either.
+    /// The run is ready. `setup` does not count towards the run time, but may take no longer than it.
     pub(super) fn set_up(
         &mut self,
         declared: &Declared,
@@ -134,7 +134,7 @@ impl Hooks {
 
     fn call(&mut self, call: Call, now: Instant) -> Vec<HookStep> {
         let is_setup = self.phase == Phase::SettingUp;
-        // The run time is for both of them together.
+        // `setup` and `test_start` share one limit.
         let until = match self.waits {
             Some(waits) if is_setup => waits.until,
             _ => self.limit.and_then(|limit| now.checked_add(limit)),
@@ -148,7 +148,7 @@ impl Hooks {
         vec![HookStep::Call(call)]
     }
 
-    /// A call has come to this. Of those that nobody waits for nothing follows.
+    /// A call has ended. Nothing follows from calls that are not waited for.
     pub(super) fn answered(&mut self, call: Call, outcome: Outcome, now: Instant) -> Vec<HookStep> {
         if self.waits.is_none_or(|waits| waits.call != call) {
             return Vec::new();
@@ -174,7 +174,7 @@ impl Hooks {
         }
     }
 
-    /// The run shall stop. After the last user what has a limit is waited for.
+    /// The run is to stop. After the last user, calls still have until their limit.
     pub(super) fn stopped(&mut self, why: End, now: Instant) -> Vec<HookStep> {
         match self.phase {
             Phase::SettingUp => self.never_begin(why, now),
@@ -182,7 +182,7 @@ impl Hooks {
         }
     }
 
-    /// A person wants the run to end at once.
+    /// The run is to end at once.
     pub(super) fn killed(&mut self) -> Vec<HookStep> {
         match self.phase {
             Phase::SettingUp => {

@@ -1,7 +1,7 @@
-//! A run: when meets who. Load threads, spawning, collecting, stopping.
+//! A run: load threads, spawning, collecting, stopping.
 //!
-//! Owns the one loop of a run and the [`Handle`] by which everybody steers and watches it. How a
-//! script is checked, a summary computed or shown is not its business.
+//! Owns the one loop of a run and the [`Handle`] that steers and watches it. Checking a script and
+//! computing or showing a summary are done elsewhere.
 //!
 //! ```text
 //! Handle ─► inbox ─► run ─► fleet ─► Order ─► threads, one member of perhaps several ─► load threads
@@ -52,7 +52,7 @@ use run::Wish;
 pub use run::{Refusal, start};
 pub use unable::Unable;
 
-/// What a person asked for, everything resolved.
+/// The options of a run, fully resolved.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How many users there should be when, and when the run ends.
@@ -70,11 +70,11 @@ pub struct Options {
 pub struct Setup {
     /// The script that the run begins with.
     pub edition: Arc<Edition>,
-    /// Load threads: each machine has its own number.
+    /// The number of load threads; each machine may have a different one.
     pub threads: u32,
     /// The environment, for `env`.
     pub environment: Arc<BTreeMap<String, String>>,
-    /// Who looks on at all that users do, for debugging one of them.
+    /// Sees everything that users do, for debugging.
     pub observer: Option<Observer>,
 }
 
@@ -100,7 +100,7 @@ pub enum State {
 pub struct Ended {
     /// Why.
     pub why: End,
-    /// What its script asked for with `exit_code`.
+    /// The script's `exit_code`.
     pub exit_code: Option<u8>,
     /// Files of `append` that could not be written: why, each.
     pub unwritten: Vec<String>,
@@ -115,7 +115,7 @@ pub enum End {
     Shape,
     /// All users had ended by themselves, or the iterations were used up.
     Done,
-    /// A person stopped it.
+    /// It was stopped through its handle, such as by Ctrl-C.
     Stopped,
     /// A script called `stop_test`.
     StopTest(String),
@@ -123,7 +123,7 @@ pub enum End {
     Failed(String),
 }
 
-/// Steers a run and watches it. Clones do the same. When the last one is gone, the run stops.
+/// Steers and watches a run. Clones are equivalent; when the last one is dropped, the run stops.
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
@@ -143,7 +143,7 @@ enum Command {
 impl Handle {
     /// Stops the run gracefully: running tasks get the stop timeout, then `on_stop` runs.
     pub fn stop(&self) {
-        // A full queue holds commands enough to stop it.
+        // If the queue is full, there is already a command in it that stops the run.
         let _ = self.commands.try_send(Command::Stop);
     }
 
@@ -152,42 +152,40 @@ impl Handle {
         let _ = self.commands.try_send(Command::Kill);
     }
 
-    /// Goes to another number of users at `rate` a second; the last started stop first. What is asked
-    /// for during `setup`, here or in the three functions below, is done and answered when it is over.
+    /// Goes to another number of users at `rate` a second; the last started stop first. A request
+    /// made during `setup`, here or with the three functions below, is carried out and answered
+    /// when `setup` is over.
     ///
     /// # Errors
-    /// Under a shape with numbers for each class, when the run is stopping or over, and during `setup`
-    /// when more is asked for than the run remembers.
+    /// Under a shape with numbers for each class, when the run is stopping or over, and when too
+    /// many requests are pending during `setup`.
     ///
-    /// Dropping the future after its first poll changes nothing: the run does it all the same.
+    /// Dropping the future after its first poll does not take the request back.
     pub async fn set_users(&self, users: u32, rate: Rate) -> Result<(), Refusal> {
         self.ask(Wish::Users { users, rate }).await
     }
 
-    /// Ends the run when it has gone on for so long from its first user on, which may be at once;
-    /// `None` for no limit. The end of a shape stays.
+    /// Limits the run to this time from its first user on; if that has passed, the run ends at
+    /// once. `None` for no limit. A shape still ends it.
     ///
     /// # Errors
-    /// When the run is stopping or over, and during `setup` when more is asked for than the run
-    /// remembers.
+    /// When the run is stopping or over, and when too many requests are pending during `setup`.
     pub async fn set_run_time(&self, run_time: Option<Duration>) -> Result<(), Refusal> {
         self.ask(Wish::RunTime(run_time)).await
     }
 
-    /// Sets all figures to zero; the timeline and the marks stay.
+    /// Resets all figures to zero; the timeline and the marks stay.
     ///
     /// # Errors
-    /// When the run is stopping or over, and during `setup` when more is asked for than the run
-    /// remembers.
+    /// When the run is stopping or over, and when too many requests are pending during `setup`.
     pub async fn reset(&self) -> Result<(), Refusal> {
         self.ask(Wish::Reset).await
     }
 
-    /// Notes something in the timeline of the run.
+    /// Adds a note to the run's timeline.
     ///
     /// # Errors
-    /// When the run is stopping or over, and during `setup` when more is asked for than the run
-    /// remembers.
+    /// When the run is stopping or over, and when too many requests are pending during `setup`.
     pub async fn note(&self, text: String) -> Result<(), Refusal> {
         self.ask(Wish::Note(text)).await
     }
@@ -199,18 +197,17 @@ impl Handle {
         answered.await.unwrap_or(Err(Refusal::Ended))
     }
 
-    /// Goes on with an edited script: every load thread makes a generation of it, one after the
-    /// other, and when all have, it goes into service on all of them. Each user changes between two
-    /// iterations; none is stopped for it, and no request is cut. If one thread cannot, nothing
-    /// changes.
+    /// Switches to an edited script: the load threads compile it one after the other, and when all
+    /// have, it goes into service on all of them. Each user switches between two iterations; no
+    /// user is stopped for it and no request is cut. If one thread fails, nothing changes.
     ///
-    /// What became of it is told by [`Notice::Reloaded`] and [`Notice::NotReloaded`], and
-    /// [`Summary::generations`](crate::stats::Summary::generations) has it. While users are still
-    /// in the generation before the one in service, an edition waits, and a later one takes its
-    /// place.
+    /// [`Notice::Reloaded`] or [`Notice::NotReloaded`] gives the outcome, and
+    /// [`Summary::generations`](crate::stats::Summary::generations) records it. While users are
+    /// still in the generation before the one in service, an edition waits, and a later one
+    /// replaces it.
     ///
     /// # Errors
-    /// When the run is stopping or over. `Ok` says that it was taken, not that it goes into service.
+    /// When the run is stopping or over. `Ok` means accepted, not yet in service.
     pub async fn reload(&self, edition: Arc<Edition>) -> Result<(), Refusal> {
         self.ask(Wish::Reload(edition)).await
     }
@@ -221,7 +218,7 @@ impl Handle {
         self.state.clone()
     }
 
-    /// What a person should read, from now on; any number of readers have all of it.
+    /// Notices from now on; every reader gets all of them.
     #[must_use]
     pub fn notices(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
@@ -234,20 +231,20 @@ impl Handle {
     }
 }
 
-/// What a person should read while the run goes on. Bounded: of what a reader is too slow for, the
-/// oldest is lost to it, and it is told how many.
+/// News of a run for people to read. Bounded: a reader that falls behind loses the oldest notices
+/// and learns how many.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// A script printed it.
     Script(Line),
-    /// Users are being started or stopped. Ramps that only go on where one of the last seconds
-    /// went are not told of.
+    /// Users are being started or stopped. A ramp that only continues in the direction of one
+    /// announced in the last seconds is left out.
     Ramping(Change),
-    /// The last [`Notice::Ramping`] has been carried out; some users may have ended already.
+    /// The last [`Notice::Ramping`] is complete; some users may have ended already.
     Arrived(Change),
-    /// The first iterations, so many, made no request and recorded nothing.
+    /// The first iterations made no request and recorded nothing.
     NothingMeasured {
-        /// How many.
+        /// How many there have been.
         iterations: u64,
     },
     /// An edited script is in service.
@@ -256,28 +253,28 @@ pub enum Notice {
         generation: u16,
         /// What names it.
         hash: String,
-        /// What its users should know of: keys of their state that begin anew.
+        /// What its author should know, such as which keys of a user's state were reset.
         remarks: Vec<String>,
     },
-    /// An edited script could not go into service: the one before stays.
+    /// An edited script could not go into service; the previous one stays.
     NotReloaded(Unable),
-    /// An edited script waits for users that are still in the generation before the present one.
+    /// An edited script waits for users that are still in the generation before the current one.
     ReloadWaits {
         /// How many.
         users: u32,
     },
     /// More names of requests than are kept apart.
     TooManyNames,
-    /// `setup` (or a listener of `test_start`) has been running for so long.
+    /// `setup` (or a listener of `test_start`) is still running.
     SettingUp {
-        /// Whole seconds.
+        /// For how many whole seconds.
         seconds: u64,
     },
-    /// The script's functions of that kind were not done in time, and were ended.
+    /// A function that runs once exceeded its time limit and was ended.
     Late {
         /// Such as `teardown`.
         what: &'static str,
-        /// What they had.
+        /// The time it was given.
         limit: Duration,
     },
 }

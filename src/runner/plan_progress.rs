@@ -1,7 +1,7 @@
-//! Where a run stands in its plan, as the control thread sees it.
+//! How far a run is in its plan, as the control thread sees it.
 //!
-//! Owns which stage goes on, whether its number of users has been reached, and which ramps are worth
-//! telling a person. Starting and stopping users is the crews'.
+//! Owns the current stage, whether its number of users has been reached, and which ramps to
+//! announce. Crews start and stop the users.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::Notice;
 use crate::load::{Change, Plan};
 
-/// A ramp in the direction of one told so lately is not told again: a shape may redirect each second.
+/// A ramp in the same direction as one announced this recently is not announced: a shape may change
+/// the numbers every second.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// A run's way through its plan.
@@ -18,9 +19,9 @@ pub(super) struct PlanProgress {
     plan: Arc<Plan>,
     /// The stage entered last.
     stage: Option<Change>,
-    /// Whether all have as many users as it goes to.
+    /// Whether all members have reached its number of users.
     has_arrived: bool,
-    /// The last ramp that was told, and when.
+    /// The last ramp announced, and when.
     told: Option<(Change, Duration)>,
 }
 
@@ -49,8 +50,8 @@ impl PlanProgress {
         self.redirect(plan);
     }
 
-    /// Enters the stage that goes on at `elapsed`, if that has not been done: gives it, and
-    /// what to tell.
+    /// Enters the stage at `elapsed` unless that is done already; returns it with the notice to
+    /// send, if any.
     pub(super) fn enter(&mut self, elapsed: Duration) -> Option<(Change, Option<Notice>)> {
         let change = self.plan.change_at(elapsed);
         if self.stage.is_some_and(|stage| stage.stage == change.stage) {
@@ -73,8 +74,8 @@ impl PlanProgress {
         change.to != change.from && (turns || elapsed.saturating_sub(at) >= TELL_AGAIN)
     }
 
-    /// Notes that all members have as many users as `stage` goes to. If that is the one that goes on,
-    /// for the first time: what to tell, if its ramp was told.
+    /// Notes that all members have reached `stage`'s number of users. `Some` if it is the current
+    /// stage and this is the first time, with the notice to send if its ramp was announced.
     pub(super) fn arrive(&mut self, stage: u32) -> Option<Option<Notice>> {
         let change = self.stage.filter(|change| change.stage == stage)?;
         if std::mem::replace(&mut self.has_arrived, true) {
@@ -84,8 +85,8 @@ impl PlanProgress {
         Some(was_told.then_some(Notice::Arrived(change)))
     }
 
-    /// True if nobody will be started any more, so that a run without users has nothing left to
-    /// do. A plan that ends with a time without users is to be kept to its end.
+    /// Whether no more users will start, so that a run without users is done. A plan that ends with
+    /// a stretch without users still runs to its end.
     pub(super) fn is_settled(&self, elapsed: Duration) -> bool {
         let asks_for_some = self.stage.is_some_and(|stage| stage.to > 0);
         self.plan.next_stage(elapsed).is_none()

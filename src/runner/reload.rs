@@ -1,17 +1,17 @@
-//! How a run goes on with an edited script: a transaction over all members.
+//! Switching a run to an edited script: a transaction over all members.
 //!
-//! Owns its steps and what a person is told of them, without taking any: it is told what happened,
-//! and says what to do. What a load thread does is `takeover`'s.
+//! Owns the steps and their notices, but carries out nothing: events go in, steps come out. A load
+//! thread's part is in `takeover`.
 //!
-//! | step | ends when | and if a member cannot |
+//! | step | ends when | if a member fails |
 //! |---|---|---|
-//! | waiting | no user is in the generation before the present one | |
-//! | opening | control has compiled what of the script runs there | the edition is given up |
-//! | preparing | each member has made its generation | all drop it |
-//! | adopting | each member has put it into service, and counted who is behind | |
+//! | waiting | no user is in the generation before the current one | |
+//! | opening | control has compiled its part of the script | the edition is abandoned |
+//! | preparing | each member has compiled its generation | all drop it |
+//! | adopting | each member has put it into service and counted the users behind | |
 //!
-//! A later edition takes the place of one that waits. Who joins meanwhile is brought to the
-//! generation in service afterwards; who leaves is not waited for.
+//! A later edition replaces one that is waiting. Members that join meanwhile catch up afterwards;
+//! members that leave are not waited for.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,45 +25,45 @@ use super::shape::LiveShape;
 use super::{Edition, Notice, Unable};
 use crate::load::{Division, Plan};
 
-/// How long an edition waits before that is told: most users are through in no time.
+/// How long an edition waits before a notice says so: most iterations end sooner.
 const TELL_AFTER: Duration = Duration::from_secs(1);
 
 /// What to do next.
 #[derive(Debug)]
 pub(super) enum ReloadStep {
-    /// Compile what of the edition runs on control, and say whether that went well.
+    /// Compile the edition's part for control, and report whether that worked.
     Open(Arc<Edition>),
-    /// These members do what is to be done.
+    /// Have these members compile it.
     Prepare(BTreeSet<MemberId>, Preparation),
-    /// All members put it into service.
+    /// Have all members put it into service.
     Adopt(Adopted),
-    /// All members drop what they prepared.
+    /// Have all members drop what they compiled.
     Discard,
     Tell(Notice),
 }
 
-/// An edition that goes into service.
+/// An edition about to go into service.
 #[derive(Debug)]
 pub(super) struct Adopted {
     pub(super) edition: Arc<Edition>,
     pub(super) number: u16,
-    /// What its users should know of.
+    /// What the script's author should know.
     pub(super) remarks: Vec<String>,
 }
 
-/// Where a run stands with its editions.
+/// The state of a run's reloads.
 #[derive(Debug, Default)]
 pub(super) struct Reload {
-    /// Generations before the present one.
+    /// Generations before the current one.
     replaced: u16,
-    /// Editions that members have been asked to prepare.
+    /// How many editions members have been asked to compile.
     asked: u32,
-    /// What is to come next, and since when.
+    /// The next edition, and since when it has been waiting.
     waiting: Option<(Arc<Edition>, Instant)>,
     was_told: bool,
     under_way: Option<UnderWay>,
-    /// Members that have not yet said that they have put the last one into service: until then
-    /// nobody knows how many users are behind.
+    /// Members that have not confirmed that the last one is in service; until they do, the number
+    /// of users behind is unknown.
     adopting: BTreeSet<MemberId>,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Reload {
 #[derive(Debug)]
 struct UnderWay {
     edition: Arc<Edition>,
-    /// Members that have not made their generation; `None` before they have been asked.
+    /// Members that are still compiling; `None` before they have been asked to.
     preparing: Option<BTreeSet<MemberId>>,
     remarks: Vec<String>,
 }
@@ -87,20 +87,20 @@ impl Reload {
         self.under_way.is_some() || !self.adopting.is_empty()
     }
 
-    /// When to [look](Reload::look) again although nothing has happened.
+    /// When to [look](Reload::look) again even if nothing has happened.
     pub(super) fn due_at(&self) -> Option<Instant> {
         let (_, since) = self.waiting.as_ref()?;
         (!self.was_told && !self.is_under_way()).then(|| *since + TELL_AFTER)
     }
 
-    /// Takes an edition, in place of one that has not been begun.
+    /// Takes an edition; it replaces one that is still waiting.
     pub(super) fn take(&mut self, edition: Arc<Edition>, now: Instant) {
         self.waiting = Some((edition, now));
-        // Who saves again wants to know that this one waits, too.
+        // After another save, say again that an edition is waiting.
         self.was_told = false;
     }
 
-    /// Begins with the edition that waits, if it need not wait any more: so many users are behind.
+    /// Begins with the waiting edition once no users are `behind`.
     pub(super) fn look(&mut self, behind: u32, now: Instant) -> Option<ReloadStep> {
         if self.is_under_way() {
             return None;
@@ -121,7 +121,7 @@ impl Reload {
         Some(ReloadStep::Open(edition))
     }
 
-    /// What runs on control is ready; these are the members.
+    /// Control has compiled its part; these are the members.
     pub(super) fn opened(&mut self, members: BTreeSet<MemberId>) -> Vec<ReloadStep> {
         let Some(under_way) = &mut self.under_way else {
             return Vec::new();
@@ -140,7 +140,7 @@ impl Reload {
         vec![ReloadStep::Prepare(members, preparation)]
     }
 
-    /// A member has made its generation, or could not.
+    /// A member has compiled its generation, or failed to.
     pub(super) fn prepared(
         &mut self,
         id: MemberId,
@@ -148,7 +148,7 @@ impl Reload {
         result: Result<Vec<String>, Unable>,
     ) -> Vec<ReloadStep> {
         if ticket != self.asked {
-            // Of one that was given up.
+            // For an edition that was abandoned.
             return Vec::new();
         }
         match result {
@@ -176,7 +176,7 @@ impl Reload {
         })]
     }
 
-    /// Gives an edition up: the generation in service stays.
+    /// Abandons an edition; the generation in service stays.
     pub(super) fn abandon(&mut self, why: Unable) -> Vec<ReloadStep> {
         match self.under_way.take() {
             Some(_) => vec![
@@ -187,7 +187,7 @@ impl Reload {
         }
     }
 
-    /// The edition is in service on control, and these members have been told to.
+    /// The edition is in service on control, and these members have the order to adopt it.
     pub(super) fn in_service(&mut self, members: BTreeSet<MemberId>) {
         self.replaced += 1;
         self.adopting = members;
@@ -198,15 +198,15 @@ impl Reload {
         self.adopting.remove(&id);
     }
 
-    /// A member has left: it is waited for no more.
+    /// A member has left, so nothing waits for it any longer.
     pub(super) fn left(&mut self, id: MemberId) -> Vec<ReloadStep> {
         self.adopting.remove(&id);
         self.no_longer_prepares(id)
     }
 }
 
-/// The plan to follow with an edition, when the run has followed `plan` with the edition `before`
-/// until `elapsed`; `None` if that asks for the same users, whatever has become of its plan since.
+/// The plan to follow under `edition`, for a run that has followed `plan` under the edition
+/// `before` until `elapsed`. `None` to keep `plan`, because both editions ask for the same users.
 pub(super) fn plan_after(
     plan: &Plan,
     before: &Edition,
@@ -221,13 +221,13 @@ pub(super) fn plan_after(
     if is_shape_the_same && are_tracks_the_same {
         return None;
     }
-    // A shape's closure will say where to go: until then the numbers stay.
+    // A shape's closure will decide; until then the numbers stay.
     let division = match (is_scripted, plan.division()) {
         (true, Division::PerClass(_)) => Division::PerClass(edition.scenario.classes.len()),
         (true, Division::Mixed) => Division::Mixed,
         (false, _) => after.division(),
     };
-    // By track of the plan to come: how many users there are.
+    // The users there are now, by track of the new plan.
     let from: Vec<u32> = match (plan.division(), division) {
         (Division::Mixed, Division::Mixed) => vec![plan.users_of(0, elapsed)],
         (Division::PerClass(_), Division::PerClass(_)) => {
@@ -237,7 +237,7 @@ pub(super) fn plan_after(
             };
             edition.names().map(of).collect()
         }
-        // The numbers count something else: all users make place for others.
+        // The numbers count something else, so all users make way for new ones.
         (_, division) => vec![0; division.tracks()],
     };
     let number = plan.change_at(elapsed).stage;

@@ -1,7 +1,7 @@
 //! Scenario scripts: from text to functions that users run.
 //!
 //! Owns everything that knows Rhai: reading a bundle, the engine and its limits, the script API,
-//! and what a script's mistakes look like. When a user runs which function is decided in `vu`.
+//! and how errors in scripts are shown. `vu` decides which function a user runs and when.
 //!
 //! ```text
 //! Bundle::read ─► Program::compile (once per thread) ─► Instance::call (in a coroutine)

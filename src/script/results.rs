@@ -1,4 +1,6 @@
-//! What many functions of this layer return: a native's result, and what is wrong with an option.
+//! The results that many functions of this layer return.
+//!
+//! Owns two aliases; errors for people are in `failure` and `diagnostic`.
 
 use rhai::EvalAltResult;
 

@@ -317,8 +317,7 @@ impl Driver {
             match taken {
                 Taken::One => return Picked::ToDo(body),
                 Taken::UsedUp => return Picked::Nothing,
-                // Others were faster. What it is to do is settled, so it does not take_signal now that it
-                // is called.
+                // Others were faster. The task is already picked, so a signal has to wait.
                 Taken::Wait => self.waited_for_more(|_| false).await,
             }
             if self.parts.orders.stopping().is_some() {

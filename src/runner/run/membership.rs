@@ -1,6 +1,6 @@
 //! Members that come and go while a run goes on.
 //!
-//! Owns what the run does then; who has which users in the end is `assignments`' arithmetic.
+//! Owns what the run does then; `assignments` works out which member gets which users.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::runner::threads;
     )
 )]
 pub(in crate::runner) enum Coming {
-    /// So many load threads of this process, as one more member.
+    /// One more member, of load threads in this process.
     Joins { threads: u32 },
     /// A member stops its users and ends.
     Leaves(MemberId),
@@ -43,12 +43,12 @@ impl Run {
                 self.fleet.stand(id, Standing::Leaving);
                 self.deal();
             }
-            // Of one that has no users nothing is taken.
+            // A member without users has nothing to hand over.
             Coming::Leaves(id) => self.fleet.order(id, self.stop_order()),
         }
     }
 
-    /// Lets members that are ready begin, if nothing is under way that they would miss.
+    /// Starts members that are ready, unless they would miss something that is in progress.
     pub(super) fn start_ready(&mut self) {
         let is_too_early = self.hooks.phase() != Phase::Measuring || self.reload.is_under_way();
         if is_too_early || self.end.is_some() {
@@ -71,8 +71,8 @@ impl Run {
         }
     }
 
-    /// Lets one begin. Who was there when the slots were dealt first has its part at once, who comes
-    /// later when the others have given it up.
+    /// Starts a member. One that was there when the slots were dealt has its share of users at once; a
+    /// late one gets its share when the others have given it up.
     fn start(&mut self, id: MemberId) {
         let start = Start {
             epoch: self.epoch,
@@ -85,7 +85,7 @@ impl Run {
         self.fleet.order(id, Order::Start(start));
     }
 
-    /// Deals all users to those who are there to stay.
+    /// Deals all users to the members that are staying.
     fn deal(&mut self) {
         if self.end.is_some() || self.hooks.phase() != Phase::Measuring {
             return;
@@ -127,7 +127,7 @@ impl Run {
         }
         let leaving: Vec<_> = self.fleet.leaving().collect();
         for id in leaving {
-            // Its users have gone.
+            // It has handed over its users.
             self.fleet.order(id, self.stop_order());
         }
         if self.assignments.is_stale() {

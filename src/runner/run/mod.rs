@@ -1,8 +1,8 @@
 //! The loop of one run, on the control thread.
 //!
-//! Owns the order of events: members get ready, begin, measure, stop, end. What may happen is the
-//! `inbox`'s, who measures the `fleet`'s, what was measured the `numbers`'; `hooks` and `reload` say
-//! which step is next. Nothing here is on the path of a request.
+//! Owns the order of events: members get ready, begin, measure, stop, end. Events come from
+//! `inbox`, members are in `fleet`, results in `numbers`; `hooks` and `reload` say which step is
+//! next. Nothing here is on the path of a request.
 
 mod membership;
 mod reloading;
@@ -48,30 +48,30 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How long members may take to end once their last limit has passed.
 const LAST_GRACE: Duration = Duration::from_secs(3);
 
-/// How long they may take after a second Ctrl-C: a person is waiting.
+/// How long they may take after a second Ctrl-C, when somebody sits waiting.
 const KILL_GRACE: Duration = Duration::from_millis(500);
 
-/// How long what was cancelled may take to unwind.
+/// How long cancelled calls may take to unwind.
 const UNWINDING: Duration = Duration::from_secs(1);
 
 /// One run, in its parts.
 struct Run {
-    /// The first user's start, of which the next two are other names: in microseconds since 1970, and
-    /// for tokio's timers.
+    /// The first user's start; the next two fields are the same moment in microseconds since 1970
+    /// and for tokio's timers.
     epoch: Micros,
     epoch_unix_us: i64,
     begun: Instant,
-    /// What the generation in service was made of.
+    /// What the generation in service was compiled from.
     edition: Arc<Edition>,
     reload: Reload,
-    /// What of the edition under way runs on control.
+    /// The next edition's program for the control thread, during a reload.
     opened: Option<Rc<Program>>,
     hooks: Hooks,
     early: Early,
     inbox: Inbox,
     fleet: Fleet,
     assignments: Assignments,
-    /// What the editions have said of the classes, one after the other.
+    /// The classes of each edition so far, in order.
     classes: Arc<[Classes]>,
     numbers: Numbers,
     /// The script's functions that run once, if it has any.
@@ -81,13 +81,13 @@ struct Run {
     state: watch::Sender<State>,
     notices: broadcast::Sender<Notice>,
     emergency: Emergency,
-    /// When the second under way is over, while users run.
+    /// When the current second ends, while users run.
     tick_at: Option<Instant>,
     /// Why the run is stopping.
     end: Option<End>,
-    /// A person wants it to end at once.
+    /// It was asked to end at once.
     is_killed: bool,
-    /// Until when members may take to end.
+    /// The latest moment for members to end.
     grace: Option<Instant>,
     is_over: bool,
 }
@@ -109,7 +109,7 @@ impl Run {
         self.finish().await;
     }
 
-    /// What is due when. Of two at one moment the first comes first.
+    /// The timers, in order of precedence when two are due at once.
     fn timers(&self) -> [(Timer, Option<Instant>); 7] {
         let is_measuring = self.hooks.phase() == Phase::Measuring;
         let goes_on = is_measuring && self.end.is_none();
@@ -150,7 +150,7 @@ impl Run {
                 self.is_killed = true;
                 if self.hooks.phase() == Phase::Measuring {
                     self.stop(End::Stopped);
-                    // The members have nothing to wait for, but what they measured to hand over.
+                    // The members only have to hand over what they measured.
                     self.stop_at_once(KILL_GRACE);
                 }
                 let steps = self.hooks.killed();
@@ -180,7 +180,7 @@ impl Run {
             Timer::PlanIsOver => self.stop(End::RunTime),
             Timer::StageBegins => self.enter_stage(),
             Timer::Grace => {
-                // Why the run failed before says more.
+                // An earlier failure says more.
                 if !matches!(self.end, Some(End::Failed(_))) {
                     let held = "a load thread did not end in time: a script holds it in one call";
                     self.end = Some(End::Failed(held.to_owned()));
@@ -224,12 +224,12 @@ impl Run {
         self.start_ready();
     }
 
-    /// Looks at where the members are in the plan.
+    /// Checks how far the members are in the plan.
     fn look_at_users(&mut self) {
         if self.hooks.phase() != Phase::Measuring {
             return;
         }
-        // A member may be there before this one has looked at the time.
+        // A member may reach a stage before this thread has entered it.
         self.enter_stage();
         if let Some(notice) = self.fleet.arrive() {
             self.to.shared.state().reach(Milestone::SpawningComplete);
@@ -273,7 +273,7 @@ impl Run {
         }
     }
 
-    /// Tells an event's listeners, without waiting for them.
+    /// Calls an event's listeners without waiting for them.
     fn tell(&mut self, event: scenario::Event) {
         if self.edition.scenario.hooks.listeners.contains(&event) {
             self.call(Call::Listeners(event));
@@ -320,7 +320,7 @@ impl Run {
         }
     }
 
-    /// Goes to other numbers of users from now on.
+    /// Goes to these numbers of users from now on.
     fn redirect(&mut self, division: Division, stage: &Stage) {
         let plan = self
             .fleet
@@ -330,7 +330,7 @@ impl Run {
         self.enter_stage();
     }
 
-    /// Asks the shape's closure, if there is one, and does what it says.
+    /// Calls the shape's closure, if there is one, and follows it.
     fn ask_shape(&mut self) {
         let (elapsed, users) = (self.elapsed(), self.fleet.levels().users);
         let Some(shape) = self.shape.as_mut().filter(|_| self.end.is_none()) else {
@@ -348,8 +348,8 @@ impl Run {
         }
     }
 
-    /// Tells all members to stop; only the first reason counts. Before the first user none is started;
-    /// after the last what runs once is waited for.
+    /// Tells all members to stop; only the first reason counts. Before the first user, no user will
+    /// start; after the last, `teardown` and listeners still finish.
     fn stop(&mut self, why: End) {
         if self.end.is_some() {
             return;
@@ -369,7 +369,7 @@ impl Run {
         self.fleet.stop(&self.stop_order());
     }
 
-    /// To stop as the edition in service says.
+    /// The order to stop with the time limits of the edition in service.
     fn stop_order(&self) -> Order {
         Order::Stop {
             stop_timeout: self.edition.options.stop_timeout,
@@ -377,7 +377,7 @@ impl Run {
         }
     }
 
-    /// Tells members that stop to wait for nobody, and waits for them no longer than this.
+    /// Cancels the time limits of members that are stopping, and waits at most `grace` for them.
     fn stop_at_once(&mut self, grace: Duration) {
         let latest = Instant::now() + grace;
         self.grace = Some(self.grace.map_or(latest, |grace| grace.min(latest)));
@@ -387,19 +387,19 @@ impl Run {
         });
     }
 
-    /// The run cannot go on, which counts also if it is stopping already.
+    /// Stops the run as failed, even if it is already stopping for another reason.
     fn fail(&mut self, message: String) {
         self.stop(End::Failed(message.clone()));
         self.end = Some(End::Failed(message));
     }
 
-    /// The last user has ended, or is waited for no more.
+    /// Follows when the last user has ended, or the wait for it is over.
     fn tear_down(&mut self) {
         if self.hooks.phase() != Phase::Measuring {
             return;
         }
         if self.control.is_some() {
-            // `stats()` in them is of the whole run.
+            // `stats()` in `teardown` and listeners is to cover the whole run.
             self.show_all();
         }
         let has_control = self.control.is_some() && !self.is_killed;
@@ -416,11 +416,11 @@ impl Run {
 
     fn tick(&mut self) {
         let now = Instant::now();
-        // Seconds that have been missed are closed by the next tick.
+        // The next tick closes seconds that were missed.
         let seconds = now.duration_since(self.begun).as_secs() + 1;
         self.tick_at = Some(self.begun + Duration::from_secs(seconds));
         if self.fleet.is_used_up() {
-            // Nobody will be started any more, even if the plan goes on.
+            // No more users will start, even if the plan continues.
             self.to.shared.state().reach(Milestone::SpawningComplete);
         }
         let levels = self.fleet.levels();
@@ -436,13 +436,13 @@ impl Run {
         }
     }
 
-    /// Shows the figures so far.
+    /// Publishes the figures so far.
     fn show(&mut self) {
         let behind = self.fleet.levels().behind;
         self.numbers.show(self.now_us(), behind);
     }
 
-    /// Shows the figures with all samples that have come so far.
+    /// Publishes the figures including every sample received so far.
     fn show_all(&mut self) {
         while let Some(batch) = self.inbox.batch() {
             self.absorb(batch);
@@ -450,10 +450,10 @@ impl Run {
         self.show();
     }
 
-    /// Takes what is left and shows the final result.
+    /// Collects what is left and publishes the final result.
     async fn finish(mut self) {
         if let Some(control) = self.control.take() {
-            // What was cancelled unwinds by itself; then what it counted is here.
+            // Cancelled calls unwind by themselves; after that their counts are here.
             let _ = timeout(UNWINDING, control.close()).await;
         }
         self.show_all();
@@ -470,7 +470,7 @@ impl Run {
     }
 
     fn notice(&self, notice: Notice) {
-        // Nobody need listen.
+        // It fails only without a reader, which is fine.
         let _ = self.notices.send(notice);
     }
 

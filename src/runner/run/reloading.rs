@@ -1,6 +1,6 @@
-//! What a run does for an edited script.
+//! Carrying out a reload.
 //!
-//! Owns carrying out the steps of `reload`, and what of a script runs on control.
+//! Owns executing the steps that `reload` decides on, and the script's part on the control thread.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -20,11 +20,11 @@ use crate::runner::{Edition, Notice, Unable};
 use crate::scenario::Event;
 use crate::script::Program;
 
-/// The script on the control thread, compiled once for all that runs there; `None` if nothing
-/// does, and nothing of a script before it `is_open`.
+/// The script compiled for the control thread, once for everything that runs there; `None` if
+/// nothing does and nothing of an earlier edition `is_open` there.
 ///
 /// # Errors
-/// When it is not what it was when it was checked.
+/// When it no longer declares what it did when it was checked.
 pub(super) fn on_control(edition: &Edition, is_open: bool) -> Result<Option<Rc<Program>>, Unable> {
     if is_open || Control::is_in(edition) || LiveShape::is_in(edition) {
         edition.compile().map(Some)
@@ -34,7 +34,7 @@ pub(super) fn on_control(edition: &Edition, is_open: bool) -> Result<Option<Rc<P
 }
 
 impl Run {
-    /// Goes on with the edition that waits, as far as it can.
+    /// Takes the waiting edition as many steps further as it can go.
     pub(super) fn look_at_reload(&mut self) {
         while self.end.is_none() && self.hooks.phase() == Phase::Measuring {
             let behind = self.fleet.levels().behind;
@@ -105,7 +105,7 @@ impl Run {
             Division::PerClass(_) => 0,
         };
         let plan = plan_after(before, &self.edition, &edition, elapsed);
-        // Before any sample of it can come.
+        // Announced before its first sample can arrive.
         let hash = edition.hash();
         self.numbers.generation(number, &hash, self.now_us());
         self.fleet.order_all(&Order::Adopt(Adoption {
@@ -132,7 +132,7 @@ impl Run {
         self.tell(Event::Reload);
     }
 
-    /// Brings what runs on control to an edition: `teardown`, listeners, the shape's closure.
+    /// Moves what runs on control (`teardown`, listeners, the shape's closure) to an edition.
     fn renew_control(&mut self, edition: &Arc<Edition>, number: u16) -> Result<(), Unable> {
         let Some(program) = self.opened.take() else {
             self.shape = None;

@@ -1,6 +1,6 @@
-//! How a run comes to be: its parts, and the load threads of this process.
+//! Starting a run: its parts, and the load threads of this process.
 //!
-//! Owns connecting them. What happens then is the loop's.
+//! Owns connecting them; the loop (`run`) does the rest.
 
 use std::sync::Arc;
 
@@ -29,24 +29,24 @@ use crate::runner::{Handle, Setup, State, Unable};
 use crate::script::Shared;
 use crate::vu::Budget;
 
-/// Notices that a reader may be behind.
+/// How many notices a reader may fall behind.
 const NOTICES: usize = 1_024;
 
 /// Starts a run; must be called in a tokio runtime with local tasks.
 ///
 /// # Errors
-/// When the load threads cannot begin: no threads to be had, a certificate file that cannot be
-/// read, a script that is another each time it is evaluated.
+/// When the load threads cannot begin: a thread cannot be created, a certificate file cannot be
+/// read, or the script declares something else each time it is evaluated.
 ///
-/// What the run says is kept for readers that ask for it before they wait for anything else.
+/// Readers that subscribe before they await anything else miss no notice.
 pub async fn start(setup: Arc<Setup>) -> Result<Handle, Unable> {
     let threads = setup.threads;
     let (_, nobody) = mpsc::channel(1);
     start_with(setup, &[threads], Slots::local(threads), nobody).await
 }
 
-/// Starts a run with so many load threads in each of several members, to which others come, or who
-/// go, as `coming` says; users belong to `slots` of them.
+/// Starts a run with `members`, each given by its number of load threads; more come and go as
+/// `coming` says. Users are dealt by `slots`.
 ///
 /// # Errors
 /// As [`start`].

@@ -1,6 +1,7 @@
-//! What a person may ask of a run that goes on, and why a run refuses.
+//! What a handle can ask of a running run, and why the run may refuse.
 //!
-//! Owns what each does. How it is asked is the handle's; reloads have rules of their own.
+//! Owns what each request does. [`Handle`](crate::runner::Handle) makes them; `reloading` has the
+//! rules of reloads.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::runner::hooks::Phase;
 use crate::stats::Mark;
 use crate::units::Rate;
 
-/// What a run may be asked for, and may refuse.
+/// A request that the run may refuse.
 #[derive(Debug)]
 pub(in crate::runner) enum Wish {
     Users { users: u32, rate: Rate },
@@ -26,12 +27,12 @@ pub(in crate::runner) enum Wish {
     Note(String),
 }
 
-/// Why a run does not do what it is asked for.
+/// Why a run refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Its shape has numbers of users for each class: one number for all says nothing.
+    /// Its shape has numbers of users for each class, so a single number means nothing.
     PerClass,
-    /// It is asked for more before it has begun than it remembers.
+    /// Too many requests were made before it began.
     NotBegun,
     /// It is stopping.
     Stopping,
@@ -54,14 +55,14 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// What was asked of a run before it began, and who waits for an answer.
+/// Requests made before the run began, each with where its reply goes.
 #[derive(Debug, Default)]
 pub(super) struct Early(Vec<(Wish, Reply)>);
 
-/// Where the answer goes. Whoever asked may have gone.
+/// Where the reply goes. The other end may be gone by then.
 pub(super) type Reply = oneshot::Sender<Result<(), Refusal>>;
 
-/// The most that is remembered of what is asked for before the first user.
+/// The most requests that are kept before the first user starts.
 const MOST_EARLY: usize = 16;
 
 impl Early {
@@ -75,9 +76,9 @@ impl Early {
 }
 
 impl Run {
-    /// Does what it is asked for, if it can, and answers. What is asked for before the first user is
-    /// done then, but an edition is taken at once: whoever hands it over has others to listen to than
-    /// a long `setup`.
+    /// Grants or refuses a request, and replies. Requests made during `setup` wait until it is over,
+    /// except for an edition, which is taken at once: its sender has more to do than to wait for a
+    /// long `setup`.
     pub(super) fn handle_wish(&mut self, wish: Wish, answer: Reply) {
         let is_kept = self.hooks.phase() == Phase::SettingUp && !matches!(wish, Wish::Reload(_));
         if is_kept {
@@ -86,7 +87,7 @@ impl Run {
         let _ = answer.send(self.grant(wish));
     }
 
-    /// Does what was asked for before the first user.
+    /// Handles the requests that were made during `setup`.
     pub(super) fn handle_early(&mut self) {
         for (wish, answer) in std::mem::take(&mut self.early.0) {
             let _ = answer.send(self.grant(wish));

@@ -1,7 +1,7 @@
-//! `http_client(#{ host, … })`: further clients of a user, each with a session of its own.
+//! `http_client(#{ host, … })`: additional clients of a user, each with a session of its own.
 //!
-//! Owns their options. What they have in common is made once per load thread; connections,
-//! cookies and headers are each client's own. Samples count under the same user.
+//! Owns their options. What clients with the same options share is made once per load thread;
+//! connections, cookies and headers are separate. Samples count under the same user.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use crate::script::run::routes::Destination;
 use crate::script::run::user::User;
 use crate::script::value;
 
-/// Different options that are kept; a script that makes them up is served without.
+/// How many different options are cached; a script that uses more gets uncached clients.
 const KEPT: usize = 64;
 
 /// Registers what this file owns.
@@ -47,11 +47,11 @@ pub(crate) fn register(engine: &mut Engine) {
     );
 }
 
-/// What the further clients of one generation share on one thread, by their options.
+/// What additional clients of one generation share on one thread, by their options.
 #[derive(Default)]
 pub(crate) struct ClientCache(RefCell<HashMap<String, Rc<SharedClient>, FxBuildHasher>>);
 
-/// What clients of the same options share.
+/// What clients with the same options share.
 struct SharedClient {
     client: http::Client,
     destination: Rc<Destination>,
@@ -61,7 +61,7 @@ struct SharedClient {
 
 impl ClientCache {
     fn of(&self, user: &User, options: &Map, source: &str) -> Result<Rc<SharedClient>, String> {
-        // Without a host it is the class's, and certificates are beside the script.
+        // The default host comes from the class, and certificates are found beside the script.
         let key = format!("{} {source} {options:?}", user.class.index);
         if let Some(known) = self.0.borrow().get(&key) {
             return Ok(known.clone());

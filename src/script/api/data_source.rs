@@ -22,8 +22,8 @@ use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
 
-/// A data source, as the scripts of one thread have it: a clone copies no row and touches nothing
-/// that threads share.
+/// A data source as scripts of one thread see it. Cloning copies no row and touches nothing that
+/// threads share.
 #[derive(Clone)]
 pub(crate) struct DataSource(Rc<SourceHandle>);
 

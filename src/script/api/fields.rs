@@ -1,14 +1,14 @@
 //! Names and values that a script gives to be sent: headers, cookies, query parameters, forms.
 //!
-//! Owns which values are sent as text, and that an array means its name again and again, where
-//! names may repeat. How each is encoded is its user's business.
+//! Owns which values are sent as text, and that an array repeats its name where names may repeat.
+//! The callers encode them.
 
 use hyper::header::{HeaderName, HeaderValue};
 use rhai::{Array, Dynamic, Map};
 
 use crate::script::value;
 
-/// Why a value is no names and values.
+/// Why a value cannot be read as names and values.
 pub(crate) enum FieldError {
     /// It is neither a map nor an array of pairs.
     Shape,
@@ -17,7 +17,7 @@ pub(crate) enum FieldError {
 }
 
 impl FieldError {
-    /// The mistake, for whoever named what was to be sent, with what is taken.
+    /// The message for the option `of`; `shape` gives the one for [`FieldError::Shape`].
     pub(crate) fn said(self, of: &str, shape: impl FnOnce() -> String) -> String {
         match self {
             FieldError::Shape => shape(),

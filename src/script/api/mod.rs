@@ -1,7 +1,7 @@
 //! Everything a script may call, put into an engine.
 //!
-//! The files named here own the functions; `language` is the table of all of them, for the
-//! load-time check and the reference, and a test keeps the two equal.
+//! The files named here own the functions; `language` lists all of them for the load-time check and
+//! the reference, and a test keeps the two equal.
 
 pub(super) mod batch;
 pub(super) mod client;

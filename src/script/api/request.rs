@@ -1,6 +1,6 @@
-//! What may stand in the `#{…}` of a request.
+//! The options of a request, its `#{…}`.
 //!
-//! Owns reading those options; sending is done elsewhere.
+//! Owns reading them; `sending` sends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) struct RequestOptions {
 impl RequestOptions {
     /// Reads the options of a request.
     ///
-    /// Files are beside the script `source`.
+    /// Files are found beside the script `source`.
     pub(crate) fn read(options: &Map, user: &User, source: &str) -> Result<RequestOptions> {
         let mut asked = RequestOptions {
             name: None,
@@ -182,7 +182,7 @@ impl RequestOptions {
         Ok(())
     }
 
-    /// Puts into the request what was asked for.
+    /// Applies the options to the request.
     pub(crate) fn apply(&mut self, request: &mut http::Request) {
         request.headers = std::mem::take(&mut self.headers);
         if let Some((body, content_type)) = self.body.take() {

@@ -1,7 +1,6 @@
-//! What became of one request: its response, or why there is none, and how it counts.
+//! The outcome of one request: its response, or why there is none, and how it counts.
 //!
-//! Until when its script may judge it is in `run/verdict`, what a script can read of it in
-//! `response`.
+//! `run/verdict` says how long its script may judge it, `response` what a script can read of it.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -25,30 +24,30 @@ use crate::script::run::user::User;
 use crate::script::run::verdict::Verdict;
 use crate::stats::SeriesId;
 
-/// How much of a body that is no JSON is shown.
+/// How much to show of a body that is not JSON.
 const SHOWN_CHARS: usize = 250;
 
-/// What became of one request.
+/// The outcome of one request.
 pub(crate) struct RequestRecord {
     pub(crate) response: Option<Box<http::Response>>,
     error: Option<String>,
     phases: Phases,
-    /// What was sent, if scripts ask for it.
+    /// What was sent, if the script uses it.
     pub(crate) sent: Option<Box<Sent>>,
     /// How it enters the statistics; `None` if it does not.
     measurement: Option<Measurement>,
-    /// Its body, if that is read as it comes.
+    /// Its body, if that is streamed.
     pub(crate) streaming: Option<Box<Streaming>>,
-    /// What its script thinks of it.
+    /// The script's verdict on it.
     pub(crate) verdict: Verdict,
-    /// Its row in the reports, where somebody looks on.
+    /// Its row in the reports, if there is an observer.
     row: OnceCell<String>,
     text: OnceCell<ImmutableString>,
     json: OnceCell<Result<json::Read, NotJson>>,
     html: OnceCell<Result<Box<Html>, String>>,
 }
 
-/// How a request is judged and counted, as its script asked for it.
+/// How a request is judged and counted, from its options.
 pub(crate) struct Counting {
     /// Where it counts; `None` for nowhere.
     pub(crate) series: Option<SeriesId>,
@@ -66,7 +65,7 @@ impl Counting {
 }
 
 impl RequestRecord {
-    /// What became of a request of that method and path. Whoever looks on is told.
+    /// The outcome of a request with that method and path. Tells the observer.
     pub(crate) fn of(
         client: &Client,
         (method, path): (&Method, &str),
@@ -136,11 +135,11 @@ impl RequestRecord {
         }
     }
 
-    /// Tells whoever looks on, and notes its row for them.
+    /// Tells the observer, and notes the row for later events.
     fn show(&self, tracer: &Tracer, row: String) {
         let row = self.row.get_or_init(|| tracer.mask(row)).clone();
         let body = match (&self.response, &self.error) {
-            // It comes while the script reads it.
+            // The body comes while the script reads it.
             (Some(_), _) if self.streaming.is_some() => Ok(bytes::Bytes::new()),
             (Some(_), _) => match self.decoded() {
                 // Shown as the script reads it.
@@ -156,7 +155,7 @@ impl RequestRecord {
         });
     }
 
-    /// Tells whoever looks on what has been read of its body since the last time.
+    /// Tells the observer what has been read of its body since the last time.
     pub(crate) fn tell_read(&self, tracer: &Tracer) {
         let seen = self.streaming.as_ref().and_then(|it| it.take_seen());
         let Some((body, whole)) = seen else { return };
@@ -169,7 +168,7 @@ impl RequestRecord {
         });
     }
 
-    /// The verdict, for whoever looks on.
+    /// Tells the observer the verdict.
     pub(crate) fn judged(&self) -> Event {
         Event::Judged {
             row: self.row.get().cloned().unwrap_or_default(),
@@ -235,7 +234,7 @@ impl RequestRecord {
             return Ok(response.body());
         }
         let decoded = match coroutine::await_in(response.decode_body()) {
-            // A listener has no turns to give.
+            // A listener cannot give way to other users.
             Err(NotAwaited::Outside) => coroutine::on_thread_stack(|| response.decoded_body()),
             decoded => decoded,
         };
@@ -244,8 +243,8 @@ impl RequestRecord {
             .map_err(|error| error.to_string().into())
     }
 
-    /// No script has the response in its hands any more: a large body goes, though the verdict
-    /// may stay open for long.
+    /// Drops a large body once no script holds the response, since the verdict may stay open for
+    /// long.
     pub(crate) fn is_let_go(&self) {
         if let Some(response) = &self.response {
             response.discard_body();
@@ -285,7 +284,7 @@ impl RequestRecord {
         Ok(read)
     }
 
-    /// The body as JSON, parsed once, or why it is none. Nested deeper than 128 it is refused.
+    /// The body as JSON, parsed once, or why it is not JSON. Nesting deeper than 128 is refused.
     pub(crate) fn json(&self) -> Result<Result<json::Read, NotJson>> {
         if let Some(json) = self.json.get() {
             return Ok(json.clone());
@@ -302,7 +301,7 @@ impl RequestRecord {
     pub(crate) fn html(&self) -> Result<&Html> {
         if self.html.get().is_none() {
             let page = html::parsed(&self.text()?)?;
-            // Only its user reads an answer, and that waited for this.
+            // Only its user reads the response, and that user has been waiting here.
             let _ = self.html.set(page);
         }
         match self.html.get() {
@@ -312,8 +311,8 @@ impl RequestRecord {
         }
     }
 
-    /// Reads the body of an answer that is to be JSON: none is `()`, another is `()` too and a
-    /// failure, unless the request has failed already.
+    /// Reads a body that has to be JSON. An empty one gives `()`; anything else gives `()` too and
+    /// fails the request, unless it has failed already.
     pub(crate) fn expect_json(&self) -> Result<()> {
         let body = match self.decoded() {
             Ok(body) => body,
@@ -346,7 +345,7 @@ impl RequestRecord {
     }
 }
 
-/// Why a response is a failure by its status alone.
+/// Why its status alone makes a response a failure.
 fn wrong_status(response: &http::Response, name: &str, expect: &[u16]) -> Option<String> {
     let status = response.status().as_u16();
     if expect.is_empty() {

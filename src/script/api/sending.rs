@@ -1,7 +1,7 @@
-//! From a call in a script to a request, and from its end to an answer whose verdict is open.
+//! From a call in a script to a request, and from its end to a record with an open verdict.
 //!
-//! Owns what is sent, waiting for it, and what is counted when it is cut. What a request may be
-//! given is `request`'s, what becomes of its verdict `verdict`'s.
+//! Owns what is sent, waiting for it, and what is counted when it is cut. `request` reads the
+//! options; `verdict` decides what becomes of the verdict.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -27,16 +27,16 @@ use crate::stats::Kind;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// How deep Rhai says that a request is which stands in the very function that Katydid called.
+/// Rhai's call level of a request made directly in the function that Katydid called.
 const OUTERMOST: usize = 1;
 
-/// What a request is given besides its method and path.
+/// The options of a request, not read yet.
 pub(crate) enum RawOptions {
-    /// Nothing: the way of `this.client.get("/hello")`.
+    /// None, as in `this.client.get("/hello")`.
     None,
     /// `#{…}`
     Any(Map),
-    /// `#{…}`, and its answer is to be JSON.
+    /// `#{…}`, of a request whose response has to be JSON.
     Json(Map),
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn send(
         let is_outermost = context.call_level() == OUTERMOST && user.drops_value.get();
         unread.has(source, position, is_outermost)
     };
-    // Whoever looks on sees each body.
+    // An observer sees every body.
     let may_be_unread = !is_json && user.thread.tracer.is_none();
     let is_unread = may_be_unread.then_some(&is_unread as &dyn Fn() -> bool);
     let sending = pin!(async {
@@ -209,8 +209,8 @@ impl Prepared {
         })
     }
 
-    /// Says that JSON is sent, if anything is, and wanted, unless the script or its session says
-    /// something else.
+    /// Sets the headers for JSON, sent (if there is a body) and accepted, unless the script or its
+    /// session sets them otherwise.
     fn speak_json(&mut self, client: &Client) {
         let session = &client.channel.session;
         let request = Rc::make_mut(&mut self.request);

@@ -21,7 +21,7 @@ use crate::script::run::user::User;
 use crate::script::run::verdict;
 use crate::shared::{Maker, Milestone, NAMES, NamedQueue, TooManyNames, Turn};
 
-/// What `queue(name)` gives: a name until it is used, for the top level has no run yet.
+/// The result of `queue(name)`: only a name until it is used, because the top level has no run yet.
 #[derive(Clone)]
 struct QueueHandle {
     name: ImmutableString,

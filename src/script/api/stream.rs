@@ -2,7 +2,7 @@
 //!
 //! Owns reading and what is measured meanwhile. The sample's time ends with the last byte that
 //! the script waited for: at the head of the response if it read nothing, at the end of the body
-//! if it read all. What is read after the verdict was closed counts nowhere.
+//! if it read all. Reading after the verdict is closed does not count.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -21,33 +21,33 @@ use crate::script::run::failure::Control;
 use crate::script::run::measurement::Measurement;
 use crate::script::run::observer::Tracer;
 
-/// The body of a response that is still under way.
+/// The body of a response that is still arriving.
 pub(crate) struct Streaming {
     channel: Rc<Channel>,
-    /// Away while it is waited for, and when it has ended.
+    /// `None` during a wait for it, and after its end.
     body: Cell<Option<Box<StreamedBody>>>,
     /// Read, but not yet taken.
     read: RefCell<Lines>,
-    /// What both of them have of the memory for bodies.
+    /// What both of them hold of the memory for bodies.
     share: RefCell<BodyShare>,
     /// What was left when the script asked for all of it.
     rest: OnceCell<Bytes>,
-    /// Why it ended before its end.
+    /// Why it broke off.
     error: RefCell<Option<String>>,
     progress: Cell<Progress>,
-    /// Who looks on, and what was read since it was told last.
+    /// The observer, and what was read since it was last told.
     tracer: Option<Rc<Tracer>>,
     seen: RefCell<Seen>,
-    /// Body bytes sent, and the moments between which the head came.
+    /// Body bytes sent, and the moments of the request's start and of the head.
     sent: u64,
     started: Micros,
     head: Micros,
 }
 
-/// A part of a body, for whoever looks on.
+/// A part of a body, for the observer.
 #[derive(Default)]
 struct Seen {
-    /// Its beginning: it may have no end.
+    /// Its beginning, because it may be endless.
     bytes: BytesMut,
     whole: usize,
 }
@@ -65,14 +65,14 @@ pub(crate) fn begun(exchange: &mut Exchange, client: &Client) -> Option<Box<Stre
     Some(Box::new(Streaming::new(client, body, exchange)))
 }
 
-/// Bytes on their way to be lines.
+/// Bytes to be split into lines.
 #[derive(Default)]
 struct Lines {
     bytes: BytesMut,
-    /// So many of them have no line break.
+    /// How many leading bytes are known to have no line break.
     searched: usize,
     charset: Charset,
-    /// The first line was taken, which alone may begin with a mark of the byte order.
+    /// The first line was taken, the only one that may begin with a byte order mark.
     is_begun: bool,
 }
 
@@ -170,7 +170,7 @@ impl Streaming {
         self.progress.get().received
     }
 
-    /// Nothing more is read: its connection is closed, unless the body had ended.
+    /// Stops reading: the connection is closed, unless the body had ended.
     pub(crate) fn abandon(&self) {
         self.body.take();
     }
@@ -190,7 +190,7 @@ impl Streaming {
         (whole > 0).then(|| (bytes.freeze(), whole))
     }
 
-    /// For so many bytes, within the limit of a body and that of all.
+    /// Reserves memory for so many bytes, within the limit for one body and that for all.
     fn make_room(&self, bytes: u64) -> Result<(), Error> {
         let limit = self.channel.session.client().options().body_limit;
         if bytes > limit {
@@ -199,7 +199,7 @@ impl Streaming {
         self.share.borrow_mut().grow_to(bytes)
     }
 
-    /// Waits for the next piece of the body; `None` at its end, also when that is too early.
+    /// Waits for the next piece of the body; `None` at its end, even a premature one.
     fn read(&self, answer: &RequestRecord) -> Result<Option<Bytes>> {
         let Some(mut body) = self.body.take() else {
             return Ok(None);
@@ -227,7 +227,7 @@ impl Streaming {
                 if let Some(tracer) = &self.tracer {
                     self.see(tracer, &piece);
                     if !answer.verdict.is_open() {
-                        // No verdict comes that it could be shown before.
+                        // No verdict will come, before which it could be shown.
                         answer.tell_read(tracer);
                     }
                 }
@@ -282,7 +282,7 @@ impl Streaming {
     }
 }
 
-/// What `r.lines()` gives: for `for line in …`, each step of which may wait.
+/// The result of `r.lines()`, for `for line in …`, each step of which may wait.
 #[derive(Clone)]
 struct LinesOf(Response);
 

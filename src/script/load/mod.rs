@@ -1,8 +1,8 @@
 //! From text to a program: reading a bundle, compiling it on one thread, and what its top level
 //! declares.
 //!
-//! Owns what happens before a user runs, and the shape of the syntax tree. What is wrong with a
-//! script that can be seen without running it is the layer `check`'s.
+//! Owns what happens before a user runs, and the shape of the syntax tree. Errors that can be seen
+//! without running a script are found by the layer `check`.
 
 pub(super) mod assembly;
 pub(super) mod bundle;

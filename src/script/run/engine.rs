@@ -1,7 +1,7 @@
 //! The Rhai engine that runs users: the hooks that keep them fair and within their bounds.
 //!
-//! Owns what happens at each operation of a script. What the parser takes is `load/parser`'s, the
-//! functions a script may call are `api`'s.
+//! Owns what happens at each operation of a script. `load/parser` parses; `api` has the functions
+//! that a script may call.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +14,9 @@ use crate::clock::{self, Micros};
 use crate::coroutine;
 use crate::script::load::parser;
 
-/// Stack that must remain: Rhai may need this much before it asks again, and a native function
-/// called just before the end is no exception. What needs more, for values that are nested very
-/// deep, makes the stack grow.
+/// Stack that must remain: Rhai may need this much before it asks again, and so may a native
+/// function called just before the end. Whatever needs more, for very deeply nested values, makes
+/// the stack grow.
 const STACK_RESERVE: usize = if cfg!(debug_assertions) {
     192 << 10
 } else {
@@ -26,19 +26,19 @@ const STACK_RESERVE: usize = if cfg!(debug_assertions) {
 /// How long a user may compute before the others of its thread run.
 const SLICE_US: u64 = 1_000;
 
-/// How many operations pass between two looks at the clock at most (a power of two). One may be a
-/// native call of milliseconds: then there is a look after each, until they are short again.
+/// The most operations between two looks at the clock (a power of two). When one is a native call
+/// of milliseconds, there is a look after each, until they are short again.
 const LOOK_EVERY: u64 = 64;
 
-/// Looks this far apart are too rare, and this near too many.
+/// Looks further apart than this are too rare, closer than this too frequent.
 const TOO_RARE_US: u64 = 200;
 const TOO_MANY_US: u64 = 20;
 
-/// Whether the process has hardly any memory left. It belongs to the process, as memory does.
+/// Whether the process is almost out of memory. A static, because memory belongs to the process.
 static IS_MEMORY_SHORT: AtomicBool = AtomicBool::new(false);
 
-/// From now on scripts that run for users fail soon, within a few operations, or none does any
-/// more: an order would come after each user has taken more.
+/// Makes scripts that run for users fail within a few operations, or stops doing so. An order to
+/// each user would arrive only after it had taken more memory.
 pub fn fail_for_memory(is_short: bool) {
     IS_MEMORY_SHORT.store(is_short, Ordering::Relaxed);
 }
@@ -46,11 +46,11 @@ pub fn fail_for_memory(is_short: bool) {
 /// How long the top level of a script may compute.
 const TOP_LEVEL_LIMIT_S: u64 = 10;
 
-/// An engine that runs: a user is stopped, checked for its stack and what its variables hold, of
-/// which there may be so many bytes, and made to yield in time.
+/// An engine that runs users: it stops them, makes them yield in time, and checks their stack and
+/// what their variables hold against `most_bytes`.
 pub(crate) fn runner(most_bytes: u64) -> Engine {
     let mut engine = parser::either();
-    // Else each method call on a user looks for the name of its type in twenty places.
+    // Otherwise each method call on a user looks for the name of its type in twenty places.
     engine.register_type_with_name_raw("map", "map");
     let watchdog = Watchdog::new();
     engine.on_progress(move |operations| watchdog.progress(operations));
@@ -66,9 +66,9 @@ pub(crate) fn runner(most_bytes: u64) -> Engine {
     engine
 }
 
-/// Watches over what computes on one thread.
+/// Limits how long scripts compute on one thread.
 struct Watchdog {
-    /// The coroutine's turn, as far as it was seen, and when that was.
+    /// The coroutine's turn seen at the last look, when it began, and when that look was.
     turn: Cell<u64>,
     began: Cell<Micros>,
     looked: Cell<Micros>,
@@ -92,7 +92,7 @@ impl Watchdog {
             return self.top_level(operations);
         };
         if running.leaving {
-            // A script caught what should have ended it.
+            // The script caught the error that should have ended it.
             return Some(Control::Cancelled.into());
         }
         if running.remaining_stack < STACK_RESERVE {
@@ -106,7 +106,7 @@ impl Watchdog {
 
     #[inline(never)]
     fn look(&self) -> Option<Dynamic> {
-        // What takes much memory takes time, and then there is a look after each operation.
+        // Taking much memory takes time, so by then there is a look after each operation.
         if IS_MEMORY_SHORT.load(Ordering::Relaxed) {
             return Some(Control::MemoryIsShort.into());
         }
@@ -129,7 +129,7 @@ impl Watchdog {
         None
     }
 
-    /// Outside a coroutine only the top level of a script runs: it is ended when it takes too long.
+    /// Outside a coroutine only a script's top level runs; it is ended when it takes too long.
     fn top_level(&self, operations: u64) -> Option<Dynamic> {
         if operations <= 1 {
             self.began.set(clock::now());

@@ -1,8 +1,8 @@
 //! A version of the script in service on one load thread, and what the users of its classes share
 //! there.
 //!
-//! Owns the way of a class's users to their host, and who is still in which generation. What
-//! becomes of a user that goes from one to the next is `renewal`'s; when that is, `vu` decides.
+//! Owns how the users of a class reach their host, and the count of users in each generation.
+//! `renewal` moves a user from one to the next; `vu` decides when.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,14 +20,14 @@ use crate::script::load::assembly::Class;
 use crate::script::load::program::Program;
 use crate::script::value;
 
-/// A script as one load thread runs it, of that number in the run.
+/// A script as one load thread runs it, numbered within the run.
 pub struct Generation {
     number: u16,
     pub(crate) program: Rc<Program>,
-    /// What of each class is run, in the order of the program's classes.
+    /// What to run of each class, in the order of the program's classes.
     plans: Vec<Rc<scenario::Class>>,
     pub(crate) ways: Vec<Way>,
-    /// What further clients of its users share.
+    /// What additional clients of its users share.
     pub(crate) client_cache: ClientCache,
     /// Users that are in it.
     users: Cell<u32>,
@@ -38,13 +38,13 @@ pub struct Generation {
 pub(crate) struct Way {
     pub(crate) client: http::Client,
     pub(crate) destination: Rc<Destination>,
-    /// Where the relative requests go, from the moment the generation is in service.
+    /// Where relative requests go once the generation is in service.
     pub(crate) base: Option<http::Base>,
 }
 
 impl Generation {
-    /// Generation `number` of a run. `plans` and `bases` are by class, in the order of the
-    /// program's. What is as it was in the generation `before` is shared with it.
+    /// Generation `number` of a run. `plans` and `bases` are in the order of the program's classes.
+    /// What has not changed is shared with the generation `before`.
     ///
     /// # Errors
     /// When a client cannot be made: a certificate that cannot be read.
@@ -72,7 +72,7 @@ impl Generation {
                 found.map(|(user, password)| (user.to_owned(), password.to_owned()))
             };
             let destination = match known {
-                // Else a user's session would take the old host's credentials to the new one.
+                // Otherwise a session would carry the old host's credentials to the new one.
                 Some(way) if credentials(&way.base) == credentials(&base) => {
                     way.destination.clone()
                 }
@@ -119,7 +119,7 @@ impl Generation {
         self.classes().iter().position(|class| class.name == name)
     }
 
-    /// What of a class is run.
+    /// What to run of a class.
     ///
     /// # Panics
     /// When there is no such class.
@@ -128,8 +128,8 @@ impl Generation {
         &self.plans[class]
     }
 
-    /// What a person should know of users that come from the generation before: which keys of their
-    /// state begin anew.
+    /// What to report about users that come from the previous generation: which keys of their state
+    /// are reset.
     #[must_use]
     pub fn remarks_after(&self, before: &Generation) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -152,7 +152,7 @@ impl Generation {
         remarks
     }
 
-    /// Goes into service: the hosts hold from the next request on, whoever makes it.
+    /// Goes into service: its hosts apply from the next request on, whichever user makes it.
     pub(crate) fn enter_service(&self, tracer: Option<&Rc<Tracer>>) {
         for way in &self.ways {
             way.destination.turn_to(way.base.as_ref());
@@ -162,7 +162,7 @@ impl Generation {
         }
     }
 
-    /// Goes out of service; gives how many users are still in it.
+    /// Goes out of service; returns how many users are still in it.
     pub(crate) fn leave_service(&self) -> u32 {
         self.is_replaced.set(true);
         self.users.get()
@@ -179,7 +179,7 @@ impl Generation {
 #[derive(Debug, Default)]
 pub(crate) struct Behind {
     users: Cell<u32>,
-    /// The last of them is through.
+    /// Signalled when the last of them has renewed or ended.
     nobody: Notify,
 }
 
@@ -204,7 +204,7 @@ impl Behind {
     }
 }
 
-/// A user's place in a generation, for as long as this lives.
+/// Counts a user as being in a generation, until dropped.
 pub(crate) struct Membership {
     generation: Rc<Generation>,
     /// How many of the thread's users are behind.

@@ -1,7 +1,7 @@
-//! Users that run: one user as its script sees it, the thread it lives on, what it keeps when its
-//! script is edited, how a call ends.
+//! Users at run time: one user as its script sees it, its thread, what it keeps when the script is
+//! edited, how a call ends.
 //!
-//! Owns calling a script's functions. When a user runs which one is decided in `vu`.
+//! Owns calling a script's functions. `vu` decides which one a user runs and when.
 
 pub(super) mod call;
 pub(super) mod channel;

@@ -1,7 +1,7 @@
-//! Looking on while one user runs: what its script calls, sends, gets, says and gets wrong.
+//! Observing users for debugging: what their scripts call, send, receive, print and get wrong.
 //!
-//! Owns what can be seen, with everything secret already hidden. Showing it is somebody else's
-//! business; in a load test nobody looks on, and that costs a comparison a request.
+//! Owns what an observer sees, with secrets already hidden; `screen` shows it. A load test has no
+//! observer, which costs one comparison a request.
 
 use std::cell::Cell;
 use std::fmt;
@@ -20,10 +20,9 @@ use crate::http::{AnsweredHop, Phases, SentHop, Tap};
 /// Something that happened to a user.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// What follows is about this user, by a number that no other of the run has, until the next
-    /// such event.
+    /// The events that follow are about this user, until the next such event.
     SwitchedTo {
-        /// The number.
+        /// The user's number, unique in the run.
         user: u64,
     },
     /// The user begins an iteration.
@@ -33,9 +32,9 @@ pub enum Event {
         /// The generation of the script that it is in.
         generation: u16,
     },
-    /// The iteration is over, its verdicts are closed and its mistake has been told.
+    /// The iteration is over: its verdicts are closed and its error has been reported.
     IterationEnds {
-        /// Whether it came to its own end: false if it was interrupted.
+        /// False if it was interrupted.
         is_whole: bool,
     },
     /// The user has ended, its `on_stop` included.
@@ -60,7 +59,7 @@ pub enum Event {
         /// The body; empty for none.
         body: Bytes,
     },
-    /// The head of an answer has come.
+    /// The head of a response has arrived.
     Answers {
         /// The method and URL of its request.
         method: String,
@@ -77,18 +76,18 @@ pub enum Event {
         row: String,
         /// Where the time went.
         phases: Phases,
-        /// The decoded body of the last answer, or why there is none.
+        /// The decoded body of the last response, or why there is none.
         body: Result<Bytes, String>,
     },
-    /// What the script has read by now of a body that it reads as it comes.
+    /// What the script has read so far of a streamed body.
     Read {
         /// The method and name of its request, as in the reports.
         row: String,
         /// Where the time went, reading included.
         phases: Phases,
-        /// Its beginning, as far as it may be shown.
+        /// Its beginning, as much as the observer asked for.
         body: Bytes,
-        /// All bytes that were read.
+        /// How many bytes were read in all.
         whole: usize,
     },
     /// The verdict on a request is closed.
@@ -98,21 +97,21 @@ pub enum Event {
         /// Why it is a failure; `None` for a success.
         failure: Option<String>,
     },
-    /// The script made a mistake.
+    /// An error in the script.
     Failed(Failure),
 }
 
-/// Somebody who looks on. Clones tell the same one.
+/// Receives events. Clones share the receiver.
 #[derive(Clone)]
 pub struct Observer {
     told: Arc<dyn Fn(Event) + Send + Sync>,
-    /// How many bytes it wants to see of a body that is read as it comes.
+    /// How many bytes of a streamed body to show.
     body: usize,
 }
 
 impl Observer {
-    /// One that is told everything, on the user's thread. Of a body that is read as it comes, and
-    /// may have no end, it wants to see so many bytes.
+    /// Calls `told` for every event, on the user's thread. `body` limits what is shown of a streamed
+    /// body, which may be endless.
     pub fn new(body: usize, told: impl Fn(Event) + Send + Sync + 'static) -> Observer {
         let told = Arc::new(told);
         Observer { told, body }
@@ -129,11 +128,11 @@ impl fmt::Debug for Observer {
     }
 }
 
-/// An observer with what it must not see.
+/// An observer together with the secrets to hide from it.
 pub(crate) struct Tracer {
     observer: Observer,
     secrets: Secrets,
-    /// Whose turn it is.
+    /// The user that events are about.
     turn: Cell<Option<u64>>,
 }
 
@@ -146,14 +145,14 @@ impl Tracer {
         })
     }
 
-    /// Whatever is told from now on is about this user.
+    /// Events from now on are about this user.
     pub(crate) fn switch_to(&self, user: u64) {
         if self.turn.replace(Some(user)) != Some(user) {
             self.tell(Event::SwitchedTo { user });
         }
     }
 
-    /// Hides the secrets of another program too.
+    /// Hides the secrets of another program as well.
     pub(crate) fn add_secrets(&self, secrets: &Secrets) {
         self.secrets.add_all(secrets);
     }
@@ -162,8 +161,8 @@ impl Tracer {
         self.observer.tell(event);
     }
 
-    /// How much is kept of a body that is read as it comes: so much more than is shown that a
-    /// secret at the edge is whole, and hidden.
+    /// How much of a streamed body to keep: enough beyond what is shown that a secret at the edge
+    /// is complete, and so hidden.
     pub(crate) fn kept_of_stream(&self) -> usize {
         const LONGEST_SECRET: usize = 4_096;
         self.observer.body.saturating_add(LONGEST_SECRET)
@@ -174,13 +173,13 @@ impl Tracer {
         self.secrets.mask(text)
     }
 
-    /// The beginning of a body without secrets, no longer than is to be seen; and the length of
-    /// the `whole`, without them too.
+    /// The beginning of a body, no longer than is shown, and the length of the `whole`, both with
+    /// secrets hidden.
     pub(crate) fn hide_beginning(&self, mut body: Bytes, whole: usize) -> (Bytes, usize) {
         if let Err(error) = std::str::from_utf8(&body)
             && error.error_len().is_none()
         {
-            // It was cut within a letter.
+            // It was cut inside a character.
             body.truncate(error.valid_up_to());
         }
         let mut hidden = self.hide(&body);
@@ -193,7 +192,7 @@ impl Tracer {
         (hidden, whole)
     }
 
-    /// A body without secrets; what is no text is left as it is.
+    /// A body with secrets hidden; unchanged if it is not text.
     pub(crate) fn hide(&self, body: &Bytes) -> Bytes {
         match std::str::from_utf8(body) {
             Ok(text) => self.secrets.mask(text.to_owned()).into(),

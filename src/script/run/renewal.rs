@@ -1,15 +1,15 @@
-//! A user that goes on with an edited script: what it keeps and what it gets.
+//! Renewing a user under an edited script: what it keeps and what it gets.
 //!
-//! Owns the way of one user from its generation to the one in service. That it is between two
-//! iterations then is `vu`'s business.
+//! Owns moving one user from its generation to the one in service. `vu` calls it between two
+//! iterations.
 //!
 //! | | |
 //! |---|---|
 //! | `this` | kept; new keys get their initial values, and so does a key whose initial value is now of another type |
-//! | closures in it | see `stale` |
+//! | closures in it | see `stale_closure` |
 //! | cookies, connections | kept, unless how connections are made has changed, or where they go |
 //! | headers | those of the class change, unless the user has set them itself |
-//! | numbers, random stream | go on |
+//! | numbers, random stream | continue |
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -24,10 +24,10 @@ use crate::http::Session;
 use crate::script::load::assembly::Class;
 
 impl Instance {
-    /// Goes on in the generation that is in service on its thread; false if that has no such
-    /// class, and then nothing has changed. Must not be called while a function of it runs.
+    /// Moves to the generation in service on its thread; false, with nothing changed, if that no
+    /// longer has the class. Must not be called while one of its functions runs.
     ///
-    /// Costs some microseconds, and more for a user that keeps much.
+    /// Costs a few microseconds, more for a user with much state.
     #[must_use]
     pub fn renew(&mut self) -> bool {
         let thread = self.user.thread.clone();
@@ -36,7 +36,7 @@ impl Instance {
             return false;
         };
         let class = generation.classes()[index].clone();
-        // It may have learned some since the generation went into service.
+        // It may have more secrets since the generation went into service.
         class.secrets.add_all(&self.user.class.secrets);
         let channel = channel(&self.user, &generation, &class);
         let user = Rc::new(self.user.renewed(&generation, &class, channel));
@@ -55,7 +55,7 @@ impl Instance {
 }
 
 impl User {
-    /// This user with another script.
+    /// This user under another script.
     fn renewed(
         &self,
         generation: &Rc<Generation>,
@@ -88,7 +88,7 @@ impl User {
     }
 }
 
-/// The user's own way to its host in another generation.
+/// The user's session with its host in another generation.
 fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
     let before = &user.generation.ways[user.class.index];
     let way = &generation.ways[class.index];
@@ -101,7 +101,7 @@ fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
         Channel::of(session, way.destination.clone())
     };
     if before.base != way.base {
-        // What is kept for the old host would only wait for its server to close it.
+        // Idle connections to the old host would only wait for its server to close them.
         channel.session.close_idle();
         for further in user.channels.borrow().iter().filter_map(Weak::upgrade) {
             if Rc::ptr_eq(&further.destination, &way.destination) {
@@ -126,7 +126,7 @@ fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
     }
     for (name, value) in new {
         let given = old.iter().find(|(other, _)| *other == name);
-        // What the user has set or removed itself stays so.
+        // Headers that the user has set or removed itself stay that way.
         if session.header(&name).as_ref() == given.map(|(_, value)| value) {
             session.set_header(name, value);
         }
@@ -134,7 +134,7 @@ fn channel(user: &User, generation: &Generation, class: &Class) -> Rc<Channel> {
     channel
 }
 
-/// Brings a user's own data to what the edited script expects.
+/// Adapts a user's state to the edited script.
 fn merge(this: &mut Map, old: &Map, new: &Map, migration: &Migration<'_>) {
     for (key, value) in this.iter_mut() {
         let is_replaced = |initial: &&Dynamic| {
@@ -154,7 +154,7 @@ fn merge(this: &mut Map, old: &Map, new: &Map, migration: &Migration<'_>) {
     }
 }
 
-/// Whether a user's value is still the closure that its class declared: then the edited one holds.
+/// Whether a value is still the closure that the class declared; if so, the edited one replaces it.
 fn is_that_closure(value: &Dynamic, declared: &Dynamic) -> bool {
     let (Some(value), Some(declared)) = (value.read_lock::<FnPtr>(), declared.read_lock::<FnPtr>())
     else {

@@ -1,7 +1,7 @@
 //! Where the relative requests of a class go, and what is known of its paths.
 //!
-//! A script mostly asks for the same few paths: checking, encoding and looking them up once saves
-//! some 500 instructions a request. Holds nothing that could not be worked out anew.
+//! Most scripts request the same few paths: checking, encoding and looking them up only once saves
+//! some 500 instructions a request. A pure cache.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,11 +13,11 @@ use rustc_hash::FxBuildHasher;
 use crate::http::{self, Request, Url, UrlError};
 use crate::stats::SeriesId;
 
-/// Paths that are kept; a script that puts ids into them would fill the memory.
+/// How many paths are cached; a script that puts ids into them would fill the memory.
 const KEPT: usize = 1_024;
 
-/// Where relative requests go: of one user class on one thread, or of one kind of further client.
-/// It may turn elsewhere while users are under way.
+/// Where relative requests go, for one user class on one thread or one kind of additional client.
+/// May change while users run.
 #[derive(Default)]
 pub(crate) struct Destination {
     base: RefCell<Option<http::Base>>,
@@ -46,7 +46,7 @@ impl Destination {
         self.base.borrow().clone()
     }
 
-    /// Goes to another host from now on.
+    /// Switches to another host.
     pub(crate) fn turn_to(&self, base: Option<&http::Base>) {
         if self.base.borrow().as_ref() != base {
             *self.base.borrow_mut() = base.cloned();
@@ -76,7 +76,7 @@ impl Destination {
             .cloned()
     }
 
-    /// Keeps what was worked out, while there is room.
+    /// Caches a route, while there is room.
     pub(crate) fn remember(&self, path: &str, route: &Route) {
         let mut routes = self.routes.borrow_mut();
         if let Some(methods) = routes.get_mut(path) {

@@ -22,7 +22,7 @@ use crate::script::load::declare::{Declarations, Moment};
 use crate::script::load::definitions::{Definition, Definitions};
 use crate::script::results::Problem;
 
-/// What a shape's closure asks for.
+/// What a shape's closure returned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ShapeRequest {
     /// To go to these numbers of users. What they count must stay the same from the first call

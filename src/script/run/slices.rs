@@ -1,8 +1,7 @@
-//! Long work of a native function: other users run meanwhile, and a user that is stopped does not
-//! finish it.
+//! Long work in native functions: other users run meanwhile, and a stopped user does not finish it.
 //!
-//! Owns the two ways, in slices on the thread's own stack and on a thread aside for what cannot be
-//! cut. What work is done so is its owner's business.
+//! Owns the two ways: in slices on the load thread, and on a separate thread for work that cannot
+//! be sliced.
 
 use std::time::Duration;
 
@@ -13,17 +12,18 @@ use super::failure::Control;
 use crate::clock;
 use crate::coroutine::{self, NotAwaited};
 
-/// How long it may take until the others run: as for what a script computes itself.
+/// How long a slice may take before the others run: the same as for a script's own computing.
 const SLICE: Duration = Duration::from_millis(1);
 
-/// Threads aside at once, over all load threads: each keeps a core busy, and a copy of its text.
+/// The most separate threads at once, over all load threads: each keeps a core busy and holds a
+/// copy of its text.
 static ASIDE: Semaphore = Semaphore::const_new(4);
 
 /// Does `work` on a thread of its own while the user waits. If the user is cancelled, the thread
-/// still does it, for nobody.
+/// still finishes, and its result is dropped.
 ///
 /// # Errors
-/// When the user is cancelled, or there is no thread to be had.
+/// When the user is cancelled, or no thread can be created.
 pub(crate) fn aside<R: Send + 'static>(
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Result<R, Box<EvalAltResult>> {
@@ -32,7 +32,7 @@ pub(crate) fn aside<R: Send + 'static>(
     }
     let permit = match coroutine::await_in(ASIDE.acquire()) {
         Ok(permit) => permit.ok(),
-        // A listener may not wait for its turn.
+        // A listener may not wait.
         Err(NotAwaited::Outside) => None,
         Err(NotAwaited::Cancelled) => return Err(Control::Cancelled.into()),
     };
@@ -59,7 +59,7 @@ pub(crate) fn aside<R: Send + 'static>(
     result.ok_or_else(|| "a long search ended without a result".into())
 }
 
-/// Does one `step` after the other until one has a result. A step is short, and may not wait.
+/// Repeats `step` until it has a result. A step is short and may not wait.
 ///
 /// # Errors
 /// When the user is cancelled: the work is not finished.

@@ -1,9 +1,8 @@
-//! Closures that a user kept in its state, after the script was edited.
+//! Closures that a user kept in its state across an edit of the script.
 //!
-//! Rhai finds a closure by a name that comes from its place in the text: in the edited script it
-//! may be gone, or be another one. So what a user keeps is called in the generation that made it,
-//! for as long as that is the one before; then calling it is a mistake of the script that names
-//! the key.
+//! Rhai finds a closure by a name derived from its place in the text; in the edited script that name
+//! may be gone or belong to another closure. So a kept closure is called in the generation that made
+//! it, while that is the previous one. After another edit, calling it is an error that names the key.
 
 use std::rc::Rc;
 
@@ -15,15 +14,15 @@ use super::user::User;
 use crate::script::api::client;
 use crate::script::load::assembly::Class;
 
-/// How deep values are followed; only a closure that captures itself is deeper.
+/// How deep to follow values; only a closure that captures itself goes deeper.
 const DEEPEST: usize = 48;
 
-/// A closure of an older generation. It is the first thing that the pointer to it carries, which
-/// is how a call finds it, and the next renewal.
+/// A closure of an older generation. It is the first curried argument of the pointer that replaces
+/// it, where a call and the next renewal find it.
 #[derive(Clone)]
 struct StaleClosure {
     key: ImmutableString,
-    /// `None` when the script has changed once more.
+    /// `None` once the script has been edited again.
     kept: Option<Rc<Kept>>,
 }
 
@@ -33,14 +32,14 @@ struct Kept {
     closure: FnPtr,
 }
 
-/// A user that goes on in another generation, as what it keeps sees it.
+/// A user's move from one generation to another, as far as its state is concerned.
 pub(crate) struct Migration<'a> {
     pub(crate) from: &'a Rc<User>,
     pub(crate) to: &'a Rc<User>,
 }
 
 impl Migration<'_> {
-    /// Takes a value of the user's state along: closures stay with their generation, clients go
+    /// Carries over a value of the user's state: closures stay with their generation, clients move
     /// with the user.
     pub(crate) fn carry_over(&self, key: &ImmutableString, value: &mut Dynamic) {
         self.within(key, value, DEEPEST);
@@ -69,7 +68,7 @@ impl Migration<'_> {
         if let Some(first) = closure.iter_curry_mut().next()
             && let Some(mut stale) = first.write_lock::<StaleClosure>()
         {
-            // What several closures captured is met by way of each: it was wrapped just now.
+            // Captured by several closures and so reached again: it was wrapped just now.
             let of = stale.kept.as_ref().map(|kept| &kept.generation);
             if !of.is_some_and(|of| Rc::ptr_eq(of, &self.from.generation)) {
                 stale.kept = None;
@@ -79,7 +78,7 @@ impl Migration<'_> {
         for captured in closure.iter_curry_mut() {
             self.within(key, captured, depth);
         }
-        // A function with a name is the one that the edited script has by that name.
+        // A named function resolves to the edited script's function of that name.
         if !closure.is_anonymous() {
             return;
         }

@@ -1,7 +1,7 @@
 //! What all users of one load thread share, as their scripts see it.
 //!
-//! Owns what of their texts leaves the thread: secrets are hidden, long ones cut. Starting and
-//! stopping users is not its business.
+//! Owns how texts leave the thread: secrets hidden, long ones cut. The runner starts and stops
+//! users.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -43,7 +43,7 @@ pub struct Shared {
     summary: OnceLock<watch::Receiver<Arc<Summary>>>,
     /// The files that scripts append to.
     appends: Appends,
-    /// What has been said that is said once.
+    /// Warnings that are given once, and have been.
     said: SaidOnce,
 }
 
@@ -72,7 +72,7 @@ impl Shared {
 
     /// Lets scripts see the figures so far.
     pub fn show(&self, summary: watch::Receiver<Arc<Summary>>) {
-        // There is one run; whoever comes first is it.
+        // There is one run, so the first call is the only one.
         let _ = self.summary.set(summary);
     }
 
@@ -81,8 +81,8 @@ impl Shared {
         Some(self.summary.get()?.borrow().clone())
     }
 
-    /// Writes out what scripts have appended to files; gives what could not be written, by file.
-    /// For the end of the run: it waits for the disk.
+    /// Flushes the files that scripts append to; returns what could not be written, by file. For
+    /// the end of the run, because it waits for the disk.
     #[must_use]
     pub fn finish_appends(&self) -> Vec<String> {
         self.appends.finish()
@@ -110,7 +110,7 @@ impl Shared {
     }
 }
 
-/// What the runner gives a load thread for its scripts, and what stays as it is.
+/// What the runner gives a load thread for its scripts; none of it changes.
 pub struct ThreadParts {
     /// The thread's timers.
     pub timers: Timers,
@@ -118,7 +118,7 @@ pub struct ThreadParts {
     pub clock: Cell<RunClock>,
     /// The seed of the run.
     pub seed: u64,
-    /// What is recorded, and its way to the collector.
+    /// The recorder, and its channel to the collector.
     pub outbox: Outbox,
     /// What all threads share.
     pub shared: Arc<Shared>,
@@ -130,12 +130,12 @@ pub struct ThreadParts {
 pub struct Thread {
     /// What it was given.
     pub parts: ThreadParts,
-    /// Requests under way, as its recorder tells.
+    /// Requests in flight, reported by its recorder.
     pub(crate) in_flight: InFlight,
     pub(crate) log: Log,
-    /// The one in service: users that start or begin an iteration are in it.
+    /// The one in service: users join it when they start or begin an iteration.
     generation: RefCell<Rc<Generation>>,
-    /// Users that are in an older one.
+    /// Users that are still in an older one.
     pub(crate) behind: Rc<Behind>,
     /// The files that this thread's users append to, by the names they use.
     appenders: RefCell<HashMap<ImmutableString, Appender>>,
@@ -145,8 +145,8 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// A thread whose users begin in `generation` and print to `log`. `observer` looks on at
-    /// everything that they do; nobody does in a load test.
+    /// A thread whose users begin in `generation` and print to `log`. `observer` sees everything
+    /// that they do; a load test has none.
     #[must_use]
     pub fn new(
         parts: ThreadParts,
@@ -177,8 +177,8 @@ impl Thread {
         self.generation.borrow().clone()
     }
 
-    /// Puts a generation into service. Users of the one before are behind until they renew. What
-    /// was secret stays so.
+    /// Puts a generation into service. Users of the previous one are behind until they renew. Old
+    /// secrets stay hidden.
     pub fn adopt(&self, generation: Generation) {
         let before = self.generation();
         let secrets = generation.program().secrets();
@@ -197,7 +197,7 @@ impl Thread {
         self.behind.users()
     }
 
-    /// Waits for the next moment at which the last of them is through.
+    /// Resolves when the next time comes that no users are behind.
     pub async fn nobody_behind(&self) {
         self.behind.nobody().await;
     }
@@ -225,7 +225,7 @@ impl Thread {
         &self.parts.shared
     }
 
-    /// Records something; the thread's recorder may not be kept.
+    /// Records something; `record` must not keep the recorder.
     #[inline]
     pub fn record<R>(&self, record: impl FnOnce(&mut Recorder) -> R) -> R {
         let (result, is_full) = self.parts.outbox.record(record);
@@ -235,8 +235,8 @@ impl Thread {
         result
     }
 
-    /// Records that something that was due is begun only now, for want of the thread. How much
-    /// later that is, in µs.
+    /// Records that something due began only now because the thread was busy; returns by how much,
+    /// in µs.
     pub fn lags(&self, due: Micros, now: Micros) -> u64 {
         let lag_us = now.since(due);
         let told_us = u32::try_from(lag_us).unwrap_or(u32::MAX);
@@ -280,10 +280,10 @@ impl Thread {
         });
     }
 
-    /// The life of a user, told to whoever looks on as that of this number.
+    /// Wraps a user's future so that the observer learns which user its events are about.
     ///
     /// # Errors
-    /// The life as it is, when nobody looks on.
+    /// The future itself, when there is no observer.
     pub fn watched<F>(&self, user: u64, life: F) -> Result<impl Future<Output = ()> + use<F>, F>
     where
         F: Future<Output = ()>,
@@ -302,7 +302,7 @@ impl Thread {
         })
     }
 
-    /// Warns of what has not been said in this run yet.
+    /// Gives a warning unless it has been given in this run.
     pub(crate) fn warn_once(&self, once: Once, who: String, place: String, text: String) {
         if self.parts.shared.said.is_first(once) {
             self.say(Level::Warn, who, place, text);
@@ -339,11 +339,11 @@ impl Thread {
     }
 }
 
-/// The longest text that is reported, in bytes: names and failures of megabytes would keep tables
-/// and files busy for minutes.
+/// The longest text that is reported, in bytes: names and failures of megabytes would take minutes
+/// to write into tables and files.
 const LONGEST: usize = 1_000;
 
-/// What is reported in the place of a text, if that is something else, and whether it was cut.
+/// What to report instead of a text, if anything, and whether it was cut.
 fn reported(text: &str, secrets: &Secrets) -> (Option<String>, bool) {
     let hidden = secrets.hidden(text);
     let text = hidden.as_deref().unwrap_or(text);

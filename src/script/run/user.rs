@@ -1,7 +1,7 @@
-//! One user as its script sees it: client, data, random stream, and the verdicts that are open.
+//! One user as its script sees it: client, data, random stream and open verdicts.
 //!
-//! Owns what a script can reach of its user. When the user runs, waits and stops is decided in
-//! `vu`, which moves an [`Instance`] into a coroutine and gets it back.
+//! Owns what a script can reach of its user. `vu` decides when the user runs, waits and stops; it
+//! moves an [`Instance`] into a coroutine and gets it back.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -25,45 +25,45 @@ use crate::scenario::{Function, Random};
 use crate::script::api::request_record::RequestRecord;
 use crate::script::load::assembly::Class;
 
-/// What natives know of the user that calls them.
+/// What native functions know of the user that calls them.
 pub struct User {
     pub(crate) ordinal: u64,
     pub(crate) class: Rc<Class>,
     /// The version of the script that it runs.
     pub(crate) generation: Rc<Generation>,
     pub(crate) thread: Rc<Thread>,
-    /// Its own way to its host.
+    /// Its session with its host.
     pub(crate) channel: Rc<Channel>,
-    /// Those of its further clients.
+    /// Those of its other clients (`http_client`).
     pub(crate) channels: RefCell<Vec<Weak<Channel>>>,
     pub(crate) random: RefCell<Random>,
     pub(crate) iteration: Cell<u64>,
-    /// How late the next request is by the user's own fault: only the first of an iteration.
+    /// The user's own lateness, for the next request: only the first of an iteration has any.
     pub(crate) late_us: Cell<u64>,
     pub(crate) missed: Cell<Option<Missed>>,
-    /// How late the generator began the iteration: told with its first request.
+    /// The generator's lag at the start of the iteration, reported with its first request.
     pub(crate) lag_us: Cell<u64>,
-    /// Whether there is a set that `interrupt` could leave.
+    /// Whether `interrupt` has a set to leave.
     pub(crate) in_set: Cell<bool>,
-    /// A control call that was made: it counts, whatever the script does with the error.
+    /// The control call that was made: it takes effect even if the script catches the error.
     pub(crate) ending: RefCell<Option<Control>>,
-    /// The answers whose verdicts are still open.
+    /// Requests whose verdicts are still open.
     pub(crate) open: RefCell<Open>,
-    /// Answers whose bodies were to be read as they come.
+    /// Requests with a streamed body.
     pub(crate) streams: RefCell<Vec<Weak<RequestRecord>>>,
-    /// How many samples of it have failed, to tell what happened within a group.
+    /// How many of its samples have failed; a group compares it before and after.
     pub(crate) failed: Cell<u64>,
-    /// Whether the script listens to what its users do.
+    /// Whether the script has listeners for what its users do.
     pub(crate) is_listened: bool,
-    /// Whether what the function returns that runs now is dropped.
+    /// Whether the return value of the running function is dropped.
     pub(crate) drops_value: Cell<bool>,
-    /// Whether a listener runs now.
+    /// Whether a listener is running.
     pub(crate) is_listening: Cell<bool>,
-    /// The values of `once` that it makes now: inside itself, one would wait for ever.
+    /// The values of `once` that it is making: waiting for one of them would never end.
     pub(crate) making: RefCell<Vec<Box<str>>>,
 }
 
-/// Slots that a paced user missed before the iteration that runs now.
+/// Slots that a paced user missed before the current iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missed {
     /// The intended start of the first of them.
@@ -78,7 +78,7 @@ impl User {
     /// The user that calls a native function.
     ///
     /// # Errors
-    /// When no user does: the top level of the script, which only declares.
+    /// When there is none: the call is at the script's top level, which only declares.
     pub(crate) fn of(context: &NativeCallContext) -> Result<Rc<User>, Box<EvalAltResult>> {
         let user = context
             .tag()
@@ -90,15 +90,15 @@ impl User {
         })
     }
 
-    /// An answer whose body will be read as it comes.
+    /// Notes a request with a streamed body.
     pub(crate) fn keep_stream(&self, answer: &Rc<RequestRecord>) {
         let mut streams = self.streams.borrow_mut();
         streams.retain(|other| other.strong_count() > 0);
         streams.push(Rc::downgrade(answer));
     }
 
-    /// A body is read in the task that asked for it: what is left of it is given up, or a
-    /// response kept in `this` would hold its connection.
+    /// Abandons what is left of streamed bodies at the end of the task that requested them;
+    /// otherwise a response kept in `this` would hold its connection.
     fn end_streams(&self) {
         for answer in self.streams.borrow_mut().drain(..) {
             if let Some(answer) = answer.upgrade()
@@ -109,15 +109,15 @@ impl User {
         }
     }
 
-    /// Whether a control call has ended what the user runs.
+    /// Whether a control call has ended the running function.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.borrow().is_some()
     }
 
-    /// Ends what the user runs, by a control call; gives the error that unwinds the script.
+    /// Ends the running function by a control call; returns the error that unwinds the script.
     ///
-    /// Rhai wraps it where `map` and its like call a closure, and what is wrapped `try` can
-    /// catch: so from now on every operation of the script ends it again.
+    /// Rhai wraps the error where `map` and the like call a closure, and `try` can catch a wrapped
+    /// one; so from now on every operation of the script raises it again.
     pub(crate) fn end(&self, control: Control) -> Box<EvalAltResult> {
         *self.ending.borrow_mut() = Some(control.clone());
         coroutine::leave();
@@ -130,8 +130,8 @@ impl User {
     }
 }
 
-/// A user with everything it needs to run a function of its script. It is moved into the
-/// coroutine that runs it and comes back with the result.
+/// A user with everything it needs to run a function of its script. It moves into the coroutine
+/// that runs the function, and comes back with the result.
 pub struct Instance {
     pub(crate) user: Rc<User>,
     pub(crate) this: Dynamic,
@@ -141,15 +141,15 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// The user `ordinal` (from 0, over the whole run) of a class, in the generation that is in
-    /// service on the thread.
+    /// The user `ordinal` (from 0, over the whole run) of a class, in the generation in service on
+    /// the thread.
     #[must_use]
     pub fn new(class: &Rc<Class>, thread: &Rc<Thread>, ordinal: u64) -> Instance {
         Instance::respawned(class, thread, ordinal, 0)
     }
 
-    /// Like [`Instance::new`], for a user whose ordinal `life` others have had: it draws other random
-    /// numbers than they did.
+    /// Like [`Instance::new`], for an ordinal that earlier users have had. Each `incarnation` draws
+    /// its own random numbers.
     #[must_use]
     pub fn respawned(
         class: &Rc<Class>,
@@ -201,7 +201,7 @@ impl Instance {
         }
     }
 
-    /// What a call of that function is known by, should it crash the thread.
+    /// Identifies a call of that function, should it crash the thread.
     #[must_use]
     pub fn label(&self, function: Function) -> Label {
         Label {
@@ -217,18 +217,18 @@ impl Instance {
         self.user.class.callable(function).is_some()
     }
 
-    /// Calls a function of the class; must run in a coroutine, for it may wait.
+    /// Calls a function of the class. Must run in a coroutine, because the function may wait.
     ///
-    /// At its end, however it ends, the open verdict is closed and its sample recorded; a mistake
-    /// of the script fails that sample.
+    /// However it ends, the open verdict is then closed and its sample recorded; an error in the
+    /// script makes that sample a failure.
     ///
     /// # Errors
-    /// How it ended if it did not return.
+    /// How it ended, if it did not return.
     pub fn call(&mut self, function: Function) -> Result<Dynamic, Ended> {
         let class = self.user.class.clone();
         match class.callable(function) {
             Some(callable) => {
-                // The value of a wait is its length.
+                // A wait returns its length.
                 self.user.drops_value.set(function != Function::Wait);
                 let result = self.run(callable, Vec::new());
                 self.user.drops_value.set(false);
@@ -238,7 +238,7 @@ impl Instance {
         }
     }
 
-    /// Tells listeners of a failure; a control call that one of them made counts here.
+    /// Calls the listeners for a failure; a control call that one of them makes replaces it.
     fn heard(&self, result: Result<Dynamic, Ended>) -> Result<Dynamic, Ended> {
         if !self.user.is_listened {
             return result;
@@ -271,7 +271,7 @@ impl Instance {
             states.call(engine, callable, arguments, &mut self.tag, &mut self.this)
         });
         let result = result.unwrap_or_else(|panic| {
-            // It stayed in the state of the call, which is gone.
+            // The tag was lost with the state of the call.
             self.tag = Dynamic::from(user.clone());
             Err(format!("a bug of Katydid, please report it: {panic}").into())
         });
@@ -279,7 +279,7 @@ impl Instance {
         if self.kept.is_due() {
             result = self.hold_kept(callable, result);
         }
-        // Nothing, as most calls return, and handles such as responses cannot be deep.
+        // Unit, which most calls return, and handles such as responses cannot be deep.
         if matches!(&result, Ok(value) if !value.is_unit() && !value.is_variant()) {
             result = extent::hold_returned(callable, result);
         }
@@ -321,7 +321,7 @@ impl Instance {
         result
     }
 
-    /// Holds what calls have left behind against what a user may have.
+    /// Checks what calls have left in `this` against the user's memory limit.
     #[inline(never)]
     fn hold_kept(
         &mut self,
@@ -345,7 +345,7 @@ impl Instance {
         client.is_some_and(|client| Rc::ptr_eq(&client.channel, &self.user.channel))
     }
 
-    /// Gives back what the script took away.
+    /// Restores `this.client` after the script has removed it.
     fn give_client(&mut self) {
         let client = Client::of(&self.user);
         if let Some(mut this) = self.this.write_lock::<Map>() {
@@ -357,7 +357,7 @@ impl Instance {
         self.this = Dynamic::from_map(this);
     }
 
-    /// What the script may reach of this user.
+    /// The user itself.
     #[must_use]
     pub fn user(&self) -> &Rc<User> {
         &self.user
@@ -365,8 +365,7 @@ impl Instance {
 }
 
 impl User {
-    /// Begins an iteration: its number, and how late its first request is by the user's own
-    /// fault, in µs.
+    /// Begins an iteration. `late_us`: the user's own lateness, for its first request.
     pub fn begin_iteration(&self, late_us: u64, missed: Option<Missed>) {
         self.iteration.set(self.iteration.get() + 1);
         self.late_us.set(late_us);
@@ -379,26 +378,26 @@ impl User {
         }
     }
 
-    /// The generator begins the coming iteration, or the one that has just begun, so much later.
+    /// Adds generator lag to the iteration that is about to begin or has just begun.
     pub fn begun_late(&self, lag_us: u64) {
         self.lag_us.set(self.lag_us.get() + lag_us);
     }
 
-    /// What an iteration that is over made no request for: its lateness belongs to no other.
+    /// Drops what is left of an iteration's lateness: it does not carry over to the next.
     pub fn end_requests(&self) {
         self.late_us.set(0);
         self.missed.set(None);
         self.lag_us.set(0);
     }
 
-    /// Ends an iteration, which came to its own end or was interrupted.
+    /// Ends an iteration; `is_whole` is false if it was interrupted.
     pub fn end_iteration(&self, is_whole: bool) {
         if let Some(tracer) = &self.thread.tracer {
             tracer.tell(Event::IterationEnds { is_whole });
         }
     }
 
-    /// Says whether `interrupt` has a set to leave from now on.
+    /// Sets whether `interrupt` has a set to leave.
     pub fn set_in_set(&self, in_set: bool) {
         self.in_set.set(in_set);
     }
@@ -408,8 +407,8 @@ impl User {
         draw(&mut self.random.borrow_mut())
     }
 
-    /// Closes the idle connections whose server has closed them, and wakes `cx` when one closes
-    /// later. To be polled while the user waits.
+    /// Drops idle connections that the server has closed, and wakes `cx` when another is closed.
+    /// To be polled while the user waits.
     pub fn poll_idle(&self, cx: &mut Context<'_>) {
         self.channel.session.poll_idle(cx);
         for channel in &*self.channels.borrow() {
@@ -419,14 +418,14 @@ impl User {
         }
     }
 
-    /// Notes a further client, for as long as its script keeps it.
+    /// Adds a client made with `http_client`; it stays for as long as the script keeps it.
     pub(crate) fn add_channel(&self, channel: &Rc<Channel>) {
         let mut channels = self.channels.borrow_mut();
         channels.retain(|channel| channel.strong_count() > 0);
         channels.push(Rc::downgrade(channel));
     }
 
-    /// Counts a mistake of the script under Exceptions.
+    /// Counts an error in the script under Exceptions.
     pub fn exception(&self, failure: &Failure) {
         if let Some(tracer) = &self.thread.tracer {
             tracer.tell(Event::Failed(failure.clone()));

@@ -1,18 +1,17 @@
-//! What a script thinks of a request, and until when it may say so.
+//! A script's verdict on a request, and how long it may give one.
 //!
-//! The rule: when a response has arrived, its status decides; but its sample stays *open*, and the
-//! script may decide otherwise, until its user goes on. It goes on with its next request or batch,
-//! with a `sleep` or a wait for something shared, at the beginning and at the end of a group, and
-//! when the function that runs ends. Then the sample is closed and recorded, once, with the times
-//! that were measured when the response arrived. A verdict that comes later is a mistake of the
-//! script.
+//! The rule: when a response has arrived, its status decides; but the sample stays *open*, and the
+//! script may overrule it, until its user moves on: with its next request or batch, a `sleep` or a
+//! wait for something shared, the beginning or end of a group, or the end of the running function.
+//! Then the sample is closed and recorded, once, with the times measured when the response arrived.
+//! A later verdict is an error in the script.
 //!
 //! | | | |
 //! |---|---|---|
-//! | opened | by the answer to a request, or by all those to a batch | [`keep_open`] |
+//! | opened | by the response to a request, or by all responses to a batch | [`keep_open`] |
 //! | judged | by `r.failure`, `r.success`, `r.check`, `r.expect` | [`Verdict::judge`] |
-//! | failed | by what goes wrong when the body is read; the last one by an exception of the script. What failed already keeps its reason: it is usually why the script threw | [`Verdict::fail_if_open`], [`fail_last`] |
-//! | closed | by whatever the user goes on with | [`settle`] |
+//! | failed | by an error while the body is read; the last one also by an exception of the script. A sample that has failed keeps its reason, which is usually why the script threw | [`Verdict::fail_if_open`], [`fail_last`] |
+//! | closed | when the user moves on | [`settle`] |
 
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
@@ -34,7 +33,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// An open one, on a request made there, that has failed for that reason or has not.
+    /// An open verdict on a request made at that place, failed for `failure` if there is one.
     pub(crate) fn open(made_at: Position, failure: Option<String>) -> Verdict {
         Verdict {
             failure: RefCell::new(failure),
@@ -48,12 +47,12 @@ impl Verdict {
         self.failure.borrow()
     }
 
-    /// Whether a verdict is still taken.
+    /// Whether the script may still give one.
     pub(crate) fn is_open(&self) -> bool {
         self.closed_by.get().is_none()
     }
 
-    /// The script's verdict: why it is a failure, or that it is none.
+    /// Takes the script's verdict: why it is a failure, or `None` for a success.
     ///
     /// # Errors
     /// When it comes too late.
@@ -82,7 +81,7 @@ impl Verdict {
         }
     }
 
-    /// Takes no verdict from now on. `by` is the place of the call that ended it.
+    /// Closes the verdict. `by` is the place of the call that did so.
     fn close(&self, by: Position, secrets: &Secrets) {
         self.closed_by.set(Some(by));
         if let Some(why) = &mut *self.failure.borrow_mut() {
@@ -91,7 +90,7 @@ impl Verdict {
     }
 }
 
-/// Answers of one user whose verdicts are open: one of a request, all of a batch.
+/// A user's requests whose verdicts are open: a single one, or all of a batch.
 #[derive(Default)]
 pub(crate) enum Open {
     #[default]
@@ -110,12 +109,12 @@ impl Open {
     }
 }
 
-/// Keeps verdicts open until the user goes on.
+/// Keeps verdicts open until the user moves on.
 pub(crate) fn keep_open(user: &User, open: Open) {
     *user.open.borrow_mut() = open;
 }
 
-/// Fails the last answer whose verdict is open, for a mistake of the script.
+/// Fails the last request whose verdict is open, because of an error in the script.
 pub(crate) fn fail_last(user: &User, message: &str) {
     if let Some(answer) = user.open.borrow().answers().last() {
         let why = || format!("script error: {message}");
@@ -123,8 +122,8 @@ pub(crate) fn fail_last(user: &User, message: &str) {
     }
 }
 
-/// The user goes on: closes the verdicts that are open and records their samples. `by` is the
-/// place of the call that it goes on with.
+/// The user moves on: closes the open verdicts and records their samples. `by` is the place of the
+/// call that it moves on with.
 pub(crate) fn settle(user: &Rc<User>, by: Position) {
     for answer in user.open.take().answers() {
         answer.verdict.close(by, &user.class.secrets);

@@ -92,7 +92,7 @@ fn markov(context: NativeCallContext, map: Map) -> Result<TaskDeclaration> {
     Ok(reading.finish(&declarations))
 }
 
-/// A mistake and what to do about it.
+/// An error and what to do about it.
 type HintedProblem = (String, String);
 
 fn first_of(first: Option<&Dynamic>, names: &[String]) -> Result<usize, HintedProblem> {

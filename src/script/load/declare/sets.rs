@@ -112,7 +112,7 @@ fn declare(context: &NativeCallContext, tasks: Dynamic, order: Order) -> Result<
     Ok(reading.finish(&declarations))
 }
 
-/// A set that is being read; mistakes are gathered, so that all are told at once.
+/// A set being read; errors are collected, so that all are reported at once.
 pub(crate) struct Reading {
     pub(super) set: SetDeclaration,
     pub(super) problems: Vec<Problem>,
