@@ -157,9 +157,9 @@ impl Driver {
                 // It may have been stopped or signalled again in the meantime.
                 continue;
             }
-            let picked = match self.parts.budget {
-                None => Picked::ToDo(self.pick()),
-                Some(_) => self.pick_within_budget().await,
+            let picked = match self.pick_at_once() {
+                Ok(picked) => picked,
+                Err(body) => self.pick_later(body).await,
             };
             let mut next = match picked {
                 Picked::ToDo(Body::Function(task)) => self.iteration(task).await,
@@ -295,34 +295,51 @@ impl Driver {
         self.user.set_in_set(self.place.is_in_set());
     }
 
-    fn pick(&mut self) -> Body {
-        self.user.draw(|random| self.place.next(random))
+    /// What to do next: under an iteration limit, a task that is a function takes an iteration.
+    ///
+    /// # Errors
+    /// When none is left and more may come, with what was picked by then.
+    #[inline]
+    fn pick_at_once(&mut self) -> Result<Picked, Option<Body>> {
+        if self.parts.budget.as_ref().is_some_and(Budget::is_waiting) {
+            return Err(None);
+        }
+        let body = self.user.draw(|random| self.place.next(random));
+        match self.taken(&body) {
+            Taken::One => Ok(Picked::ToDo(body)),
+            Taken::UsedUp => Ok(Picked::Nothing),
+            Taken::Wait => Err(Some(body)),
+        }
     }
 
-    /// Like [`Driver::pick`] under the run's iteration limit: a task that is a function takes one.
-    async fn pick_within_budget(&mut self) -> Picked {
-        if self.parts.budget.as_ref().is_some_and(Budget::is_waiting) {
+    /// Waits for an iteration, for what was picked if anything was.
+    async fn pick_later(&mut self, picked: Option<Body>) -> Picked {
+        let Some(body) = picked else {
             self.waited_for_more(|orders| orders.signal().is_some())
                 .await;
             return Picked::Again;
-        }
-        let body = self.pick();
+        };
         loop {
-            let budget = self.parts.budget.as_ref();
-            let taken = match (budget, &body) {
-                (Some(budget), Body::Function(_)) => budget.take(),
-                (Some(budget), Body::Set(_)) if budget.is_used_up() => Taken::UsedUp,
-                (Some(_), Body::Set(_)) | (None, _) => Taken::One,
-            };
-            match taken {
-                Taken::One => return Picked::ToDo(body),
-                Taken::UsedUp => return Picked::Nothing,
-                // Others were faster. The task is already picked, so a signal has to wait.
-                Taken::Wait => self.waited_for_more(|_| false).await,
-            }
+            // Others were faster. The task is already picked, so a signal has to wait.
+            self.waited_for_more(|_| false).await;
             if self.parts.orders.stopping().is_some() {
                 return Picked::Again;
             }
+            match self.taken(&body) {
+                Taken::One => return Picked::ToDo(body),
+                Taken::UsedUp => return Picked::Nothing,
+                Taken::Wait => {}
+            }
+        }
+    }
+
+    /// Takes an iteration for it, if it needs one.
+    #[inline]
+    fn taken(&self, body: &Body) -> Taken {
+        match (&self.parts.budget, body) {
+            (Some(budget), Body::Function(_)) => budget.take(),
+            (Some(budget), Body::Set(_)) if budget.is_used_up() => Taken::UsedUp,
+            (Some(_), Body::Set(_)) | (None, _) => Taken::One,
         }
     }
 

@@ -13,8 +13,8 @@ use super::batch;
 use super::fields::{header, header_text, sendable};
 use super::headers;
 use super::sending::{self, RawOptions};
+use crate::script::api::channel::{Channel, Client};
 use crate::script::results::Result;
-use crate::script::run::channel::{Channel, Client};
 use crate::script::run::user::User;
 use crate::script::value;
 

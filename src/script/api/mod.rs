@@ -4,6 +4,7 @@
 //! the reference, and a test keeps the two equal.
 
 pub(super) mod batch;
+pub(super) mod channel;
 pub(super) mod client;
 pub(super) mod clients;
 pub(super) mod data_source;

@@ -11,10 +11,10 @@ use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallCon
 
 use crate::coroutine::{self, NotAwaited};
 use crate::scenario::Event;
+use crate::script::api::channel::Client;
 use crate::script::load::methods::register_on_user;
 use crate::script::plain::{dynamic, plain};
 use crate::script::results::Result;
-use crate::script::run::channel::Client;
 use crate::script::run::failure::Control;
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;

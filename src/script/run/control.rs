@@ -8,13 +8,13 @@ use std::rc::Rc;
 use rhai::{Dynamic, Map};
 
 use super::call::Callable;
-use super::channel::Client;
 use super::failure::{Control, Ended, Failure};
 use super::log::Level;
 use super::thread::Thread;
 use super::user::Instance;
 use crate::data::Value;
 use crate::scenario::Event;
+use crate::script::api::channel::Client;
 use crate::script::load::assembly::{Assembly, Class};
 use crate::script::load::class::ClassDeclaration;
 use crate::script::load::declare::Declarations;

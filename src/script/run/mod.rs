@@ -4,7 +4,6 @@
 //! Owns calling a script's functions. `vu` decides which one a user runs and when.
 
 pub(super) mod call;
-pub(super) mod channel;
 pub(super) mod control;
 pub(super) mod engine;
 pub(super) mod extent;

@@ -16,11 +16,11 @@ use std::rc::{Rc, Weak};
 
 use rhai::{Dynamic, FnPtr, Map};
 
-use super::channel::{self, Channel};
 use super::generation::{Generation, Membership};
 use super::stale_closure::Migration;
 use super::user::{Instance, User};
 use crate::http::Session;
+use crate::script::api::channel::{self, Channel};
 use crate::script::load::assembly::Class;
 
 impl Instance {

@@ -10,7 +10,6 @@ use std::task::Context;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 
 use super::call::Callable;
-use super::channel::{Channel, Client};
 use super::extent::{self, KeptGauge};
 use super::failure::{self, Control, Ended, Failure};
 use super::generation::{Generation, Membership};
@@ -22,6 +21,7 @@ use crate::clock::Micros;
 use crate::coroutine::{self, Label};
 use crate::http::Session;
 use crate::scenario::{Function, Random};
+use crate::script::api::channel::{Channel, Client};
 use crate::script::api::request_record::RequestRecord;
 use crate::script::load::assembly::Class;
 

@@ -1,18 +1,20 @@
 //! A user's way to one host: a session, an address, and what its requests have from the start.
 //!
-//! Owns what a client is made of. What a script can do with one is `client`'s.
+//! Owns what a client is made of. What a script can do with one is `client`'s. It lies here, and by
+//! this name, for Rhai looks the type of `this.client` up at each call, in order among the paths of all
+//! types: this one comes first, the last would cost 100 instructions more.
 
 use std::rc::Rc;
 
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use rhai::EvalAltResult;
 
-use super::routes::Destination;
-use super::said_once::Once;
-use super::user::User;
 use crate::http::{self, Session, Url};
 use crate::script::api::fields::header;
 use crate::script::api::sent::Sent;
+use crate::script::run::routes::Destination;
+use crate::script::run::said_once::Once;
+use crate::script::run::user::User;
 
 /// A client of a user, as its script holds it.
 #[derive(Clone)]
