@@ -1,6 +1,6 @@
-//! The sources of the generation before: what a new generation of the script takes over of them.
+//! What a new generation of the script takes over from the sources of the previous one.
 //!
-//! Owns which old declaration a new one goes on from. Reads no file.
+//! Owns which old declaration a new one continues. Reads no file.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -81,8 +81,8 @@ impl Before {
         }
     }
 
-    /// The files whose rows began anew though some had been taken: their content changed, or how
-    /// they are declared.
+    /// The files whose rows start again although some had been taken: their content changed, or
+    /// their declaration.
     pub(super) fn restarted(self) -> Vec<PathBuf> {
         let left = self.declared.iter().filter(|(old, source)| {
             !self.continued.contains(*old) && counts(old.mode) && source.turns.taken() > 0

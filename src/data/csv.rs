@@ -1,7 +1,7 @@
 //! CSV: the text of a file becomes a table.
 //!
-//! Quoting and line ends are the `csv` crate's business; here a file's shape is judged: its
-//! header, and that every row has as many values as there are columns.
+//! The `csv` crate handles quoting and line ends; this file checks a file's shape: its header, and
+//! that every row has as many values as there are columns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -148,7 +148,7 @@ pub(super) fn table(text: &str, format: &CsvFormat) -> Result<Table, Fault> {
     Ok(Table::new(names, columns, rows))
 }
 
-/// What a first line such as `sep=;` says: Excel writes and obeys it, and shows it to nobody.
+/// What a first line such as `sep=;` says: Excel writes and obeys it, and never shows it.
 fn separator(text: &str) -> Option<u8> {
     let line = text.lines().next()?;
     match line.as_bytes() {
@@ -195,7 +195,7 @@ fn closed(record: &csv::StringRecord, end: u64, text: &str) -> Result<(), Fault>
     )
 }
 
-/// A header of one column with another separator in it: nobody calls a column `id;name`.
+/// A header of one column with another separator in it: no real column is called `id;name`.
 fn hidden_delimiter(header: &csv::StringRecord, format: &CsvFormat) -> Result<(), Fault> {
     let [name] = header.iter().collect::<Vec<_>>()[..] else {
         return Ok(());

@@ -1,7 +1,8 @@
-//! Turns whose count is kept in another process: they come by rations, and who finds none asks.
+//! Turns counted in another process: they come in rations, and a caller that finds none asks for
+//! one.
 //!
-//! Owns what has come and is not taken yet. How it is asked for, and what becomes of rations that
-//! are lost on the way, is the business of whoever [asks](RationSource).
+//! Owns what has come and is not taken yet. The [`RationSource`] asks for rations, and deals with
+//! those that are lost on the way.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,14 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::sources::Declared;
 use super::turns::Course;
 
-/// What is asked for and may take a while to come.
+/// A reply that may take a while.
 pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Whoever fetches turns from where their count is kept.
+/// Fetches turns from the process that counts them.
 pub trait RationSource: fmt::Debug + Send + Sync {
     /// The next turns of a declaration; `None` when its rows are used up.
     ///
-    /// Dropped before it has come, a ration is for the next who asks.
+    /// A ration dropped before it has arrived goes to the next caller.
     fn turns<'a>(&'a self, of: &'a Declared) -> Reply<'a, Option<Ration>>;
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Elsewhere {
     of: Declared,
     asks: Arc<dyn RationSource>,
     had: Mutex<Had>,
-    /// Held by the one who asks: the others want some of what that gets.
+    /// Held by the caller that asks, since the others want some of what it gets.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -81,7 +82,7 @@ impl Elsewhere {
         }
     }
 
-    /// The next turn, waited for; `None` when all are used up. Dropped while it waits it has taken
+    /// Waits for the next turn; `None` when all are used up. Dropped while waiting, it has taken
     /// nothing.
     pub(super) async fn waited(&self) -> Option<(u64, Course)> {
         let _asking = self.asking.lock().await;
@@ -100,7 +101,7 @@ impl Elsewhere {
         }
     }
 
-    /// What nobody here has taken, to be given to others.
+    /// Takes what was not used here, to be given to others.
     pub(super) fn give_back(&self) -> Vec<Range<u64>> {
         let rations = std::mem::take(&mut self.had().rations);
         let turns = rations.into_iter().map(|ration| ration.turns);

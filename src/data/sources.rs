@@ -2,8 +2,8 @@
 //! turns for all.
 //!
 //! A script's top level is evaluated once per load thread and once for control: the first
-//! evaluation fills this, the others find it. Later workers fill theirs with what they are sent.
-//! What a new generation of the script takes over is decided in `before`.
+//! evaluation fills this, the others find it. `before` decides what a new generation of the script
+//! takes over.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -100,7 +100,8 @@ impl Sources {
         &self.read_in
     }
 
-    /// Leaves counting turns to `asks`, which also decides which rows go on from those before an edit.
+    /// Leaves counting turns to `asks`, which also decides which rows go on from those before an
+    /// edit.
     #[must_use]
     pub fn asking(self, asks: Arc<dyn RationSource>) -> Sources {
         Sources {
@@ -109,11 +110,11 @@ impl Sources {
         }
     }
 
-    /// Those of a new generation of the script.
+    /// For a new generation of the script.
     ///
-    /// Files are read again, but parsed only if their content is another. A declaration goes on
-    /// from the one of the same file, format and mode before it, with one count for the users of
-    /// both generations, if its rows begin with all the old ones; so does an array. Else it begins
+    /// Files are read again, but parsed only if their content has changed. A declaration continues
+    /// the old one of the same file, format and mode, with one count for the users of both
+    /// generations, if its rows begin with all the old ones; so does an array. Otherwise it begins
     /// with its first row.
     ///
     /// Holds what `old` has read until [`finish`](Sources::finish).
@@ -126,9 +127,9 @@ impl Sources {
         }
     }
 
-    /// The first evaluation is over, and whatever comes after it finds what it has read: lets go of
-    /// the generation before. Gives the files of which rows were taken and are now handed out from
-    /// the first again, in the order of their names.
+    /// The first evaluation is over, and later ones find what it has read: drops the previous
+    /// generation. Returns the files, ordered by name, of which rows were taken and that start
+    /// again from the first row.
     pub fn finish(&self) -> Vec<PathBuf> {
         let before = locked(&self.before).take();
         before.map_or_else(Vec::new, Before::restarted)
@@ -219,8 +220,7 @@ impl Sources {
         Ok(Arc::new(Loaded { rows, stamp }))
     }
 
-    /// The files that were read or could not be, in the order of their names: for whoever watches
-    /// them.
+    /// The files that were read or could not be, ordered by name: to be watched.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         let mut paths = locked(&self.failed).clone();
@@ -228,8 +228,8 @@ impl Sources {
         paths.into_iter().collect()
     }
 
-    /// The files that were read, in the order of their names: for whoever must know whether they
-    /// have changed, or send them elsewhere.
+    /// The files that were read, ordered by name: to see whether they have changed, or to send them
+    /// elsewhere.
     #[must_use]
     pub fn stamps(&self) -> Vec<(PathBuf, Stamp)> {
         let files = locked(&self.files);

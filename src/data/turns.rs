@@ -1,7 +1,7 @@
-//! Who gets which row: the modes of a data source, as arithmetic on how many were taken.
+//! Which user gets which row: the modes of a data source, as arithmetic on how many were taken.
 //!
-//! Owns the count, the order, and how both go on when rows are appended. Within one process the
-//! count is an atomic number; what comes from another process is `elsewhere`'s.
+//! Owns the count, the order, and how both continue when rows are appended. Within one process the
+//! count is an atomic number; `elsewhere` gets turns from another process.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +33,9 @@ impl Mode {
         ("shuffle", Mode::Shuffle),
     ];
 
-    /// The row, of `rows`, that goes to who comes after so many others; `None` when they are used
-    /// up. `seed` orders a shuffle. For [`Mode::Random`] nobody counts: it is as circular.
+    /// The row, of `rows`, for the caller that comes after `taken` others; `None` when they are
+    /// used up. `seed` orders a shuffle. [`Mode::Random`] does not count, and is treated as
+    /// circular.
     fn row(self, taken: u64, rows: u64, seed: u64) -> Option<u64> {
         let round = taken.checked_div(rows)?;
         let place = taken % rows;
@@ -64,11 +65,11 @@ pub struct Course {
     pub earlier: Option<Rounds>,
 }
 
-/// Whose turn it is among rows, over all threads.
+/// The turns at a source's rows, over all threads.
 ///
-/// When rows are appended, those that know them and those that do not yet take turns of one count,
-/// each for its own rows. Whoever first takes one of the longer rows settles at which turn they
-/// begin; until then the others may still go round.
+/// When rows are appended, callers that know them and callers that do not share one count, each for
+/// its own rows. The first to take one of the longer rows settles the turn at which they begin;
+/// until then the others may still go round.
 #[derive(Debug)]
 pub struct Turns {
     mode: Mode,
@@ -92,18 +93,18 @@ impl Turns {
         }
     }
 
-    /// Those of rows whose turns are counted in another process.
+    /// For rows whose turns are counted in another process.
     pub(super) fn elsewhere(of: Declared, rows: u64, asks: Arc<dyn RationSource>) -> Turns {
         let mut turns = Turns::new(of.mode, rows);
         turns.elsewhere = Some(Box::new(Elsewhere::new(of, asks)));
         turns
     }
 
-    /// Goes on among `rows` rows, which begin with the old ones.
+    /// Continues among `rows` rows, which begin with the old ones.
     ///
-    /// `unique` goes on with the first row not taken, `circular` with the one after the last that
-    /// was taken, however often it has gone round. `shuffle` ends the round under way, and the
-    /// new rows are in all that follow: so no row comes twice in a round.
+    /// `unique` continues with the first row not taken, `circular` with the one after the last that
+    /// was taken, however often it has gone round. `shuffle` finishes the current round, and the
+    /// new rows are in all later ones: so no row comes twice in a round.
     pub(super) fn among(self: &Arc<Turns>, rows: u64) -> Arc<Turns> {
         if rows == self.rows {
             return self.clone();
@@ -118,8 +119,8 @@ impl Turns {
         })
     }
 
-    /// The caller's row, from 0; `None`, and nobody is counted, if all are used up: so those that
-    /// come later, appended to a file, go to the next callers. `seed` orders a shuffle.
+    /// The caller's row, from 0; `None` if all are used up. That is not counted, so rows appended
+    /// later go to the next callers. `seed` orders a shuffle.
     ///
     /// Waits only for turns that are counted elsewhere.
     pub async fn take(&self, seed: u64) -> Option<u64> {
@@ -130,8 +131,8 @@ impl Turns {
         self.row(turn, course, seed)
     }
 
-    /// Like [`Turns::take`], without waiting: `Pending` if it would have to. Costs one atomic addition
-    /// where turns are counted here.
+    /// Like [`Turns::take`], without waiting: `Pending` if it would have to. Costs one atomic
+    /// addition where turns are counted here.
     pub fn at_once(&self, seed: u64) -> Poll<Option<u64>> {
         if let Some(elsewhere) = &self.elsewhere {
             return match elsewhere.next() {
@@ -146,15 +147,15 @@ impl Turns {
         Poll::Ready(turn.and_then(|turn| self.row(turn.start, course, seed)))
     }
 
-    /// So many turns for another process; fewer at the end of unique rows, and `None` if these are
-    /// used up.
+    /// Turns for another process, `count` of them; fewer at the end of unique rows, and `None` if
+    /// those are used up.
     pub fn ration(&self, count: u64) -> Option<Ration> {
         let course = self.course();
         let turns = self.counted(count)?;
         Some(Ration { turns, course })
     }
 
-    /// What has come from elsewhere and nobody has taken.
+    /// What has come from elsewhere and has not been taken.
     pub fn give_back(&self) -> Vec<Range<u64>> {
         let elsewhere = self.elsewhere.as_ref();
         elsewhere.map_or_else(Vec::new, |elsewhere| elsewhere.give_back())
