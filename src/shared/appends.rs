@@ -149,7 +149,7 @@ fn write(jobs: &Receiver<Job>) -> Vec<String> {
         let job = match jobs.try_recv() {
             Ok(job) => job,
             Err(TryRecvError::Disconnected) => break,
-            // Nothing waits: there is time to write, and then for whatever comes.
+            // The queue is empty: time to write, then wait for the next job.
             Err(TryRecvError::Empty) => {
                 flush(&mut files, &mut problems);
                 flushed = Instant::now();
@@ -205,8 +205,8 @@ impl Out {
         }
     }
 
-    /// A file that failed takes no more lines; it is told of once. Half a line at its end is taken
-    /// back.
+    /// A file that failed takes no more lines and is reported once. Half a line at its end is
+    /// removed.
     fn judge(&mut self, written: std::io::Result<()>, problems: &mut Vec<String>) {
         let Err(error) = written else { return };
         self.failed.store(true, Ordering::Relaxed);
@@ -227,10 +227,10 @@ impl Out {
     }
 }
 
-/// The longest line that is taken back.
+/// The longest partial line that is removed.
 const LONGEST: u64 = 1 << 20;
 
-/// Takes back what follows the last end of a line in a file, if it is one.
+/// Removes what follows the last line break in a file, if it is a regular one.
 fn end_with_a_line(file: &File, path: &Path) -> std::io::Result<()> {
     let length = file.metadata()?.len();
     let mut end = Vec::new();

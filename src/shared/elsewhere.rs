@@ -1,7 +1,7 @@
-//! What is shared and lies in another process: what can be asked of it.
+//! The interface to shared state that is kept in another process.
 //!
-//! Owns the interface alone. That nothing is lost on the way, and nothing done twice, is the business
-//! of whoever carries it.
+//! Owns only the interface. Implementations see to it that nothing is lost or done twice on the
+//! way.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,16 +9,16 @@ use std::pin::Pin;
 use super::TooManyNames;
 use crate::data::Value;
 
-/// What is asked for and may take a while to come.
+/// A reply that may take a while.
 pub(crate) type Reply<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What is asked of a queue; there may be too many of them.
+/// A queue's reply; there may be too many queues.
 pub(crate) type QueueReply<T> = Reply<Result<T, TooManyNames>>;
 
-/// Whoever asks where things are shared.
+/// Asks the process that keeps the shared state.
 ///
-/// An answer that nobody waits for any more is not lost: an element goes to the front of its queue
-/// again, a turn to the next who waits for it.
+/// A reply that is no longer awaited is not lost: an element returns to the front of its queue, a
+/// turn passes to the next in line.
 pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
     /// Appends to a queue, when there is room.
     fn put(&self, queue: &str, value: Value) -> QueueReply<()>;
@@ -35,19 +35,19 @@ pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
     /// The value of that name, or the turn to make it.
     fn once(&self, name: &str) -> Reply<Result<FarTurn, TooManyNames>>;
 
-    /// The value is made, in the turn of that number. The call is told of whether or not its answer
-    /// is waited for: the value that all have now, another's if the turn had passed on.
+    /// The value is made, in the turn of that number. Sent even if the reply is not awaited. The
+    /// reply is the value that everyone has now: someone else's, if the turn had passed on.
     fn made(&self, name: &str, turn: u64, value: &Value) -> Reply<Value>;
 
     /// The turn of that number is over without a value.
     fn passed(&self, name: &str, turn: u64);
 }
 
-/// What one who asked for a value gets.
+/// The reply to asking for a value.
 #[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FarTurn {
-    /// The value, which somebody made.
+    /// The value, already made.
     Made(Value),
     /// The task to make it, and the number of this turn.
     Make(u64),

@@ -1,11 +1,11 @@
 //! What exists once for a whole run: queues, values made once, events that have happened.
 //!
-//! Owns their one awaitable interface. Any call may suspend, and all of it is plain data, so that
-//! whoever calls cannot tell whether it is answered inside this process or by another machine.
-//! Knows no script and no user; what is asked of it is `script`'s business.
+//! Owns their one awaitable interface. Any call may suspend, and all of it is plain data, so
+//! callers cannot tell whether this process answers or another machine. Knows neither scripts nor
+//! users.
 //!
 //! No lock is held across a wait, none longer than it takes to move one value, and dropping a
-//! future that waits loses nothing: neither an element nor somebody's turn.
+//! waiting future loses nothing: neither an element nor a turn.
 
 pub(crate) mod appends;
 mod elsewhere;
@@ -24,17 +24,17 @@ use once::Cell;
 pub(crate) use once::{Maker, Turn};
 use queue::Queue;
 
-/// Names of each kind that are kept apart; a script that puts ids into them would fill the memory.
+/// The most names of each kind; a script that puts ids into them would fill the memory.
 pub(crate) const NAMES: usize = 10_000;
 
-/// There are [`NAMES`] of that kind already.
+/// There are already [`NAMES`] of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyNames;
 
-/// An event that users can wait for. It happens once; from then on nobody waits for it.
+/// An event that users can wait for. It happens once; after that, waiting for it ends at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
-    /// All users that were asked for at first have been started.
+    /// All users that were initially asked for have been started.
     SpawningComplete,
 }
 
@@ -44,7 +44,7 @@ pub struct SharedState {
     queues: Mutex<HashMap<Box<str>, Arc<Queue>>>,
     cells: Mutex<HashMap<Box<str>, Arc<Cell>>>,
     spawning_complete: watch::Sender<bool>,
-    /// Where queues and values made once are, if that is not here.
+    /// Where queues and values made once are kept, if not here.
     elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
@@ -70,7 +70,7 @@ impl Default for SharedState {
 }
 
 impl SharedState {
-    /// Those of a process whose queues and values are in another.
+    /// For a process whose queues and values are kept in another.
     #[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
     pub(crate) fn elsewhere(elsewhere: Arc<dyn Elsewhere>) -> SharedState {
         SharedState {
@@ -79,8 +79,8 @@ impl SharedState {
         }
     }
 
-    /// The queue of that name; it begins to exist when it is first asked for. Does not wait: that
-    /// there are too many is said when it is used.
+    /// The queue of that name, created on first use. Does not wait: an error for too many queues
+    /// comes when it is used.
     pub fn queue(&self, name: &str) -> NamedQueue {
         NamedQueue(match &self.elsewhere {
             None => Place::Here(named(&self.queues, name)),
@@ -88,10 +88,10 @@ impl SharedState {
         })
     }
 
-    /// Waits for the value of that name, or for the turn to make it. The first that comes makes
-    /// it; if that fails the next one's turn comes, in the order in which they asked.
+    /// Waits for the value of that name, or for the turn to make it. The first caller makes it; if
+    /// that fails, the turn passes to the others in the order in which they asked.
     ///
-    /// Dropped while it waits it has not asked.
+    /// Dropped while waiting, it is as if it had never asked.
     ///
     /// # Errors
     /// When there are too many names.
@@ -113,7 +113,7 @@ impl SharedState {
         let _ = happened.wait_for(|happened| *happened).await;
     }
 
-    /// An event has happened: nobody waits for it any more.
+    /// An event has happened: wakes everyone who waits for it.
     pub fn reach(&self, milestone: Milestone) {
         self.flag(milestone).send_replace(true);
     }

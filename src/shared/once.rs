@@ -1,6 +1,6 @@
-//! A value that is made once: the first that asks makes it, the others wait for it.
+//! A value that is made once: the first caller makes it, the others wait for it.
 //!
-//! Owns whose turn it is. How the value is made is the business of whoever gets the turn.
+//! Owns whose turn it is; the caller with the turn makes the value.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,16 +11,16 @@ use super::elsewhere::{Elsewhere, Reply};
 use super::locked;
 use crate::data::Value;
 
-/// What one who asked for a value gets.
+/// The result of asking for a value.
 #[derive(Debug)]
 pub enum Turn {
-    /// The value, which somebody made.
+    /// The value, already made.
     Made(Value),
     /// The task to make it.
     Make(Maker),
 }
 
-/// The turn to make a value. Dropped without a value, it passes to the next that waits.
+/// The turn to make a value. Dropped without a value, it passes to the next in line.
 #[derive(Debug)]
 pub struct Maker {
     /// `None` once the turn has passed on, and where it is elsewhere.
@@ -45,7 +45,7 @@ pub(super) struct Cell {
 #[derive(Debug, Default)]
 struct CellState {
     made: Option<Value>,
-    /// Whether somebody has the turn.
+    /// Whether the turn is taken.
     is_making: bool,
     waiting: BTreeMap<u64, oneshot::Sender<Turn>>,
     tickets: u64,
@@ -77,7 +77,7 @@ impl Cell {
     }
 }
 
-/// Leaves the line, however the wait ends. A turn that was given and not looked at is dropped with
+/// A place in line, given up however the wait ends. A turn that arrives too late is dropped with
 /// its channel, and so passes on.
 struct Ticket<'a> {
     cell: &'a Cell,
@@ -112,8 +112,9 @@ impl Maker {
         }
     }
 
-    /// The value is made: all who wait get it, and all who ask later. If that is decided elsewhere,
-    /// gives what is to be waited for: the value that all get, another's if this turn had passed on.
+    /// The value is made: everyone who waits gets it, and everyone who asks later. If another
+    /// process decides, returns a future to await: the value that everyone gets, which is someone
+    /// else's if this turn had passed on.
     pub fn made(mut self, value: &Value) -> Option<Reply<Value>> {
         if let Some(far) = self.far.take() {
             return Some(far.elsewhere.made(&far.name, far.number, value));
@@ -125,7 +126,7 @@ impl Maker {
             std::mem::take(&mut state.waiting)
         };
         for waiter in waiting.into_values() {
-            // Who has gone away needs none.
+            // Those that have gone away need none.
             let _ = waiter.send(Turn::Made(value.clone()));
         }
         None
@@ -150,7 +151,7 @@ impl Drop for Maker {
                 next
             };
             match next.send(Turn::Make(Maker::here(cell))) {
-                // It went away meanwhile: the turn is the next one's.
+                // It went away meanwhile, so the turn passes on.
                 Err(Turn::Make(mut maker)) => match maker.cell.take() {
                     Some(kept) => cell = kept,
                     None => return,

@@ -1,8 +1,7 @@
 //! A queue of plain values that any user may put into and take from.
 //!
-//! First in, first out, for elements and for those who wait. It holds [`CAPACITY`] elements, or
-//! [`CAPACITY_BYTES`] if they are large; whoever puts one into a full queue waits until somebody
-//! takes one.
+//! First in, first out, for elements and for waiters. It holds [`CAPACITY`] elements, or
+//! [`CAPACITY_BYTES`] if they are large; putting into a full queue waits until an element is taken.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -33,9 +32,9 @@ struct QueueState {
     elements: VecDeque<Value>,
     /// What they hold in all.
     bytes: usize,
-    /// Those who wait for an element, by the ticket they drew.
+    /// Waiting for an element, by ticket.
     takers: BTreeMap<u64, oneshot::Sender<Value>>,
-    /// Those who wait for room, with what they want to put.
+    /// Waiting for room, with what they want to put.
     putters: BTreeMap<u64, (Value, oneshot::Sender<()>)>,
     tickets: u64,
 }
@@ -51,7 +50,7 @@ impl QueueState {
         self.elements.push_back(value);
     }
 
-    /// An element that nobody has taken after all: it is older than all that are there.
+    /// Returns an element that was not taken after all: it is older than all others.
     fn push_front(&mut self, value: Value) {
         self.bytes += value.held_bytes();
         self.elements.push_front(value);
@@ -84,7 +83,7 @@ impl Queue {
         state.elements.is_empty() || state.elements.len() < self.capacity && fits()
     }
 
-    /// Lets those in who wait for room, as far as there is some.
+    /// Admits putters that wait for room, as far as there is some.
     fn admit(&self, state: &mut QueueState) -> Vec<oneshot::Sender<()>> {
         let mut admitted = Vec::new();
         while let Some((ticket, (value, told))) = state.putters.pop_first() {
@@ -100,7 +99,7 @@ impl Queue {
 
     /// Appends a value; waits while the queue is full.
     ///
-    /// Dropped while it waits it has put nothing.
+    /// Dropped while waiting, it has put nothing.
     pub(super) async fn put(&self, value: Value) {
         let (told, mut entered) = oneshot::channel();
         let ticket = {
@@ -122,7 +121,7 @@ impl Queue {
             queue: self,
             leave: |queue: &Queue| {
                 let mut state = locked(&queue.state);
-                // Whoever comes next may be smaller.
+                // The next one may be smaller.
                 if state.putters.remove(&ticket).is_some() {
                     let admitted = queue.admit(&mut state);
                     drop(state);
@@ -130,14 +129,14 @@ impl Queue {
                 }
             },
         };
-        // An error would mean that the sender is gone without having told: it never is.
+        // The sender cannot be dropped without sending.
         let _ = (&mut entered).await;
     }
 
     /// Takes the first element; waits while there is none.
     ///
-    /// Dropped while it waits it takes nothing: an element that was on its way to it goes to the
-    /// next.
+    /// Dropped while waiting, it takes nothing: an element that was on its way goes to the next
+    /// taker.
     pub(super) async fn take(&self) -> Value {
         let (ticket, mut waiter) = {
             let mut state = locked(&self.state);
@@ -194,7 +193,7 @@ impl Queue {
         locked(&self.state).elements.len()
     }
 
-    /// Gives a value to a taker that has left the line, or to the next if it has gone away.
+    /// Hands a value to a taker taken from the line, or to the next if that one has gone away.
     fn hand(&self, mut taker: oneshot::Sender<Value>, mut value: Value) {
         loop {
             value = match taker.send(value) {
@@ -215,12 +214,12 @@ impl Queue {
 
 fn tell(admitted: Vec<oneshot::Sender<()>>) {
     for admitted in admitted {
-        // If it has gone away meanwhile, its value has been put all the same.
+        // If it has gone away meanwhile, its value was put all the same.
         let _ = admitted.send(());
     }
 }
 
-/// Leaves the line, however the wait ends.
+/// Leaves the line however the wait ends.
 struct LeaveOnDrop<'a, F: Fn(&Queue)> {
     queue: &'a Queue,
     leave: F,
@@ -232,7 +231,7 @@ impl<F: Fn(&Queue)> Drop for LeaveOnDrop<'_, F> {
     }
 }
 
-/// One who waits for an element.
+/// A caller that waits for an element.
 struct Taker<'a> {
     queue: &'a Queue,
     waiter: oneshot::Receiver<Value>,
@@ -240,7 +239,7 @@ struct Taker<'a> {
 
 impl Drop for Taker<'_> {
     fn drop(&mut self) {
-        // From here on a sender keeps its value; what was sent before is given to the next.
+        // From here on senders keep their value; one that was sent before goes to the next taker.
         self.waiter.close();
         if let Ok(value) = self.waiter.try_recv() {
             let next = {
