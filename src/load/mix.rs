@@ -1,18 +1,18 @@
 //! Which user class the n-th user is.
 //!
-//! Owns the interleaving of classes by weight and fixed count. When that user starts is `ramp`'s,
-//! where it runs is `split`'s.
+//! Owns the interleaving of classes by weight and fixed count. `ramp` says when the user starts,
+//! `split` where it runs.
 
 /// How large a part of the users one class is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassShare {
     /// Its share relative to the other classes' weights; 0 for none. Ignored with a fixed count.
     pub weight: f64,
-    /// Exactly so many users, before all weighted ones.
+    /// Exactly this many users, before all weighted ones.
     pub fixed_count: Option<u32>,
 }
 
-/// What a class has that says nothing: a weight of one.
+/// The default: a weight of one.
 impl Default for ClassShare {
     fn default() -> ClassShare {
         ClassShare {
@@ -83,7 +83,7 @@ impl Mix {
         self.weighted.is_empty().then_some(self.fixed_users)
     }
 
-    /// How many users have a fixed class. If fewer are asked for, some of them are not started.
+    /// How many users have a fixed class. If the plan asks for fewer, some of them do not start.
     #[must_use]
     pub fn fixed_users(&self) -> u32 {
         self.fixed_users
@@ -120,10 +120,10 @@ impl Mix {
 }
 
 impl Mix {
-    /// The mix of other classes for a run that has so many users already: as few of them as
-    /// possible change their class, and those that do are spread over the whole sequence, so that
-    /// fewer users are still mixed as the shares say, within about one of each class. `now` gives the
-    /// new index of each class of before, if it is still there.
+    /// The mix of other classes for a run that already has users: as few of them as possible change
+    /// class, and those that do are spread over the whole sequence, so that a smaller number of
+    /// users is still mixed by the shares, to within about one user of each class. `now` gives the
+    /// new index of each old class, if it still exists.
     ///
     /// O(users x classes), once for each edit of a script that changes a share.
     #[must_use]
@@ -138,7 +138,7 @@ impl Mix {
         let before: Vec<_> = (0..all)
             .map(|user| self.class_of(user).and_then(|class| now[class]))
             .collect();
-        // By class: its users of before that are still to come. Nobody else takes their places.
+        // By class: its old users that are still to come, whose places no other class takes.
         let mut to_come = vec![0_u32; shares.len()];
         for class in before.iter().flatten() {
             to_come[*class] += 1;
@@ -218,7 +218,7 @@ impl Interleaving {
             .enumerate()
             .filter(|(_, entry)| behind(entry) >= margin)
             .min_by(|(_, a), (_, b)| slack(a).total_cmp(&slack(b)));
-        // Exactly, somebody always is; rounding may deny it to a class that is on the margin.
+        // In exact arithmetic some class always is; rounding may miss one right on the margin.
         let chosen = eligible.or_else(|| {
             self.entries
                 .iter()

@@ -1,8 +1,8 @@
-//! When users run, as arithmetic on elapsed time: how many there should be, which class each one
-//! is, which thread has it, also when threads come and go.
+//! When users run, as arithmetic on elapsed time: how many there should be, of which class each one
+//! is and which thread runs it, even as threads come and go.
 //!
-//! Pure functions of numbers: no clock, no randomness, no user. The runner asks and acts, so that
-//! every schedule can be tested as a table.
+//! Pure functions of numbers: no clock, no randomness, no users. The runner asks and acts, so every
+//! schedule can be tested as a table.
 
 mod classes;
 mod mix;

@@ -1,20 +1,19 @@
 //! One load thread's part of a plan.
 //!
 //! Owns which users of each track are this thread's and when the next of them starts or stops.
-//! What they are is `mix`'s, which slots the thread has is `slots`', what becomes of the users the
-//! runner's.
+//! `mix` says which class they are, `slots` which slots the thread has; the runner starts and stops
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Plan, Split};
 
-/// The share of one thread, the same for every plan: some of the slots that all users are divided
-/// among.
+/// One thread's share, the same for every plan: some of the slots that all users are divided among.
 ///
-/// Each track is divided among the slots by [`Split`], and the slots take turns at being its first:
-/// else many classes of one user each would all run on the first thread. A run in one process has a
-/// slot for each thread.
+/// [`Split`] divides each track among the slots, and the slots take turns at being first: otherwise
+/// many classes of one user each would all run on the first thread. A run in one process has one
+/// slot per thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     split: Split,
@@ -32,8 +31,8 @@ impl Part {
         Part { split, slots }
     }
 
-    /// The part that has these of so many slots; none of them for who has nothing to do. `None` if
-    /// one of them does not exist.
+    /// The part that has these `slots` out of `count`, possibly none; `None` if one of them does
+    /// not exist.
     #[must_use]
     pub fn of(count: u32, mut slots: Vec<u32>) -> Option<Part> {
         slots.sort_unstable();
@@ -88,7 +87,7 @@ impl Part {
         let beyond = end.checked_sub(u64::from(self.split.threads()));
         let within = match beyond {
             None => self.below(end) - self.below(first.into()),
-            // Round the corner.
+            // Wraps around.
             Some(end) => self.slots.len() - self.below(first.into()) + self.below(end),
         };
         blocks * own + u32::try_from(within).expect("there are fewer than 2^32 slots")

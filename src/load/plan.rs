@@ -1,8 +1,8 @@
 //! The plan of a run: what the runner asks while time passes.
 //!
 //! Owns how many users there should be at each moment and when the run is over. It answers from
-//! elapsed time only, so a further kind of plan (a shape, arrivals) is a further way to make a
-//! `Plan`, not a further question. Which thread has which of the users is `part`'s.
+//! elapsed time only, so another kind of plan (such as a shape) is another way to make a `Plan`,
+//! not another question. `part` works out which thread has which users.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::units::Rate;
 /// What the numbers of users in a plan count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Division {
-    /// All users; of which class each one is, their mix decides.
+    /// All users; the mix decides the class of each.
     Mixed,
-    /// The users of each of so many classes, in the order of the scenario.
+    /// The users of each class, this many, in the order of the scenario.
     PerClass(usize),
 }
 
@@ -33,8 +33,8 @@ impl Division {
 /// How many users there should be as time passes, and when it ends.
 ///
 /// Each track is a sequence of users with ordinals from 0; its number of users changes one by
-/// one, and the last started is the first stopped. After its end a plan stays as it is: ending
-/// the users is then the runner's business.
+/// one, and the last started is the first stopped. After its end a plan keeps its numbers; the
+/// runner stops the users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     division: Division,
@@ -54,7 +54,7 @@ pub(super) struct RampAt {
     pub(super) users: u32,
 }
 
-/// What a stage comes to, for people.
+/// What a stage amounts to, for people.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// The number of its stage, from 0.
@@ -68,9 +68,8 @@ pub struct Change {
 }
 
 impl Plan {
-    /// Up to `users` users at `rate` a second, kept until `run_time` is over, or until somebody
-    /// stops them if there is none. The run time counts from the start of the ramp, as Locust's
-    /// does.
+    /// Up to `users` users at `rate` a second, kept until `run_time` is over, or without a limit if
+    /// there is none. The run time counts from the start of the ramp, as in Locust.
     #[must_use]
     pub fn closed(users: u32, rate: Rate, run_time: Option<Duration>) -> Plan {
         let stage = Stage {
@@ -124,8 +123,8 @@ impl Plan {
         self
     }
 
-    /// This plan with another run time, longer or shorter; `None` for no limit. Its stages still end
-    /// it.
+    /// This plan with another run time, longer or shorter; `None` for no limit. It still ends with
+    /// its stages.
     #[must_use]
     pub fn ending(&self, run_time: Option<Duration>) -> Plan {
         Plan {
@@ -134,9 +133,9 @@ impl Plan {
         }
     }
 
-    /// The plan that follows this one until `at` and then goes to other numbers of users, where
-    /// it stays; for the time from `at` on only. Its end is the same. If the numbers are to
-    /// count something else, it begins from nobody.
+    /// A plan that continues this one from `at` on by going to other numbers of users and staying
+    /// there; not valid before `at`. It has the same end. If `division` differs, it begins from
+    /// zero users.
     #[must_use]
     pub fn redirected_at(&self, at: Duration, division: Division, stage: &Stage) -> Plan {
         let mut last = self.step_at(at).clone();
@@ -159,9 +158,9 @@ impl Plan {
         plan
     }
 
-    /// This plan for a run that has followed another until `at`: from the numbers of users that
-    /// there are then to those that this plan has, and on as it says. `from` are the numbers, one
-    /// for each of its tracks; `after` is the last stage's number.
+    /// This plan, for a run that has followed another one until `at`: it goes from the numbers of
+    /// users at that time to its own, and continues. `from` has one number for each track; `after`
+    /// is the number of the run's last stage.
     #[must_use]
     pub fn resumed_at(&self, at: Duration, from: &[u32], after: u32) -> Plan {
         let index = self.index_at(at);
@@ -182,7 +181,7 @@ impl Plan {
     }
 
     /// A plan that stays at these numbers of users from `at` on, until it is
-    /// [redirected](Plan::redirected_at); `after` is the last stage's number.
+    /// [redirected](Plan::redirected_at); `after` is the number of the run's last stage.
     #[must_use]
     pub fn held_at(division: Division, at: Duration, users: &[u32], after: u32) -> Plan {
         let stage = Stage {
@@ -206,7 +205,7 @@ impl Plan {
             .collect();
         let step = Step::of(number, at, &from, stage.clone());
         if at == last.begins {
-            // It has not had any time.
+            // That stage has had no time at all.
             self.steps.pop();
         }
         self.steps.push(step);
@@ -270,7 +269,7 @@ impl Plan {
         Some(next.begins)
     }
 
-    /// When the run ends by itself; `None` if only a person or the users end it.
+    /// When the run ends by itself; `None` if the plan has no end.
     #[must_use]
     pub fn end(&self) -> Option<Duration> {
         earlier(self.staged, self.run_time)

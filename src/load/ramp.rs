@@ -72,7 +72,7 @@ impl Ramp {
         self.from
     }
 
-    /// How many users start or stop a second while it goes on; 0 if nobody does.
+    /// How many users start or stop a second during the ramp; 0 if none do.
     #[must_use]
     pub fn per_sec(self) -> f64 {
         if self.from == self.to {

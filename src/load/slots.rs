@@ -1,45 +1,45 @@
-//! Which load thread has which slot, and who gets which when threads come or go.
+//! Which load thread has which slots, and how they are redealt when threads come or go.
 //!
-//! Owns the division of slots among threads, wherever those run. Which users a slot has is
-//! arithmetic ([`Part`]); how users get from one thread to another is the runner's.
+//! Owns the division of slots among threads, wherever those run. [`Part`] works out the users of a
+//! slot; the runner moves users between threads.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Part, Split};
 
-/// Slots for each load thread there is at the start: with one more or less of 64, what threads have
-/// differs by 3 % in a cluster that has not grown.
+/// Slots per load thread at the start: one slot more or less of 64 makes threads differ by 3 % in a
+/// cluster that has not grown.
 const SLOTS_PER_THREAD: u32 = 64;
 
 /// The fewest slots of a cluster, so that a small one can grow, and the most: 4 MB.
 const BOUNDS: (u32, u32) = (1 << 12, 1 << 20);
 
-/// So many slots, fixed for a run, each of one load thread.
+/// The slots of a run, a fixed number, each belonging to one load thread.
 ///
 /// Users are divided among slots once and for all ([`Split`]), so a thread that comes or goes moves
-/// its own share and no other user.
+/// its own share and no other users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slots {
     /// By slot: the number of its thread over all machines.
     owners: Vec<u32>,
-    /// How often they were dealt anew: no two times alike.
+    /// How often they were redealt, so that no two deals are alike.
     deals: u64,
 }
 
-/// What threads are assigned so that users go from where they are to where they are to be, and no
-/// user is in two places: first who loses some, and when all users of those are gone, who gains.
+/// How users move between threads without any user being in two places: first threads give up
+/// slots, and once the users of those are gone, others take them over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moves {
-    /// By thread: what is left to it. A thread that is gone may be among them.
+    /// By thread: what it keeps. May include threads that are gone.
     pub first: BTreeMap<u32, Part>,
-    /// By thread: all that it has then.
+    /// By thread: everything it has afterwards.
     pub then: BTreeMap<u32, Part>,
 }
 
 impl Slots {
-    /// For a run in this process alone: one slot for each thread, which is all that threads that
-    /// stay need. None counts as one.
+    /// For a run in a single process: one slot per thread, which is enough when threads neither
+    /// come nor go. Zero threads count as one.
     #[must_use]
     pub fn local(threads: u32) -> Slots {
         Slots {
@@ -48,9 +48,9 @@ impl Slots {
         }
     }
 
-    /// For threads that may come and go, of which there are so many at the start; none counts as
-    /// one. The first users of a mixed plan, as many as there are slots, are divided as one process
-    /// with so many threads would.
+    /// For threads that may come and go; `threads` at the start, zero counting as one. The first
+    /// users of a mixed plan, as many as there are slots, are divided as a single process with that
+    /// many threads would.
     #[must_use]
     pub fn shared(threads: u32) -> Slots {
         let split = Split::new(threads);
@@ -68,7 +68,7 @@ impl Slots {
         u32::try_from(self.owners.len()).expect("there are at most 2^20 slots, or one a thread")
     }
 
-    /// The part of a plan that each thread has; one without slots has none.
+    /// Each thread's part of a plan; a thread without slots has none.
     #[must_use]
     pub fn parts(&self) -> BTreeMap<u32, Part> {
         let mut slots: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -81,7 +81,7 @@ impl Slots {
             .collect()
     }
 
-    /// How users get from these slots to `next`, which were dealt anew from them.
+    /// How users move from these slots to `next`, which were redealt from them.
     #[must_use]
     pub fn moves(&self, next: &Slots) -> Moves {
         let mut left: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -107,9 +107,9 @@ impl Slots {
         }
     }
 
-    /// From now on these threads have all slots, as evenly as can be, and as few of them as
-    /// possible change hands: those of threads that are not among them, and of the others what is
-    /// beyond their fair part. If nobody is left, all stays as it is until somebody comes.
+    /// Redeals all slots to these threads, as evenly as possible and moving as few as possible:
+    /// those of threads that are not listed, and what others have beyond their fair share. Without
+    /// any threads, everything stays as it is until one comes.
     pub fn deal(&mut self, among: &[u32]) {
         let mut held: BTreeMap<u32, Vec<u32>> =
             among.iter().map(|thread| (*thread, Vec::new())).collect();
@@ -123,7 +123,7 @@ impl Slots {
         let threads = held.len();
         let (fair, more) = (self.owners.len() / threads, self.owners.len() % threads);
         let mut held: Vec<_> = held.into_iter().collect();
-        // Who has most keeps the one that cannot be divided.
+        // Threads with the most slots keep those that cannot be divided evenly.
         held.sort_by_key(|(_, slots)| Reverse(slots.len()));
         let (mut takers, mut wanted) = (Vec::new(), Vec::new());
         self.deals += 1;
@@ -149,11 +149,12 @@ impl Slots {
     }
 }
 
-/// Takers of so many each by turns, so that any stretch of the sequence is shared out evenly.
+/// A sequence of takers with the given numbers of turns each, such that any stretch of it is shared
+/// evenly.
 ///
-/// The turns of each taker are a turn's length apart on average, and each is moved by chance, up to
-/// two lengths: a rhythm of its own would give a thread all users of one class, and a choice by
-/// chance alone three times as many users as another while there are few.
+/// A taker's turns are evenly spaced, and each is shifted at random by up to two spacings: a strict
+/// rhythm could give a thread all users of one class, and pure chance could give one thread three
+/// times as many users as another while there are few.
 fn by_turns(counts: &[usize], seed: u64) -> Vec<usize> {
     let mut turns = Vec::with_capacity(counts.iter().sum());
     for (taker, count) in counts.iter().enumerate() {

@@ -6,12 +6,12 @@
 /// The golden ratio's fractional part in units of 2^-32, made odd.
 const GOLDEN_RATIO: u32 = 0x9E37_79B1;
 
-/// The fractional part of so many golden ratios, in units of 2^-32.
+/// The fractional part of this many golden ratios, in units of 2^-32.
 fn golden(times: u32) -> u32 {
     times.wrapping_mul(GOLDEN_RATIO)
 }
 
-/// Users divided over so many threads by their ordinal alone.
+/// Divides users over threads by their ordinal alone.
 ///
 /// Of every aligned block of T successive users each of the T threads gets exactly one. So at all
 /// times the threads differ by one user at most, the parts add up to the whole, and a ramp of
@@ -29,7 +29,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// Over so many threads; none counts as one.
+    /// Over this many threads; zero counts as one.
     #[must_use]
     pub fn new(threads: u32) -> Split {
         Split {

@@ -9,11 +9,11 @@ use super::Ramp;
 use super::plan::Division;
 use crate::units::Rate;
 
-/// A part of a plan: go to so many users, then stay there until its length is over.
+/// A part of a plan: go to a number of users, then stay there until its length is over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// How long it lasts, its ramp included. What of the ramp does not fit is left out: the next
-    /// stage goes on from the number that was reached.
+    /// How long it lasts, its ramp included. A ramp that does not fit is cut short: the next stage
+    /// continues from the number that was reached.
     pub length: Duration,
     /// How many users to go to, one number for each of the division's tracks.
     pub users: Vec<u32>,
@@ -40,7 +40,7 @@ impl Step {
         let all: f64 = from.iter().zip(&stage.users).map(changes).sum();
         let length = stage.length.as_secs_f64();
         let ramps = from.iter().zip(&stage.users).map(|(from, to)| {
-            // Classes that change by different numbers are through at the same time.
+            // Classes that change by different numbers finish at the same time.
             let share = changes((from, to));
             let per_sec = match stage.rate {
                 Some(rate) => rate.per_sec() * share / all,
