@@ -1,6 +1,6 @@
-//! What one load thread measured between two handovers, on its way to whoever adds it up.
+//! What one load thread measured between two handovers.
 //!
-//! How it is filled is the recorder's business, and what batches add up to is the ledger's.
+//! Owns the form of a batch: the recorder fills it, the ledger adds it up.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::sample::{Lag, Sample, Slots};
 use super::series::SeriesKey;
 use super::tally::TallyEntry;
 
-/// Iterations by what became of them.
+/// Iterations by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Iterations {
     /// Begun.
@@ -47,9 +47,9 @@ pub struct Batch {
     pub(super) samples: Vec<Sample>,
     pub(super) slots: Vec<Slots>,
     pub(super) lags: Vec<Lag>,
-    /// What came one by one, or was summed up on the thread because nobody took its batch.
+    /// Recorded one by one, or summed up on the thread because its batch was not taken.
     pub(super) cells: Option<Box<Cells>>,
-    /// Samples that were summed up so.
+    /// How many samples were summed up that way.
     pub(super) folded: u64,
     /// Series met since the last batch, in the order of their numbers.
     pub(super) defined: Vec<SeriesKey>,
@@ -61,7 +61,7 @@ pub struct Batch {
     pub(super) stale_retries: u64,
     /// Requests under way when it was taken.
     pub(super) in_flight: u64,
-    /// The script's own figures; `None` where it has none.
+    /// The script's own counters and metrics; `None` without any.
     pub(super) custom: Option<Box<CustomMetrics>>,
 }
 
@@ -72,7 +72,7 @@ impl Batch {
         self.thread
     }
 
-    /// Whether it carries nothing at all but how many requests are under way.
+    /// Whether it carries nothing but the number of requests in flight.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()

@@ -1,8 +1,7 @@
-//! The cells that samples fall into before anybody asks for them: of a load thread whose batch
-//! nobody took, and of a ledger until its next report.
+//! The cells that samples fall into until they are collected: on a load thread whose batch was not
+//! taken, and in a ledger until its next report.
 //!
-//! Samples are numbered by series here, as their recorder or ledger numbers them. What a report is,
-//! and what becomes of cells, is `ledger`'s.
+//! Series have the numbers of the recorder or ledger here. `ledger` makes reports of cells.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +88,7 @@ impl Cells {
         self.last_end_us = self.last_end_us.max(other.last_end_us);
     }
 
-    /// All cells there are, and begins anew.
+    /// Takes all cells.
     pub(super) fn take(&mut self) -> Vec<Stamped> {
         let mut taken = Vec::new();
         for (series, open) in self.series.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
-//! A script's own figures: counters, which add up, and metrics, which are distributed.
+//! A script's own metrics: counters, which add up, and metrics proper, which have a distribution.
 //!
-//! Owns their bounds and how parts of them are merged. They belong to no request and are in no
-//! total. What a figure means only its script knows.
+//! Owns their bounds and how parts of them are merged. They belong to no request and enter no
+//! total; only the script knows what they mean.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl CustomMetrics {
         }
     }
 
-    /// Whether some figures share a row named [`OTHER_NAMES`].
+    /// Whether some names share a row named [`OTHER_NAMES`].
     pub(super) fn overflowed(&self) -> bool {
         self.counters.contains_key(OTHER_NAMES) || self.metrics.contains_key(OTHER_NAMES)
     }
@@ -70,7 +70,7 @@ impl CustomMetrics {
     }
 }
 
-/// The figure of that name; beyond the limit the one that all others share.
+/// The entry of that name; beyond the limit, the one that all further names share.
 fn named<'a, T: Default>(
     all: &'a mut BTreeMap<Arc<str>, T>,
     name: &str,

@@ -1,10 +1,9 @@
 //! What a series adds up to by the script's generation: the newest, the one before it, and all
 //! earlier ones together; and which generations there are.
 //!
-//! A sample says itself which generation sent it, so one that comes late still counts where it
-//! belongs. The whole is not kept but merged from the parts when it is asked for: that way they
-//! cannot disagree, and a run without a reload has one part, which is the whole. When scripts are
-//! replaced is not decided here.
+//! A sample carries its generation, so a late one still counts where it belongs. The whole is not
+//! stored but merged from the parts on demand: that way they cannot disagree, and a run without a
+//! reload has a single part, which is the whole. The runner decides when scripts are replaced.
 
 use std::borrow::Cow;
 use std::mem;
@@ -33,7 +32,7 @@ pub(super) struct Span<'a> {
     pub(super) age: Age,
     pub(super) first: &'a Generation,
     pub(super) last: &'a Generation,
-    /// When the next one took over, µs since the run's epoch.
+    /// When the next one replaced it, µs since the run's epoch.
     pub(super) end_us: u64,
 }
 
@@ -48,13 +47,13 @@ pub(super) struct Generations {
 }
 
 impl Generations {
-    /// Another one takes over.
+    /// A new generation replaces the newest.
     pub(super) fn announce(&mut self, generation: Generation) {
         self.before = mem::replace(&mut self.newest, generation.n);
         self.all.push(generation);
     }
 
-    /// All that were announced.
+    /// All generations so far.
     pub(super) fn all(&self) -> &[Generation] {
         &self.all
     }
@@ -119,7 +118,7 @@ impl ByGeneration {
         part.add(second, cell);
     }
 
-    /// A new generation takes over: each part moves up.
+    /// A new generation begins: each part moves back by one.
     pub(super) fn grow_older(&mut self) {
         let now = mem::take(&mut self.now);
         let before = (!now.is_empty()).then(|| Box::new(now));
@@ -141,7 +140,7 @@ impl ByGeneration {
         }
     }
 
-    /// Like [`ByGeneration::part`], to be written to.
+    /// Like [`ByGeneration::part`], mutable.
     pub(super) fn part_mut(&mut self, age: Age) -> Option<&mut Part> {
         match age {
             Age::Now => Some(&mut self.now).filter(|now| !now.is_empty()),
@@ -150,7 +149,7 @@ impl ByGeneration {
         }
     }
 
-    /// The one part that has something in the window that ends before that second, if it is one.
+    /// The part that has something in the window that ends before that second, if exactly one has.
     pub(super) fn only_recent(&self, second: u64) -> Option<Age> {
         let is_recent = |age: &Age| {
             let part = self.part(*age);
@@ -167,7 +166,7 @@ impl ByGeneration {
         ages.into_iter().filter_map(|age| self.part(age))
     }
 
-    /// The parts together. Copies nothing where there is one.
+    /// The parts together. Copies nothing if there is only one.
     pub(super) fn whole(&self) -> Cow<'_, Cell> {
         together(&self.now, [&self.before, &self.earlier])
     }

@@ -1,7 +1,7 @@
 //! The run second by second, and the marks on its time axis.
 //!
-//! Samples that a thread hands over late still count in the second in which they ended. When a
-//! second is closed, and its figures over several seconds, are `seconds`'.
+//! Samples that a thread hands over late still count in the second in which they ended. `seconds`
+//! closes seconds and computes their figures over several of them.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct Second {
     pub users: u64,
     /// Virtual users that were asked for then.
     pub asked: u64,
-    /// Requests under way at its end, as far as load threads had told: up to 0.1 s before.
+    /// Requests in flight at its end, as last reported by load threads: up to 0.1 s before.
     pub in_flight: u64,
     /// CPU time that the load generator used in it, in µs.
     pub cpu_us: u64,
@@ -48,19 +48,19 @@ pub enum Mark {
         /// Its number.
         generation: u16,
     },
-    /// Somebody asked for another number of users.
+    /// The number of users was set.
     Users {
         /// How many.
         asked: u64,
     },
-    /// Somebody asked for another run time.
+    /// The run time was set.
     RunTime {
         /// In µs since the run's epoch; `None` for no limit.
         ends_us: Option<u64>,
     },
-    /// Somebody noted this.
+    /// A note was added.
     Note {
-        /// What, in their words.
+        /// Its text.
         text: Arc<str>,
     },
     /// The statistics were set to zero.
@@ -106,7 +106,7 @@ impl History {
             .map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,8 +1,8 @@
-//! What batches add up to between two reports, and the reports: cells of one or more seconds, with
-//! all else that batches carry.
+//! What batches add up to between two reports, and the reports: cells of one or more seconds, and
+//! everything else that batches carry.
 //!
-//! The samples of reports are disjoint, so that reports add up in any order. Whether each arrives
-//! once is its carrier's business; there is no form for a wire here.
+//! The samples of reports are disjoint, so reports add up in any order. Delivering each exactly
+//! once, and a wire format, are left to the transport.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -18,7 +18,7 @@ use super::recorder::Limits;
 use super::series::{SeriesKey, SeriesTable};
 use super::tally::{Tally, TallyEntry};
 
-/// What is known of a member of a run at the end of a second. Members' gauges add up.
+/// Gauges of a member of a run at the end of a second. Members' gauges add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Gauge {
     /// Requests under way.
@@ -27,7 +27,7 @@ pub(super) struct Gauge {
     pub(super) cpu_us: u64,
 }
 
-/// What was measured since the report before: plain data, in seconds since the run's epoch.
+/// What was measured since the previous report: plain data, in seconds since the run's epoch.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The series of the member, by the numbers that cells and errors have.
@@ -70,7 +70,7 @@ pub struct Ledger {
     /// What the process has used since its start, and of that in seconds that are over.
     cpu_us: u64,
     told_cpu_us: u64,
-    /// Seconds before this one are over, and their gauges told.
+    /// Seconds before this one are over and their gauges reported.
     closed: u64,
 }
 
@@ -97,7 +97,7 @@ impl Ledger {
         }
     }
 
-    /// Adds a batch and gives it back empty. About 10 ns a sample.
+    /// Adds a batch and returns it empty. About 10 ns a sample.
     ///
     /// Batches of one thread must come in the order they were taken.
     pub fn absorb(&mut self, mut batch: Batch) -> Batch {
@@ -153,7 +153,7 @@ impl Ledger {
         self.told_cpu_us = self.cpu_us;
     }
 
-    /// All that came since the last report, with the gauges of seconds that are over.
+    /// Everything since the last report, with the gauges of seconds that are over.
     #[must_use = "what a report carries is in no other"]
     pub fn cut(&mut self, now_us: u64) -> Report {
         let mut report = self.take(Some(now_us));

@@ -1,8 +1,8 @@
-//! What became of the load: samples, series, distributions, and the cumulative result of a run.
+//! The results of the load: samples, series, distributions, and the cumulative result of a run.
 //!
-//! Pure data and arithmetic: no clock is read, no thread started, nothing printed. Times come in
-//! as microseconds since the run's epoch (the moment the load began). Nothing here knows HTTP,
-//! scripts or output formats.
+//! Pure data and arithmetic: reads no clock, starts no thread, prints nothing, and does not know
+//! HTTP, scripts or output formats. Times are microseconds since the run's epoch, the moment the
+//! load began.
 //!
 //! ```text
 //! load thread   Recorder::record(Sample) … Outbox::hand_over ─► Batch     one per thread, no lock

@@ -1,4 +1,4 @@
-//! What one load thread records, and its way to the collector.
+//! What one load thread records, and how it reaches the collector.
 //!
 //! Owns when a batch leaves. Both queues are bounded: when that of full batches has no room, the
 //! recorder keeps what it has and folds; when no emptied one has come back, a batch is allocated.
@@ -18,7 +18,7 @@ pub struct Outbox {
     full: mpsc::Sender<Batch>,
     /// From the collector.
     spare: RefCell<mpsc::Receiver<Batch>>,
-    /// Whether requests count. All else that is recorded does.
+    /// Whether requests count; everything else always does.
     pub counts_requests: bool,
 }
 
@@ -38,7 +38,7 @@ impl Outbox {
         }
     }
 
-    /// Records something; the recorder may not be kept. Gives also whether the batch is full, and
+    /// Records something; the closure must not keep the recorder. Also returns whether the batch
     /// should be handed over now rather than at the next tick.
     #[inline]
     pub fn record<R>(&self, record: impl FnOnce(&mut Recorder) -> R) -> (R, bool) {

@@ -1,7 +1,7 @@
 //! The load thread's side: one recorder a thread appends samples and hands over full batches.
 //!
-//! No lock, no clock, and no allocation while the series are known and batches come back. What the
-//! batches add up to is the collector's business.
+//! No lock, no clock, and no allocation while the series are known and batches come back. The
+//! collector adds up the batches.
 
 use std::cell::Cell;
 use std::mem;
@@ -39,13 +39,13 @@ impl Default for Limits {
     }
 }
 
-/// How many requests of a load thread are under way: up when one is sent, down when it has ended or
-/// was cut. Belongs to the thread, and is told with each batch.
+/// How many requests of a load thread are in flight: up when one is sent, down when it has ended or
+/// was cut. Belongs to the thread; each batch reports it.
 #[derive(Clone, Debug, Default)]
 pub struct InFlight(Rc<Cell<u64>>);
 
 impl InFlight {
-    /// One more, for as long as the value lives.
+    /// Counts one more for as long as the returned value lives.
     #[must_use = "the request is under way until this is dropped"]
     pub fn begin(&self) -> UnderWay<'_> {
         self.0.set(self.0.get() + 1);
@@ -65,7 +65,8 @@ impl Drop for UnderWay<'_> {
 
 /// Records what one load thread measures.
 ///
-/// A full batch that nobody takes costs precision in time, never a sample: see [`Recorder::fold`].
+/// A full batch that is not collected costs precision in time, never a sample: see
+/// [`Recorder::fold`].
 #[derive(Debug)]
 pub struct Recorder {
     batch: Batch,
@@ -187,7 +188,7 @@ impl Recorder {
         self.batch.iterations.dropped += 1;
     }
 
-    /// Counts a request that was sent anew because its kept-alive connection had gone stale.
+    /// Counts a request that was sent again because its kept-alive connection had gone stale.
     pub fn stale_retry(&mut self) {
         self.batch.stale_retries += 1;
     }
@@ -243,8 +244,8 @@ impl Recorder {
             || self.batch.lags.len() >= limit
     }
 
-    /// Hands over what was recorded since the last call and goes on in `spare` (a batch that came
-    /// back from the collector, of whichever thread) or in a new one.
+    /// Hands over what was recorded since the last call and continues in `spare` (a batch that came
+    /// back from the collector, of any thread) or in a new one.
     #[must_use = "a batch that does not reach the collector is lost"]
     pub fn take(&mut self, spare: Option<Batch>) -> Batch {
         let mut next = spare.unwrap_or_else(|| Batch::with_capacity(self.limits));
@@ -263,7 +264,7 @@ impl Recorder {
 
     /// Sums up what is in the batch and makes room, for when the queue of full batches is full.
     ///
-    /// Everything is kept. Costs about 10 ns a sample on the load thread and is counted.
+    /// Nothing is lost. Costs about 10 ns a sample on the load thread, and is counted.
     #[cold]
     pub fn fold(&mut self) {
         let cells: &mut Cells = self.batch.cells.get_or_insert_default();

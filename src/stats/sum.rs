@@ -1,18 +1,17 @@
-//! Reading the sum of several distributions without making it.
+//! Reading the sum of several distributions without building it.
 //!
-//! What is read, and whether there is time for it, is the reader's business.
+//! Owns the bound on how much is read at a time; the caller decides what to read and when.
 
 use super::buckets::Buckets;
 use super::pages::{PAGE, PAGES, Pages, in_pages, widen};
 
-/// Room to add up what is in several parts, as far as needed to read the sum: 194 KB that are used
-/// again and again.
+/// Scratch space, 194 KB and reused, to add up several parts as far as reading the sum needs it.
 #[derive(Debug)]
 pub(super) struct Sum {
     sums: Vec<u64>,
     /// Of logs and lists; pages are only added up where a rank lies.
     counts: Vec<[u64; PAGE]>,
-    /// What may still be looked at; see [`Sum::allow`].
+    /// How much may still be read; see [`Sum::allow`].
     left: usize,
 }
 
@@ -27,18 +26,18 @@ impl Default for Sum {
 }
 
 impl Sum {
-    /// So many pages and entries of lists may be looked at from now on, 10 ns each. Who goes on
-    /// when that [is spent](Sum::is_spent) is served all the same.
+    /// Allows reading this many pages and entries of lists, 10 ns each. Reading on when that
+    /// [is spent](Sum::is_spent) works all the same.
     pub(super) fn allow(&mut self, most: usize) {
         self.left = most;
     }
 
-    /// Whether whoever can wait should.
+    /// Whether callers that can wait should.
     pub(super) fn is_spent(&self) -> bool {
         self.left == 0
     }
 
-    /// Somebody looks at all of that.
+    /// Counts these as read.
     pub(super) fn spend(&mut self, buckets: &Buckets) {
         self.left = self.left.saturating_sub(match buckets {
             Buckets::Pages(pages) => pages.range.len(),
@@ -59,7 +58,7 @@ impl Sum {
         for part in parts {
             self.spend(part);
             if let Buckets::Pages(pages) = part {
-                // Those of several parts are in nobody's cache: measured, thrice as dear.
+                // Pages of several parts are in no cache: measured at three times the cost.
                 self.spend(part);
                 self.spend(part);
                 paged.push(pages);

@@ -1,7 +1,7 @@
 //! The control side: adds up the batches of all load threads and computes the summary.
 //!
-//! Owns everything cumulative. It reads no clock, waits for nobody, and prints nothing; the runner
-//! brings it batches, the time and the number of users.
+//! Owns everything cumulative. It reads no clock, never waits and prints nothing; the runner brings
+//! it batches, the time and the number of users.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ use crate::stats::tally::Tally;
 /// The name of the total's row, as Locust has it.
 const TOTAL: &str = "Aggregated";
 
-/// Marks beyond are not kept.
+/// The most marks that are kept.
 const MAX_MARKS: usize = 10_000;
 
-/// Samples that are added up before they are counted, if no second ends before: bounds what they
-/// take.
+/// How many samples to add up before they are counted, if no second ends first: bounds their
+/// memory.
 const MOST_PENDING: usize = 65_536;
 
 /// Adds up what any number of recorders, and other members of the run, measured.
@@ -56,7 +56,7 @@ pub struct Collector {
     iterations: Iterations,
     /// When the run began, µs since 1970.
     epoch_unix_us: i64,
-    /// When the figures were set to zero last, µs since the epoch.
+    /// When the figures were last reset, µs since the epoch.
     since_us: u64,
     lag: RunLag,
     stale_retries: u64,
@@ -111,12 +111,12 @@ impl Collector {
         }
     }
 
-    /// Gives users' classes rows of their own from now on; without it rows are by name and method.
+    /// From now on, each user class has rows of its own; by default rows are by name and method.
     pub fn keep_classes(&mut self) {
         self.keeps_classes = true;
     }
 
-    /// Adds a batch and gives it back empty. About 15 ns a sample.
+    /// Adds a batch and returns it empty. About 15 ns a sample.
     ///
     /// Batches of one thread must come in the order they were taken.
     pub fn absorb(&mut self, batch: Batch) -> Batch {
@@ -198,21 +198,20 @@ impl Collector {
         self.last_end_us = self.last_end_us.max(report.last_end_us);
     }
 
-    /// Whether so many iterations have finished, and no request was even begun.
+    /// Whether this many iterations have finished without beginning a single request.
     #[must_use]
     pub fn is_silent_after(&self, iterations: u64) -> bool {
         self.iterations.finished >= iterations
             && !self.table.keys().iter().any(|key| key.kind.is_request())
     }
 
-    /// How many users run now, and how many did at most so far: users come and go between two
-    /// calls.
+    /// Sets how many users run now, and the most since the last call: users come and go in between.
     pub fn users(&mut self, running: u64, peak: u64) {
         self.users.running = running;
         self.users.peak = self.users.peak.max(peak);
     }
 
-    /// How many users are asked for from now on.
+    /// Sets how many users the plan asks for from now on.
     pub fn asked(&mut self, users: u64) {
         self.users.asked = users;
     }
@@ -238,8 +237,8 @@ impl Collector {
         self.ledger.begin();
     }
 
-    /// A version of the script takes over; call it before any of its samples comes. From the
-    /// second on this is a reload: it is marked, and figures of generations are kept apart.
+    /// A generation of the script goes into service; to be called before its first sample. From the
+    /// second one on this is a reload: it is marked, and generations are counted separately.
     pub fn generation(&mut self, generation: Generation) {
         if !self.generations.all().is_empty() {
             self.rows.iter_mut().for_each(ByGeneration::grow_older);
@@ -269,10 +268,11 @@ impl Collector {
         }
     }
 
-    /// Sets all figures to zero: rates and shares count from `at_us` on. The timeline, the marks
-    /// and the generations stay, and so do names without a request since.
+    /// Resets all figures: rates and shares count from `at_us` on. The timeline, the marks and the
+    /// generations stay, and so do names without a request since.
     ///
-    /// What a load thread has measured by then and not yet handed over counts after it: 0.1 s.
+    /// What load threads have measured but not handed over by then, up to 0.1 s, counts as after
+    /// it.
     pub fn reset(&mut self, at_us: u64) {
         let pending = self.ledger.take(None);
         self.count_own(pending);
@@ -299,8 +299,8 @@ impl Collector {
         self.load_end_us.get_or_insert(at_us);
     }
 
-    /// Closes every second that is over. Call it after absorbing what the threads hand over: what
-    /// comes later still counts in its second.
+    /// Closes every second that is over. To be called after absorbing what threads handed over;
+    /// samples that come later still count in their second.
     ///
     /// A second in which the generator lagged by more than [`LAG_LIMIT_US`](super::LAG_LIMIT_US) is
     /// tainted.
@@ -314,7 +314,7 @@ impl Collector {
         }
     }
 
-    /// Marks a second, or says of one that is marked that the generator was even later.
+    /// Marks a second as tainted, or raises the lag of one that is marked.
     fn taint(&mut self, at_us: u64, late_us: u64) {
         let known = self
             .marks
