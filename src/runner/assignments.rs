@@ -1,4 +1,5 @@
-//! Which load thread has which users, and in which order they change hands when members come and go.
+//! Which load thread has which users, and in which order they change hands when members come and
+//! go.
 //!
 //! Owns the two steps of it, without taking any: first whoever has too much gives it up, and only
 //! when all have said that those users are gone do the others take over. So there are never more

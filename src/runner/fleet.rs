@@ -37,8 +37,8 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    /// The levels to report while users move between members. Nothing in them can end the run, since
-    /// users may be in transit; and the peak does not count leaving and arriving users as
+    /// The levels to report while users move between members. Nothing in them can end the run,
+    /// since users may be in transit; and the peak does not count leaving and arriving users as
     /// simultaneous.
     pub(super) fn between(self) -> Levels {
         Levels {
@@ -290,8 +290,8 @@ impl Fleet {
         Some(entered)
     }
 
-    /// `Some` once all members have reached the stage, the first time only, with the notice to send,
-    /// if any.
+    /// `Some` once all members have reached the stage, the first time only, with the notice to
+    /// send, if any.
     pub(super) fn arrive(&mut self) -> Option<Option<Notice>> {
         let stage = self.levels().stage?;
         self.progress.arrive(stage)

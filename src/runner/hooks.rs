@@ -105,7 +105,8 @@ impl Hooks {
         [waits.until, waits.speak_at].into_iter().flatten().min()
     }
 
-    /// The run is ready. `setup` does not count towards the run time, but may take no longer than it.
+    /// The run is ready. `setup` does not count towards the run time, but may take no longer than
+    /// it.
     pub(super) fn set_up(
         &mut self,
         declared: &Declared,

@@ -76,9 +76,9 @@ impl Early {
 }
 
 impl Run {
-    /// Grants or refuses a request, and replies. Requests made during `setup` wait until it is over,
-    /// except for an edition, which is taken at once: its sender has more to do than to wait for a
-    /// long `setup`.
+    /// Grants or refuses a request, and replies. Requests made during `setup` wait until it is
+    /// over, except for an edition, which is taken at once: its sender has more to do than to wait
+    /// for a long `setup`.
     pub(super) fn handle_wish(&mut self, wish: Wish, answer: Reply) {
         let is_kept = self.hooks.phase() == Phase::SettingUp && !matches!(wish, Wish::Reload(_));
         if is_kept {

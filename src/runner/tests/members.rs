@@ -206,7 +206,8 @@ fn a_run_goes_on_while_somebody_is_left_and_ends_with_the_last() {
         run.shows(|summary| summary.users.running == 6 && summary.elapsed_us > 1_000_000)
             .await;
         run.coming.send(Coming::Joins { threads: 1 }).await.unwrap();
-        // It is stopped before it has begun, or in the middle of its first users: both are in order.
+        // It is stopped before it has begun, or in the middle of its first users: both are in
+        // order.
         let summary = run.stop().await;
         assert_eq!(summary.users.running, 0);
         assert!(summary.users.peak <= 6);

@@ -36,7 +36,8 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     Ok((header, value))
 }
 
-/// The value of a header as text: UTF-8, else each byte is a letter of Latin-1, as HTTP had it first.
+/// The value of a header as text: UTF-8, else each byte is a letter of Latin-1, as HTTP had it
+/// first.
 pub(crate) fn header_text(value: &HeaderValue) -> String {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.to_owned(),

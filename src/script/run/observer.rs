@@ -110,8 +110,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Calls `told` for every event, on the user's thread. `body` limits what is shown of a streamed
-    /// body, which may be endless.
+    /// Calls `told` for every event, on the user's thread. `body` limits what is shown of a
+    /// streamed body, which may be endless.
     pub fn new(body: usize, told: impl Fn(Event) + Send + Sync + 'static) -> Observer {
         let told = Arc::new(told);
         Observer { told, body }

@@ -1,7 +1,8 @@
 //! A shape's closure, called on the control thread: how many users there should be now.
 //!
-//! Owns the call, what the closure remembers and reading its result. When it is called and what becomes of the numbers is
-//! the runner's business; shapes made of stages are plain data and need no call.
+//! Owns the call, what the closure remembers and reading its result. When it is called and what
+//! becomes of the numbers is the runner's business; shapes made of stages are plain data and need
+//! no call.
 
 use std::cell::RefCell;
 use std::time::Duration;

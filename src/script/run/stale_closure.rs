@@ -1,8 +1,9 @@
 //! Closures that a user kept in its state across an edit of the script.
 //!
-//! Rhai finds a closure by a name derived from its place in the text; in the edited script that name
-//! may be gone or belong to another closure. So a kept closure is called in the generation that made
-//! it, while that is the previous one. After another edit, calling it is an error that names the key.
+//! Rhai finds a closure by a name derived from its place in the text; in the edited script that
+//! name may be gone or belong to another closure. So a kept closure is called in the generation
+//! that made it, while that is the previous one. After another edit, calling it is an error that
+//! names the key.
 
 use std::rc::Rc;
 
