@@ -1,10 +1,9 @@
 //! Which load thread has which users, and in which order they change hands when members come and
 //! go.
 //!
-//! Owns the two steps of it, without taking any: first whoever has too much gives it up, and only
-//! when all have said that those users are gone do the others take over. So there are never more
-//! users than asked for, and none of them twice. Who has which slots is `load`'s arithmetic, what a
-//! thread does with its part is `moves`'.
+//! Owns the two steps, but carries out nothing: first, threads with too much give it up; only when
+//! all have reported those users gone do the others take over. So there are never more users than
+//! asked for, and no user twice. `load` deals the slots; `moves` is a thread's side of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,21 +33,21 @@ impl Parts {
     }
 }
 
-/// From now on all have these parts.
+/// Gives every thread its part.
 #[derive(Clone, Debug)]
 pub(super) struct Assignment {
-    /// Names it in what is said of it.
+    /// Identifies it in news.
     pub(super) number: u16,
     pub(super) parts: Parts,
 }
 
-/// Where a run stands with its assignments.
+/// The state of a run's assignments.
 #[derive(Debug)]
 pub(super) struct Assignments {
     slots: Slots,
-    /// What all have been told.
+    /// The parts in the last assignment.
     now: Assignment,
-    /// What that is, while there are members that have not said that they are done with it.
+    /// Its step, while members have yet to complete it.
     under_way: Option<Move>,
     waiting_for: BTreeSet<MemberId>,
     /// Members have come or gone since the slots were dealt.
@@ -79,25 +78,24 @@ impl Assignments {
         &self.now.parts
     }
 
-    /// Whether users are on their way, so that what members say of theirs is not the whole.
+    /// Whether users are in transit, so that the members' levels do not add up to the whole.
     pub(super) fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
 
-    /// Whether slots are to be dealt once more.
+    /// Whether slots have to be dealt again.
     pub(super) fn is_stale(&self) -> bool {
         self.is_stale && !self.is_under_way()
     }
 
-    /// Whether these threads, and no others, have slots, and none are on their way.
+    /// Whether exactly these threads have slots, and none of those are in transit.
     pub(super) fn are_dealt_to(&self, threads: &[u32]) -> bool {
         let owners = self.now.parts.by_thread.keys();
         !self.is_under_way() && owners.eq(threads)
     }
 
-    /// Deals all slots to these threads. These members, whose threads they are and some who leave,
-    /// are to give up what is no longer theirs; `None` while others still move of what was dealt
-    /// before.
+    /// Deals all slots to these threads. `members`, including those that are leaving, first give up
+    /// what is no longer theirs; `None` while the previous deal is still in progress.
     pub(super) fn deal(
         &mut self,
         threads: &[u32],
@@ -124,8 +122,8 @@ impl Assignments {
         Some(self.assign(Move::GivingUp, kept, members))
     }
 
-    /// A member is done with an assignment: what it took is free. After the last one: what all have
-    /// now, and these members are to be done with that, too.
+    /// A member has completed an assignment. After the last one, returns the next step, which
+    /// `members` have to complete in turn.
     pub(super) fn done(
         &mut self,
         id: MemberId,

@@ -1,7 +1,7 @@
 //! The script's functions that run once, on the control thread, beside the run's loop.
 //!
 //! Owns the order in which they run: one after the other, each in a coroutine, so that the loop
-//! goes on while one of them waits or computes. When which is called is the loop's business.
+//! continues while one of them waits or computes. The loop decides which is called when.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -25,7 +25,7 @@ const CONTROL: u32 = u32::MAX;
 /// Calls that wait for their turn. A run makes about ten.
 const CALLS: usize = 64;
 
-/// The way to the script's functions on control.
+/// A handle to the script's functions on control.
 pub(super) struct Control {
     jobs: mpsc::Sender<Job>,
     thread: Rc<Thread>,
@@ -35,10 +35,10 @@ pub(super) struct Control {
 enum Job {
     Call {
         call: Call,
-        /// Who does not want the answer any more cancels the call.
+        /// Dropping the receiver cancels the call.
         answer: oneshot::Sender<Outcome>,
     },
-    /// Go on with another generation of the script.
+    /// Switch to another generation of the script.
     Renew(Box<Generation>),
 }
 
@@ -101,9 +101,9 @@ impl Control {
         edition.control_generation(number, program, self.thread.timers())
     }
 
-    /// Goes on with that generation after all that was called before.
+    /// Switches to that generation after all earlier calls.
     pub(super) fn renew(&self, generation: Generation) {
-        // Without room so many calls wait that this script will not be the last.
+        // If the queue is full, too many calls are waiting for this edition to be the last.
         let _ = self.jobs.try_send(Job::Renew(Box::new(generation)));
     }
 
@@ -115,19 +115,18 @@ impl Control {
         });
     }
 
-    /// Lets something run after all that was called before. Dropping the answer cancels it.
+    /// Runs something after all earlier calls. Dropping the answer cancels it.
     pub(super) fn call(&self, call: Call) -> oneshot::Receiver<Outcome> {
         let (answer, outcome) = oneshot::channel();
-        // Without room the answer is gone at once.
+        // If the queue is full, the answer is dropped at once.
         let _ = self.jobs.try_send(Job::Call { call, answer });
         outcome
     }
 
-    /// Ends when everything has ended that was called, cancelled or not, and what it counted is on
-    /// its way.
+    /// Resolves when all calls have ended, cancelled or not, and their counts are on their way.
     pub(super) async fn close(self) {
         drop(self.jobs);
-        // It fails only by a panic, which has been told.
+        // It fails only by a panic, which has been reported.
         let _ = self.worker.await;
     }
 }
@@ -147,7 +146,7 @@ async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, stacks: Stacks)
             continue;
         }
         let Some(mut user) = free.take() else {
-            // The edited script has nothing that runs here.
+            // In the edited script, nothing runs here.
             let _ = answer.send(Outcome::Done(Value::Unit));
             continue;
         };

@@ -1,7 +1,7 @@
 //! The users of one load thread: starting them on time, stopping the last started first.
 //!
-//! Owns who is alive on this thread. How many there should be is the plan's arithmetic (`load`),
-//! what each user does is in `vu`.
+//! Owns which users are alive on this thread. `load` works out how many there should be; `vu` runs
+//! each of them.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
@@ -27,9 +27,9 @@ use crate::vu::{self, Budget, Orders, Signal, Stopping, UserEnd, UserParts};
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
 
-/// How long users are started in one go before the thread's other tasks run, in µs: at least, and at
-/// most. Between them it is half of what the others took since: those that compute have 1 ms each,
-/// so that with a fixed bound 4,500 of them would need many rounds of seconds to be started.
+/// How long to start users in one go before the thread's other tasks run, in µs: at least, and at
+/// most. Between the two, it is half the time that the others took since. Those that compute have 1
+/// ms each, so with a fixed bound, starting 4,500 of them would take many rounds of seconds.
 const START_FOR_US: (u64, u64) = (2_000, 50_000);
 
 /// How long a user may take to end after the last limit of its stop order.
@@ -39,16 +39,16 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Crew {
     pub(super) thread: Rc<Thread>,
     stacks: Stacks,
-    /// What the generation in service was made of.
+    /// What the generation in service was compiled from.
     pub(super) edition: RefCell<Arc<Edition>>,
-    /// What the next generation is made of, until it goes into service.
+    /// The next generation and its edition, until it goes into service.
     pub(super) prepared: RefCell<Option<(Arc<Edition>, Generation)>>,
     pub(super) mix: RefCell<Mix>,
     /// Which users of the plan are this thread's.
     pub(super) holding: RefCell<Holding>,
-    /// Since when it takes over users of slots it gained, until all of them have been started.
+    /// The users of gained slots that it is taking over, until all of them have been started.
     pub(super) gaining: Cell<Option<Gaining>>,
-    /// Users that must have ended before another thread may have theirs.
+    /// Users that have to end before another thread may take over their slots.
     pub(super) yielding: RefCell<Vec<Yielding>>,
     plan: RefCell<Arc<Plan>>,
     budget: Option<Budget>,
@@ -56,14 +56,14 @@ pub(super) struct Crew {
     pub(super) news: mpsc::Sender<(u32, News)>,
     /// By the order in which they were started.
     pub(super) alive: RefCell<BTreeMap<u64, Alive>>,
-    /// How many there are, and the most since that was said last. Between two users in one place
-    /// nobody is alive, but the place counts.
+    /// How many there are, and the most since the last report. A place counts even between two
+    /// users, when neither is alive.
     pub(super) users: Cell<u32>,
     pub(super) peak: Cell<u32>,
     started: Cell<u64>,
     /// By the plan's tracks.
     pub(super) places: RefCell<Vec<Places>>,
-    /// The stage of the plan whose number of users this thread has.
+    /// The stage of the plan whose number of users this thread has reached.
     pub(super) arrived: Cell<Option<u32>>,
     /// Whether all users that the plan asks for have been started, and no more will be.
     pub(super) settled: Cell<bool>,
@@ -132,7 +132,7 @@ impl Crew {
                     self.assign(assignment.number, part, pace, epoch);
                     pacer = self.follow_from_now(epoch);
                 }
-                // For those that have not begun.
+                // For threads that have not begun.
                 Some(Order::Start(_) | Order::CatchUp(..)) => {}
                 Some(Order::Prepare(preparation)) => self.prepare(preparation),
                 Some(Order::Discard) => *self.prepared.borrow_mut() = None,
@@ -148,7 +148,7 @@ impl Crew {
                 }) => {
                     break (stop_timeout, on_stop_timeout);
                 }
-                // Nobody is left to report to.
+                // The run is gone.
                 None => break (Duration::ZERO, Duration::ZERO),
             }
         };
@@ -187,7 +187,7 @@ impl Crew {
     /// Starts and stops users as `plan` asks for, whose times count from `epoch`.
     async fn follow(self: Rc<Self>, plan: Arc<Plan>, epoch: Micros) {
         let _told = Alarm(&self);
-        // A run may begin at a moment that is still to come, so that all machines begin then.
+        // The epoch may lie in the future, so that all machines begin together.
         if clock::now() < epoch {
             self.thread.timers().sleep_until(epoch).await;
         }
@@ -219,8 +219,8 @@ impl Crew {
         self.report();
     }
 
-    /// Brings the number of users to what the plan asks for; false if that took so long, within
-    /// its bounds, that the thread's other tasks should run before the rest is started.
+    /// Brings the number of users to what the plan asks for; false if that took so long that the
+    /// thread's other tasks should run before the rest is started.
     fn adjust(self: &Rc<Self>, plan: &Plan, elapsed: Duration, long_us: u64) -> bool {
         let long_us = long_us.clamp(START_FOR_US.0, START_FOR_US.1);
         let tracks = plan.division().tracks();
@@ -247,7 +247,7 @@ impl Crew {
         Ref::map(self.holding.borrow(), Holding::part)
     }
 
-    /// The next place of a track that a user is to take at once.
+    /// The next place of a track for which a user should start now.
     fn next_place(&self, track: usize, asked: usize) -> Option<usize> {
         let places = &mut self.places.borrow_mut()[track];
         let next = Some(places.taken()).filter(|taken| *taken < asked);
@@ -263,7 +263,7 @@ impl Crew {
         self.budget.as_ref().is_some_and(Budget::is_used_up)
     }
 
-    /// Starts a user in a place that is free, or that nobody could take.
+    /// Starts a user in a place that is free or vacant.
     pub(super) fn start(self: &Rc<Self>, division: Division, place: Place) {
         if self.begin(division, place) {
             self.thread.shared().user_started();
@@ -286,7 +286,7 @@ impl Crew {
             .incarnation(place.track, ordinal, lives);
         let generation = self.thread.generation();
         let orders = Rc::new(Orders::default());
-        // One number for each user of the run, whatever its track.
+        // Unique among all users of the run, across tracks.
         let number = u64::from(ordinal) * division.tracks() as u64 + place.track as u64;
         let instance = Instance::respawned(
             &generation.classes()[class],
@@ -334,8 +334,8 @@ impl Crew {
         true
     }
 
-    /// The ordinal in its track and the class of the user in a place; `None` if there is to be
-    /// none.
+    /// The ordinal (within its track) and the class of the user in a place; `None` if it stays
+    /// empty.
     pub(super) fn user_of(&self, division: Division, place: Place) -> Option<(u32, usize)> {
         let index = u32::try_from(place.index).expect("a plan has fewer than 2^32 users");
         let ordinal = self.part().ordinal(place.track, index)?;
@@ -346,7 +346,7 @@ impl Crew {
         Some((ordinal, class))
     }
 
-    /// Tells the user of a track that was started last to stop.
+    /// Stops the last started user of a track.
     fn stop_last(&self, track: usize) {
         let Some(serial) = self.places.borrow_mut()[track].free_last() else {
             return;
@@ -354,7 +354,7 @@ impl Crew {
         self.stop_users([&serial]);
     }
 
-    /// Tells users to stop, if they have not ended.
+    /// Stops those of these users that have not ended.
     pub(super) fn stop_users<'a>(&self, serials: impl IntoIterator<Item = &'a u64>) {
         let edition = self.edition.borrow();
         let options = &edition.options;
@@ -365,7 +365,7 @@ impl Crew {
         }
     }
 
-    /// Stops all users within these limits, or those of a later order.
+    /// Stops all users within these limits, or the limits of a later order.
     async fn stop_all(&self, limits: (Duration, Duration), orders: &mut mpsc::Receiver<Order>) {
         let mut last = self.stop_within(limits);
         loop {
@@ -378,14 +378,14 @@ impl Crew {
                     }
                     // They came too late.
                     Some(_) => {}
-                    // Nobody is left to report to.
+                    // The run is gone.
                     None => return,
                 },
             }
         }
     }
 
-    /// Tells all users to stop; returns when the last of them must have ended.
+    /// Stops all users; returns the moment when the last of them must have ended.
     fn stop_within(&self, (stop_timeout, on_stop_timeout): (Duration, Duration)) -> Micros {
         let stopping = stopping(stop_timeout, on_stop_timeout);
         self.is_stopping.set(true);

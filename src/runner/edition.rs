@@ -1,8 +1,7 @@
-//! A checked script with what the person's options make of it: what a generation of the run is
-//! made of.
+//! A checked script and its resolved options, from which threads compile their generations.
 //!
-//! Plain data that can be sent anywhere. Owns how a thread makes its generation of it; when that
-//! goes into service is decided in `reload`.
+//! Plain data that can be sent anywhere. Owns how a thread compiles its generation; `reload`
+//! decides when that goes into service.
 
 use std::rc::Rc;
 
@@ -21,14 +20,14 @@ pub struct Edition {
     pub bundle: Bundle,
     /// What its evaluations are given.
     pub inputs: Inputs,
-    /// What it declared when it was checked, to hold each thread's evaluation against.
+    /// What it declared when it was checked; each thread's evaluation is compared with it.
     pub declared: Scenario,
-    /// What this run makes of `declared`: only the selected tasks, and no users for classes that were
-    /// not selected. Classes, sets and functions have the same indices.
+    /// What this run makes of `declared`: only the selected tasks, and no users for classes that
+    /// were not selected. Classes, sets and functions have the same indices.
     pub scenario: Scenario,
-    /// Where the relative requests of each class go; valid base URLs.
+    /// The base URL of each class, for relative requests; valid.
     pub bases: Vec<Option<String>>,
-    /// What was asked for. The iterations of a run are those of its first edition.
+    /// Its options. The run's iterations come from the first edition.
     pub options: Options,
 }
 
@@ -38,7 +37,7 @@ fn parsed(base: Option<&String>) -> Option<http::Base> {
 }
 
 impl Edition {
-    /// What names it: 12 hexadecimal digits over the script, what it imports, and its data.
+    /// Its name: 12 hexadecimal digits over the script, its imports and its data.
     #[must_use]
     pub fn hash(&self) -> String {
         self.bundle.hash(&self.inputs.sources)
@@ -52,7 +51,7 @@ impl Edition {
             .map(|class| class.name.as_str())
     }
 
-    /// What it says of the classes, for the mix of a run in which so many users have got theirs.
+    /// Its classes, for the mix of a run in which `mixed` users already have theirs.
     #[must_use]
     pub fn classes(&self, mixed: u32) -> Classes {
         let classes = self.scenario.classes.iter();
@@ -65,11 +64,11 @@ impl Edition {
         }
     }
 
-    /// The script for the calling thread. Costs about 3.4 ms for 1,000 lines, and whatever its
-    /// top level computes.
+    /// Compiles the script for the calling thread. Costs about 3.4 ms for 1,000 lines, plus
+    /// whatever its top level computes.
     ///
     /// # Errors
-    /// When it is not what it was when it was checked.
+    /// When it no longer declares what it did when it was checked.
     pub(super) fn compile(&self) -> Result<Rc<Program>, Unable> {
         let program = Program::compile(&self.bundle, &self.inputs);
         let program = program.map_err(|_| {
@@ -100,7 +99,8 @@ impl Edition {
         self.with(number, program, bases.collect(), timers, before)
     }
 
-    /// Generation `number` for the control thread, whose requests all go to the first host there is.
+    /// Generation `number` for the control thread, whose requests all go to the first host there
+    /// is.
     ///
     /// # Errors
     /// As [`Edition::generation`].

@@ -1,7 +1,6 @@
-//! Everything that can happen to a run, one thing after the other.
+//! Everything that can happen to a run, as one sequence of events.
 //!
-//! Owns the ways by which it comes and which of two things that have happened is first. What
-//! follows from it is the run's.
+//! Owns the channels that events come from, and their order. The run acts on them.
 
 use std::collections::VecDeque;
 
@@ -19,30 +18,30 @@ use crate::stats::Batch;
 pub(super) enum Event {
     News(MemberId, News),
     Coming(Coming),
-    /// `None`: nobody steers the run any more.
+    /// `None` when the last handle is gone.
     Command(Option<Command>),
-    /// A call of a function that runs once has come to this.
+    /// A call of a function that runs once has ended.
     Answered(Call, Outcome),
     Batch(Batch),
     Line(Line),
-    /// The moment for something has come.
+    /// A timer is due.
     Due(Timer),
 }
 
-/// What a run does at its moment.
+/// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
     /// Close a second.
     Tick,
-    /// Look for what ends a run against everybody's will.
+    /// Check for emergencies that end the run.
     Trouble,
-    /// Look at the edition that waits.
+    /// Look at the edition that is waiting.
     Reload,
-    /// Look at what runs once.
+    /// Look at the functions that run once.
     Hooks,
     PlanIsOver,
     StageBegins,
-    /// Wait no more for members to end.
+    /// Stop waiting for members to end.
     Grace,
 }
 
@@ -54,7 +53,7 @@ pub(super) struct Inbox {
     is_steered: bool,
     batches: mpsc::Receiver<Batch>,
     lines: mpsc::Receiver<Line>,
-    /// Calls under way, which are answered one after the other.
+    /// Calls in progress, answered in order.
     calls: VecDeque<(Call, oneshot::Receiver<Outcome>)>,
 }
 
@@ -87,8 +86,8 @@ impl Inbox {
         self.calls.clear();
     }
 
-    /// What happens next. Of timers the earliest comes first, of those at one moment the first in
-    /// `timers`; but whatever has arrived comes before any timer. Cancelling loses nothing.
+    /// The next event. Timers come by their time, then by their order in `timers`; anything that
+    /// has arrived comes before any timer. Cancel safe.
     pub(super) async fn next(
         &mut self,
         timers: impl IntoIterator<Item = (Timer, Option<Instant>)>,

@@ -1,8 +1,7 @@
-//! One load thread: its runtime, its users, and what it tells the control plane.
+//! One load thread: its runtime, its users, and what it reports to control.
 //!
-//! Owns how such a thread begins and what is said to and by it; its users are the `crew`'s. It
-//! never waits for the control plane but at its very end, when the last measurements must not be
-//! lost.
+//! Owns how the thread begins, its orders and its news; `crew` has its users. It never waits for
+//! control except at its very end, when the last measurements must not be lost.
 
 use std::cell::Cell;
 use std::io;
@@ -27,23 +26,23 @@ use crate::stats::{Batch, Limits, Outbox, Recorder};
 use crate::units::Rate;
 use crate::vu::Budget;
 
-/// What a load thread is told.
+/// An order to a load thread.
 #[derive(Clone, Debug)]
 pub(super) enum Order {
-    /// Begin, when its moment has come.
+    /// Begin, at the given moment.
     Start(Start),
-    /// Before the start: make this generation in the place of the one that was made.
+    /// Before the start: compile this generation instead of the one compiled earlier.
     CatchUp(Arc<Edition>, u16),
-    /// Have this part from now on: stop the users that are no longer one's own, say when they are gone,
-    /// and start those that are new one by one, so many a second.
+    /// Take this part of the plan: stop the users that are lost, report when they are gone, and
+    /// start those that are gained, one by one at `pace`.
     Assign { assignment: Assignment, pace: Rate },
-    /// Follow another plan from now on; it counts from the run's beginning too.
+    /// Follow another plan from now on; its times also count from the run's epoch.
     Follow(Arc<Plan>),
-    /// Make a generation, and say whether that went well.
+    /// Compile a generation, and report whether that worked.
     Prepare(Preparation),
-    /// Put what was prepared into service.
+    /// Put the prepared generation into service.
     Adopt(Adoption),
-    /// What was prepared is not needed.
+    /// Drop the prepared generation.
     Discard,
     /// Stop all users and end.
     Stop {
@@ -52,73 +51,72 @@ pub(super) enum Order {
     },
 }
 
-/// How a run begins, or how it stands for who comes later.
+/// How a run begins, or its current state for members that join later.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
-    /// All times of the run count from here; it may be still to come.
+    /// All times of the run count from here; may lie in the future.
     pub(super) epoch: Micros,
     /// `epoch` in microseconds since 1970.
     pub(super) unix_us: i64,
     pub(super) plan: Arc<Plan>,
     pub(super) parts: Parts,
-    /// What all editions said of the classes, one after the other.
+    /// The classes of each edition so far, in order.
     pub(super) classes: Arc<[Classes]>,
 }
 
-/// A generation to be made.
+/// A generation to compile.
 #[derive(Clone, Debug)]
 pub(super) struct Preparation {
-    /// Names this preparation in what is said of it: some are given up.
+    /// Identifies this preparation in news, since some are abandoned.
     pub(super) ticket: u32,
     pub(super) edition: Arc<Edition>,
     /// The number of the generation.
     pub(super) number: u16,
 }
 
-/// What all threads must see alike when an edited script goes into service.
+/// What all threads must agree on when an edited script goes into service.
 #[derive(Clone, Debug)]
 pub(super) struct Adoption {
-    /// How many users have got their classes from the mix so far.
+    /// How many users the mix has assigned to classes so far.
     pub(super) mixed: u32,
-    /// What to follow from now on, if that is another plan.
+    /// The plan to follow from now on, if it changes.
     pub(super) plan: Option<Arc<Plan>>,
 }
 
-/// What a load thread says, and a member of several as one.
+/// News from a load thread, or from all threads of a member as one.
 #[derive(Debug)]
 pub(super) enum News {
     /// It is ready to begin.
     Ready,
-    /// It has made the generation it was asked for, and what its users should know of that; or
-    /// why not.
+    /// It has compiled a generation, with remarks for the script's author; or why it could not.
     Prepared {
         ticket: u32,
         result: Result<Vec<String>, Unable>,
     },
-    /// What it had prepared is in service, and its users that are behind are counted.
+    /// The prepared generation is in service, and its users that are behind are counted.
     Adopted(Levels),
-    /// It cannot begin, or go on.
+    /// It cannot begin, or continue.
     Failed(Unable),
-    /// How its users stand.
+    /// The state of its users.
     Levels(Levels),
-    /// The assignment of this number has been carried out: users that it took are gone, and this is
-    /// how the others stand.
+    /// The assignment with this number is complete: users that it took away are gone. With the
+    /// state of the others.
     Assigned(u16, Levels),
     /// A script called `stop_test`.
     StopTest(String),
-    /// There were so many names of requests that some share a row.
+    /// There are too many names of requests: some share a row.
     Overflowed,
-    /// It has ended; so many requests were in flight when their users were cut.
+    /// It has ended, with `cut` requests in flight when their users were cut.
     Ended { cut: u64 },
 }
 
-/// What a load thread is made of.
+/// What a load thread starts from.
 pub(super) struct Config {
     pub(super) index: u32,
     /// Of all load threads of the run.
     pub(super) group: u32,
     pub(super) setup: Arc<Setup>,
-    /// What it begins with, and the number of that generation.
+    /// The edition to begin with, and the number of its generation.
     pub(super) edition: Arc<Edition>,
     pub(super) number: u16,
     pub(super) orders: mpsc::Receiver<Order>,
@@ -137,7 +135,7 @@ pub(super) fn run(config: Config) {
     coroutine::survive(config.group, config.index);
     let news = config.news.clone();
     let index = config.index;
-    // Without tokio's timers, which are looked at whenever the thread waits: `clock` has ours.
+    // Without tokio's timers, which cost something whenever the thread waits: `clock` has ours.
     let runtime = runtime::Builder::new_current_thread()
         .enable_io()
         .build_local(runtime::LocalOptions::default());
@@ -150,7 +148,7 @@ pub(super) fn run(config: Config) {
     };
     if let Err(why) = result {
         let _ = news.blocking_send((index, News::Failed(why)));
-        // Nobody waits for it any more; before the run has begun nobody hears this.
+        // If the run is over, or has not begun, there is no one to report to.
         let _ = news.blocking_send((index, News::Ended { cut: 0 }));
     }
 }
@@ -211,7 +209,7 @@ fn impossible(error: &io::Error) -> Unable {
     Unable::System(format!("cannot start a load thread: {error}"))
 }
 
-/// The next order that one who has not begun obeys: the others are for those who have.
+/// The next order for a thread that has not begun; it ignores those for threads that have.
 async fn before_start(orders: &mut mpsc::Receiver<Order>) -> Option<Order> {
     loop {
         match orders.recv().await? {

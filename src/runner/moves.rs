@@ -1,9 +1,9 @@
-//! How users go from one load thread to another while a run goes on.
+//! Moving users from one load thread to another during a run.
 //!
-//! Owns what a thread does when it gets another part of the plan: whom it stops, and when those that
-//! it takes over start. Which users those are is arithmetic (`load`, `places`); who gets which part is
-//! control's decision, and also that nobody takes over before the one before has said that its users
-//! are gone.
+//! Owns what a thread does when it gets another part of the plan: which users it stops, and when
+//! those that it takes over start. `load` and `places` work out which users those are. Control
+//! deals the parts, and has no thread take over users before their old thread has reported them
+//! gone.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::clock::{self, Micros};
 use crate::load::{Division, Part, Ramp};
 use crate::units::Rate;
 
-/// Users that a thread takes over start one by one: a thousand log-ins at once would be a load that
-/// nobody asked for.
+/// Users that a thread takes over start one by one: the plan does not ask for a thousand log-ins at
+/// once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gaining {
     since: Micros,
@@ -41,8 +41,8 @@ pub(super) struct Yielding {
 }
 
 impl Crew {
-    /// Goes on with another part of the plan: users of slots that it loses are stopped and told of
-    /// when they are gone, those of slots that it gains start at `pace`. Nobody else is touched.
+    /// Switches to another part of the plan. Users of lost slots are stopped, and reported once
+    /// they are gone; those of gained slots start at `pace`. No other users are touched.
     pub(super) fn assign(self: &Rc<Self>, number: u16, part: Part, pace: Rate, epoch: Micros) {
         let now = clock::now();
         let elapsed = Duration::from_micros(now.since(epoch));
@@ -78,7 +78,7 @@ impl Crew {
         }
     }
 
-    /// Notes that a user has ended, and tells of the assignments that waited for nobody else.
+    /// Notes that a user has ended, and reports assignments that waited only for it.
     pub(super) fn yielded(&self, serial: u64) {
         if self.is_stopping.get() {
             return;
@@ -93,7 +93,7 @@ impl Crew {
         });
     }
 
-    /// Whether users are still to be started that the thread takes over: when the next one is.
+    /// When the next user that the thread takes over is to start, if any are left.
     pub(super) fn next_gained(&self) -> Option<Micros> {
         let gaining = self.gaining.get()?;
         if self.first_gained().is_none() {
@@ -103,7 +103,7 @@ impl Crew {
         Some(gaining.due())
     }
 
-    /// Starts users that the thread takes over, as far as they are due, until `until` at the latest.
+    /// Starts the users to be taken over that are due; stops at `until`.
     pub(super) fn start_gained(self: &Rc<Self>, division: Division, until: Micros) -> bool {
         while let Some(due) = self.next_gained() {
             let now = clock::now();

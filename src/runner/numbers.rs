@@ -1,7 +1,6 @@
-//! What a run has measured so far, and showing it.
+//! What a run has measured so far, and its publication.
 //!
-//! Owns the collector and the summaries that everybody watches. When there is one is the loop's
-//! business.
+//! Owns the collector and the summaries that readers watch. The loop decides when to publish one.
 
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use tokio::sync::watch;
 use super::usage;
 use crate::stats::{Batch, Collector, Generation, Limits, Mark, Summary};
 
-/// A run whose first iterations, so many, make no request is told of.
+/// After this many iterations without a request, a run gets a notice.
 pub(super) const SILENT_ITERATIONS: u64 = 10;
 
 /// How many users there are.
@@ -19,7 +18,7 @@ pub(super) struct UserCounts {
     pub(super) now: u32,
     /// The most at any moment since the last second was closed.
     pub(super) peak: u32,
-    /// Those that are not in the generation in service.
+    /// Users that are not in the generation in service.
     pub(super) behind: u32,
 }
 
@@ -56,23 +55,23 @@ impl Numbers {
         self.collector.begin(epoch_unix_us);
     }
 
-    /// Takes what was measured; gives the emptied batch back.
+    /// Adds a batch; returns it empty.
     pub(super) fn absorb(&mut self, batch: Batch) -> Batch {
         self.collector.absorb(batch)
     }
 
-    /// A generation goes into service; before any sample of it can come.
+    /// A generation goes into service; to be called before its first sample can arrive.
     pub(super) fn generation(&mut self, n: u16, hash: &str, at_us: u64) {
         let hash = hash.into();
         self.collector.generation(Generation { n, hash, at_us });
     }
 
-    /// So many users are asked for from now on.
+    /// Sets how many users the plan asks for from now on.
     pub(super) fn asked(&mut self, users: u32) {
         self.collector.asked(u64::from(users));
     }
 
-    /// Notes what somebody did to the run.
+    /// Adds a mark to the timeline.
     pub(super) fn mark(&mut self, at_us: u64, mark: Mark) {
         self.collector.mark(at_us, mark);
     }
@@ -82,12 +81,12 @@ impl Numbers {
         self.collector.reset(at_us);
     }
 
-    /// So many more requests were in flight when their users were cut.
+    /// Adds requests that were in flight when their users were cut.
     pub(super) fn in_flight(&mut self, requests: u64) {
         self.collector.in_flight(requests);
     }
 
-    /// Counts a mistake of something that runs once.
+    /// Counts an exception in a function that runs once.
     pub(super) fn exception(&mut self, message: &str, place: &str) {
         self.collector.exception(message, place);
     }
@@ -111,7 +110,7 @@ impl Numbers {
         is_silent
     }
 
-    /// Shows the figures so far, when so many users are behind.
+    /// Publishes the figures so far; `behind` users are in an older generation.
     pub(super) fn show(&mut self, now_us: u64, behind: u32) {
         self.collector.behind(u64::from(behind));
         self.summary.send_replace(self.collector.summary(now_us));

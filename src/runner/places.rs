@@ -1,7 +1,7 @@
 //! The places of a load thread's users in the tracks of the plan.
 //!
-//! Owns who took which place, how often each was taken, and what becomes of places when the thread
-//! gets another part of the plan. Who starts and stops users is the crew.
+//! Owns which user took which place, how often each was taken, and what becomes of places when the
+//! thread gets another part of the plan. The crew starts and stops users.
 
 use std::collections::VecDeque;
 
@@ -14,14 +14,14 @@ pub(super) struct Place {
     pub(super) index: usize,
 }
 
-/// What became of a place that is taken.
+/// The state of a place that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// The user of this serial number took it; it may have ended since.
+    /// By the user with this serial number, which may have ended since.
     By(u64),
-    /// There was nobody to take it.
+    /// There was no user to take it.
     Vacant,
-    /// Its user has yet to be started.
+    /// Its user has not been started yet.
     Awaited,
 }
 
@@ -30,13 +30,13 @@ pub(super) enum Taken {
 pub(super) struct Places {
     /// The last place is the first freed.
     taken: Vec<Taken>,
-    /// How often each place has been taken. A user that takes a place anew has the ordinal of
-    /// the one before, but draws other random numbers.
+    /// How often each place has been taken. A user that retakes a place has the ordinal of the
+    /// previous one, but draws other random numbers.
     lives: Vec<u32>,
-    /// Places that are awaited, ascending: some may have been freed since. These are the thread's
-    /// own since before, which it has not come to.
+    /// Awaited places, ascending; some may have been freed since. These were the thread's own
+    /// before, and it has not started their users yet.
     open: VecDeque<usize>,
-    /// And these are of slots that it gained.
+    /// And these belong to slots that it gained.
     gained: VecDeque<usize>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Moved {
     pub(super) places: Places,
     /// Users whose slots are another thread's now.
     pub(super) lost: Vec<u64>,
-    /// Users that the plan does not ask for any more.
+    /// Users that the plan no longer asks for.
     pub(super) surplus: Vec<u64>,
 }
 
@@ -56,22 +56,22 @@ impl Places {
         self.taken.len()
     }
 
-    /// What became of them, the first first.
+    /// The state of each, in order.
     pub(super) fn all(&self) -> &[Taken] {
         &self.taken
     }
 
-    /// Whether there was nobody to take this place when it was to be taken.
+    /// Whether there was no user for this place when it was to be taken.
     pub(super) fn is_vacant(&self, index: usize) -> bool {
         self.taken.get(index) == Some(&Taken::Vacant)
     }
 
-    /// Nobody takes a place that is the next one or taken: the classes have no user for it.
+    /// Leaves a place vacant, the next one or a taken one: the classes have no user for it.
     pub(super) fn leave_vacant(&mut self, index: usize) {
         self.set(index, Taken::Vacant);
     }
 
-    /// Takes a place that is the next one or taken; gives how often it was taken before.
+    /// Takes a place, the next one or a taken one; returns how often it was taken before.
     pub(super) fn take(&mut self, index: usize, serial: u64) -> u32 {
         self.set(index, Taken::By(serial));
         if self.lives.len() <= index {
@@ -89,7 +89,7 @@ impl Places {
         }
     }
 
-    /// Frees the last place; gives who took it, if anybody did.
+    /// Frees the last place; returns the user that took it, if any.
     pub(super) fn free_last(&mut self) -> Option<u64> {
         match self.taken.pop()? {
             Taken::By(serial) => Some(serial),
@@ -97,7 +97,7 @@ impl Places {
         }
     }
 
-    /// The place that this user took, if it is still its.
+    /// The place that this user took, if it still has it.
     pub(super) fn place_of(&self, serial: u64) -> Option<usize> {
         self.taken
             .iter()
@@ -114,8 +114,8 @@ impl Places {
         first_awaited(&mut self.gained, &self.taken)
     }
 
-    /// What becomes of these when the thread has `next` instead of `before`, and the plan asks for
-    /// so many users of its new part. A place of a slot that it keeps only gets another number.
+    /// Rearranges the places for a thread that gets `next` instead of `before`, when the plan asks
+    /// for `asked` users of its new part. Places of slots that it keeps are only renumbered.
     pub(super) fn moved(
         &self,
         track: usize,
@@ -140,7 +140,7 @@ impl Places {
             match (kept(index), *was) {
                 (Some(at), was) if at < taken.len() => {
                     taken[at] = was;
-                    // What it had gained it may not have come to.
+                    // It may have gained this slot earlier without starting its users yet.
                     gained[at] = self.gained.binary_search(&index).is_ok();
                 }
                 (Some(_), Taken::By(serial)) => moved.surplus.push(serial),
@@ -167,7 +167,7 @@ impl Places {
     }
 }
 
-/// The first of these that is still awaited; those before it are forgotten.
+/// The first of these that is still awaited; drops those before it.
 fn first_awaited(queue: &mut VecDeque<usize>, taken: &[Taken]) -> Option<usize> {
     while let Some(index) = queue.front() {
         if taken.get(*index) == Some(&Taken::Awaited) {

@@ -1,7 +1,6 @@
 //! A shape that is a closure of the script: asked once a second, on the control thread.
 //!
-//! Owns when its answer means something new. Reading the answer is `script`'s, following it the
-//! loop's.
+//! Owns when its answer means something new. `script` reads the answer; the loop follows it.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,26 +11,26 @@ use crate::load::{Division, Stage};
 use crate::scenario::Shape;
 use crate::script::{Line, Program, ShapeRequest};
 
-/// The closure, and what it said last.
+/// The closure, and what it returned last.
 pub(super) struct LiveShape {
     program: Rc<Program>,
     /// What the closure is of.
     edition: Arc<Edition>,
     last: Option<ShapeRequest>,
-    /// What its numbers count, since it has asked for anybody.
+    /// What its numbers count, once it has asked for any users.
     division: Option<Division>,
 }
 
 /// What to do after the closure has been asked.
 #[derive(Debug, PartialEq)]
 pub(super) enum Turn {
-    /// It said the same as before.
+    /// It returned the same as before.
     Stay,
     /// Go to these numbers of users.
     To(Division, Stage),
     /// End the run.
     Stop,
-    /// End it for a mistake of the script.
+    /// End it because of an error in the script.
     Fail(String),
 }
 
@@ -51,8 +50,8 @@ impl LiveShape {
         }
     }
 
-    /// The one of an edited script, which goes on with this one's memory, and from what this one
-    /// said last: with other classes its numbers may mean others.
+    /// The shape of an edited script, which continues with this one's memory and last answer. With
+    /// other classes its numbers may mean something else.
     pub(super) fn renewed(self, edition: &Arc<Edition>, program: Rc<Program>) -> LiveShape {
         program.remember_shape(&self.program);
         let are_classes_the_same = edition.names().eq(self.edition.names());
@@ -68,12 +67,12 @@ impl LiveShape {
         }
     }
 
-    /// What it says next is followed, also if it says the same: the plan is another.
+    /// Its next answer is followed even if it is the same, because the plan has changed.
     pub(super) fn forget_last(&mut self) {
         self.last = None;
     }
 
-    /// Asks the closure, when so many users are alive.
+    /// Calls the closure, which can see the number of users alive.
     pub(super) fn ask(&mut self, run_time: Duration, users: u32) -> Turn {
         let mut asked = match self.program.ask_shape(run_time, users, self.division) {
             Some(Ok(asked)) => asked,

@@ -1,7 +1,7 @@
-//! How a load thread goes on with an edited script.
+//! How a load thread switches to an edited script.
 //!
-//! Owns what becomes of the thread's users: who renews, and who makes place for a user of another
-//! class. When a generation goes into service is control's decision; how a user renews is `vu`'s.
+//! Owns which of the thread's users renew, and which make way for a user of another class. Control
+//! decides when a generation goes into service; `vu` renews a user.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,12 +15,12 @@ use crate::load::Division;
 use crate::script::Generation;
 use crate::vu::Signal;
 
-/// Users called in one go, before the thread's others run. Each that waits renews at once, which
-/// takes it some microseconds.
+/// Users signalled in one go before the thread's others run. Each that is waiting renews at once,
+/// which takes a few microseconds.
 const SIGNALLED_AT_ONCE: usize = 32;
 
 impl Crew {
-    /// Makes a generation, and tells how that went. The thread does nothing else meanwhile.
+    /// Compiles a generation and reports the result. The thread does nothing else meanwhile.
     pub(super) fn prepare(&self, preparation: Preparation) {
         let Preparation {
             ticket,
@@ -40,7 +40,7 @@ impl Crew {
         self.tell_for_sure(News::Prepared { ticket, result });
     }
 
-    /// Puts what was prepared into service.
+    /// Puts the prepared generation into service.
     pub(super) fn adopt(self: &Rc<Self>, adoption: Adoption) {
         let Some((edition, generation)) = self.prepared.take() else {
             return;
@@ -61,8 +61,8 @@ impl Crew {
         self.signal_all(new, &now);
     }
 
-    /// Brings the tracks into the order of the edited script's classes. Users whose track is gone
-    /// have no place any more.
+    /// Reorders the tracks to match the edited script's classes. Users whose track is gone lose
+    /// their place.
     fn rearrange(&self, old: Division, new: Division, now: &[Option<usize>]) {
         let mut places = self.places.borrow_mut();
         let before = std::mem::take(&mut *places);
@@ -76,14 +76,14 @@ impl Crew {
                     }
                 }
             }
-            // The numbers count something else: all of them begin anew.
+            // The numbers count something else: all places start from scratch.
             (Division::Mixed, Division::PerClass(_)) | (Division::PerClass(_), Division::Mixed) => {
             }
         }
     }
 
-    /// Calls every user: those that keep their class and their place renew, the others make place.
-    /// Then places that nobody could take are offered again.
+    /// Signals every user: those that keep their class and place renew, the others retire. Then
+    /// offers vacant places again.
     fn signal_all(self: &Rc<Self>, division: Division, now: &[Option<usize>]) {
         let mut signals: Vec<(u64, Signal)> = Vec::new();
         let mut kept = HashMap::new();
@@ -94,7 +94,7 @@ impl Crew {
                 match taken {
                     Taken::By(serial) => drop(kept.insert(*serial, place)),
                     Taken::Vacant => vacant.push(place),
-                    // The crew comes to it in its turn.
+                    // The crew has yet to start its user.
                     Taken::Awaited => {}
                 }
             }
@@ -130,13 +130,13 @@ impl Crew {
         });
     }
 
-    /// Starts a user in a place that nobody could take, if the edited script has one for it.
+    /// Starts a user in a vacant place, if the edited script has one for it.
     fn fill(self: &Rc<Self>, place: Place) {
         if self.starts_nobody() {
             return;
         }
         let places = self.places.borrow();
-        // Meanwhile the plan may have gone down, or asked for something else.
+        // The plan may have gone down or changed in the meantime.
         let track = places.get(place.track);
         let is_vacant = track.is_some_and(|places| places.is_vacant(place.index));
         drop(places);
@@ -150,7 +150,7 @@ impl Crew {
         self.is_stopping.get() || self.is_used_up()
     }
 
-    /// Starts another user in the place of one that has made room; false if nobody is to have it.
+    /// Starts another user in the place of one that has retired; false if no user is to have it.
     pub(super) fn replace(self: &Rc<Self>, serial: u64) -> bool {
         if self.starts_nobody() {
             return false;

@@ -1,7 +1,7 @@
 //! The load threads of this process, together one member of a run.
 //!
-//! Owns starting them, passing each order on to all of them, and making one word of what they say.
-//! What a thread does with an order is `load_thread`'s; which orders there are is the run's decision.
+//! Owns starting them, passing each order on to all of them, and combining their news. The run
+//! gives the orders; `load_thread` carries them out.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,18 +20,18 @@ use crate::vu::Budget;
 /// is dropped there. As with the users' stacks, what is not touched costs addresses only.
 const THREAD_STACK: usize = 64 << 20;
 
-/// Orders under way to a thread. A run gives a few a second, so with a full queue a script has held
-/// the thread for long, and the run ends by that.
+/// Orders queued for a thread. A run gives a few a second, so if the queue is full a script has
+/// held the thread for a long time, and that ends the run.
 const ORDERS: usize = 256;
 
-/// Full batches under way to the collector, and emptied ones on their way back, per load thread.
+/// Full batches queued for the collector, and emptied ones on their way back, per load thread.
 pub(super) const BATCHES: usize = 64;
 
 /// What load threads are connected to.
 #[derive(Clone)]
 pub(super) struct Connections {
     pub(super) setup: Arc<Setup>,
-    /// What a crash of one of them is known by (`coroutine::survive`).
+    /// Identifies a crash of one of them (`coroutine::survive`).
     pub(super) group: u32,
     pub(super) news: mpsc::Sender<(MemberId, News)>,
     pub(super) batches: mpsc::Sender<Batch>,
@@ -41,15 +41,15 @@ pub(super) struct Connections {
     pub(super) budget: Option<Budget>,
 }
 
-/// The load threads, as the task that speaks for them sees them.
+/// The load threads, as seen by the task that speaks for them.
 struct Threads {
     orders: Vec<mpsc::Sender<Order>>,
     handles: Vec<JoinHandle<()>>,
     joint: Joint,
 }
 
-/// Starts `count` load threads, numbered from `first`, as member `id`. They make generation `number`
-/// of an edition and say then that they are ready. Must be called in a runtime with local tasks.
+/// Starts `count` load threads, numbered from `first`, as member `id`. They compile generation
+/// `number` of an edition and then report ready. Must be called in a runtime with local tasks.
 ///
 /// # Errors
 /// When the system has no thread for one of them.
@@ -121,7 +121,7 @@ impl Threads {
                 biased;
                 order = orders.recv() => match order {
                     Some(order) => self.joint.ordered(order),
-                    // With the senders of their orders the threads end.
+                    // Dropping the senders of orders ends the threads.
                     None => return,
                 },
                 Some((index, news)) = news.recv() => {
@@ -131,7 +131,7 @@ impl Threads {
             match reaction {
                 Some(Reaction::Say(news)) => {
                     if self.joint.has_ended() {
-                        // They have said so: what is left is dropping their runtimes.
+                        // They have reported that: only their runtimes are left to drop.
                         for handle in self.handles.drain(..) {
                             let _ = handle.join();
                         }
@@ -161,10 +161,10 @@ enum Reaction {
     OrderAll(Order),
 }
 
-/// What several load threads come to as one.
+/// Combines several load threads into one member.
 #[derive(Debug)]
 struct Joint {
-    /// By thread: what it said last.
+    /// By thread: its last report.
     levels: Vec<Levels>,
     ready: usize,
     /// Of what they make generations, and how many have theirs.
@@ -195,7 +195,7 @@ impl Joint {
 
     fn ordered(&mut self, order: Order) -> Option<Reaction> {
         match order {
-            // One thread after the other, for each is busy while it compiles.
+            // One thread after the other, because each is busy while it compiles.
             Order::Prepare(preparation) => {
                 self.preparing = Some((preparation, 0));
                 self.prepare_next()
@@ -236,7 +236,7 @@ impl Joint {
             News::Prepared { ticket, result } => {
                 let (preparation, made) = self.preparing.as_mut()?;
                 if preparation.ticket != ticket {
-                    // It began before that was discarded.
+                    // It began before the edition was discarded.
                     return None;
                 }
                 *made += 1;

@@ -1,18 +1,18 @@
-//! Why a run cannot begin, or cannot go on with an edition.
+//! Why a run cannot begin, or cannot switch to an edition.
 //!
-//! Owns the kinds that whoever steers a run tells apart: what is wrong with the script, with what it
-//! names, and with this machine.
+//! Owns the kinds that callers tell apart: faults of the script, of what it names, and of this
+//! machine.
 
 use std::fmt;
 
-/// Why load threads cannot do what they should; each says what, in a sentence for people.
+/// Why load threads cannot do what they should, each with a message for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unable {
-    /// The script is not what it was when it was checked.
+    /// The script no longer declares what it did when it was checked.
     Script(String),
     /// A client cannot be made as the script asks for: a certificate that cannot be read.
     Client(String),
-    /// The system refuses something: a thread, a timer, a stack.
+    /// The system refused something: a thread, a timer, a stack.
     System(String),
     /// A run has done something as often as it can.
     Limit(String),

@@ -1,11 +1,10 @@
-//! What a script may take: how deep its values go, and how much they hold.
+//! Limits on a script's values: how deep they nest, and how much they hold.
 //!
-//! Owns the numbers alone. `run/extent` measures values by them; what the parser takes is
-//! `load/parser`'s.
+//! Owns only the numbers. `run/extent` enforces them; `load/parser` has the parser's limits.
 
-/// How deep values may be nested. Responses may have 128, and nobody writes a hundred by hand.
+/// How deep values may be nested. Responses may have 128, and no one writes a hundred by hand.
 pub(crate) const DEEPEST: u32 = 500;
 
-/// What a user's variables may hold, unless the person says otherwise: more than any scenario
-/// needs, and little enough that one mistake of a script is told before the machine is full.
+/// The default limit on what a user's variables hold: more than any scenario needs, and little
+/// enough that an error in a script shows before the machine's memory is full.
 pub(crate) const MOST_BYTES: u64 = 256 << 20;

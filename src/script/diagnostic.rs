@@ -1,7 +1,7 @@
 //! What is wrong with a script, where, and what to write instead; and how that is shown.
 //!
-//! Owns the form of a finding, its order and its picture with source line and caret. Finding it
-//! is `check`'s and the loader's; printing it is `cli`'s.
+//! Owns the form of a finding, its order and its picture with source line and caret. `check` and
+//! the loader find; `cli` prints.
 
 use std::fmt;
 
@@ -169,7 +169,8 @@ pub enum Colours {
     Ansi,
 }
 
-/// How many findings are written out. Nobody reads more, and each costs the length of its line.
+/// How many findings are written out. More would not be read, and each costs the length of its
+/// line.
 const MOST_SHOWN: usize = 100;
 
 /// All findings of a script: sorted by file and position, each one once.

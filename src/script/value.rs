@@ -1,7 +1,7 @@
 //! A script's values as the numbers, lengths and texts they stand for.
 //!
-//! One rule for time: seconds as a number, or text such as `"1m30s"`. What a value is used for is
-//! the caller's business.
+//! One rule for time: seconds as a number, or text such as `"1m30s"`. The callers know what a value
+//! is for.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(super) fn text(value: &Dynamic) -> Option<String> {
         .map(|text| text.to_string())
 }
 
-/// A value as text, as `print` has it. Rhai's own way knows no whole numbers of more than 64 bits.
+/// A value as text, as `print` shows it. Rhai's own way cannot print integers of more than 64 bits.
 pub(super) fn shown(value: &Dynamic) -> String {
     if !has_wide(value) {
         return value.to_string();
@@ -94,7 +94,7 @@ fn show(value: &Dynamic, text: &mut String) {
     }
 }
 
-/// What a person calls the type of a value.
+/// The name of a value's type, for people.
 pub(super) fn kind(value: &Dynamic) -> &'static str {
     match value.type_name() {
         "()" => "nothing `()`",

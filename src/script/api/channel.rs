@@ -1,8 +1,8 @@
-//! A user's way to one host: a session, an address, and what its requests have from the start.
+//! A user's channel to one host: a session, an address, and its requests' initial headers.
 //!
-//! Owns what a client is made of. What a script can do with one is `client`'s. It lies here, and by
-//! this name, for Rhai looks the type of `this.client` up at each call, in order among the paths of all
-//! types: this one comes first, the last would cost 100 instructions more.
+//! Owns what a client consists of; `client` is what a script can do with one. It lies here, and by
+//! this name, because Rhai looks up the type of `this.client` at each call, in order among the paths
+//! of all types: this one comes first, the last would cost 100 instructions more.
 
 use std::rc::Rc;
 
@@ -23,20 +23,20 @@ pub(crate) struct Client {
     pub(crate) channel: Rc<Channel>,
 }
 
-/// The way to one host: connections, cookies, headers, and what is known of its paths.
+/// A channel to one host: connections, cookies, headers, and what is known of its paths.
 pub(crate) struct Channel {
     pub(crate) session: Session,
     pub(crate) destination: Rc<Destination>,
 }
 
 impl Client {
-    /// What is about to be sent, if scripts ask for it.
+    /// What is about to be sent, if the script reads it.
     pub(crate) fn sent_if_asked(&self, request: &http::Request) -> Option<Box<Sent>> {
         let keeps = self.user.class.keeps_requests;
         keeps.then(|| Sent::of(&self.channel.session, request))
     }
 
-    /// Warns of a cookie that is of no use to this user. Costs a look where there is none.
+    /// Warns of a cookie that this user cannot use. Costs one check if there is none.
     pub(crate) fn tell_refused_cookie(&self) {
         if let Some(refused) = self.channel.session.client().take_refused_cookie() {
             self.warn_of(&refused);
@@ -60,7 +60,7 @@ impl Client {
 }
 
 impl Channel {
-    /// A way to a host that has these headers and credentials from the start.
+    /// A channel with these headers and credentials from the start.
     pub(crate) fn new(
         session: Session,
         destination: Rc<Destination>,
@@ -73,7 +73,7 @@ impl Channel {
         Channel::of(session, destination)
     }
 
-    /// A way to a host for a session that has its headers.
+    /// A channel for a session that already has its headers.
     pub(crate) fn of(session: Session, destination: Rc<Destination>) -> Rc<Channel> {
         Rc::new(Channel {
             session,
@@ -105,7 +105,7 @@ pub(crate) fn headers_of(
     auth: Option<&(String, String)>,
     base: Option<&http::Base>,
 ) -> Vec<(HeaderName, HeaderValue)> {
-    // What is no header was refused when the options were read.
+    // Invalid headers were refused when the options were read.
     let headers = headers.iter();
     let headers = headers.filter_map(|(name, value)| header(name, value).ok());
     let given = auth.map(|(name, password)| (name.as_str(), password.as_str()));

@@ -1,7 +1,7 @@
-//! `this.client`: what a script can do with a way to one host, its headers and its cookies.
+//! `this.client`: what a script can do with a client, its headers and its cookies.
 //!
-//! What a client is made of is in `channel`; how a request is sent is `sending`'s, what may stand
-//! in `#{…}` of it `request`'s.
+//! Owns the methods. `channel` is what a client consists of, `request` reads a request's options,
+//! `sending` sends it.
 
 use std::rc::Rc;
 
@@ -108,7 +108,7 @@ pub(crate) fn register(engine: &mut Engine) {
         });
 }
 
-/// A client, its headers or its cookies, kept by a user that goes on with another script.
+/// Carries over a client, its headers or its cookies for a user that renews.
 pub(crate) fn carry_over(value: &mut Dynamic, from: &Rc<User>, to: &Rc<User>) {
     let own = |channel: &mut Rc<Channel>| {
         if Rc::ptr_eq(channel, &from.channel) {

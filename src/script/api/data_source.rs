@@ -1,7 +1,7 @@
-//! Data in a script's hands: `csv(…)` and its like, and what tasks do with them.
+//! Data sources in scripts: `csv(…)` and the like, and what tasks do with them.
 //!
-//! Owns rows as a script's values and the methods of a data source. Reading files, and whose turn
-//! it is, are `data`'s; declaring is `declare`'s.
+//! Owns rows as script values and the methods of a data source. `data` reads files and gives out
+//! rows; `declare` has the declarations.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) struct DataSource(Rc<SourceHandle>);
 
 struct SourceHandle {
     /// `None` if it could not be read: that was noted, and the rest of the top level is evaluated
-    /// for what else is wrong with it.
+    /// to find what else is wrong.
     source: Option<Arc<Source>>,
     /// The columns of a table.
     names: Vec<Identifier>,
@@ -83,9 +83,9 @@ impl DataSource {
 
     /// The row whose turn it is; `None` when all are used up.
     ///
-    /// The only place that asks for a turn. Within one process the answer is an atomic addition
-    /// and no wait; where a master has the count the user may wait for it: so nothing may be
-    /// borrowed by whoever calls this. The open verdict stays open, whether it waits or not.
+    /// The only place that asks for a turn. Within one process that is an atomic addition without a
+    /// wait; where a master has the count the user may wait for it, so callers must not hold a
+    /// borrow. The open verdict stays open, wait or no wait.
     fn turn(&self, context: &NativeCallContext) -> Result<Option<usize>> {
         let source = self.source()?;
         if self.0.mode == Mode::Random {
@@ -105,7 +105,7 @@ impl DataSource {
         Ok(row.and_then(|row| usize::try_from(row).ok()))
     }
 
-    /// Any row, by the random stream of who asks.
+    /// Any row, drawn from the caller's random stream.
     fn any(&self, context: &NativeCallContext) -> Result<usize> {
         let rows = self.count()? as u64;
         let row = draw(context, |random| random.below(rows))?;
@@ -175,7 +175,7 @@ pub(crate) fn register(engine: &mut Engine) {
         .register_iterator_result::<DataSource, Dynamic>();
 }
 
-/// The next row, for a user alone: at the top level each evaluation would take one.
+/// The next row; for users only, since at the top level each evaluation would take one.
 fn next(context: &NativeCallContext, data: &DataSource) -> Result<Dynamic> {
     if let Some(row) = at_top_level(context, data)? {
         return Ok(row);
@@ -198,7 +198,7 @@ fn try_next(context: &NativeCallContext, data: &DataSource) -> Result<Dynamic> {
     }
 }
 
-/// At the top level notes a mistake, and gives a row to go on with.
+/// At the top level, notes an error and returns some row to continue with.
 fn at_top_level(context: &NativeCallContext, data: &DataSource) -> Result<Option<Dynamic>> {
     let Some(declarations) = Declarations::of(context) else {
         return Ok(None);

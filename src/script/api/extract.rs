@@ -1,7 +1,7 @@
 //! What a script finds in a response: by regular expression, by CSS selector, in its forms.
 //!
-//! Owns the members of responses and what the value of a form's field is; patterns are
-//! `patterns`'s.
+//! Owns the members of responses and what the value of a form's field is; `patterns` compiles and
+//! matches.
 
 use rhai::{Dynamic, Engine, ImmutableString};
 use scraper::ElementRef;

@@ -1,6 +1,6 @@
-//! `counter(name).add(1)` and `metric(name).add(3.0)`: figures of a script's own.
+//! `counter(name).add(1)` and `metric(name).add(3.0)`: a script's own metrics.
 //!
-//! Owns what may be added; adding them up over all threads, and their bounds, are `stats`'s.
+//! Owns what may be added. `stats` adds them up over all threads, and has their bounds.
 
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! How many headers a script may give, and how long they may be.
 //!
-//! Owns the bounds alone. Beyond 24,576 names the map that holds them panics, and a server takes
-//! far fewer: 100 in nginx's and Apache's defaults, 8 KiB to 64 KiB in all.
+//! Owns only the limits. Beyond 24,576 names the map that holds them panics, and servers take far
+//! fewer: 100 by default in nginx and Apache, 8 KiB to 64 KiB in all.
 
 /// Headers of one session, and of one request besides them.
 pub(crate) const MOST: usize = 1_000;
@@ -18,7 +18,7 @@ pub(crate) fn within(headers: &[(String, String)]) -> Result<(), String> {
     check(headers.len(), bytes.sum())
 }
 
-/// Checks so many headers of so many bytes.
+/// Checks a number of headers and their total bytes.
 ///
 /// # Errors
 /// That they are too many or too long.

@@ -1,7 +1,7 @@
 //! Pages as HTML: parsed in slices, within a bound on the work that this is.
 //!
 //! A parser of HTML looks through all open elements at nearly every tag, so nesting makes it
-//! quadratic: 50,000 `<div>` that nobody closes (250 KB) took 16 s. Browsers cut trees at a depth
+//! quadratic: 50,000 unclosed `<div>` (250 KB) took 16 s. Browsers cut trees at a depth
 //! of 512; here such a page is an error, since a tree that differs from the page would mislead.
 
 use std::borrow::Cow;

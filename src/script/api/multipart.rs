@@ -17,7 +17,7 @@ use super::fields::sendable;
 use crate::files::Files;
 use crate::script::value;
 
-/// Bytes of files that a thread keeps; what is beyond is read anew each time.
+/// Bytes of files that a thread keeps; files beyond that are read again each time.
 const KEPT_BYTES: usize = 256 << 20;
 
 /// The largest file that can be uploaded.

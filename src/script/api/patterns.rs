@@ -1,7 +1,7 @@
 //! Regular expressions and CSS selectors of scripts: compiled once a thread, run where there is
 //! stack enough.
 //!
-//! Owns the cache and what is said of a pattern that is none. What is searched is the caller's.
+//! Owns the cache and the errors for invalid patterns.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,7 +46,7 @@ impl Patterns {
     /// `()` if there is nothing.
     ///
     /// # Errors
-    /// When it is no pattern, and when the user is cancelled.
+    /// When the pattern is invalid, and when the user is cancelled.
     pub(crate) fn find(&self, text: &str, pattern: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         let found = self.searched(text, pattern, |regex, text| {
             if regex.captures_len() == 1 {

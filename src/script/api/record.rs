@@ -59,7 +59,7 @@ impl Report {
                     let whole = value::whole(value).and_then(|whole| u64::try_from(whole).ok());
                     length = whole.ok_or_else(|| wrong("a whole number of bytes"))?;
                 }
-                // Nothing and empty text are no error, as in Locust.
+                // Unit and empty text mean success, as in Locust.
                 "error" if value.is_unit() => {}
                 "error" => error = Some(value::shown(value)).filter(|error| !error.is_empty()),
                 other => return Err(unknown(other).into()),

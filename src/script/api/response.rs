@@ -1,6 +1,7 @@
 //! What a script can read of a response, and how it judges it.
 //!
-//! The answer itself is `answer`'s, when its verdict is closed `verdict`'s.
+//! Owns the members of responses. `request_record` holds what they read; `verdict` says when
+//! judging ends.
 
 use std::rc::Rc;
 
@@ -15,7 +16,7 @@ use crate::script::run::failure::Control;
 use crate::script::run::user::User;
 use crate::script::value;
 
-/// A response in a script's hands.
+/// A response as a script holds it.
 #[derive(Clone)]
 pub(crate) struct Response(pub(crate) Rc<RequestRecord>);
 
@@ -190,7 +191,7 @@ pub(crate) fn tell_changed(context: &NativeCallContext, changed: Changed) {
     if changed == Changed::default() {
         return;
     }
-    // At the top level there is nobody yet who would send it on.
+    // At the top level there is no user yet that would send it on.
     let Ok(user) = User::of(context) else { return };
     for (once, what) in changed.each() {
         let file = context.call_source().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What a request was sent with, for scripts that ask: `r.request`.
+//! What a request was sent with, for scripts that read it: `r.request`.
 //!
-//! Kept only where a script of the bundle asks for it, so that the others do not pay.
+//! Kept only if a script of the bundle reads it, so that the others do not pay.
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};

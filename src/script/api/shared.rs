@@ -1,8 +1,7 @@
 //! What scripts share over all users and threads: `queue`, `once`, `wait_for`.
 //!
-//! Owns the script's side: names, waiting, and values as plain data. What is shared, and how it
-//! stays whole, is the `shared` layer's business. Every call here may suspend its user, so each
-//! closes the open verdict, as `sleep` does.
+//! Owns the script's side: names, waiting, and values as plain data. The layer `shared` keeps the
+//! state. Every call here may suspend its user, so each closes the open verdict, as `sleep` does.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -166,7 +165,7 @@ fn waited<F: Future>(context: &NativeCallContext, user: &Rc<User>, asked: F) -> 
     })
 }
 
-/// Waits for what a queue is asked, which may fail for want of room for its name.
+/// Waits for a queue's reply, which is an error if there are too many queues.
 fn asked<T>(
     context: &NativeCallContext,
     user: &Rc<User>,

@@ -77,7 +77,7 @@ impl Assembly<'_> {
         let wait = self.callable("`wait_time`", class.wait);
         let mut functions = Vec::new();
         for (what, function) in class.functions {
-            // One that cannot be called is an error: then nobody asks for the others.
+            // One that cannot be called is an error, and then the others are never used.
             functions.extend(self.callable(&what, Some(function)));
         }
         for (_, method) in &mut class.methods {

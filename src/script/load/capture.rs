@@ -2,7 +2,7 @@
 //!
 //! A variable that a closure captures is one cell for all users of the thread. While one of them
 //! waits with the cell locked, the next gets "data race detected": so every value that a user can
-//! reach becomes one of its own. Who may reach what is not decided here.
+//! reach becomes one of its own. Owns the copying; callers know which values users can reach.
 
 use std::mem;
 

@@ -1,8 +1,8 @@
 //! Reading a user class: the map that `user(name, #{…})` is given.
 //!
-//! Every key is an attribute, a task or a method; anything else is a mistake, and all mistakes
-//! are told at once. The load-time check finds most of them earlier, with better positions; this
-//! is what holds for maps that were put together at run time.
+//! Every key is an attribute, a task or a method; anything else is an error, and all errors are
+//! reported at once. The load-time check finds most of them earlier, with better positions; this
+//! covers maps that are put together at run time.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! A bundle as it was parsed, for whoever looks at a script without running it.
+//! A bundle as it was parsed, for looking at a script without running it.
 //!
-//! Owns parsing in spite of variables that are not there; what is wrong is `check`'s to say.
+//! Owns parsing in spite of undefined variables; `check` reports what is wrong.
 
 use rhai::{AST, Engine, ParseError, ParseErrorType};
 
@@ -12,7 +12,7 @@ pub(crate) struct Parsed<'a> {
     pub(crate) file: &'a File,
     /// The tree, unless there is a syntax error.
     pub(crate) ast: Option<AST>,
-    /// What the parser says. If it is that a variable is not there, there is a tree all the same.
+    /// The parser's error. If that is an undefined variable, there is a tree all the same.
     pub(crate) error: Option<ParseError>,
 }
 
@@ -37,8 +37,8 @@ pub(crate) fn parser() -> Engine {
     engine
 }
 
-/// A variable that is not there stops the parser: then it parses again without minding, so that
-/// all other mistakes are found too.
+/// An undefined variable stops the parser; the file is then parsed again in a mode that allows
+/// them, so that all other errors are found too.
 fn parse_on(strict: &Engine, lenient: &Engine, file: &File) -> (Option<AST>, Option<ParseError>) {
     match parse(strict, file) {
         Ok(ast) => (Some(ast), None),

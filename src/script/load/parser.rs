@@ -1,7 +1,7 @@
 //! Rhai's parser as Katydid sets it up: its limits, and that the same text always gives the same.
 //!
-//! Owns what holds for every script, whether it runs or is only looked at. What runs it is
-//! `run/engine`'s, the functions a script may call are `api`'s.
+//! Owns what applies to every script, whether it runs or is only looked at. `run/engine` runs it;
+//! `api` has the functions that it may call.
 
 use std::sync::Once;
 
@@ -11,8 +11,8 @@ use rhai::{Engine, OptimizationLevel};
 /// Calls of script functions inside one another.
 const CALL_LEVELS: usize = 64;
 
-/// Functions and closures of a file. For each variable Rhai's parser looks through all of them: 20,000
-/// took it 6 s, 5,000 take 0.4 s.
+/// Functions and closures of a file. For each variable Rhai's parser looks through all of them:
+/// 20,000 took it 6 s, 5,000 take 0.4 s.
 const FUNCTIONS: usize = 5_000;
 
 /// Keys of a map that is written out, and variables that are there at once: Rhai's parser compares

@@ -1,7 +1,7 @@
 //! A bundle compiled and evaluated on one thread: its classes, ready to be called.
 //!
-//! Owns the way from text to callable functions. Who calls them, and what they may call, lies
-//! elsewhere. Nothing here is `Send`: each load thread compiles for itself.
+//! Owns the way from text to callable functions; `run` calls them. Nothing here is `Send`: each
+//! load thread compiles for itself.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -36,9 +36,9 @@ use crate::script::run::shape::{ShapeFunction, ShapeRequest};
 pub struct Program {
     pub(crate) engine: Engine,
     classes: Vec<Rc<Class>>,
-    /// What runs on control, if the script has any of it.
+    /// What runs on control, if the script has such functions.
     pub(crate) control: Option<ControlFunctions>,
-    /// What is told of requests and errors, if anything.
+    /// Listeners of requests and errors, if any.
     pub(crate) listeners: Option<Listeners>,
     scenario: Scenario,
     shape: Option<ShapeFunction>,
@@ -47,7 +47,7 @@ pub struct Program {
     pub(crate) user_bytes: u64,
     /// Where files are read that users name.
     pub(crate) files: Files,
-    /// Requests whose responses nobody can look at.
+    /// Requests whose responses the script cannot look at.
     pub(crate) unread: Unread,
     said: Vec<Line>,
     warnings: Vec<Diagnostic>,
@@ -59,7 +59,7 @@ impl Program {
     /// Costs about 3.4 ms for 1,000 lines.
     ///
     /// # Errors
-    /// Everything found wrong; the load-time check has usually told it before, and better.
+    /// Everything found wrong; the load-time check has usually reported it before, and better.
     pub fn compile(bundle: &Bundle, inputs: &Inputs) -> Result<Program, Vec<Diagnostic>> {
         let user_bytes = inputs.user_bytes();
         let mut engine = engine::runner(user_bytes);
@@ -204,17 +204,17 @@ impl Program {
         &self.classes
     }
 
-    /// What the top level printed. Every evaluation prints it; one is enough for a person.
+    /// What the top level printed. Every evaluation prints it, but once is enough to show.
     #[must_use]
     pub fn said(&self) -> &[Line] {
         &self.said
     }
 
     /// Calls the closure of the script's shape; `None` if it has none. Must not run in a
-    /// coroutine. `division` is what its numbers counted before, if it has asked for anybody.
+    /// coroutine. `division` is what its numbers counted before, once it has asked for any users.
     ///
     /// # Errors
-    /// The script's mistake.
+    /// The error in the script.
     pub fn ask_shape(
         &self,
         run_time: Duration,
@@ -225,8 +225,8 @@ impl Program {
         Some(shape.call(&self.engine, run_time, users, division))
     }
 
-    /// Lets the shape's closure go on with what that of the script before remembered: keys whose
-    /// initial value is now of another type begin anew, as in a user's state.
+    /// Carries over the state of the previous script's shape. Keys whose initial value now has
+    /// another type are reset, as in a user's state.
     pub fn remember_shape(&self, before: &Program) {
         if let (Some(shape), Some(before)) = (&self.shape, &before.shape) {
             shape.remember(before);

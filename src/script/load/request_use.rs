@@ -1,6 +1,6 @@
-//! Whether a script asks what its requests were sent with: `r.request`.
+//! Whether a script reads what its requests were sent with: `r.request`.
 //!
-//! Looks at the text alone; what is kept for it is `api/sent`'s.
+//! Looks only at the text; `api/sent` keeps what was sent.
 
 use super::bundle::Bundle;
 

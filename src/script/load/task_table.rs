@@ -113,8 +113,8 @@ impl TaskTable {
 
     /// Adds to the methods of a class what its sets have: `this` is the user's there too.
     ///
-    /// A class's own come first. Tasks of several sets that share a name (`leave`) are nobody's
-    /// method; closures that do are a mistake, for the wrong one would be called.
+    /// A class's own come first. Tasks of several sets that share a name (`leave`) are not methods;
+    /// other closures that share one are an error, because the wrong one would be called.
     ///
     /// # Errors
     /// The names of such closures; the methods are complete but for those.

@@ -92,7 +92,7 @@ pub(crate) enum Step<'a> {
     Index(&'a Expr),
 }
 
-/// `root.step[step].step(…)`; an expression that is no chain is a root without steps.
+/// `root.step[step].step(…)`; an expression that is not a chain is a root without steps.
 pub(crate) struct Chain<'a> {
     pub(crate) root: &'a Expr,
     pub(crate) steps: Vec<Step<'a>>,

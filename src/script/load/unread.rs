@@ -1,7 +1,7 @@
-//! Requests whose responses nobody can look at: `this.client.get("/x");` as a statement.
+//! Requests whose responses the script cannot look at: `this.client.get("/x");` as a statement.
 //!
-//! Found in the syntax tree when a script is compiled, and asked only when a body turns out to be
-//! large. Where it cannot be told, somebody may look.
+//! Found in the syntax tree when a script is compiled, and consulted only when a body turns out to
+//! be large. In doubt, the response counts as read.
 
 use std::collections::HashMap;
 
@@ -38,8 +38,8 @@ impl Unread {
         unread
     }
 
-    /// Whether nobody can look at what a call at that place gives. `is_outermost` says that
-    /// Katydid called the function that it stands in, and drops what that returns.
+    /// Whether the result of a call at that place is dropped. `is_outermost`: Katydid itself called
+    /// the function that contains it, and drops what that returns.
     pub(crate) fn has(&self, file: &str, at: Position, is_outermost: bool) -> bool {
         let fate = self.0.get(file).and_then(|calls| calls.get(&at));
         match fate {

@@ -1,7 +1,7 @@
-//! What of a script runs once, on the control thread: `setup`, `teardown`, listeners of a run.
+//! The script's functions that run once, on the control thread: `setup`, `teardown`, listeners.
 //!
 //! Owns the pseudo-user that calls them: it has a client whose requests are not recorded, and no
-//! tasks. When what is called, and for how long, is the runner's business.
+//! tasks. The runner decides what is called when, and for how long.
 
 use std::rc::Rc;
 
@@ -85,7 +85,7 @@ pub enum Call {
     Listeners(Event),
 }
 
-/// What a call came to.
+/// How a call ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It returned; listeners return nothing.
@@ -116,7 +116,7 @@ impl ControlUser {
         })
     }
 
-    /// Calls what there is to call; must run in a coroutine, for it may wait.
+    /// Makes a call. Must run in a coroutine, because it may wait.
     pub fn call(&mut self, call: Call, users: u32) -> Outcome {
         let program = self.instance.user().generation.program.clone();
         let Some(functions) = &program.control else {
@@ -163,11 +163,11 @@ impl ControlUser {
         }
     }
 
-    /// All of them, in order, whatever becomes of one.
+    /// Calls all of them, in order, even if one fails.
     fn listeners(&mut self, functions: &ControlFunctions, event: Event, users: u32) -> Outcome {
         let mut all: Vec<_> = functions.listeners.iter().collect();
         if event == Event::Quitting {
-            // As in Locust: what was set up first goes last.
+            // As in Locust, in reverse order.
             all.reverse();
         }
         let mut worst = Outcome::Done(Value::Unit);

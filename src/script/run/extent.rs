@@ -1,11 +1,10 @@
-//! How deep a script's values are nested and how much memory they hold, and what of both is too
-//! much.
+//! How deep a script's values are nested and how much memory they hold, and what is too much.
 //!
 //! Owns the measuring and its rhythm. Rhai drops, copies, compares and prints values by recursion,
-//! without asking anybody, so a value that is deep enough takes the process down; what a user's
-//! variables hold in all it does not count. There is no hook where values are made, but one where
-//! variables are read (`Engine::on_var`), and no loop can build a value up without reading one,
-//! unless it uses nothing but `this`: that is measured after each call.
+//! without a hook, so a deep enough value takes the process down; and it does not count what a
+//! user's variables hold in all. There is no hook where values are made, but one where variables
+//! are read (`Engine::on_var`), and no loop can build a value up without reading one, unless it
+//! uses only `this`: that is measured after each call.
 //!
 //! Between two looks values grow. So stacks have room for far more than the limit (`coroutine`),
 //! and the larger the values, the longer the next look is put off: looking costs a small part of
@@ -30,15 +29,15 @@ const READS: u32 = 16;
 const READS_OF_CLOSURES: u32 = 2;
 const MANY_IN_CLOSURES: u32 = 64;
 
-/// Reads of variables between two looks at most.
+/// The most reads of variables between two looks.
 const MOST_READS: u32 = 1 << 15;
 
 /// One look goes on to the next after at least a quarter as many reads as it has met values: the
 /// reads cost ten times as much.
 const VALUES_A_READ: u32 = 4;
 
-/// What a user keeps is measured again after so many calls, and after one for so many values. In
-/// between it may only be dropped, for which all stacks have room.
+/// A user's state is measured again after `CALLS` calls, plus one for every `VALUES_A_CALL` values
+/// in it. In between it can only be dropped, for which all stacks have room.
 const CALLS: u32 = 7;
 const VALUES_A_CALL: u32 = 64;
 
@@ -173,7 +172,7 @@ impl Gauge {
     /// A variable is read: nearly always a count, and sometimes a look at all that can be seen.
     ///
     /// # Errors
-    /// Why the script may not go on.
+    /// Why the script must end.
     pub(crate) fn read(
         &self,
         context: &EvalContext<'_, '_, '_, '_, '_, '_>,
@@ -221,11 +220,10 @@ impl KeptGauge {
         is_due
     }
 
-    /// Looks. What is too much is let go, for it would be met in every later call: its key is
-    /// given.
+    /// Measures the state. What is too much is dropped, or it would fail every later call as well.
     ///
     /// # Errors
-    /// What was let go, and why.
+    /// The key that was dropped, and why.
     pub(crate) fn look(
         &mut self,
         this: &mut Dynamic,

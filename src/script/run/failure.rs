@@ -1,7 +1,7 @@
-//! How a call into a script ends other than by returning: a mistake, or a control call.
+//! How a call into a script ends other than by returning: an error, or a control call.
 //!
-//! Turns Rhai's nested errors into a message, a place and a call stack for a person. What a
-//! failure means for a user is decided by whoever called the script.
+//! Turns Rhai's nested errors into a message, a place and a call stack for people. The caller of
+//! the script decides what a failure means for the user.
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
@@ -37,7 +37,7 @@ pub enum Control {
     TooDeep,
     /// A value is nested deeper than Rhai can handle safely.
     NestedTooDeep,
-    /// The process has hardly any memory left, and the run ends.
+    /// The process is almost out of memory, and the run ends.
     MemoryIsShort,
     /// The user's variables hold more than it may have.
     TooMuchMemory(Bytes),
@@ -76,8 +76,8 @@ impl From<Control> for Box<EvalAltResult> {
     }
 }
 
-/// What Rhai calls a closure of an older version of the script (see `former`): a name that no
-/// script has.
+/// Rhai's name for a closure of an older version of the script (see `stale_closure`): one that no
+/// script can have.
 pub(crate) const OLD_CLOSURE: &str = "katydid_former";
 
 /// How a call ended, if not by returning.
@@ -85,11 +85,11 @@ pub(crate) const OLD_CLOSURE: &str = "katydid_former";
 pub enum Ended {
     /// By a control call.
     Control(Control),
-    /// By a mistake of the script; boxed, for each call of a script returns an `Ended`.
+    /// By an error in the script; boxed, because each call of a script returns an `Ended`.
     Failure(Box<Failure>),
 }
 
-/// A mistake that a script made while it ran.
+/// A run-time error in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What is wrong, as a lower-case fragment.
@@ -103,7 +103,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What a `wait_time` closure returned is no length of time.
+    /// What a `wait_time` closure returned is not a length of time.
     #[must_use]
     pub fn of_wait(message: String) -> Failure {
         Failure {
@@ -129,7 +129,7 @@ impl Failure {
         }
     }
 
-    /// What a user keeps has become too much, and was let go.
+    /// A user's state has become too large, and part of it was dropped.
     pub(crate) fn of_kept(key: Option<&str>, control: &Control, callable: &Callable) -> Failure {
         let what = control.mistake().unwrap_or_default();
         let message = match key {
@@ -139,7 +139,7 @@ impl Failure {
         Failure::at_callable(&message, callable)
     }
 
-    /// A mistake that shows only when a whole call is over.
+    /// An error that shows only when a whole call is over.
     pub(crate) fn at_callable(message: &str, callable: &Callable) -> Failure {
         Failure {
             message: message.to_owned(),

@@ -1,6 +1,6 @@
-//! The numbers by which a call of a user is known to a signal handler, and what they mean.
+//! The numbers that identify a user's call to a signal handler, and what they mean.
 //!
-//! Owns the way there and back. What happens to a thread that crashes is `coroutine`'s business.
+//! Owns both directions. `coroutine` deals with the thread that crashed.
 
 use crate::coroutine::Label;
 use crate::scenario::{Body, Function, Scenario};

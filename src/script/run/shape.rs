@@ -26,14 +26,14 @@ use crate::script::results::Problem;
 /// What a shape's closure returned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ShapeRequest {
-    /// To go to these numbers of users. What they count must stay the same from the first call
-    /// that asks for anybody.
+    /// To go to these numbers of users. What they count must stay the same from the first call that
+    /// asks for any.
     Users(Division, Stage),
     /// To end the run.
     Stop,
 }
 
-/// A number without a rate is reached within the second until the closure is called again.
+/// A number without a rate is reached within the second before the closure is called again.
 const NEXT_CALL: Duration = Duration::from_secs(1);
 
 /// The closure of `shape(|run_time| …)` or `shape(#{ state, tick })`.

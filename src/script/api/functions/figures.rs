@@ -1,6 +1,6 @@
 //! The run's figures so far, as a script may look at them, and which part of the run this is.
 //!
-//! They are computed once a second by control; here they are only handed on.
+//! Owns only the script's view of them; control computes them once a second.
 
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 

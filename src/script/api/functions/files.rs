@@ -1,6 +1,6 @@
-//! `append(file, line)`: what a user writes down for after the run.
+//! `append(file, line)`: lines that users write to files.
 //!
-//! The writing itself is `appends`'s; here a user waits when the writer does not keep up.
+//! Owns the wait when the writer does not keep up; `shared::appends` writes.
 
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 

@@ -1,6 +1,6 @@
 //! `find(text, pattern)`: what a regular expression finds in a text.
 //!
-//! Patterns themselves are `patterns`'s.
+//! Owns only the function's name; `patterns` compiles and matches.
 
 use rhai::{Dynamic, Engine, EvalAltResult};
 

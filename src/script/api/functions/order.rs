@@ -85,7 +85,7 @@ fn sort_by(context: &NativeCallContext, array: &mut Array, comparer: &FnPtr) -> 
     Ok(())
 }
 
-/// A stable merge sort from short runs to long ones. `is_before` may fail and need be no order.
+/// A bottom-up, stable merge sort. `is_before` may fail, and need not be a consistent order.
 fn merge_sorted<T: Copy, E>(
     mut items: Vec<T>,
     mut is_before: impl FnMut(T, T) -> Result<bool, E>,
@@ -140,8 +140,8 @@ fn sort(array: &mut Array, turned: fn(Ordering) -> Ordering) -> Result<()> {
     Ok(())
 }
 
-/// How two values of the same type compare; `None` if that has no order. What is no number comes
-/// after all numbers: the order must be one.
+/// How two values of the same type compare; `None` if the type has no order. NaN comes after all
+/// numbers, so that the order is total.
 fn compared(one: &Dynamic, other: &Dynamic) -> Option<Ordering> {
     if let (Ok(one), Ok(other)) = (one.as_int(), other.as_int()) {
         return Some(one.cmp(&other));

@@ -11,7 +11,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("pad", pad_array);
 }
 
-/// Appends `padding`, perhaps in part, until the text has so many letters.
+/// Appends `padding`, the last time in part if need be, until the text has `length` characters.
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
 fn pad_text(
     context: NativeCallContext,
@@ -35,7 +35,7 @@ fn pad_text(
     Ok(())
 }
 
-/// Appends `item` until the array has so many elements.
+/// Appends `item` until the array has `length` elements.
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
 fn pad_array(
     context: NativeCallContext,

@@ -1,6 +1,6 @@
-//! `print` and its kin: lines for the log, with the user that speaks and the place.
+//! `print` and the like: lines for the log, with the user and the place in the script.
 //!
-//! Limited to 100 lines a second and thread; what is over is counted.
+//! Limited to 100 lines a second and thread; the rest are only counted.
 
 use std::any::TypeId;
 

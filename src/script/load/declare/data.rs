@@ -1,7 +1,7 @@
 //! `csv`, `json_file`, `lines` and `rows`: data that all users share.
 //!
-//! Owns reading the declarations and their options. What a file must be is `data`'s business,
-//! what tasks do with rows `data_source`'s.
+//! Owns reading the declarations and their options. `data` reads the files; `data_source` is what
+//! tasks do with rows.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -112,7 +112,7 @@ fn made(
     }
 }
 
-/// Notes what is wrong, and goes on without the data.
+/// Notes what is wrong, and continues without the data.
 fn not_loaded(
     context: &NativeCallContext,
     declarations: &Declarations,

@@ -1,6 +1,6 @@
 //! `on(event, f)`: listeners for what happens in a run.
 //!
-//! Owns declaring them; where they run is decided with the events, and by whom in `hooks`.
+//! Owns declaring them; `scenario` says on which thread the listeners of each event run.
 
 use rhai::{Engine, FnPtr, NativeCallContext};
 

@@ -1,6 +1,6 @@
-//! `options(#{…})`: what a script asks for where the person says nothing.
+//! `options(#{…})`: a script's defaults for options of the command line.
 //!
-//! Owns reading them; what a run comes to together with the command line is worked out there.
+//! Owns reading them; `cli` combines them with the command line.
 
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 

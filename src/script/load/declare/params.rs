@@ -1,7 +1,7 @@
-//! `param(name, default, #{…})`: values of a script that a person may change.
+//! `param(name, default, #{…})`: values of a script that can be set from outside.
 //!
-//! Owns reading the declaration and the value that was given, in the type of the default. Where
-//! such values come from is the command line's business.
+//! Owns reading the declaration and the given value, in the type of the default. `cli` collects the
+//! given values.
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
@@ -37,7 +37,7 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         value.as_bool().unwrap_or_else(|_| {
             let message = format!("`{key}` is true or false, not {}", value::kind(value));
             declarations.problem(&context, &message, None);
-            // A secret by mistake harms nobody.
+            // Taking too much for a secret does no harm.
             key == "secret"
         })
     };
@@ -114,7 +114,7 @@ fn keep_secret(declarations: &Declarations, value: &Dynamic) {
     }
 }
 
-/// The text that a person gave, in the type of the default.
+/// The given text, in the type of the default.
 fn typed(text: &str, default: &Dynamic) -> Result<Dynamic, String> {
     let wrong = |what: &str| format!("`{text}` is not {what}");
     if default.is_int() {

@@ -112,7 +112,7 @@ fn declare(context: &NativeCallContext, tasks: Dynamic, order: Order) -> Result<
     Ok(reading.finish(&declarations))
 }
 
-/// A set being read; errors are collected, so that all are reported at once.
+/// A set while it is read; errors are collected, so that all are reported at once.
 pub(crate) struct Reading {
     pub(super) set: SetDeclaration,
     pub(super) problems: Vec<Problem>,
