@@ -212,11 +212,9 @@ fn impossible(error: &io::Error) -> Unable {
 /// The next order for a thread that has not begun; it ignores those for threads that have.
 async fn before_start(orders: &mut mpsc::Receiver<Order>) -> Option<Order> {
     loop {
-        match orders.recv().await? {
-            order @ (Order::Start(_) | Order::CatchUp(..) | Order::Stop { .. }) => {
-                return Some(order);
-            }
-            _ => {}
+        let order = orders.recv().await?;
+        if let Order::Start(_) | Order::CatchUp(..) | Order::Stop { .. } = order {
+            return Some(order);
         }
     }
 }
