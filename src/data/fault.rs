@@ -1,6 +1,6 @@
 //! What is wrong with a file of data: a message for the person who named the file, and a hint.
 //!
-//! Knows no script: whoever named the file adds where that was.
+//! Does not know scripts: the caller adds where the file was named.
 
 use std::fmt;
 

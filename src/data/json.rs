@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::packed::Packed;
 use super::parse::{NotJson, Nothing, parse};
 
-/// How deep a row may be nested: whoever reads it takes no more.
+/// How deep a row may be nested: scripts take no more.
 const DEEPEST: usize = 120;
 
 /// The rows of a document: the elements of an array, or one object.

@@ -2,7 +2,7 @@
 //!
 //! Owns the one form in which what a script makes (a `setup` result, an element of a queue) leaves
 //! its thread, and data files: read once, kept compactly, shared by all threads. Knows no Rhai;
-//! conversion is `script`'s business.
+//! conversion is done in `script`.
 
 mod before;
 mod csv;

@@ -13,7 +13,7 @@ use super::fault::Fault;
 use super::packed::{MOST_BYTES, Packed};
 use crate::files::Files;
 
-/// The mark of a file's content: who has it need not be sent it again, and a change is seen.
+/// The size and hash of a file's content: tell whether it has changed, or need not be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Bytes.

@@ -343,7 +343,7 @@ mod tests {
             0,
             "{after}"
         );
-        // Who has a class that is still there keeps it, whatever its place.
+        // Users of a class that still exists keep it, whatever its index.
         let mut mix = Mix::new(&[one; 2]).rebalanced(2, &[one; 2], &[None, Some(1)]);
         assert_eq!((mix.class_of(0), mix.class_of(1)), (Some(0), Some(1)));
         // With fixed counts there may be none for them.

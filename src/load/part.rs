@@ -57,7 +57,7 @@ impl Part {
         &self.slots
     }
 
-    /// The slot of a user, whoever has it.
+    /// The slot of a user, on any thread.
     #[must_use]
     pub fn slot_of(&self, track: usize, ordinal: u32) -> u32 {
         let shift = self.shift_of(track);

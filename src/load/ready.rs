@@ -107,7 +107,7 @@ pub fn double_wave(users: u32, peaks: [u32; 2], length: Duration) -> Vec<Stage> 
     stages
 }
 
-/// The height of the double wave when so much of its time, of 1, is over.
+/// The height of the double wave at this fraction of its time.
 fn double_wave_at(users: u32, [first, second]: [u32; 2], part: f64) -> u32 {
     // Locust's example counts in units of a fifteenth of the time and has its peaks at 5 and 10.
     let position = part * 15.0;

@@ -193,7 +193,7 @@ mod tests {
         owners.filter(|(before, after)| before != after).count()
     }
 
-    /// By slot: who has it.
+    /// By slot: its thread.
     fn owners(parts: &BTreeMap<u32, Part>) -> BTreeMap<u32, Vec<u32>> {
         let mut owners: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (thread, part) in parts {
@@ -261,7 +261,7 @@ mod tests {
         let three = slots.clone();
         slots.deal(&[0, 1, 3, 9]);
         assert_eq!((moved(&three, &slots), counts(&slots)[&9]), (1_024, 1_024));
-        // Another in the place of one: nobody else is touched.
+        // One thread replaces another: no others are touched.
         let before = slots.clone();
         slots.deal(&[0, 1, 5, 9]);
         assert_eq!(moved(&before, &slots), 1_024);
@@ -271,7 +271,7 @@ mod tests {
                 .filter(|(_, after)| **after == 5)
                 .all(|(before, _)| *before == 3)
         );
-        // The same once more changes nothing, nor does nobody.
+        // The same threads again change nothing, nor do none at all.
         let before = slots.clone();
         slots.deal(&[9, 5, 1, 0]);
         slots.deal(&[]);
@@ -322,7 +322,7 @@ mod tests {
                 let gained = has.iter().map(|(thread, has)| {
                     has.saturating_sub(had.get(thread).copied().unwrap_or(0))
                 });
-                // Nobody gives and takes at once, so no more moved than somebody was short of.
+                // No thread gives and takes at once, so no more moved than was needed.
                 prop_assert_eq!(moved(&before, &slots), gained.sum::<usize>());
                 let (least, most) = (has.values().min().unwrap(), has.values().max().unwrap());
                 prop_assert!(most - least <= 1, "{:?}", has);

@@ -330,7 +330,7 @@ mod tests {
         let happens = [
             Done(Call::Setup),
             Done(START),
-            // A listener that nobody waits for.
+            // A listener that is not waited for.
             Done(Call::Listeners(Event::SpawningComplete)),
             LastUserEnds,
             // One that was called while users ran.

@@ -1,7 +1,7 @@
 //! What bounds the memory of this process, and how much of it is left.
 //!
 //! Owns reading both from the kernel: of the machine, of control groups (versions 1 and 2), and of
-//! `ulimit -v`. What follows when little is left is `emergency`'s.
+//! `ulimit -v`. `emergency` acts when little is left.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -337,7 +337,7 @@ mod tests {
         adopting(&mut reload, "a", now);
         reload.take(Edition::unchecked("b"), now);
         reload.take(Edition::unchecked("c"), now);
-        // While members still put the last one into service, nobody knows who is behind.
+        // While members are still putting the last one into service, the number behind is unknown.
         assert!(reload.look(0, now).is_none());
         assert_eq!(reload.due_at(), None);
         reload.adopted(ONE);
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(due, now + TELL_AFTER);
         assert_eq!(short(reload.look(3, due)), ["ReloadWaits { users: 3 }"]);
         assert_eq!(reload.due_at(), None, "it has been told");
-        // Another save waits, too, and that is told.
+        // Another save waits too, with a notice.
         reload.take(Edition::unchecked("d"), due);
         assert!(reload.look(2, due).is_none());
         let due = reload.due_at().unwrap();

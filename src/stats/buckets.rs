@@ -3,7 +3,7 @@
 //!
 //! The buckets are HDR's for 1 µs to an hour and three digits: exact below 2,048 µs, from there
 //! 1,024 for each power of two. They are the same everywhere, so counts of parts add up to the
-//! counts of the whole. What the times are, and their exact sum and extremes, is `dist`'s.
+//! counts of the whole. `dist` knows what the times are, and has their exact sum and extremes.
 
 use std::mem;
 

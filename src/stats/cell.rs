@@ -1,9 +1,9 @@
 //! A cell: what the samples of one series and generation that ended in one second add up to, in a
 //! form that merges.
 //!
-//! There is one form for numbers, whoever keeps them: a second of the window, a line of a report, a
-//! load thread's samples that nobody took, and, as the sum of all its cells, a series' total. Which
-//! series there are, and which second it is, is not known here.
+//! There is one form for numbers, wherever they are kept: a second of the window, a line of a
+//! report, a load thread's uncollected samples, and, as the sum of all its cells, a series' total.
+//! Which series there are, and which second it is, is not known here.
 
 use super::dist::Dist;
 use super::sample::{Outcome, Sample, Slots};

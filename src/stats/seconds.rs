@@ -1,7 +1,7 @@
 //! Closing the seconds of a run: what the history says of each, some of it over several seconds.
 //!
 //! Cells of a second may come late, from a thread that was busy or another member of the run. They
-//! count in it, and its figures over several seconds are computed anew, percentiles for as long as
+//! count in it, and its figures over several seconds are recomputed, percentiles for as long as
 //! the times are kept.
 
 use std::collections::{BTreeMap, BTreeSet};

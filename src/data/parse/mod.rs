@@ -54,7 +54,7 @@ pub(crate) trait Build {
     fn map(&mut self, map: Self::Map) -> Self::Value;
 }
 
-/// Where a text is no JSON, and why.
+/// Where a text is not JSON, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson {
     /// What is wrong there.
@@ -138,7 +138,7 @@ impl<'a, B: Build> Parser<'a, B> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that is no space.
+    /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
             self.at += 1;

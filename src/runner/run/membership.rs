@@ -11,7 +11,7 @@ use crate::runner::hooks::Phase;
 use crate::runner::load_thread::{Order, Start};
 use crate::runner::threads;
 
-/// Who comes or goes.
+/// A member that comes or goes.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
     not(test),
@@ -71,8 +71,8 @@ impl Run {
         }
     }
 
-    /// Starts a member. One that was there when the slots were dealt has its share of users at once; a
-    /// late one gets its share when the others have given it up.
+    /// Starts a member. One that was there when the slots were dealt has its share of users at
+    /// once; a late one gets its share when the others have given it up.
     fn start(&mut self, id: MemberId) {
         let start = Start {
             epoch: self.epoch,

@@ -78,7 +78,7 @@ pub(crate) fn send(context: &NativeCallContext, client: &Client, list: &Array) -
     Ok(responses.map(Dynamic::from).collect())
 }
 
-/// Sends all, so many at once at most, and counts those that are under way.
+/// Sends all, with a limit on how many at once, and counts those in flight.
 async fn all(
     session: &Session,
     requests: Vec<Rc<Request>>,

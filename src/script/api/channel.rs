@@ -1,8 +1,8 @@
 //! A user's channel to one host: a session, an address, and its requests' initial headers.
 //!
 //! Owns what a client consists of; `client` is what a script can do with one. It lies here, and by
-//! this name, because Rhai looks up the type of `this.client` at each call, in order among the paths
-//! of all types: this one comes first, the last would cost 100 instructions more.
+//! this name, because Rhai looks up the type of `this.client` at each call, in order among the
+//! paths of all types: this one comes first, the last would cost 100 instructions more.
 
 use std::rc::Rc;
 

@@ -57,7 +57,7 @@ impl Changed {
 /// is.
 ///
 /// # Errors
-/// Inside, when it is no JSON; outside when the user is cancelled.
+/// The inner error when it is not JSON, the outer one when the user is cancelled.
 pub(crate) fn read(text: &[u8]) -> Result<Result<Read, NotJson>> {
     coroutine::on_thread_stack(|| {
         let mut values = Values::default();

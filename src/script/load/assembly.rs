@@ -116,7 +116,7 @@ impl Assembly<'_> {
         self.taking(what, function?, 0)
     }
 
-    /// A function that is given so many arguments, and may take fewer.
+    /// A function that is called with this many arguments, and may take fewer.
     pub(crate) fn taking(
         &mut self,
         what: &str,

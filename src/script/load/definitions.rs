@@ -49,7 +49,7 @@ impl Definitions {
         self.0.get(function.fn_name()).map_or(&[], Vec::as_slice)
     }
 
-    /// The one that takes so many arguments besides what it captured.
+    /// The one that takes this many arguments besides what it captured.
     pub(crate) fn taking(&self, function: &FnPtr, arguments: usize) -> Option<&Definition> {
         let parameters = arguments + function.curry().len();
         self.named(function)

@@ -1,4 +1,4 @@
-//! The fast way into a script function: a call state that is kept, not built anew.
+//! The fast way into a script function: a call state that is kept instead of rebuilt.
 //!
 //! The only file that uses Rhai's internals while users run; an upgrade of Rhai touches this one.
 //! `Engine::call_fn` starts with an empty runtime state each time: imports, constants and the

@@ -36,8 +36,9 @@ const MOST_READS: u32 = 1 << 15;
 /// reads cost ten times as much.
 const VALUES_A_READ: u32 = 4;
 
-/// A user's state is measured again after this many calls, or after one for each [`VALUES_A_CALL`] values
-/// in it if that is later. In between it can only be dropped, for which all stacks have room.
+/// A user's state is measured again after this many calls, or after one for each
+/// [`VALUES_A_CALL`] values in it if that is later. In between it can only be dropped, for which
+/// all stacks have room.
 const CALLS: u32 = 7;
 const VALUES_A_CALL: u32 = 64;
 

@@ -40,7 +40,7 @@ impl Listeners {
 }
 
 /// A request of this user has ended, and its verdict is closed; or its script has recorded one.
-/// `described` gives what is told of it.
+/// `described` builds the listeners' argument.
 pub(crate) fn request(user: &Rc<User>, described: impl FnOnce() -> Map) {
     tell(user, Event::Request, described);
 }

@@ -136,7 +136,7 @@ impl Measurement {
             .bytes(self.sent, self.received)
     }
 
-    /// What a listener of `request` is told, times in seconds.
+    /// What a listener of `request` gets, times in seconds.
     fn described(&self, user: &User, error: Option<&str>, details: Details) -> Map {
         let [kind, method, name] = details.row;
         let response_time = Duration::from_micros(self.sample(user).response_us());

@@ -26,7 +26,7 @@ impl RunClock {
             .saturating_add_unsigned(self.run_us(moment))
     }
 
-    /// Seconds since 1970, of a moment so many microseconds after the run began.
+    /// Seconds since 1970 at this many microseconds after the run began.
     #[expect(
         clippy::cast_precision_loss,
         reason = "microseconds since 1970 have 51 bits"

@@ -29,7 +29,7 @@ impl Once {
 pub(crate) struct SaidOnce(AtomicU16);
 
 impl SaidOnce {
-    /// Says it; whether nobody had.
+    /// Notes that it is said; true the first time.
     pub(crate) fn is_first(&self, once: Once) -> bool {
         let bit = once.bit();
         self.0.fetch_or(bit, Ordering::Relaxed) & bit == 0

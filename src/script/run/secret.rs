@@ -12,7 +12,8 @@ use crate::http::without_credentials;
 /// What stands for a secret.
 pub(crate) const MASK: &str = "***";
 
-/// Shorter values of the environment are no secrets: `1` or `dev` would be hidden everywhere.
+/// Shorter values of the environment do not count as secrets: `1` or `dev` would be hidden
+/// everywhere.
 const SHORTEST: usize = 4;
 
 /// The secrets of one program. Clones share them.
@@ -49,7 +50,7 @@ impl Secrets {
         }
     }
 
-    /// A value of the environment, or a secret's default: perhaps a secret, so it is treated as one.
+    /// A value of the environment, or a secret's default: treated as a secret, since it may be one.
     pub(crate) fn add_if_long(&self, value: &str) {
         if value.len() >= SHORTEST {
             self.add(value);

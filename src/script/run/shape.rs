@@ -40,7 +40,7 @@ const NEXT_CALL: Duration = Duration::from_secs(1);
 pub(crate) struct ShapeFunction {
     definition: Definition,
     captured: Vec<Dynamic>,
-    /// `this` of the closure: its own data, from call to call. A run compiles the script anew.
+    /// `this` of the closure: its state, kept between calls. Each run compiles the script again.
     memory: RefCell<Dynamic>,
     kept: RefCell<KeptGauge>,
     /// What that begins as.

@@ -103,7 +103,7 @@ impl Migration<'_> {
     }
 }
 
-/// Calls a stale closure. In front of it may stand what `this` shall be, behind it stand the
+/// Calls a stale closure. It may be preceded by the value for `this`, and is followed by the
 /// arguments.
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes a context")]
 fn call(

@@ -1,6 +1,6 @@
 //! `shape("double_wave", #{…})`: reading the numbers of a ready-made shape.
 //!
-//! Which there are and what keys they have is in the table of words; the curves are `load`'s.
+//! Owns the readers. `language` lists the shapes and their keys; `load` has the curves.
 
 use std::time::Duration;
 

@@ -23,7 +23,7 @@ pub(crate) struct SetDeclaration {
     pub(crate) on_stop: Option<FnPtr>,
     /// In the order written, by key.
     pub(crate) tasks: Vec<(String, TaskDeclaration)>,
-    /// Closures that are no tasks: methods of the user, as those of its class.
+    /// Closures that are not tasks: methods of the user, like those of its class.
     pub(crate) methods: Vec<(String, FnPtr)>,
 }
 

@@ -1,6 +1,6 @@
 //! `setup(|http| …)` and `teardown(|http, d| …)`, and the handle to what `setup` returns.
 //!
-//! Owns declaring them and reading the result in tasks. When they run is the runner's business.
+//! Owns declaring them and reading the result in tasks. The runner decides when they run.
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext};
 

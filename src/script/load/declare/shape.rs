@@ -319,7 +319,7 @@ impl Users {
         per_class.map(Users::PerClass)
     }
 
-    /// The numbers as a plan counts them. Nobody at all is nobody of each class.
+    /// The numbers as a plan counts them. Zero users means zero of each class.
     pub(crate) fn numbers(
         &self,
         division: Division,
@@ -346,7 +346,7 @@ impl Users {
         }
     }
 
-    /// What its numbers count; `None` if nobody fits both.
+    /// What its numbers count; `None` for zero users, which fit both.
     pub(crate) fn division(&self, classes: usize) -> Option<Division> {
         match self {
             Users::Total(0) => None,
