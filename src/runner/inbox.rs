@@ -104,9 +104,10 @@ impl Inbox {
                 self.is_steered = command.is_some();
                 Event::Command(command)
             }
-            (call, outcome) = answer(&mut self.calls) => Event::Answered(call, outcome),
             Some(batch) = self.batches.recv() => Event::Batch(batch),
+            // What a call printed comes before what follows from its end.
             Some(line) = self.lines.recv() => Event::Line(line),
+            (call, outcome) = answer(&mut self.calls) => Event::Answered(call, outcome),
             timer = timer(due) => Event::Due(timer),
         }
     }
