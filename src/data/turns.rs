@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::SplitMix64;
+
 use super::elsewhere::{Elsewhere, Next, Ration, RationSource};
 use super::sources::Declared;
 
@@ -251,10 +254,7 @@ fn shuffled(place: u64, count: u64, key: u64) -> u64 {
 
 /// SplitMix64's output function (Steele, Lea and Flood, 2014).
 fn mixed(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+    SplitMix64::seed_from_u64(number).next_u64()
 }
 
 #[cfg(test)]

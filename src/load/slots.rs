@@ -6,6 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::SplitMix64;
+
 use super::{Part, Split};
 
 /// Slots per load thread at the start: one slot more or less of 64 makes threads differ by 3 % in a
@@ -171,10 +174,7 @@ fn by_turns(counts: &[usize], seed: u64) -> Vec<usize> {
 
 /// SplitMix64's output function (Steele, Lea and Flood, 2014).
 fn mixed(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+    SplitMix64::seed_from_u64(number).next_u64()
 }
 
 #[cfg(test)]
