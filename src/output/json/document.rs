@@ -97,24 +97,38 @@ struct Unfinished {
 /// Upper bounds of the response time's percentiles; `None` where there is none.
 #[derive(Serialize)]
 struct AtMost {
-    p50: Option<f64>,
-    p66: Option<f64>,
-    p75: Option<f64>,
-    p80: Option<f64>,
-    p90: Option<f64>,
-    p95: Option<f64>,
-    p98: Option<f64>,
-    p99: Option<f64>,
-    p99_9: Option<f64>,
-    p99_99: Option<f64>,
+    #[serde(flatten)]
+    percentiles: Percentiles<Option<f64>>,
     max: Option<f64>,
 }
 
 impl AtMost {
     fn of(unfinished: &stats::Unfinished) -> AtMost {
-        let bounds = unfinished.at_most_us.map(|us| us.map(ms));
-        let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99, max] = bounds;
-        AtMost {
+        let (percentiles, max) = Percentiles::of(unfinished.at_most_us.map(|us| us.map(ms)));
+        AtMost { percentiles, max }
+    }
+}
+
+/// The quantiles of [`stats::Distribution`] by name, but the last, which is the maximum.
+#[derive(Serialize)]
+struct Percentiles<T> {
+    p50: T,
+    p66: T,
+    p75: T,
+    p80: T,
+    p90: T,
+    p95: T,
+    p98: T,
+    p99: T,
+    p99_9: T,
+    p99_99: T,
+}
+
+impl<T> Percentiles<T> {
+    /// Them and the maximum.
+    fn of(quantiles: [T; 11]) -> (Percentiles<T>, T) {
+        let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99, max] = quantiles;
+        let percentiles = Percentiles {
             p50,
             p66,
             p75,
@@ -125,8 +139,8 @@ impl AtMost {
             p99,
             p99_9,
             p99_99,
-            max,
-        }
+        };
+        (percentiles, max)
     }
 }
 
@@ -135,16 +149,8 @@ struct Distribution {
     min: f64,
     avg: f64,
     max: f64,
-    p50: f64,
-    p66: f64,
-    p75: f64,
-    p80: f64,
-    p90: f64,
-    p95: f64,
-    p98: f64,
-    p99: f64,
-    p99_9: f64,
-    p99_99: f64,
+    #[serde(flatten)]
+    percentiles: Percentiles<f64>,
 }
 
 #[derive(Serialize)]
@@ -399,21 +405,12 @@ impl<'a> Series<'a> {
 
 impl Distribution {
     fn of(times: &stats::Distribution) -> Distribution {
-        let [p50, p66, p75, p80, p90, p95, p98, p99, p99_9, p99_99, _] = times.quantiles_us.map(ms);
+        let (percentiles, _) = Percentiles::of(times.quantiles_us.map(ms));
         Distribution {
             min: ms(times.min_us),
             avg: mean_ms(times.mean_us),
             max: ms(times.max_us),
-            p50,
-            p66,
-            p75,
-            p80,
-            p90,
-            p95,
-            p98,
-            p99,
-            p99_9,
-            p99_99,
+            percentiles,
         }
     }
 }
