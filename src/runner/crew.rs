@@ -469,7 +469,7 @@ impl Drop for Guard {
         }
         drop(Alarm(&self.crew));
         let crew = &self.crew;
-        if (crew.settled.get() || crew.is_used_up()) && crew.alive.borrow().is_empty() {
+        if crew.is_idle() {
             crew.report();
         }
     }

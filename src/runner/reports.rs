@@ -28,15 +28,20 @@ impl Crew {
         self.peak.set(self.users.get());
     }
 
+    /// Whether all users have ended by themselves, and as the plan is no more will start.
+    pub(super) fn is_idle(&self) -> bool {
+        let nobody_will_come = self.settled.get() || self.is_used_up();
+        nobody_will_come && self.alive.borrow().is_empty()
+    }
+
     /// How the users stand.
     pub(super) fn levels(&self) -> Levels {
-        let nobody_will_come = self.settled.get() || self.is_used_up();
         Levels {
             users: self.users.get(),
             peak: self.peak.get(),
             behind: self.thread.behind(),
             stage: self.arrived.get(),
-            is_idle: nobody_will_come && self.alive.borrow().is_empty(),
+            is_idle: self.is_idle(),
         }
     }
 

@@ -194,30 +194,19 @@ impl Joint {
     }
 
     fn ordered(&mut self, order: Order) -> Option<Reaction> {
-        match order {
-            // One thread after the other, because each is busy while it compiles.
+        match &order {
+            // One thread after the other, for each is busy while it compiles.
             Order::Prepare(preparation) => {
-                self.preparing = Some((preparation, 0));
-                self.prepare_next()
+                self.preparing = Some((preparation.clone(), 0));
+                return self.prepare_next();
             }
-            Order::Discard => {
-                self.preparing = None;
-                Some(Reaction::OrderAll(Order::Discard))
-            }
-            Order::CatchUp(edition, number) => {
-                self.ready = 0;
-                Some(Reaction::OrderAll(Order::CatchUp(edition, number)))
-            }
-            Order::Assign { assignment, pace } => {
-                self.assigned = (assignment.number, 0);
-                Some(Reaction::OrderAll(Order::Assign { assignment, pace }))
-            }
-            Order::Adopt(adoption) => {
-                self.adopted = 0;
-                Some(Reaction::OrderAll(Order::Adopt(adoption)))
-            }
-            other => Some(Reaction::OrderAll(other)),
+            Order::Discard => self.preparing = None,
+            Order::CatchUp(..) => self.ready = 0,
+            Order::Assign { assignment, .. } => self.assigned = (assignment.number, 0),
+            Order::Adopt(_) => self.adopted = 0,
+            Order::Start(_) | Order::Follow(_) | Order::Stop { .. } => {}
         }
+        Some(Reaction::OrderAll(order))
     }
 
     fn prepare_next(&self) -> Option<Reaction> {

@@ -135,7 +135,8 @@ impl Run {
         }
     }
 
-    fn at_work(&self) -> BTreeSet<MemberId> {
+    /// The members that have begun.
+    pub(super) fn at_work(&self) -> BTreeSet<MemberId> {
         self.fleet.ids().collect()
     }
 }

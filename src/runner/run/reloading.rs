@@ -2,7 +2,6 @@
 //!
 //! Owns executing the steps that `reload` decides on, and the script's part on the control thread.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,7 +10,6 @@ use tokio::time::Instant;
 use super::Run;
 use crate::load::Division;
 use crate::runner::control::Control;
-use crate::runner::fleet::MemberId;
 use crate::runner::hooks::Phase;
 use crate::runner::load_thread::{Adoption, Order};
 use crate::runner::reload::{Adopted, ReloadStep, plan_after};
@@ -69,15 +67,11 @@ impl Run {
         let steps = match on_control(edition, self.control.is_some()) {
             Ok(program) => {
                 self.opened = program;
-                self.reload.opened(self.members())
+                self.reload.opened(self.at_work())
             }
             Err(why) => self.reload.abandon(why),
         };
         self.reload_by(steps);
-    }
-
-    fn members(&self) -> BTreeSet<MemberId> {
-        self.fleet.ids().collect()
     }
 
     /// Puts the edition that all members have prepared into service.
@@ -115,7 +109,7 @@ impl Run {
         let classes = self.classes.iter().cloned();
         self.classes = classes.chain([edition.classes(mixed)]).collect();
         self.edition = edition;
-        self.reload.in_service(self.members());
+        self.reload.in_service(self.at_work());
         if let Some(plan) = plan {
             self.fleet.restart(plan);
             if let Some(shape) = &mut self.shape {
