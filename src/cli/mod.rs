@@ -7,16 +7,13 @@ mod arguments;
 mod check;
 mod debug;
 mod dev;
-mod edition;
 mod follow;
-mod limits;
+mod misplaced;
 mod panics;
 mod ratio;
 mod reference;
-mod resolve;
 mod result;
 mod run;
-mod select;
 mod serve;
 mod signals;
 mod starter;
@@ -28,7 +25,9 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-use crate::control::{self, CheckInput, CheckedScript, Control, Exit, Happening, SaveOutcome};
+use crate::control::{
+    self, CheckInput, CheckedScript, Control, Exit, Happening, SaveOutcome, WishError,
+};
 use crate::screen::show;
 
 /// Stack of the control thread: scripts are parsed and evaluated on it, and shapes keep their
@@ -117,4 +116,9 @@ async fn next(control: &mut Control) -> Happening {
 
 fn hide_secrets(checked: &CheckedScript) {
     show::hide(checked.hidden.clone());
+}
+
+/// Reports what is wrong with what was asked for.
+fn wrong(error: &WishError) {
+    show::error(&error.message, error.hint.as_deref());
 }

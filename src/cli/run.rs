@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{arguments, edition, follow, limits, ratio, resolve, select, signals};
+use super::{arguments, follow, misplaced, ratio, signals};
 use crate::control::{
-    self, CheckInput, CheckedScript, Control, Exit, Happening, Interrupts, SaveOutcome,
+    self, CheckInput, CheckedScript, Control, Exit, Happening, Interrupts, Prepared, SaveOutcome,
+    Wish,
 };
 use crate::http::without_credentials;
 use crate::output::{Console, Csv, HistoryRows, Json, Output, RunInfo, Tables};
@@ -24,8 +25,8 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
         .get_subcommands()
         .map(clap::Command::get_name)
         .collect();
-    if let Some(wrong) = select::misplaced(&arguments.selection, &commands) {
-        show::error(&wrong.message, wrong.hint.as_deref());
+    if let Some(wrong) = misplaced::misplaced(&arguments.selection.classes, &commands) {
+        super::wrong(&wrong);
         return Exit::Usage;
     }
     if !arguments.headless && !arguments.selection.only_shows() {
@@ -104,17 +105,18 @@ fn run_checked(arguments: &arguments::Run, checked: CheckedScript, script: Optio
         return ratio::show(&arguments.selection, declared, None);
     }
     if arguments.selection.only_shows() {
-        let scenario = match select::select(&arguments.selection, declared) {
+        let scenario = match control::select(&arguments.wish().selection, declared) {
             Ok(scenario) => scenario,
-            Err(wrong) => {
-                show::error(&wrong.message, wrong.hint.as_deref());
+            Err(error) => {
+                super::wrong(&error);
                 return Exit::Usage;
             }
         };
         let users = arguments.users.or(scenario.options.users);
         return ratio::show(&arguments.selection, &scenario, users);
     }
-    let Some(edition) = edition::of(arguments, checked) else {
+    let wish = arguments.wish();
+    let Some(edition) = edition(&wish, checked) else {
         return Exit::Usage;
     };
     let described = RunInfo {
@@ -130,13 +132,30 @@ fn run_checked(arguments: &arguments::Run, checked: CheckedScript, script: Optio
         seed: edition.inputs.seed,
     };
     let setup = Setup {
-        threads: resolve::threads(arguments, limits::cores()),
+        threads: wish.threads.unwrap_or_else(control::cores),
         environment: Arc::new(edition.inputs.environment.clone()),
         edition: Arc::new(edition),
         observer: None,
     };
     let outputs = Outputs::new(arguments);
     on_control_thread(attend(arguments, setup, described, outputs, script))
+}
+
+/// The edition of a checked script; `None` if it cannot be run, which has then been reported.
+fn edition(wish: &Wish, checked: CheckedScript) -> Option<Edition> {
+    match control::prepare(wish, checked) {
+        Ok(prepared) => {
+            let Prepared { edition, remarks } = prepared?;
+            for remark in &remarks {
+                show::log(Level::Warn, remark);
+            }
+            Some(edition)
+        }
+        Err(error) => {
+            super::wrong(&error);
+            None
+        }
+    }
 }
 
 /// Does `work` on a runtime of this thread.
@@ -231,7 +250,7 @@ async fn saved(control: &mut Control, arguments: &arguments::Run, outcome: SaveO
     let SaveOutcome::Edited { checked, .. } = outcome else {
         return;
     };
-    match edition::of(arguments, *checked) {
+    match edition(&arguments.wish(), *checked) {
         Some(edition) => {
             for remark in control.reload(edition).await {
                 show::log(Level::Warn, &remark);

@@ -11,7 +11,12 @@
 
 mod follow;
 mod interrupts;
+mod limits;
+mod prepare;
 mod reading;
+mod resolve;
+mod select;
+mod wish;
 
 use std::io;
 use std::path::PathBuf;
@@ -29,7 +34,12 @@ use crate::stats::Summary;
 
 pub use follow::{SaveOutcome, WatchChoice};
 pub use interrupts::Interrupts;
+pub use limits::{cores, raise_open_files};
+pub use prepare::{Prepared, no_host, prepare};
 pub use reading::{CheckInput, CheckedScript, evaluate, read};
+pub(crate) use resolve::bases;
+pub(crate) use select::{select, select_one};
+pub use wish::{Changes, Selection, Wish, WishError};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

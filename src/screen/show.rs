@@ -117,14 +117,6 @@ pub(crate) fn log(level: Level, text: &str) {
     );
 }
 
-/// The warning about a class whose relative requests have nowhere to go.
-pub(crate) fn no_host(class: &str) -> String {
-    format!(
-        "the user class `{class}` has no host: only absolute URLs will work; give one with \
-         `-H http://…`"
-    )
-}
-
 /// Why a run stops.
 pub(crate) fn stopping(why: &End) {
     let text = match why {
