@@ -215,7 +215,7 @@ async fn attend(
             Happening::Lost(count) => show::lost(count),
             Happening::Saved(outcome) => saved(&mut control, arguments, outcome).await,
             Happening::Interrupted { is_first: true } => show::interrupted(),
-            Happening::Interrupted { is_first: false } => {}
+            Happening::Entered(_) | Happening::Interrupted { is_first: false } => {}
             Happening::Stopping(why) => show::stopping(&why),
             Happening::Finished(run) => {
                 show::unwritten(&run.unwritten);

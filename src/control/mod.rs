@@ -9,13 +9,17 @@
 //! follow  ─► Happening::Saved ─► Control::reload ─┘             └─► Finished ─► Exit
 //! ```
 
+mod desk;
+mod edit;
 mod follow;
 mod interrupts;
 mod limits;
 mod prepare;
+mod preview;
 mod reading;
 mod resolve;
 mod select;
+mod view;
 mod wish;
 
 use std::io;
@@ -32,13 +36,17 @@ use crate::script::diagnostic::Diagnostics;
 use crate::script::{Bundle, Inputs, Level};
 use crate::stats::Summary;
 
+pub use desk::{AskError, Changed, Desk, DeskEvent, DeskHandle, ScriptSource, Started};
+pub use edit::{Cause, Edit};
 pub use follow::{SaveOutcome, WatchChoice};
 pub use interrupts::Interrupts;
 pub use limits::{cores, raise_open_files};
 pub use prepare::{Prepared, no_host, prepare};
+pub use preview::{Preview, preview};
 pub use reading::{CheckInput, CheckedScript, evaluate, read};
 pub(crate) use resolve::bases;
 pub(crate) use select::{select, select_one};
+pub use view::{GenerationView, RunView, ScriptView, Stage, View};
 pub use wish::{Changes, Selection, Wish, WishError};
 
 /// How the process ends.
@@ -62,6 +70,8 @@ pub enum Exit {
 pub enum Happening {
     /// The figures so far, about once a second.
     Summary(Arc<Summary>),
+    /// The run has entered this state, which is not yet its end.
+    Entered(State),
     /// The run has something for a person to read.
     Notice(Notice),
     /// This many notices were lost, because they were not taken in time.
@@ -231,6 +241,35 @@ impl Control {
         Some(&self.run.as_ref()?.handle)
     }
 
+    /// From now on, scripts are given these values for their parameters.
+    fn given(&mut self, params: &[(String, String)]) {
+        if let Some(follower) = &mut self.follower {
+            follower.given(params);
+        }
+    }
+
+    /// What the script of the current run is given when it is evaluated again, with these values for
+    /// its parameters.
+    fn check_input(&self, wish: &Wish) -> CheckInput {
+        match &self.follower {
+            Some(follower) => CheckInput {
+                params: wish.params.clone(),
+                ..follower.check_input()
+            },
+            None => CheckInput {
+                user_memory: wish.user_memory,
+                ..CheckInput::new(&wish.params, wish.seed)
+            },
+        }
+    }
+
+    /// Reads the script again, as a signal would.
+    fn look_again(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower.look_again();
+        }
+    }
+
     /// Notes that the last save can't be run after all, or not with this command line.
     pub fn refuse(&mut self) {
         if let Some(follower) = &mut self.follower {
@@ -282,7 +321,7 @@ impl Control {
                 let now = run.state.borrow_and_update().clone();
                 let why = match now {
                     State::Starting | State::SettingUp | State::Spawning | State::Running => {
-                        return None;
+                        return Some(Happening::Entered(now));
                     }
                     State::Stopping(why) => why,
                     State::Ended(ended) => {

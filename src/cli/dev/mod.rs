@@ -151,7 +151,10 @@ impl Session<'_> {
                     self.live().note(Level::Warn, show::dropped(count));
                 }
                 // The screen has the figures.
-                Happening::Interrupted { .. } | Happening::Summary(_) | Happening::Stopping(_) => {}
+                Happening::Entered(_)
+                | Happening::Interrupted { .. }
+                | Happening::Summary(_)
+                | Happening::Stopping(_) => {}
             }
         }
     }
