@@ -175,12 +175,18 @@ impl ByGeneration {
     pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
         let older = [&self.before, &self.earlier].map(|part| part.as_deref().map(Part::parts));
         let now = self.now.parts();
+        // Single names are compared by generation; of the whole only the total is.
+        let has_intervals = id == 0;
         match older {
-            [None, None] => self.shown.row(id, key, &[now], when, sum),
+            [None, None] => self.shown.row(id, key, &[now], when, has_intervals, sum),
             [Some(one), None] | [None, Some(one)] => {
-                self.shown.row(id, key, &[now, one], when, sum)
+                self.shown
+                    .row(id, key, &[now, one], when, has_intervals, sum)
             }
-            [Some(one), Some(two)] => self.shown.row(id, key, &[now, one, two], when, sum),
+            [Some(one), Some(two)] => {
+                self.shown
+                    .row(id, key, &[now, one, two], when, has_intervals, sum)
+            }
         }
     }
 

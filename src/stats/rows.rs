@@ -40,7 +40,7 @@ impl Part {
     /// Its row.
     pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
         let parts = [(&self.sum, &self.window)];
-        self.shown.row(id, key, &parts, when, sum)
+        self.shown.row(id, key, &parts, when, true, sum)
     }
 
     pub(super) fn parts(&self) -> (&Cell, &Window) {
@@ -71,13 +71,15 @@ impl Shown {
         self.is_old = true;
     }
 
-    /// The row as it is now, of those parts together: all of it, and its latest seconds.
+    /// The row as it is now, of those parts together: all of it, and its latest seconds; with the
+    /// intervals of its percentiles or without.
     pub(super) fn row(
         &mut self,
         id: u32,
         key: &SeriesKey,
         parts: &[(&Cell, &Window)],
         when: When,
+        has_intervals: bool,
         sum: &mut Sum,
     ) -> Row {
         let second = when.now_us / 1_000_000;
@@ -91,7 +93,7 @@ impl Shown {
         // Times that are a second old are better than a control thread that is busy with them.
         if !sum.is_spent() || is_new {
             if self.is_old {
-                row.times(parts, sum);
+                row.times(parts, has_intervals, sum);
                 self.is_old = false;
             }
             let before = row.current;
@@ -133,6 +135,7 @@ impl Row {
             response: Distribution::default(),
             unfinished: Unfinished::default(),
             certain_to: 1.0,
+            intervals_us: [0; 6],
             failed: Distribution::default(),
             current: Distribution::default(),
         }
@@ -146,13 +149,19 @@ impl Row {
         self.received = count(|cell| cell.received);
     }
 
-    fn times(&mut self, parts: &[(&Cell, &Window)], sum: &mut Sum) {
+    fn times(&mut self, parts: &[(&Cell, &Window)], has_intervals: bool, sum: &mut Sum) {
         let cells = || parts.iter().map(|(cell, _)| *cell);
-        self.service = Distribution::of_all(cells().flat_map(Cell::service), sum);
-        self.response = if cells().all(Cell::is_answered_in_time) {
-            self.service
+        let is_in_time = cells().all(Cell::is_answered_in_time);
+        (self.response, self.intervals_us) = if has_intervals {
+            Distribution::with_intervals(cells().flat_map(Cell::response), sum)
         } else {
-            Distribution::of_all(cells().flat_map(Cell::response), sum)
+            let response = Distribution::of_all(cells().flat_map(Cell::response), sum);
+            (response, [0; 6])
+        };
+        self.service = if is_in_time {
+            self.response
+        } else {
+            Distribution::of_all(cells().flat_map(Cell::service), sum)
         };
         let failed = cells().flat_map(|cell| cell.response_of(Outcome::Failure));
         self.failed = Distribution::of_all(failed, sum);
@@ -166,6 +175,9 @@ impl Row {
             let ages = together(ages().map(Latencies::response));
             let lower = together([&ended, &ages].into_iter());
             self.response.quantiles_us = lower.quantiles_us(&QUANTILES);
+            if has_intervals {
+                self.intervals_us = lower.intervals_us();
+            }
             self.unfinished = Unfinished::of(&ended, &ages);
             let (lower_us, upper_us) = (&self.response.quantiles_us, &self.unfinished.at_most_us);
             self.certain_to = certain_to(lower_us, upper_us);

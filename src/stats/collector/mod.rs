@@ -20,6 +20,7 @@ use crate::stats::series::{Kind, SeriesKey, SeriesTable};
 use crate::stats::sum::Sum;
 use crate::stats::summary::{Generation, Users};
 use crate::stats::tally::Tally;
+use crate::stats::timeline::Timeline;
 
 /// The name of the total's row, as Locust has it.
 const TOTAL: &str = "Aggregated";
@@ -67,6 +68,7 @@ pub struct Collector {
     cpu_us: u64,
     max_rss_bytes: u64,
     seconds: Seconds,
+    timeline: Timeline,
     sum: Sum,
     marks: Vec<Marked>,
     last_end_us: u64,
@@ -104,6 +106,7 @@ impl Collector {
             cpu_us: 0,
             max_rss_bytes: 0,
             seconds: Seconds::default(),
+            timeline: Timeline::default(),
             sum: Sum::default(),
             marks: Vec::new(),
             last_end_us: 0,
@@ -158,6 +161,9 @@ impl Collector {
     fn count(&mut self, report: Report, numbers: &[usize]) {
         // By second and generation.
         let mut sums: BTreeMap<(u64, u16), Cell> = BTreeMap::new();
+        let rows = report.cells.iter();
+        let rows = rows.map(|it| (it.second, id_of(numbers[it.series]), &it.cell));
+        self.timeline.add(rows);
         for stamped in report.cells {
             let number = numbers[stamped.series];
             if self.table.keys()[number].kind.is_request() {
@@ -167,8 +173,10 @@ impl Collector {
             let age = self.generations.age(stamped.generation);
             self.rows[number].add(age, stamped.second, stamped.cell);
         }
-        for ((second, generation), mut sum) in sums {
-            sum.close();
+        sums.values_mut().for_each(Cell::close);
+        let by_second = sums.iter().map(|((second, _), sum)| (*second, sum));
+        self.timeline.add_total(by_second);
+        for ((second, generation), sum) in sums {
             self.seconds.add(second, &sum);
             let age = self.generations.age(generation);
             self.total.add(age, second, sum);
@@ -307,8 +315,9 @@ impl Collector {
     pub fn tick(&mut self, now_us: u64) {
         let report = self.ledger.take(Some(now_us));
         self.count_own(report);
-        let (now, users) = (now_us / 1_000_000, self.users);
-        let tainted = self.seconds.close(now, users.running, users.asked);
+        let now = now_us / 1_000_000;
+        self.timeline.reach(now);
+        let tainted = self.seconds.close(now, self.users);
         for (second, lag_us) in tainted {
             self.taint(second * 1_000_000, lag_us);
         }
@@ -329,6 +338,11 @@ impl Collector {
             None => self.mark(at_us, Mark::Tainted { lag_us: late_us }),
         }
     }
+}
+
+/// The number of a row for those who see it: the total has 0.
+fn id_of(number: usize) -> u32 {
+    u32::try_from(number + 1).expect("rows are bounded")
 }
 
 mod showing;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Collector;
+use super::{Collector, id_of};
 use crate::stats::cell::together;
 use crate::stats::generations::ByGeneration;
 use crate::stats::rows::When;
@@ -89,6 +89,7 @@ impl Collector {
             counters: CounterRow::all(&self.custom, elapsed_us),
             metrics: MetricRow::all(&self.custom),
             history: self.seconds.history().clone(),
+            timeline: self.timeline.clone(),
             marks: self.marks.clone(),
             generator: Generator {
                 cpu_us: self.cpu_us,
@@ -187,9 +188,4 @@ impl Collector {
         }
         (Rows::of(all), by_generation)
     }
-}
-
-/// The number of a row for those who see it: the total has 0.
-fn id_of(number: usize) -> u32 {
-    u32::try_from(number + 1).expect("rows are bounded")
 }
