@@ -1,0 +1,46 @@
+/** What the script threw. */
+
+import { integer } from "./format.ts";
+import { link } from "./store/route.ts";
+import type { Run } from "./store/run.ts";
+
+export function Exceptions({ run }: { run: Run }) {
+  const rows = [...run.exceptions].sort((a, b) => b.count - a.count);
+  if (rows.length === 0) return <p class="empty">no exception so far</p>;
+  return (
+    <div class="scroll">
+      <table class="plain wide">
+        <thead>
+          <tr>
+            <th scope="col" class="num">
+              Count
+            </th>
+            <th scope="col">Message</th>
+            <th scope="col">Where</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={`${row.location} ${row.message}`}>
+              <td class="num bad">{integer(row.count)}</td>
+              <td class="break message">
+                {row.message}
+                {row.stack && (
+                  <details>
+                    <summary>call stack</summary>
+                    <pre>{row.stack}</pre>
+                  </details>
+                )}
+              </td>
+              <td>
+                <a href={link({ tab: "script" })}>
+                  <code>{row.location}</code>
+                </a>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+/** A file with line numbers, coloured by the language's own lexer on the server. */
+
+import type { Finding, ScriptFiles } from "../api.ts";
+
+type File = ScriptFiles["files"][number];
+
+interface Props {
+  file: File;
+  findings: Finding[];
+  /** Lines (from 1) that the generation before does not have. */
+  changed: ReadonlySet<number>;
+}
+
+export function Code({ file, findings, changed }: Props) {
+  const lines = file.text.replace(/\n$/, "").split("\n");
+  const tokens = new Map<number, File["tokens"]>();
+  for (const token of file.tokens) {
+    const list = tokens.get(token[0]);
+    if (list) list.push(token);
+    else tokens.set(token[0], [token]);
+  }
+  const bad = new Set(findings.map((finding) => finding.line));
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keys
+    <div class="scroll code" tabIndex={0} role="region" aria-label={file.path}>
+      <ol>
+        {lines.map((line, at) => {
+          const number = at + 1;
+          const tone = bad.has(number) ? "bad-line" : changed.has(number) ? "new-line" : undefined;
+          return (
+            <li key={number} class={tone}>
+              <code>{coloured(line, tokens.get(number) ?? [])}</code>
+            </li>
+          );
+        })}
+      </ol>
+    </div>
+  );
+}
+
+/** Columns of tokens are characters from 1; whatever is between them stays plain. */
+function coloured(line: string, tokens: File["tokens"]) {
+  if (tokens.length === 0) return line || " ";
+  const characters = [...line];
+  const parts = [];
+  let at = 0;
+  for (const [, column, length, kind] of tokens) {
+    const from = column - 1;
+    // Tokens that overlap or lie beyond the line would repeat text.
+    if (from < at || from >= characters.length) continue;
+    if (from > at) parts.push(characters.slice(at, from).join(""));
+    at = Math.min(characters.length, from + length);
+    parts.push(
+      <span key={from} class={`t-${kind}`}>
+        {characters.slice(from, at).join("")}
+      </span>,
+    );
+  }
+  parts.push(characters.slice(at).join(""));
+  return parts;
+}
