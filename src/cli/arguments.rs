@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::web_arguments::WebArgs;
 use crate::control::{Changes, Selection, WatchChoice, Wish};
 use crate::units::{self, Bytes, Rate};
 use crate::watch::WatchMode;
@@ -42,8 +43,9 @@ pub(super) enum Command {
     Dev(Dev),
     /// Write a commented starter script.
     New(New),
-    /// Start the embedded demo server and run the coupon shop on it for 20 s.
-    Demo,
+    /// Start the embedded demo server and run the coupon shop on it for 20 s, to be watched in a
+    /// browser.
+    Demo(Demo),
     /// Start the embedded demo server.
     #[command(after_help = TARGET_ROUTES)]
     Target(Target),
@@ -69,6 +71,15 @@ Routes:
        /status/N, /bytes/N, /delay/MS, /redirect/N, /stream/N?delay=MS, /text
        /cut/N, /stall       half an answer; none at all
   GET  /requests            how many requests each route has had; POST /reset";
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Keep the shop running behind the web UI until Ctrl-C.
+    #[arg(long)]
+    pub(super) ui: bool,
+    #[command(flatten)]
+    pub(super) web: WebArgs,
+}
 
 /// Everything about a run.
 #[derive(Debug, Args)]
@@ -138,6 +149,9 @@ pub(super) struct Run {
     #[arg(long, requires = "csv", env = "KATYDID_CSV_FULL_HISTORY",
           value_parser = FalseyValueParser::new())]
     pub(super) csv_full_history: bool,
+    /// Write a report with charts, one HTML file, when the run has ended.
+    #[arg(long, value_name = "FILE", env = "KATYDID_HTML")]
+    pub(super) html: Option<PathBuf>,
     /// Exit code when requests failed or the script threw.
     #[arg(
         long,
@@ -150,6 +164,8 @@ pub(super) struct Run {
     pub(super) following: FollowArgs,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) web: WebArgs,
 }
 
 impl Run {

@@ -9,14 +9,17 @@ mod debug;
 mod dev;
 mod follow;
 mod misplaced;
+mod outputs;
 mod panics;
 mod ratio;
 mod reference;
 mod result;
 mod run;
 mod serve;
+mod session;
 mod signals;
 mod starter;
+mod web_arguments;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,13 +39,7 @@ const CONTROL_STACK: usize = 64 << 20;
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
-            Exit::Ok => 0,
-            Exit::Failures(code) | Exit::Script(code) => code,
-            Exit::Usage => 2,
-            Exit::Incomplete => 3,
-            Exit::Killed => 130,
-        })
+        ExitCode::from(exit.code())
     }
 }
 
@@ -74,7 +71,7 @@ pub fn main() -> ExitCode {
 fn command(arguments: Arguments) -> Exit {
     match &arguments.command {
         None | Some(Command::Dev(_)) => {}
-        Some(Command::Debug(_) | Command::Demo | Command::Target(_)) => {
+        Some(Command::Debug(_) | Command::Demo(_) | Command::Target(_)) => {
             signals::hang_up_as_usual();
         }
         Some(_) => signals::as_usual(),
@@ -85,7 +82,7 @@ fn command(arguments: Arguments) -> Exit {
         Some(Command::Debug(debug)) => debug::debug(&debug),
         Some(Command::Dev(dev)) => dev::dev(&dev),
         Some(Command::New(new)) => starter::write(&new.script),
-        Some(Command::Demo) => run::demo(),
+        Some(Command::Demo(demo)) => run::demo(&demo),
         Some(Command::Target(target)) => serve::serve(&target),
         Some(Command::Docs(docs)) => reference::docs(docs.word.as_deref()),
         Some(Command::Definitions(definitions)) => reference::definitions(&definitions.folder),

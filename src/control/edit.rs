@@ -129,7 +129,10 @@ mod tests {
         let before = Wish {
             users: Some(5),
             host: Some("http://a".to_owned()),
-            params: vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())],
+            params: vec![
+                ("a".to_owned(), "1".to_owned()),
+                ("b".to_owned(), "2".to_owned()),
+            ],
             ..Wish::default()
         };
         assert_eq!(Edit::default().applied_to(&before), before);
@@ -142,8 +145,14 @@ mod tests {
             ..Edit::default()
         };
         let after = edit.applied_to(&before);
-        assert_eq!((after.users, after.host, after.ignores_shape), (Some(7), None, true));
-        let params = [("b".to_owned(), "2".to_owned()), ("a".to_owned(), "3".to_owned())];
+        assert_eq!(
+            (after.users, after.host, after.ignores_shape),
+            (Some(7), None, true)
+        );
+        let params = [
+            ("b".to_owned(), "2".to_owned()),
+            ("a".to_owned(), "3".to_owned()),
+        ];
         assert_eq!(after.params, params);
         assert_eq!(after.selection.classes, ["Shopper"]);
     }

@@ -66,6 +66,20 @@ pub enum Exit {
     Killed,
 }
 
+impl Exit {
+    /// The exit code of the process.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::Failures(code) | Exit::Script(code) => code,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            Exit::Killed => 130,
+        }
+    }
+}
+
 /// What happens around a run.
 pub enum Happening {
     /// The figures so far, about once a second.

@@ -120,7 +120,9 @@ mod tests {
 
     fn seconds(points: &[(Duration, u32)]) -> Vec<(f64, u32)> {
         let points = points.iter();
-        points.map(|(at, users)| (at.as_secs_f64(), *users)).collect()
+        points
+            .map(|(at, users)| (at.as_secs_f64(), *users))
+            .collect()
     }
 
     #[test]

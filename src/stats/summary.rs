@@ -400,6 +400,8 @@ pub struct Summary {
     /// What rates are over, and the run's duration: up to now, or once the load has ended up to
     /// its end (or the last response, if that came later).
     pub elapsed_us: u64,
+    /// When the figures were last reset, µs since the run's epoch; 0 if they never were.
+    pub since_us: u64,
     /// Virtual users.
     pub users: Users,
     /// Iterations.

@@ -13,6 +13,7 @@ use crate::runner::Refusal;
 pub(super) enum Ask {
     Start(Edit, Answer<u32>),
     Change(Option<u32>, Edit, Answer<Changed>),
+    Configure(Edit, Answer<()>),
     Stop(bool, Answer<()>),
     Reset(Answer<()>),
     Note(String, Answer<()>),
@@ -77,6 +78,14 @@ impl DeskHandle {
     /// Why it can't be changed so; then nothing has changed.
     pub async fn change(&self, run: Option<u32>, edit: Edit) -> Result<Changed, AskError> {
         self.ask(|answer| Ask::Change(run, edit, answer)).await
+    }
+
+    /// Changes what the current run is asked, or the next one if there is none.
+    ///
+    /// # Errors
+    /// Why it can't be changed so; then nothing has changed.
+    pub async fn configure(&self, edit: Edit) -> Result<(), AskError> {
+        self.ask(|answer| Ask::Configure(edit, answer)).await
     }
 
     /// Stops the current run; at once, or as its time limits say. Returns when that has begun.

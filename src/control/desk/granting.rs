@@ -43,6 +43,18 @@ impl Desk {
                 let _ = answer.send(result);
                 (!lines.is_empty()).then_some(DeskEvent::Told(lines))
             }
+            Ask::Configure(edit, answer) => {
+                if self.control.is_running() {
+                    let (result, lines) = match self.change(None, &edit).await {
+                        Ok((_, lines)) => (Ok(()), lines),
+                        Err(error) => (Err(error), Vec::new()),
+                    };
+                    let _ = answer.send(result);
+                    return (!lines.is_empty()).then_some(DeskEvent::Told(lines));
+                }
+                let _ = answer.send(self.wish_for(&edit));
+                None
+            }
             Ask::Stop(is_at_once, answer) => {
                 let _ = answer.send(self.stop(is_at_once));
                 None
@@ -69,6 +81,18 @@ impl Desk {
                 None
             }
         }
+    }
+
+    /// Changes what the next run is asked.
+    fn wish_for(&mut self, edit: &Edit) -> Result<(), AskError> {
+        let wish = edit.applied_to(&self.wish);
+        if let Some(declared) = &self.view().script.declared {
+            preview(&wish, declared).map_err(AskError::Wish)?;
+        }
+        let wish = Arc::new(wish);
+        self.wish = wish.clone();
+        self.publish(|view| view.wish = wish);
+        Ok(())
     }
 
     fn wrong_stage(&self) -> AskError {
@@ -108,7 +132,9 @@ impl Desk {
                 });
             });
         if let Err(error) = thread {
-            return Err(AskError::Unable(format!("cannot check the script: {error}")));
+            return Err(AskError::Unable(format!(
+                "cannot check the script: {error}"
+            )));
         }
         let panicked = || Err("the check of the script panicked".to_owned());
         match answered.await.unwrap_or_else(|_| panicked()) {
@@ -168,7 +194,9 @@ impl Desk {
             }
             self.control.given(&wish.params);
             changed.is_reloading = true;
-            changed.done.push(format!("{}: an edition goes into service", cause.as_str()));
+            changed
+                .done
+                .push(format!("{}: an edition goes into service", cause.as_str()));
         }
         let Some(handle) = self.control.handle() else {
             return Err(self.wrong_stage());
@@ -177,7 +205,9 @@ impl Desk {
             let (users, rate) = (wish.users.unwrap_or(1), wish.spawn_rate);
             let rate = rate.unwrap_or(Rate::from_per_sec(1.0).expect("a rate"));
             handle.set_users(users, rate).await.map_err(AskError::Run)?;
-            changed.done.push(format!("users: {users} at {} a second", rate.per_sec()));
+            changed
+                .done
+                .push(format!("users: {users} at {} a second", rate.per_sec()));
         }
         if let Some(run_time) = edit.run_time {
             handle.set_run_time(run_time).await.map_err(AskError::Run)?;

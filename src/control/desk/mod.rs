@@ -138,14 +138,21 @@ impl Desk {
 
     /// Follows the script's file from now on, if it has one. Returns lines for the log. Must be
     /// called in a tokio runtime.
-    pub fn follow(&mut self, checked: &CheckedScript, watching: WatchChoice) -> Vec<(Level, String)> {
+    pub fn follow(
+        &mut self,
+        checked: &CheckedScript,
+        watching: WatchChoice,
+    ) -> Vec<(Level, String)> {
         let ScriptSource::File(path) = &self.source else {
             return Vec::new();
         };
         let known = (&checked.bundle, &checked.inputs);
         let broken = checked.scenario.is_none().then_some(&checked.findings);
         let params = self.wish.params.clone();
-        match self.control.follow(path.clone(), params, known, watching, broken) {
+        match self
+            .control
+            .follow(path.clone(), params, known, watching, broken)
+        {
             Ok(notes) => {
                 self.publish(|view| {
                     let is_watched = watching != WatchChoice::No;
@@ -261,7 +268,11 @@ impl Desk {
         }
     }
 
-    async fn start(&mut self, wish: Arc<Wish>, checked: CheckedScript) -> Result<Started, AskError> {
+    async fn start(
+        &mut self,
+        wish: Arc<Wish>,
+        checked: CheckedScript,
+    ) -> Result<Started, AskError> {
         let printed = checked.printed.clone();
         let files = checked.shown.clone();
         let prepared = prepare(&wish, checked).map_err(AskError::Wish)?;
@@ -269,9 +280,16 @@ impl Desk {
             return Err(AskError::Script(self.view.borrow().script.clone()));
         };
         self.wish = wish;
-        let number = self.view.borrow().run.as_ref().map_or(1, |last| last.number + 1);
+        let number = self
+            .view
+            .borrow()
+            .run
+            .as_ref()
+            .map_or(1, |last| last.number + 1);
         let hosts = edition.bases.iter().flatten();
-        let host = hosts.map(|host| without_credentials(host).into_owned()).next();
+        let host = hosts
+            .map(|host| without_credentials(host).into_owned())
+            .next();
         let run = RunView {
             number,
             label: self.wish.label.clone(),

@@ -75,6 +75,7 @@ impl Collector {
             epoch_unix_us: self.epoch_unix_us,
             now_us,
             elapsed_us,
+            since_us: self.since_us,
             users: self.users,
             iterations: self.iterations,
             in_flight: self.in_flight,
