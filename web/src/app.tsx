@@ -35,21 +35,15 @@ export function App() {
   if (!run) return <Opening />;
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => skip(event)}>
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
         To the numbers
-      </a>
+      </button>
       {isFormShown() ? <FormScreen run={current.value ?? run} /> : <RunScreen run={run} />}
       <Dialogs run={run} />
       <ChartTable />
       <Toast />
     </>
   );
-}
-
-/** The hash is the page's address, so the skip link must not change it. */
-function skip(event: Event): void {
-  event.preventDefault();
-  document.getElementById("main")?.focus();
 }
 
 function isFormShown(): boolean {

@@ -53,7 +53,6 @@ export function Checks({ run }: { run: Run }) {
                 <th scope="row">{row.name}</th>
                 <td class="num">{integer(row.count)}</td>
                 {[row.p50, row.p95, row.p99, row.avg, row.min, row.max].map((value, at) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: the columns never move
                   <td class="num" key={at}>
                     {figures(value)}
                   </td>

@@ -29,7 +29,6 @@ export function WindowBar({ run }: { run: Run }) {
   const isTable = route.value.tab === "statistics";
   return (
     <div class="windowbar">
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be a flex row everywhere */}
       <div class="segments" role="group" aria-label="Window">
         <Choice window={{ kind: "whole" }}>Whole run</Choice>
         {run.since_us > 0 && <Choice window={{ kind: "reset" }}>Since reset</Choice>}
@@ -131,7 +130,6 @@ function Generations({ run }: { run: Run }) {
   const [a, b] = [`${run.run}/gen:${before.last}`, `${run.run}/gen:${newest.last}`];
   const isCompared = window.kind === "compare" && window.a === a && window.b === b;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: as above
     <div class="segments" role="group" aria-label="Versions of the script">
       {[before, newest].map((part) => (
         <button
@@ -165,7 +163,6 @@ function SlotNote({ run }: { run: Run }) {
 function LatencySwitch() {
   const set = (next: "response" | "service") => () => (latency.value = next);
   return (
-    // biome-ignore lint/a11y/useSemanticElements: as above
     <div class="segments" role="group" aria-label="Which time">
       <button
         type="button"

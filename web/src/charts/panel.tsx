@@ -77,7 +77,6 @@ export function Panel({ data, run, window, range }: Props) {
           </button>
         </div>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move the cursor of the chart */}
       <div
         class="plot"
         ref={holder}
@@ -116,6 +115,7 @@ function Legend({ data, run }: { data: PanelData; run: Run }) {
 
 function LegendEntry({ line, second }: { line: Line; second: number }) {
   const value = line.values[second];
+  if (line.isRare && !value) return null;
   return (
     <span class={`entry c-${line.colour}`}>
       <i class={line.dash?.length ? "swatch dashed" : "swatch"} /> <span>{line.label}</span>{" "}

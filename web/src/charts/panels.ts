@@ -13,6 +13,8 @@ export interface Line {
   /** Fills down to the ground. */
   isArea?: boolean;
   values: (number | null)[];
+  /** Left out of the legend while it is 0. */
+  isRare?: boolean;
   format: (value: number) => string;
   /** What a value rests on, if that is worth saying. */
   note?: (second: number) => string;
@@ -65,14 +67,14 @@ export function requests(run: Run, chosen: number[]): PanelData {
   return {
     ...base,
     lines: [
-      { label: "req/s", colour: "line-1", isArea: true, values: seconds.requests, format: rate },
+      { label: "req/s", colour: "line-1", isArea: true, values: seconds.requests, format: integer },
       {
         label: "failures",
         colour: "failure",
         dash: [4, 3],
         isArea: true,
         values: seconds.failures,
-        format: rate,
+        format: integer,
       },
     ],
   };
@@ -155,6 +157,7 @@ export function users(run: Run): PanelData {
       label: "in older script",
       colour: "warning",
       dash: [6, 2],
+      isRare: true,
       values: seconds.behind,
       format: integer,
     });

@@ -68,7 +68,7 @@ export function Menu() {
 
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 
-function ThemeSwitch() {
+export function ThemeSwitch() {
   const now = theme.value;
   const name = now === "auto" ? "auto" : now === "light" ? "sun" : "moon";
   const words = now === "auto" ? "as the system" : now;

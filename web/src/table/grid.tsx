@@ -32,7 +32,6 @@ export function Grid({ view }: { view: View }) {
   const span = columns.length + 2;
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: holds the order still under the pointer
     <div
       class={view.isWaiting ? "grid waiting" : "grid"}
       ref={scroller}
