@@ -42,7 +42,7 @@ export function Failures({ run }: { run: Run }) {
                 {share(row.count, total)}
               </td>
               <td>{row.method}</td>
-              <td class="break">{row.name}</td>
+              <td class="break path">{row.name}</td>
               <td class="break message">{row.error}</td>
               <td title={moment(at(row.first_us))}>{localTime(at(row.first_us))}</td>
               <td title={moment(at(row.last_us))}>{localTime(at(row.last_us))}</td>

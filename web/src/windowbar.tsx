@@ -36,7 +36,7 @@ export function WindowBar({ run }: { run: Run }) {
       </div>
       <RangeChip run={run} />
       <Generations run={run} />
-      {window.kind === "compare" && (
+      {window.kind === "compare" && !isNewestPair(run) && (
         <span class="chip on">
           {title(window)}
           <ClearButton />
@@ -121,14 +121,25 @@ function RangeChip({ run }: { run: Run }) {
   );
 }
 
+/** The sides of a comparison of the newest generation with the one before. */
+function newestPair(run: Run): [a: string, b: string] | null {
+  const [before, newest] = run.by_generation.slice(-2);
+  if (!before || !newest) return null;
+  return [`${run.run}/gen:${before.last}`, `${run.run}/gen:${newest.last}`];
+}
+
+function isNewestPair(run: Run): boolean {
+  const { window } = route.value;
+  const pair = newestPair(run);
+  return pair !== null && window.kind === "compare" && window.a === pair[0] && window.b === pair[1];
+}
+
 function Generations({ run }: { run: Run }) {
   const { window } = route.value;
-  const parts = run.by_generation;
-  const newest = parts[parts.length - 1];
-  const before = parts[parts.length - 2];
-  if (!newest || !before) return null;
-  const [a, b] = [`${run.run}/gen:${before.last}`, `${run.run}/gen:${newest.last}`];
-  const isCompared = window.kind === "compare" && window.a === a && window.b === b;
+  const pair = newestPair(run);
+  const [before, newest] = run.by_generation.slice(-2);
+  if (!pair || !before || !newest) return null;
+  const [a, b] = pair;
   return (
     <div class="segments" role="group" aria-label="Versions of the script">
       {[before, newest].map((part) => (
@@ -144,7 +155,7 @@ function Generations({ run }: { run: Run }) {
       ))}
       <button
         type="button"
-        aria-pressed={isCompared}
+        aria-pressed={isNewestPair(run)}
         onClick={() => go({ window: { kind: "compare", a, b } })}
       >
         Compare g{before.last} ↔ g{newest.last}

@@ -43,6 +43,11 @@ function bySecond<T>(length: number, series: Series, values: readonly T[], none:
   return seconds;
 }
 
+/** Zeros left out, but for those beside something: a line along the ground says nothing. */
+function sparse(values: number[]): (number | null)[] {
+  return values.map((value, at) => (value || values[at - 1] || values[at + 1] ? value : null));
+}
+
 function label(run: Run, id: number): string {
   const name = run.names.get(id);
   return name ? `${name[2]} ${name[3]}`.trim() : `#${id}`;
@@ -158,7 +163,7 @@ export function users(run: Run): PanelData {
       colour: "warning",
       dash: [6, 2],
       isRare: true,
-      values: seconds.behind,
+      values: sparse(seconds.behind),
       format: integer,
     });
   }
@@ -181,7 +186,7 @@ export function inFlight(run: Run): PanelData {
       label: "missed iterations",
       colour: "warning",
       dash: [4, 3],
-      values: seconds.missed,
+      values: sparse(seconds.missed),
       format: integer,
     });
   }

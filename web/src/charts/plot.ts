@@ -62,7 +62,7 @@ export function makePlot(
   const axis = { stroke: colour("muted"), font: AXIS_FONT, grid, ticks: { show: false } };
   const options: uPlot.Options = {
     ...size,
-    padding: [8, 34, 0, 0],
+    padding: [8, data.isLog ? 34 : 10, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: "katydid" },
@@ -150,8 +150,8 @@ function yRange(data: PanelData, low: number | null, high: number | null): [numb
 
 function lineOptions(line: Drawn, at: number, scene: () => Scene): uPlot.Series {
   if (line.isHalo) {
-    const ground = `color-mix(in srgb, ${colour("ground")} 60%, transparent)`;
-    return { stroke: ground, width: 4, points: { show: false } };
+    const ground = `color-mix(in srgb, ${colour("ground")} 55%, transparent)`;
+    return { stroke: ground, width: 3.5, points: { show: false } };
   }
   const stroke = colour(line.colour);
   return {

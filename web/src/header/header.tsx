@@ -33,6 +33,7 @@ export function Header({ run }: { run: Run }) {
   return (
     <header class="top">
       <Logo />
+      <b class="brand wide-only">Katydid</b>
       <p class={`state state-${run.state}`}>
         <i class="dot" />
         <span aria-live="polite">
