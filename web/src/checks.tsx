@@ -1,5 +1,6 @@
 /** Checks of the script, and its own counters and metrics. */
 
+import { Bar } from "./bar.tsx";
 import { figures, integer, rate, share } from "./format.ts";
 import type { Run } from "./store/run.ts";
 
@@ -90,7 +91,7 @@ function CheckTable({ run }: { run: Run }) {
             <td class="num">{integer(row.passes)}</td>
             <td class={row.fails > 0 ? "num bad" : "num zero"}>{integer(row.fails)}</td>
             <td class="share">
-              <meter min={0} max={row.passes + row.fails} value={row.passes} aria-hidden="true" />
+              <Bar share={row.passes / (row.passes + row.fails)} />
               {share(row.passes, row.passes + row.fails)}
             </td>
           </tr>

@@ -1,5 +1,6 @@
 /** What failed, how often, when. */
 
+import { Bar } from "./bar.tsx";
 import { integer, localTime, moment, share, zone } from "./format.ts";
 import type { Run } from "./store/run.ts";
 
@@ -38,7 +39,7 @@ export function Failures({ run }: { run: Run }) {
             <tr key={`${row.method} ${row.name} ${row.error}`}>
               <td class="num bad">{integer(row.count)}</td>
               <td class="share">
-                <meter min={0} max={total} value={row.count} aria-hidden="true" />
+                <Bar share={row.count / total} />
                 {share(row.count, total)}
               </td>
               <td>{row.method}</td>

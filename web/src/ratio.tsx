@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { Ratio, RatioNode } from "./api.ts";
+import { Bar } from "./bar.tsx";
 import type { Run } from "./store/run.ts";
 import { source } from "./store/source.ts";
 
@@ -36,7 +37,7 @@ function Tree({ nodes }: { nodes: Record<string, RatioNode> }) {
         <li key={name}>
           <p>
             <span class="num">{(node.ratio * 100).toFixed(1)} %</span>
-            <meter min={0} max={1} value={node.ratio} aria-hidden="true" />
+            <Bar share={node.ratio} />
             <span>{name}</span>
           </p>
           {node.tasks && <Tree nodes={node.tasks} />}

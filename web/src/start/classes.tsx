@@ -1,6 +1,7 @@
 /** The user classes: which of them run, and their shares. */
 
 import type { ClassInfo } from "../api.ts";
+import { Bar } from "../bar.tsx";
 import { plural } from "../format.ts";
 
 interface Props {
@@ -69,7 +70,7 @@ export function ShareBars({ classes, chosen }: { classes: ClassInfo[]; chosen: s
       {shown.map((one) => (
         <li key={one.name}>
           <span>{one.name}</span>
-          <meter min={0} max={1} value={one.share / total} aria-hidden="true" />
+          <Bar share={one.share / total} />
           <b>{Math.round((one.share / total) * 100)} %</b>
           <small>{plural(one.tasks.length, "task")}</small>
         </li>
