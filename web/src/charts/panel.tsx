@@ -99,16 +99,16 @@ function emptyWords(run: Run): string {
 function Legend({ data, run }: { data: PanelData; run: Run }) {
   const under = cursor.value;
   const second = under ?? run.t - 1;
-  const note = under === null ? "" : data.lines.map((line) => line.note?.(second)).find(Boolean);
+  const note = under === null ? null : data.lines.map((line) => line.note?.(second)).find(Boolean);
   const marks = under === null ? "" : wordsAt(run.marks, second);
   return (
-    <p class="legend" title={note || undefined}>
+    <p class="legend" title={note?.full}>
       {under !== null && <b class="at">{clock(second)}</b>}
       {[...data.lines].reverse().map((line) => (
         <LegendEntry key={line.label} line={line} second={second} />
       ))}
       {marks && <span class="muted">{marks}</span>}
-      {!marks && note && <span class="muted note">{note}</span>}
+      {!marks && note && <span class="muted note">{note.short}</span>}
     </p>
   );
 }

@@ -16,8 +16,8 @@ export interface Line {
   /** Left out of the legend while it is 0. */
   isRare?: boolean;
   format: (value: number) => string;
-  /** What a value rests on, if that is worth saying. */
-  note?: (second: number) => string;
+  /** What a value rests on, if that is worth saying: in a word, and in a sentence. */
+  note?: (second: number) => { short: string; full: string } | null;
   /** Seconds whose point rests on too few requests; they are drawn hollow. */
   isThin?: (second: number) => boolean;
 }
@@ -119,8 +119,12 @@ function percentile(
     format: figures,
     note: (second) => {
       const point = seconds[second];
-      if (!point) return "";
-      return `${look.label} of ${integer(point.requests)} requests in ${point.seconds} s`;
+      if (!point) return null;
+      const rests = `${integer(point.requests)} requests in ${point.seconds} s`;
+      return {
+        short: `n ${integer(point.requests)}${point.seconds > 1 ? ` in ${point.seconds} s` : ""}`,
+        full: `${look.label} of ${rests}${point.isThin ? ": too few to rely on" : ""}`,
+      };
     },
     isThin: (second) => seconds[second]?.isThin ?? false,
   };
