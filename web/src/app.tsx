@@ -98,9 +98,9 @@ function RunScreen({ run }: { run: Run }) {
       </main>
       <StatusLine run={run} />
       {narrow.value && source().isLive && run.run === current.value?.run && (
-        <footer class="bottombar">
+        <section class="bottombar" aria-label="Steering">
           <Steer run={run} />
-        </footer>
+        </section>
       )}
     </div>
   );

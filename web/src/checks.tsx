@@ -2,6 +2,7 @@
 
 import { Bar } from "./bar.tsx";
 import { figures, integer, rate, share } from "./format.ts";
+import { Scroll } from "./scroll.tsx";
 import type { Run } from "./store/run.ts";
 
 export function Checks({ run }: { run: Run }) {
@@ -10,7 +11,7 @@ export function Checks({ run }: { run: Run }) {
     return <p class="empty">the script has no checks, counters or metrics</p>;
   }
   return (
-    <div class="scroll stack">
+    <Scroll label="Tables of checks" class="stack">
       {checks.length > 0 && <CheckTable run={run} />}
       {counters.length > 0 && (
         <table class="plain">
@@ -63,7 +64,7 @@ export function Checks({ run }: { run: Run }) {
           </tbody>
         </table>
       )}
-    </div>
+    </Scroll>
   );
 }
 

@@ -27,7 +27,7 @@ export function CompareTable() {
   names.sort((x, y) => rank(x[1]) - rank(y[1]) || x[3].localeCompare(y[3]));
   const [before, after] = [sideTitle(window.a), sideTitle(window.b)];
   return (
-    <div class="grid compare">
+    <section class="grid compare" tabIndex={0} aria-label="Comparison">
       <table>
         <thead>
           <tr>
@@ -83,7 +83,7 @@ export function CompareTable() {
         {before} → {after}. A change has a colour only where the 95 % intervals of the two
         percentiles do not overlap; they assume that requests are independent of each other.
       </p>
-    </div>
+    </section>
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { Bar } from "./bar.tsx";
 import { integer, localTime, moment, share, zone } from "./format.ts";
+import { Scroll } from "./scroll.tsx";
 import type { Run } from "./store/run.ts";
 
 export function Failures({ run }: { run: Run }) {
@@ -15,7 +16,7 @@ export function Failures({ run }: { run: Run }) {
   const epoch = run.head?.epoch_us ?? 0;
   const at = (us: number) => (us > 1e15 ? us : epoch + us);
   return (
-    <div class="scroll">
+    <Scroll label="Table of failures">
       <table class="plain wide">
         <thead>
           <tr>
@@ -51,6 +52,6 @@ export function Failures({ run }: { run: Run }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Ratio, RatioNode } from "./api.ts";
 import { Bar } from "./bar.tsx";
+import { Scroll } from "./scroll.tsx";
 import type { Run } from "./store/run.ts";
 import { source } from "./store/source.ts";
 
@@ -17,7 +18,7 @@ export function Ratios({ run }: { run: Run }) {
   }, [run.run, generation, run.users.asked]);
   if (!ratio) return <p class="empty">{trouble || "…"}</p>;
   return (
-    <div class="scroll halves">
+    <Scroll label="Ratio of tasks" class="halves">
       <section>
         <h2>Per user class</h2>
         <Tree nodes={ratio.per_class} />
@@ -26,7 +27,7 @@ export function Ratios({ run }: { run: Run }) {
         <h2>Of all users</h2>
         <Tree nodes={ratio.total} />
       </section>
-    </div>
+    </Scroll>
   );
 }
 

@@ -28,7 +28,7 @@ export function WindowBar({ run }: { run: Run }) {
   const { window } = route.value;
   const isTable = route.value.tab === "statistics";
   return (
-    <div class="windowbar">
+    <section class="windowbar" aria-label="Window and search">
       <div class="segments" role="group" aria-label="Window">
         <Choice window={{ kind: "whole" }}>Whole run</Choice>
         {run.since_us > 0 && <Choice window={{ kind: "reset" }}>Since reset</Choice>}
@@ -67,7 +67,7 @@ export function WindowBar({ run }: { run: Run }) {
           </button>
         </>
       )}
-    </div>
+    </section>
   );
 }
 

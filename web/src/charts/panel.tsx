@@ -60,9 +60,9 @@ export function Panel({ data, run, window, range }: Props) {
   return (
     <section class="panel" aria-label={data.title}>
       <header>
-        <h3>
+        <h2>
           {data.title} {data.unit && <small>{data.unit}</small>}
-        </h3>
+        </h2>
         <Legend data={data} run={run} />
         <div class="panel-tools">
           <button type="button" title="As a table" onClick={() => (tabled.value = data)}>

@@ -12,7 +12,7 @@ export function Figures({ run }: { run: Run }) {
   const over = now ? `over: ${now.over}` : "";
   const which = latency.value === "service" ? "service time" : "response time";
   return (
-    <div class="figures">
+    <section class="figures" aria-label="Figures">
       <p title="Users at work, and how many are asked for">
         <span>users</span>
         {live ? (
@@ -48,6 +48,6 @@ export function Figures({ run }: { run: Run }) {
         </p>
       )}
       <Health run={run} />
-    </div>
+    </section>
   );
 }

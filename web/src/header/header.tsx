@@ -33,7 +33,7 @@ export function Header({ run }: { run: Run }) {
   return (
     <header class="top">
       <Logo />
-      <b class="brand wide-only">Katydid</b>
+      <h1 class="brand wide-only">Katydid</h1>
       <p class={`state state-${run.state}`}>
         <i class="dot" />
         <span aria-live="polite">

@@ -3,6 +3,7 @@
 import type { ClassInfo } from "../api.ts";
 import { Bar } from "../bar.tsx";
 import { plural } from "../format.ts";
+import { Scroll } from "../scroll.tsx";
 
 interface Props {
   classes: ClassInfo[];
@@ -18,7 +19,7 @@ export function Classes({ classes, chosen, onChange }: Props) {
     if (next.length > 0) onChange(next.length === classes.length ? [] : next);
   };
   return (
-    <div class="scroll">
+    <Scroll label="User classes">
       <table class="plain">
         <thead>
           <tr>
@@ -57,7 +58,7 @@ export function Classes({ classes, chosen, onChange }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
