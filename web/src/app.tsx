@@ -35,21 +35,15 @@ export function App() {
   if (!run) return <Opening />;
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => skip(event)}>
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
         To the numbers
-      </a>
+      </button>
       {isFormShown() ? <FormScreen run={current.value ?? run} /> : <RunScreen run={run} />}
       <Dialogs run={run} />
       <ChartTable />
       <Toast />
     </>
   );
-}
-
-/** The hash is the page's address, so the skip link must not change it. */
-function skip(event: Event): void {
-  event.preventDefault();
-  document.getElementById("main")?.focus();
 }
 
 function isFormShown(): boolean {
@@ -104,9 +98,9 @@ function RunScreen({ run }: { run: Run }) {
       </main>
       <StatusLine run={run} />
       {narrow.value && source().isLive && run.run === current.value?.run && (
-        <footer class="bottombar">
+        <section class="bottombar" aria-label="Steering">
           <Steer run={run} />
-        </footer>
+        </section>
       )}
     </div>
   );

@@ -12,7 +12,7 @@ import { connection, current, isActive, toast } from "./store/signals.ts";
 
 export function Banners({ run }: { run?: Run }) {
   return (
-    <div class="banners">
+    <section class="banners" aria-label="Messages">
       <ConnectionBar />
       {run && run.run !== current.value?.run && run.run !== null && <PastBar run={run} />}
       {run && <ScriptBar run={run} />}
@@ -25,7 +25,7 @@ export function Banners({ run }: { run?: Run }) {
           The run could not go on: {run.head?.why}
         </p>
       )}
-    </div>
+    </section>
   );
 }
 

@@ -1,6 +1,8 @@
 /** Checks of the script, and its own counters and metrics. */
 
+import { Bar } from "./bar.tsx";
 import { figures, integer, rate, share } from "./format.ts";
+import { Scroll } from "./scroll.tsx";
 import type { Run } from "./store/run.ts";
 
 export function Checks({ run }: { run: Run }) {
@@ -9,7 +11,7 @@ export function Checks({ run }: { run: Run }) {
     return <p class="empty">the script has no checks, counters or metrics</p>;
   }
   return (
-    <div class="scroll stack">
+    <Scroll label="Tables of checks" class="stack">
       {checks.length > 0 && <CheckTable run={run} />}
       {counters.length > 0 && (
         <table class="plain">
@@ -53,7 +55,6 @@ export function Checks({ run }: { run: Run }) {
                 <th scope="row">{row.name}</th>
                 <td class="num">{integer(row.count)}</td>
                 {[row.p50, row.p95, row.p99, row.avg, row.min, row.max].map((value, at) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: the columns never move
                   <td class="num" key={at}>
                     {figures(value)}
                   </td>
@@ -63,7 +64,7 @@ export function Checks({ run }: { run: Run }) {
           </tbody>
         </table>
       )}
-    </div>
+    </Scroll>
   );
 }
 
@@ -91,7 +92,7 @@ function CheckTable({ run }: { run: Run }) {
             <td class="num">{integer(row.passes)}</td>
             <td class={row.fails > 0 ? "num bad" : "num zero"}>{integer(row.fails)}</td>
             <td class="share">
-              <meter min={0} max={row.passes + row.fails} value={row.passes} aria-hidden="true" />
+              <Bar share={row.passes / (row.passes + row.fails)} />
               {share(row.passes, row.passes + row.fails)}
             </td>
           </tr>

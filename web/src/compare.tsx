@@ -27,7 +27,7 @@ export function CompareTable() {
   names.sort((x, y) => rank(x[1]) - rank(y[1]) || x[3].localeCompare(y[3]));
   const [before, after] = [sideTitle(window.a), sideTitle(window.b)];
   return (
-    <div class="grid compare">
+    <section class="grid compare" tabIndex={0} aria-label="Comparison">
       <table>
         <thead>
           <tr>
@@ -83,7 +83,7 @@ export function CompareTable() {
         {before} → {after}. A change has a colour only where the 95 % intervals of the two
         percentiles do not overlap; they assume that requests are independent of each other.
       </p>
-    </div>
+    </section>
   );
 }
 
@@ -154,12 +154,27 @@ function signed(percent: number): string {
   return `${percent > 0 ? "+" : "−"}${text}`;
 }
 
+/** The 95 % interval of a share (Wilson's), which also holds for few requests and none failed. */
+function wilson(failures: number, requests: number): [number, number] {
+  if (requests === 0) return [0, 1];
+  const z = 1.96;
+  const p = failures / requests;
+  const middle = p + (z * z) / (2 * requests);
+  const half = z * Math.sqrt((p * (1 - p)) / requests + (z * z) / (4 * requests * requests));
+  const scale = 1 + (z * z) / requests;
+  return [(middle - half) / scale, (middle + half) / scale];
+}
+
 function Failures({ a, b }: { a: Row | undefined; b: Row | undefined }) {
-  const part = (row: Row | undefined) => share(row?.[COL.failures] ?? 0, row?.[COL.requests] ?? 0);
-  const isBad = (b?.[COL.failures] ?? 0) > 0;
+  const counts = (row: Row | undefined): [number, number] => [
+    row?.[COL.failures] ?? 0,
+    row?.[COL.requests] ?? 0,
+  ];
+  const [before, after] = [wilson(...counts(a)), wilson(...counts(b))];
+  const tone = after[0] > before[1] ? " bad" : "";
   return (
-    <td class={isBad ? "num bad" : "num"}>
-      {part(a)} <Arrow /> {part(b)}
+    <td class={`num${tone}`}>
+      {share(...counts(a))} <Arrow /> {share(...counts(b))}
     </td>
   );
 }

@@ -1,6 +1,7 @@
 /** What the script threw. */
 
 import { integer } from "./format.ts";
+import { Scroll } from "./scroll.tsx";
 import { link } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 
@@ -8,7 +9,7 @@ export function Exceptions({ run }: { run: Run }) {
   const rows = [...run.exceptions].sort((a, b) => b.count - a.count);
   if (rows.length === 0) return <p class="empty">no exception so far</p>;
   return (
-    <div class="scroll">
+    <Scroll label="Table of exceptions">
       <table class="plain wide">
         <thead>
           <tr>
@@ -41,6 +42,6 @@ export function Exceptions({ run }: { run: Run }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -1,6 +1,8 @@
 /** What failed, how often, when. */
 
+import { Bar } from "./bar.tsx";
 import { integer, localTime, moment, share, zone } from "./format.ts";
+import { Scroll } from "./scroll.tsx";
 import type { Run } from "./store/run.ts";
 
 export function Failures({ run }: { run: Run }) {
@@ -14,7 +16,7 @@ export function Failures({ run }: { run: Run }) {
   const epoch = run.head?.epoch_us ?? 0;
   const at = (us: number) => (us > 1e15 ? us : epoch + us);
   return (
-    <div class="scroll">
+    <Scroll label="Table of failures">
       <table class="plain wide">
         <thead>
           <tr>
@@ -38,11 +40,11 @@ export function Failures({ run }: { run: Run }) {
             <tr key={`${row.method} ${row.name} ${row.error}`}>
               <td class="num bad">{integer(row.count)}</td>
               <td class="share">
-                <meter min={0} max={total} value={row.count} aria-hidden="true" />
+                <Bar share={row.count / total} />
                 {share(row.count, total)}
               </td>
               <td>{row.method}</td>
-              <td class="break">{row.name}</td>
+              <td class="break path">{row.name}</td>
               <td class="break message">{row.error}</td>
               <td title={moment(at(row.first_us))}>{localTime(at(row.first_us))}</td>
               <td title={moment(at(row.last_us))}>{localTime(at(row.last_us))}</td>
@@ -50,6 +52,6 @@ export function Failures({ run }: { run: Run }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -32,8 +32,9 @@ function press(key: string): boolean {
   const run = shown.peek();
   if (key === "?") dialog.value = "keys";
   else if (key === "Escape") {
-    if (tabled.peek() || dialog.peek()) return false;
-    clearWindow();
+    // Never prevented: the browser closes dialogs and popovers with it.
+    if (!tabled.peek() && !dialog.peek() && !document.querySelector(":popover-open")) clearWindow();
+    return false;
   } else if (!run) return false;
   else if (key === "/") return focus("search");
   else if (key === "e") return focus("users-now");

@@ -42,7 +42,6 @@ export function Login() {
           <input
             type="password"
             autocomplete="current-password"
-            // biome-ignore lint/a11y/noAutofocus: the only field of the page
             autofocus
             value={token}
             aria-invalid={trouble !== ""}

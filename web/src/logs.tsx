@@ -36,7 +36,6 @@ export function Logs({ run }: { run: Run }) {
           Follow
         </label>
       </p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keys */}
       <div class="scroll logs" ref={scroller} tabIndex={0} role="log" aria-live="off">
         {lines.length === 0 && <p class="empty">nothing logged</p>}
         {lines.map((line) => (

@@ -2,6 +2,8 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { Ratio, RatioNode } from "./api.ts";
+import { Bar } from "./bar.tsx";
+import { Scroll } from "./scroll.tsx";
 import type { Run } from "./store/run.ts";
 import { source } from "./store/source.ts";
 
@@ -16,7 +18,7 @@ export function Ratios({ run }: { run: Run }) {
   }, [run.run, generation, run.users.asked]);
   if (!ratio) return <p class="empty">{trouble || "…"}</p>;
   return (
-    <div class="scroll halves">
+    <Scroll label="Ratio of tasks" class="halves">
       <section>
         <h2>Per user class</h2>
         <Tree nodes={ratio.per_class} />
@@ -25,7 +27,7 @@ export function Ratios({ run }: { run: Run }) {
         <h2>Of all users</h2>
         <Tree nodes={ratio.total} />
       </section>
-    </div>
+    </Scroll>
   );
 }
 
@@ -36,7 +38,7 @@ function Tree({ nodes }: { nodes: Record<string, RatioNode> }) {
         <li key={name}>
           <p>
             <span class="num">{(node.ratio * 100).toFixed(1)} %</span>
-            <meter min={0} max={1} value={node.ratio} aria-hidden="true" />
+            <Bar share={node.ratio} />
             <span>{name}</span>
           </p>
           {node.tasks && <Tree nodes={node.tasks} />}

@@ -28,8 +28,7 @@ export function WindowBar({ run }: { run: Run }) {
   const { window } = route.value;
   const isTable = route.value.tab === "statistics";
   return (
-    <div class="windowbar">
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be a flex row everywhere */}
+    <section class="windowbar" aria-label="Window and search">
       <div class="segments" role="group" aria-label="Window">
         <Choice window={{ kind: "whole" }}>Whole run</Choice>
         {run.since_us > 0 && <Choice window={{ kind: "reset" }}>Since reset</Choice>}
@@ -37,7 +36,7 @@ export function WindowBar({ run }: { run: Run }) {
       </div>
       <RangeChip run={run} />
       <Generations run={run} />
-      {window.kind === "compare" && (
+      {window.kind === "compare" && !isNewestPair(run) && (
         <span class="chip on">
           {title(window)}
           <ClearButton />
@@ -68,7 +67,7 @@ export function WindowBar({ run }: { run: Run }) {
           </button>
         </>
       )}
-    </div>
+    </section>
   );
 }
 
@@ -122,16 +121,26 @@ function RangeChip({ run }: { run: Run }) {
   );
 }
 
+/** The sides of a comparison of the newest generation with the one before. */
+function newestPair(run: Run): [a: string, b: string] | null {
+  const [before, newest] = run.by_generation.slice(-2);
+  if (!before || !newest) return null;
+  return [`${run.run}/gen:${before.last}`, `${run.run}/gen:${newest.last}`];
+}
+
+function isNewestPair(run: Run): boolean {
+  const { window } = route.value;
+  const pair = newestPair(run);
+  return pair !== null && window.kind === "compare" && window.a === pair[0] && window.b === pair[1];
+}
+
 function Generations({ run }: { run: Run }) {
   const { window } = route.value;
-  const parts = run.by_generation;
-  const newest = parts[parts.length - 1];
-  const before = parts[parts.length - 2];
-  if (!newest || !before) return null;
-  const [a, b] = [`${run.run}/gen:${before.last}`, `${run.run}/gen:${newest.last}`];
-  const isCompared = window.kind === "compare" && window.a === a && window.b === b;
+  const pair = newestPair(run);
+  const [before, newest] = run.by_generation.slice(-2);
+  if (!pair || !before || !newest) return null;
+  const [a, b] = pair;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: as above
     <div class="segments" role="group" aria-label="Versions of the script">
       {[before, newest].map((part) => (
         <button
@@ -146,7 +155,7 @@ function Generations({ run }: { run: Run }) {
       ))}
       <button
         type="button"
-        aria-pressed={isCompared}
+        aria-pressed={isNewestPair(run)}
         onClick={() => go({ window: { kind: "compare", a, b } })}
       >
         Compare g{before.last} ↔ g{newest.last}
@@ -165,7 +174,6 @@ function SlotNote({ run }: { run: Run }) {
 function LatencySwitch() {
   const set = (next: "response" | "service") => () => (latency.value = next);
   return (
-    // biome-ignore lint/a11y/useSemanticElements: as above
     <div class="segments" role="group" aria-label="Which time">
       <button
         type="button"

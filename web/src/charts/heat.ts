@@ -6,7 +6,7 @@ import { type Latency, type Series, times } from "../store/series.ts";
 import { heatColours, isDark } from "./palette.ts";
 
 /** Rows of the picture; it is stretched to the plot, so more would not be seen. */
-const ROWS = 200;
+const ROWS = 160;
 /** Beyond so many columns several seconds share one. */
 const MOST_COLUMNS = 1200;
 
@@ -31,19 +31,22 @@ export function drawHeat(u: uPlot, series: Series, latency: Latency): void {
   const perColumn = Math.max(1, Math.ceil(seconds / MOST_COLUMNS));
   const columns = Math.ceil(seconds / perColumn);
   const counts = new Float64Array(columns * ROWS);
-  const rowOf = (us: number) =>
-    Math.floor(((Math.log(us / 1000) - Math.log(low)) / (Math.log(high) - Math.log(low))) * ROWS);
+  const log = Math.log(high / low);
+  const rowAt = (us: number) => (Math.log(us / 1000 / low) / log) * ROWS;
   let most = 0;
   for (const stretch of series) {
-    const first = Math.floor((stretch.from - left) / perColumn);
-    const last = Math.max(first, Math.ceil((stretch.from + stretch.len - left) / perColumn) - 1);
+    const first = Math.max(0, Math.floor((stretch.from - left) / perColumn));
+    const end = Math.min(columns, Math.ceil((stretch.from + stretch.len - left) / perColumn));
     for (const [cell, count] of heat(times(stretch, latency))) {
-      const bottom = Math.max(0, rowOf(cellFrom(cell)));
-      const top = Math.min(ROWS - 1, Math.max(bottom, rowOf(cellFrom(cell + 1)) - 1));
-      for (let column = Math.max(0, first); column <= Math.min(columns - 1, last); column++) {
-        for (let row = bottom; row <= top; row++) {
+      const [bottom, top] = [rowAt(cellFrom(cell)), rowAt(cellFrom(cell + 1))];
+      // Requests a second for each row, so that a cell that is wider than a row is not darker.
+      const density = count / stretch.len / perColumn / (top - bottom);
+      const last = Math.min(ROWS - 1, Math.ceil(top) - 1);
+      for (let row = Math.max(0, Math.floor(bottom)); row <= last; row++) {
+        const part = density * (Math.min(top, row + 1) - Math.max(bottom, row));
+        for (let column = first; column < end; column++) {
           const at = (ROWS - 1 - row) * columns + column;
-          counts[at]! += count / stretch.len;
+          counts[at]! += part;
           if (counts[at]! > most) most = counts[at]!;
         }
       }
@@ -63,9 +66,11 @@ function paint(
   const picture = new ImageData(columns, ROWS);
   const words = new Uint32Array(picture.data.buffer);
   const colours = heatColours(isDark());
-  const scale = 255 / Math.log1p(most);
+  // Logarithmic, from a thousandth of the most on: what is rarer looks the same, but is there.
+  const scale = 255 / Math.log(1000);
   counts.forEach((count, at) => {
-    if (count > 0) words[at] = colours[Math.round(Math.log1p(count) * scale)]!;
+    if (count > 0)
+      words[at] = colours[Math.max(0, Math.round(255 + Math.log(count / most) * scale))]!;
   });
   const canvas = document.createElement("canvas");
   canvas.width = columns;

@@ -60,9 +60,9 @@ export function Panel({ data, run, window, range }: Props) {
   return (
     <section class="panel" aria-label={data.title}>
       <header>
-        <h3>
+        <h2>
           {data.title} {data.unit && <small>{data.unit}</small>}
-        </h3>
+        </h2>
         <Legend data={data} run={run} />
         <div class="panel-tools">
           <button type="button" title="As a table" onClick={() => (tabled.value = data)}>
@@ -77,7 +77,6 @@ export function Panel({ data, run, window, range }: Props) {
           </button>
         </div>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move the cursor of the chart */}
       <div
         class="plot"
         ref={holder}
@@ -100,22 +99,23 @@ function emptyWords(run: Run): string {
 function Legend({ data, run }: { data: PanelData; run: Run }) {
   const under = cursor.value;
   const second = under ?? run.t - 1;
-  const note = under === null ? "" : data.lines.map((line) => line.note?.(second)).find(Boolean);
+  const note = under === null ? null : data.lines.map((line) => line.note?.(second)).find(Boolean);
   const marks = under === null ? "" : wordsAt(run.marks, second);
   return (
-    <p class="legend" title={note || undefined}>
+    <p class="legend" title={note?.full}>
       {under !== null && <b class="at">{clock(second)}</b>}
       {[...data.lines].reverse().map((line) => (
         <LegendEntry key={line.label} line={line} second={second} />
       ))}
       {marks && <span class="muted">{marks}</span>}
-      {!marks && note && <span class="muted note">{note}</span>}
+      {!marks && note && <span class="muted note">{note.short}</span>}
     </p>
   );
 }
 
 function LegendEntry({ line, second }: { line: Line; second: number }) {
   const value = line.values[second];
+  if (line.isRare && !value) return null;
   return (
     <span class={`entry c-${line.colour}`}>
       <i class={line.dash?.length ? "swatch dashed" : "swatch"} /> <span>{line.label}</span>{" "}

@@ -13,9 +13,11 @@ export interface Line {
   /** Fills down to the ground. */
   isArea?: boolean;
   values: (number | null)[];
+  /** Left out of the legend while it is 0. */
+  isRare?: boolean;
   format: (value: number) => string;
-  /** What a value rests on, if that is worth saying. */
-  note?: (second: number) => string;
+  /** What a value rests on, if that is worth saying: in a word, and in a sentence. */
+  note?: (second: number) => { short: string; full: string } | null;
   /** Seconds whose point rests on too few requests; they are drawn hollow. */
   isThin?: (second: number) => boolean;
 }
@@ -39,6 +41,11 @@ function bySecond<T>(length: number, series: Series, values: readonly T[], none:
     for (let second = stretch.from; second < end; second++) seconds[second] = values[at] ?? none;
   });
   return seconds;
+}
+
+/** Zeros left out, but for those beside something: a line along the ground says nothing. */
+function sparse(values: number[]): (number | null)[] {
+  return values.map((value, at) => (value || values[at - 1] || values[at + 1] ? value : null));
 }
 
 function label(run: Run, id: number): string {
@@ -65,14 +72,14 @@ export function requests(run: Run, chosen: number[]): PanelData {
   return {
     ...base,
     lines: [
-      { label: "req/s", colour: "line-1", isArea: true, values: seconds.requests, format: rate },
+      { label: "req/s", colour: "line-1", isArea: true, values: seconds.requests, format: integer },
       {
         label: "failures",
         colour: "failure",
         dash: [4, 3],
         isArea: true,
         values: seconds.failures,
-        format: rate,
+        format: integer,
       },
     ],
   };
@@ -112,8 +119,12 @@ function percentile(
     format: figures,
     note: (second) => {
       const point = seconds[second];
-      if (!point) return "";
-      return `${look.label} of ${integer(point.requests)} requests in ${point.seconds} s`;
+      if (!point) return null;
+      const rests = `${integer(point.requests)} requests in ${point.seconds} s`;
+      return {
+        short: `n ${integer(point.requests)}${point.seconds > 1 ? ` in ${point.seconds} s` : ""}`,
+        full: `${look.label} of ${rests}${point.isThin ? ": too few to rely on" : ""}`,
+      };
     },
     isThin: (second) => seconds[second]?.isThin ?? false,
   };
@@ -155,7 +166,8 @@ export function users(run: Run): PanelData {
       label: "in older script",
       colour: "warning",
       dash: [6, 2],
-      values: seconds.behind,
+      isRare: true,
+      values: sparse(seconds.behind),
       format: integer,
     });
   }
@@ -178,7 +190,7 @@ export function inFlight(run: Run): PanelData {
       label: "missed iterations",
       colour: "warning",
       dash: [4, 3],
-      values: seconds.missed,
+      values: sparse(seconds.missed),
       format: integer,
     });
   }

@@ -30,7 +30,15 @@ const AXIS_FONT = "11px system-ui, sans-serif";
 export function columns(scene: Scene): uPlot.AlignedData {
   const length = scene.run.t;
   const seconds = Array.from({ length }, (_, second) => second);
-  return [seconds, ...scene.data.lines.map((line) => fitted(line.values, length))];
+  return [seconds, ...drawn(scene.data).map((line) => fitted(line.values, length))];
+}
+
+/** A line as it is drawn; over a heat map each lies on a wider one in the ground's colour. */
+type Drawn = Line & { isHalo?: boolean };
+
+function drawn(data: PanelData): Drawn[] {
+  if (!data.heat) return data.lines;
+  return [...data.lines.map((line) => ({ ...line, isHalo: true })), ...data.lines];
 }
 
 function fitted(values: (number | null)[], length: number): (number | null)[] {
@@ -54,7 +62,7 @@ export function makePlot(
   const axis = { stroke: colour("muted"), font: AXIS_FONT, grid, ticks: { show: false } };
   const options: uPlot.Options = {
     ...size,
-    padding: [8, 34, 0, 0],
+    padding: [8, data.isLog ? 34 : 10, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: "katydid" },
@@ -78,13 +86,16 @@ export function makePlot(
         ...axis,
         size: 42,
         gap: 6,
-        space: data.isLog ? 16 : 26,
+        space: 26,
+        ...(data.isLog && {
+          splits: (_: uPlot, __: number, low: number, high: number) => decades(low, high),
+        }),
         values: (_, splits) => splits.map((value) => axisLabel(value, data.isLog ?? false)),
       },
     ],
-    series: [{}, ...data.lines.map((line, at) => lineOptions(line, at, scene))],
+    series: [{}, ...drawn(data).map((line, at) => lineOptions(line, at, scene))],
     hooks: {
-      drawClear: [(u) => drawUnder(u, scene())],
+      drawAxes: [(u) => drawUnder(u, scene())],
       draw: [(u) => drawOver(u, scene())],
       setCursor: [(u) => handlers.onCursor(u.cursor.idx ?? null)],
       setSelect: [
@@ -105,14 +116,24 @@ export function makePlot(
 /** Steps of the time axis in seconds that people count in. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
+/** Powers of ten, and their doubles and fives where there are only two of them. */
+function decades(low: number, high: number): number[] {
+  const steps = high / low < 300 ? [1, 2, 5] : [1];
+  const found: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) {
+    for (const step of steps) {
+      const value = step * 10 ** power;
+      if (value >= low && value <= high) found.push(value);
+    }
+  }
+  return found;
+}
+
 function axisLabel(value: number | null, isLog: boolean): string {
   if (value === null) return "";
-  if (isLog) {
-    const digit = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
-    return Math.abs(digit - 1) < 1e-6 ? String(Number(value.toPrecision(1))) : "";
-  }
+  if (isLog) return value.toLocaleString("en-US", { maximumSignificantDigits: 1 });
   if (value >= 1e6) return `${Number((value / 1e6).toFixed(1))}M`;
-  if (value >= 1e4) return `${Number((value / 1e3).toFixed(1))}k`;
+  if (value >= 1e5) return `${Number((value / 1e3).toFixed(1))}k`;
   return value >= 10 || Number.isInteger(value) ? value.toLocaleString("en-US") : figures(value);
 }
 
@@ -127,7 +148,11 @@ function yRange(data: PanelData, low: number | null, high: number | null): [numb
   return [0, most === 0 ? 1 : most * 1.12];
 }
 
-function lineOptions(line: Line, at: number, scene: () => Scene): uPlot.Series {
+function lineOptions(line: Drawn, at: number, scene: () => Scene): uPlot.Series {
+  if (line.isHalo) {
+    const ground = `color-mix(in srgb, ${colour("ground")} 55%, transparent)`;
+    return { stroke: ground, width: 3.5, points: { show: false } };
+  }
   const stroke = colour(line.colour);
   return {
     label: line.label,
@@ -142,12 +167,12 @@ function lineOptions(line: Line, at: number, scene: () => Scene): uPlot.Series {
       stroke,
       fill: colour("ground"),
       show: (u, _series, from, to) => {
-        const { lines } = scene().data;
+        const lines = drawn(scene().data);
         return to - from < 2 || !!lines[at]?.isThin || u.data[0].length < 2;
       },
       filter: (u, _series, show) => {
         if (!show) return null;
-        const isThin = scene().data.lines[at]?.isThin;
+        const isThin = drawn(scene().data)[at]?.isThin;
         const values = u.data[at + 1]!;
         const found: number[] = [];
         for (let i = 0; i < values.length; i++) {
@@ -183,7 +208,7 @@ function drawOver(u: uPlot, { data, run, window }: Scene): void {
   if (window) drawWindow(u, window[0], window[1]);
   if (data.limit !== undefined) drawLimit(u, data.limit);
   drawMarks(u, run.marks);
-  drawEnds(u, data.lines);
+  drawEnds(u, drawn(data));
 }
 
 function drawLimit(u: uPlot, limit: number): void {
@@ -201,18 +226,19 @@ function drawLimit(u: uPlot, limit: number): void {
 }
 
 /** Names at the right ends of lines, moved apart where they would overlap. Long ones stay out. */
-function drawEnds(u: uPlot, lines: Line[]): void {
+function drawEnds(u: uPlot, lines: Drawn[]): void {
   const { ctx, bbox } = u;
   const last = u.data[0].length - 1;
   const height = 11 * devicePixelRatio;
   const ends = lines
     .map((line, at) => ({ line, value: u.data[at + 1]?.[last] ?? u.data[at + 1]?.[last - 1] }))
-    .filter((end) => end.value != null && end.line.label.length <= 3)
+    .filter((end) => end.value != null && !end.line.isHalo && end.line.label.length <= 3)
     .map((end) => ({ line: end.line, y: u.valToPos(end.value!, "y", true) }))
     .sort((a, b) => a.y - b.y);
   ctx.save();
   ctx.font = `600 ${10 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
   let lowest = Number.NEGATIVE_INFINITY;
   const x = bbox.left + bbox.width + 5 * devicePixelRatio;
   for (const { line, y } of ends) {

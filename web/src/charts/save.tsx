@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import type uPlot from "uplot";
 import { Dialog } from "../dialog.tsx";
 import { clock } from "../format.ts";
+import { Scroll } from "../scroll.tsx";
 import { colour } from "./palette.ts";
 import type { PanelData } from "./panels.ts";
 
@@ -41,7 +42,7 @@ export function ChartTable() {
   const seconds = Array.from({ length: length - first }, (_, at) => length - 1 - at);
   return (
     <Dialog title={`${data.title} ${data.unit}`} onClose={() => (tabled.value = null)}>
-      <div class="scroll dialog-table">
+      <Scroll label="Numbers" class="dialog-table">
         <table class="plain">
           <thead>
             <tr>
@@ -66,7 +67,7 @@ export function ChartTable() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {first > 0 && <p class="muted">The last {MOST_ROWS} seconds; the CSV has all of them.</p>}
     </Dialog>
   );

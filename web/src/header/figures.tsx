@@ -1,6 +1,6 @@
 /** The numbers on top: users, rate, failures, three percentiles, and how the generator does. */
 
-import { figures, integer, ms, rate, share } from "../format.ts";
+import { integer, ms, rate, share } from "../format.ts";
 import type { Run } from "../store/run.ts";
 import { isActive, latency } from "../store/signals.ts";
 import { topFigures } from "../store/view.ts";
@@ -12,7 +12,7 @@ export function Figures({ run }: { run: Run }) {
   const over = now ? `over: ${now.over}` : "";
   const which = latency.value === "service" ? "service time" : "response time";
   return (
-    <div class="figures">
+    <section class="figures" aria-label="Figures">
       <p title="Users at work, and how many are asked for">
         <span>users</span>
         {live ? (
@@ -44,10 +44,10 @@ export function Figures({ run }: { run: Run }) {
       ))}
       {!live && run.in_flight > 0 && (
         <p title="Requests under way when their users were cut: in no row">
-          <span>in flight at stop</span> <b>{figures(run.in_flight)}</b>
+          <span>in flight at stop</span> <b>{integer(run.in_flight)}</b>
         </p>
       )}
       <Health run={run} />
-    </div>
+    </section>
   );
 }

@@ -33,6 +33,7 @@ export function Header({ run }: { run: Run }) {
   return (
     <header class="top">
       <Logo />
+      <h1 class="brand wide-only">Katydid</h1>
       <p class={`state state-${run.state}`}>
         <i class="dot" />
         <span aria-live="polite">
@@ -68,7 +69,7 @@ export function Menu() {
 
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 
-function ThemeSwitch() {
+export function ThemeSwitch() {
   const now = theme.value;
   const name = now === "auto" ? "auto" : now === "light" ? "sun" : "moon";
   const words = now === "auto" ? "as the system" : now;

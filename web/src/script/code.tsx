@@ -21,7 +21,6 @@ export function Code({ file, findings, changed }: Props) {
   }
   const bad = new Set(findings.map((finding) => finding.line));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keys
     <div class="scroll code" tabIndex={0} role="region" aria-label={file.path}>
       <ol>
         {lines.map((line, at) => {

@@ -1,7 +1,9 @@
 /** The user classes: which of them run, and their shares. */
 
 import type { ClassInfo } from "../api.ts";
+import { Bar } from "../bar.tsx";
 import { plural } from "../format.ts";
+import { Scroll } from "../scroll.tsx";
 
 interface Props {
   classes: ClassInfo[];
@@ -17,7 +19,7 @@ export function Classes({ classes, chosen, onChange }: Props) {
     if (next.length > 0) onChange(next.length === classes.length ? [] : next);
   };
   return (
-    <div class="scroll">
+    <Scroll label="User classes">
       <table class="plain">
         <thead>
           <tr>
@@ -56,7 +58,7 @@ export function Classes({ classes, chosen, onChange }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -69,7 +71,7 @@ export function ShareBars({ classes, chosen }: { classes: ClassInfo[]; chosen: s
       {shown.map((one) => (
         <li key={one.name}>
           <span>{one.name}</span>
-          <meter min={0} max={1} value={one.share / total} aria-hidden="true" />
+          <Bar share={one.share / total} />
           <b>{Math.round((one.share / total) * 100)} %</b>
           <small>{plural(one.tasks.length, "task")}</small>
         </li>

@@ -45,7 +45,6 @@ export function OptionalNumber({ value, placeholder, autofocus, onChange }: Numb
       inputMode="decimal"
       class="short"
       autocomplete="off"
-      // biome-ignore lint/a11y/noAutofocus: the first thing a person comes to this page for
       autofocus={autofocus}
       placeholder={placeholder}
       defaultValue={value === undefined ? "" : String(value)}

@@ -17,6 +17,8 @@ export interface Column {
   isFailure?: boolean;
   /** Shown until somebody chooses otherwise. */
   isUsual?: boolean;
+  /** The same, on a screen that has room for it. */
+  isWide?: boolean;
 }
 
 const plain = (
@@ -41,7 +43,7 @@ function percentile(
   head: string,
   response: number,
   service: number | null,
-  isUsual = false,
+  more: Partial<Column> = {},
 ): Column {
   const at = (latency: Latency) => (latency === "service" && service !== null ? service : response);
   return {
@@ -49,7 +51,7 @@ function percentile(
     head,
     title: `${q * 100} % of requests took at most this long`,
     unit: "ms",
-    isUsual,
+    ...more,
     value: (row, latency) => row[at(latency)] ?? 0,
     text: (row, latency) => {
       const text = ms(row[at(latency)] ?? 0);
@@ -68,19 +70,20 @@ export const COLUMNS: Column[] = [
     key: "share",
     head: "Fails %",
     title: "Share of requests that failed",
+    isWide: true,
     isFailure: true,
     value: (row) => (row[COL.failures] ?? 0) / Math.max(1, row[COL.requests] ?? 0),
     text: (row) => share(row[COL.failures] ?? 0, row[COL.requests] ?? 0),
   },
-  percentile(0.5, "p50", COL.p50, COL.serviceP50, true),
+  percentile(0.5, "p50", COL.p50, COL.serviceP50, { isUsual: true }),
   percentile(0.66, "p66", COL.p66, null),
-  percentile(0.75, "p75", COL.p75, null),
+  percentile(0.75, "p75", COL.p75, null, { isWide: true }),
   percentile(0.8, "p80", COL.p80, null),
-  percentile(0.9, "p90", COL.p90, null),
-  percentile(0.95, "p95", COL.p95, COL.serviceP95, true),
+  percentile(0.9, "p90", COL.p90, null, { isWide: true }),
+  percentile(0.95, "p95", COL.p95, COL.serviceP95, { isUsual: true }),
   percentile(0.98, "p98", COL.p98, null),
-  percentile(0.99, "p99", COL.p99, COL.serviceP99, true),
-  percentile(0.999, "p99.9", COL.p999, null),
+  percentile(0.99, "p99", COL.p99, COL.serviceP99, { isUsual: true }),
+  percentile(0.999, "p99.9", COL.p999, null, { isWide: true }),
   percentile(0.9999, "p99.99", COL.p9999, null),
   {
     key: "avg",
@@ -149,8 +152,14 @@ function failuresPerS(row: Row): number {
 
 const KEPT = "katydid-columns";
 
+/** From this width (px) on there is room for the columns of wide screens. */
+const WIDE = 1500;
+
 function usual(): string[] {
-  return COLUMNS.filter((column) => column.isUsual).map((column) => column.key);
+  const isWide = innerWidth >= WIDE;
+  return COLUMNS.filter((column) => column.isUsual || (isWide && column.isWide)).map(
+    (column) => column.key,
+  );
 }
 
 function kept(): string[] {

@@ -1,6 +1,7 @@
 /** The statistics table: total pinned on top, virtual rows, sorting, names that go on the charts. */
 
 import { useRef, useState } from "preact/hooks";
+import type { Row } from "../api.ts";
 import { NAME_LINES } from "../charts/palette.ts";
 import { MOST_CHOSEN, route } from "../store/route.ts";
 import type { Latency } from "../store/series.ts";
@@ -32,7 +33,6 @@ export function Grid({ view }: { view: View }) {
   const span = columns.length + 2;
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: holds the order still under the pointer
     <div
       class={view.isWaiting ? "grid waiting" : "grid"}
       ref={scroller}
@@ -42,21 +42,13 @@ export function Grid({ view }: { view: View }) {
       <table aria-rowcount={items.length + 1}>
         <Head
           columns={columns}
+          total={total}
           onSort={() => {
             // A click that sorts is asked for; the order it makes is held from then on.
             setHeld(null);
             requestAnimationFrame(() => scroller.current?.scrollTo({ top: 0 }));
           }}
         />
-        <tbody class="total">
-          <tr>
-            <td class="kind" />
-            <th scope="row">Aggregated</th>
-            {columns.map((column) => (
-              <Cell key={column.key} column={column} row={total} latency={now} />
-            ))}
-          </tr>
-        </tbody>
         <tbody>
           <Spacer height={slice.above} span={span} />
           {items.slice(slice.first, slice.last).map((item) =>
@@ -89,7 +81,14 @@ function emptyWords(view: View): string {
   return isRunning.value ? "no request yet" : "no request in this window";
 }
 
-function Head({ columns, onSort }: { columns: Column[]; onSort: () => void }) {
+interface HeadProps {
+  columns: Column[];
+  total: Row | undefined;
+  onSort: () => void;
+}
+
+/** The heads and, pinned with them, the total. */
+function Head({ columns, total, onSort }: HeadProps) {
   const { key, isDown } = sorting.value;
   const sort = (next: string | null) => {
     sortBy(next);
@@ -114,6 +113,13 @@ function Head({ columns, onSort }: { columns: Column[]; onSort: () => void }) {
               {column.head} {column.unit && <small>{column.unit}</small>}
             </button>
           </th>
+        ))}
+      </tr>
+      <tr class="total">
+        <td class="kind" />
+        <th scope="row">Aggregated</th>
+        {columns.map((column) => (
+          <Cell key={column.key} column={column} row={total} latency={latency.value} />
         ))}
       </tr>
     </thead>

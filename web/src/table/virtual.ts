@@ -18,6 +18,14 @@ export function useVirtual(
   height: number,
 ): Slice {
   const [seen, setSeen] = useState({ top: 0, height: 600 });
+  const [isPrinted, setPrinted] = useState(false);
+  useLayoutEffect(() => {
+    // Paper does not scroll: it gets all rows.
+    const print = matchMedia("print");
+    const look = () => setPrinted(print.matches);
+    print.addEventListener("change", look);
+    return () => print.removeEventListener("change", look);
+  }, []);
   useLayoutEffect(() => {
     const element = scroller.current;
     if (!element) return;
@@ -31,6 +39,7 @@ export function useVirtual(
       watch.disconnect();
     };
   }, []);
+  if (isPrinted) return { first: 0, last: count, above: 0, below: 0 };
   const first = Math.max(0, Math.min(count, Math.floor(seen.top / height)) - SPARE);
   const last = Math.min(count, Math.ceil((seen.top + seen.height) / height) + SPARE);
   return { first, last, above: first * height, below: (count - last) * height };
