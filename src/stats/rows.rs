@@ -38,9 +38,14 @@ impl Part {
     }
 
     /// Its row.
-    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
+    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> &Row {
         let parts = [(&self.sum, &self.window)];
         self.shown.row(id, key, &parts, when, sum)
+    }
+
+    /// Whether its row, shown in that second, stays as it is unless something is added.
+    pub(super) fn is_settled(&self, second: u64) -> bool {
+        self.shown.is_at_rest() && self.window.is_over(second)
     }
 
     pub(super) fn parts(&self) -> (&Cell, &Window) {
@@ -71,6 +76,12 @@ impl Shown {
         self.is_old = true;
     }
 
+    /// Whether it has all that was added, of which nothing is of its latest seconds.
+    fn is_at_rest(&self) -> bool {
+        let row = self.row.as_ref();
+        !self.is_old && row.is_some_and(|row| row.current.count == 0)
+    }
+
     /// The row as it is now, of those parts together: all of it, and its latest seconds.
     pub(super) fn row(
         &mut self,
@@ -79,7 +90,7 @@ impl Shown {
         parts: &[(&Cell, &Window)],
         when: When,
         sum: &mut Sum,
-    ) -> Row {
+    ) -> &Row {
         let second = when.now_us / 1_000_000;
         let is_new = self.row.is_none();
         self.is_old |= is_new;
@@ -111,7 +122,7 @@ impl Shown {
         }
         row.rps = per_second(row.requests, when.over_us);
         row.failures_per_s = per_second(row.failures, when.over_us);
-        row.clone()
+        row
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Collector {
     order: Vec<usize>,
     /// Where in that order the first row is whose times were left for later.
     resume: usize,
+    /// What need not be put together again.
+    settled: Settled,
     total: ByGeneration,
     total_key: SeriesKey,
     keeps_classes: bool,
@@ -85,6 +87,7 @@ impl Collector {
             rows: Vec::new(),
             order: Vec::new(),
             resume: 0,
+            settled: Settled::default(),
             total: ByGeneration::default(),
             total_key: SeriesKey::new(Kind::Total, "", TOTAL),
             keeps_classes: false,
@@ -165,6 +168,7 @@ impl Collector {
                 sum.or_default().merge(&stamped.cell);
             }
             let age = self.generations.age(stamped.generation);
+            self.settled.remove(&age);
             self.rows[number].add(age, stamped.second, stamped.cell);
         }
         for ((second, generation), mut sum) in sums {
@@ -243,6 +247,7 @@ impl Collector {
         if !self.generations.all().is_empty() {
             self.rows.iter_mut().for_each(ByGeneration::grow_older);
             self.total.grow_older();
+            self.settled.clear();
             let reload = Mark::Reload {
                 generation: generation.n,
             };
@@ -279,6 +284,7 @@ impl Collector {
         let texts = self.limits.texts;
         self.rows.fill_with(ByGeneration::default);
         self.total = ByGeneration::default();
+        self.settled.clear();
         self.errors = Tally::new(texts);
         self.exceptions = Exceptions::new(texts);
         self.checks = Checks::new(texts);
@@ -332,6 +338,7 @@ impl Collector {
 }
 
 mod showing;
+use showing::Settled;
 pub use showing::Times;
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //!
 //! What is counted where, and when, is not decided here.
 
+use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use super::Collector;
 use crate::stats::cell::together;
-use crate::stats::generations::ByGeneration;
+use crate::stats::generations::{Age, ByGeneration, Span};
 use crate::stats::rows::When;
 use crate::stats::sample::Outcome;
 use crate::stats::summary::{
@@ -29,16 +31,89 @@ pub enum Times {
 /// of widely spread times without a reload. With more, rows take turns.
 const MOST_PAGES: usize = 800_000;
 
-/// Rows by name, their sum, and what is not in the sum.
+/// The rows of generations that nothing adds to any more and whose latest seconds are long over:
+/// they stay as they are.
+pub(super) type Settled = BTreeMap<Age, Arc<GenerationRows>>;
+
+/// Rows by name.
+#[derive(Debug, Default)]
 struct Rows {
     requests: Vec<Row>,
     groups: Vec<Row>,
+    /// How many of each belong behind the others, in front of which they were added.
+    ahead: [usize; 2],
 }
 
 impl Rows {
-    fn of(all: Vec<Row>) -> Rows {
-        let (requests, groups) = all.into_iter().partition(|row| row.key.kind.is_request());
-        Rows { requests, groups }
+    fn with_capacity(count: usize) -> Rows {
+        Rows {
+            requests: Vec::with_capacity(count),
+            ..Rows::default()
+        }
+    }
+
+    /// Adds a row, perhaps ahead of those that come before it.
+    fn push(&mut self, row: &Row, is_ahead: bool) {
+        let is_request = row.key.kind.is_request();
+        let rows = if is_request {
+            &mut self.requests
+        } else {
+            &mut self.groups
+        };
+        rows.push(row.clone());
+        self.ahead[usize::from(!is_request)] += usize::from(is_ahead);
+    }
+
+    /// Puts them in order.
+    fn in_order(mut self) -> Rows {
+        let [requests, groups] = mem::take(&mut self.ahead);
+        self.requests.rotate_left(requests);
+        self.groups.rotate_left(groups);
+        self
+    }
+}
+
+/// One of the parts that generations are kept apart in, while its rows are put together.
+struct Apart<'a> {
+    span: Span<'a>,
+    when: When,
+    rows: Rows,
+    /// Whether none of its rows will change.
+    is_settled: bool,
+    /// Its rows if they were settled before.
+    known: Option<Arc<GenerationRows>>,
+}
+
+impl<'a> Apart<'a> {
+    fn new(span: Span<'a>, now_us: u64, since_us: u64, settled: &Settled) -> Apart<'a> {
+        let begin_us = span.first.at_us.max(since_us);
+        let when = When {
+            now_us,
+            over_us: span.end_us.saturating_sub(begin_us),
+            current: None,
+        };
+        Apart {
+            when,
+            rows: Rows::default(),
+            // What counts in the newest lasts until now.
+            is_settled: span.age != Age::Now,
+            known: settled.get(&span.age).cloned(),
+            span,
+        }
+    }
+
+    fn together(self, total: Row) -> GenerationRows {
+        let Rows {
+            requests, groups, ..
+        } = self.rows.in_order();
+        GenerationRows {
+            first: self.span.first.clone(),
+            last: self.span.last.clone(),
+            end_us: self.span.end_us,
+            requests,
+            total,
+            groups,
+        }
     }
 }
 
@@ -68,7 +143,10 @@ impl Collector {
         let is_over = self.load_end_us.is_some();
         self.sum
             .allow(if is_over { usize::MAX } else { MOST_PAGES });
-        let total = self.total.row(0, &self.total_key, when, &mut self.sum);
+        let total = self
+            .total
+            .row(0, &self.total_key, when, &mut self.sum)
+            .clone();
         let (rows, by_generation) = self.rows(when);
         let clipped: u64 = self.rows.iter().map(ByGeneration::clipped).sum();
         Arc::new(Summary {
@@ -128,64 +206,63 @@ impl Collector {
     }
 
     /// The rows, and those of each part that generations are kept apart in.
-    fn rows(&mut self, when: When) -> (Rows, Vec<GenerationRows>) {
+    fn rows(&mut self, when: When) -> (Rows, Vec<Arc<GenerationRows>>) {
         let (count, start) = (self.order.len(), self.resume);
+        let second = when.now_us / 1_000_000;
         let spans = self.generations.spans(when.over_us + self.since_us);
-        let times: Vec<When> = spans
-            .iter()
-            .map(|span| When {
-                now_us: when.now_us,
-                current: None,
-                over_us: span
-                    .end_us
-                    .saturating_sub(span.first.at_us.max(self.since_us)),
-            })
-            .collect();
-        let mut all = Vec::with_capacity(count);
-        let mut by_span: Vec<Vec<Row>> = spans.iter().map(|_| Vec::new()).collect();
-        // How many of a span's rows come before the first of all.
-        let mut turned = vec![0; spans.len()];
+        let apart = |span| Apart::new(span, when.now_us, self.since_us, &self.settled);
+        let mut parts: Vec<Apart> = spans.into_iter().map(apart).collect();
+        let mut all = Rows::with_capacity(count);
         let mut resume = None;
         for at in (start..count).chain(0..start.min(count)) {
             if self.sum.is_spent() {
                 resume.get_or_insert(at);
             }
-            let number = self.order[at];
-            let (key, row) = (&self.table.keys()[number], &mut self.rows[number]);
-            let whole = row.row(id_of(number), key, when, &mut self.sum);
-            let recent = row.only_recent(when.now_us / 1_000_000);
-            for (nth, span) in spans.iter().enumerate() {
-                if let Some(part) = row.part_mut(span.age) {
-                    turned[nth] += usize::from(at >= start);
+            let (number, is_ahead) = (self.order[at], at >= start);
+            let (key, series) = (&self.table.keys()[number], &mut self.rows[number]);
+            let whole = series.row(id_of(number), key, when, &mut self.sum);
+            all.push(whole, is_ahead);
+            let current = whole.current;
+            let mut unsettled = parts
+                .iter_mut()
+                .filter(|part| part.known.is_none())
+                .peekable();
+            let recent = unsettled.peek().and_then(|_| series.only_recent(second));
+            for part in unsettled {
+                let age = part.span.age;
+                if let Some(of_part) = series.part_mut(age) {
+                    let current = (recent == Some(age)).then_some(current);
                     let when = When {
-                        current: (recent == Some(span.age)).then_some(whole.current),
-                        ..times[nth]
+                        current,
+                        ..part.when
                     };
-                    by_span[nth].push(part.row(id_of(number), key, when, &mut self.sum));
+                    let row = of_part.row(id_of(number), key, when, &mut self.sum);
+                    part.rows.push(row, is_ahead);
+                    part.is_settled &= of_part.is_settled(second);
                 }
             }
-            all.push(whole);
         }
         self.resume = resume.unwrap_or(0);
-        all.rotate_left(count.saturating_sub(start));
         let mut by_generation = Vec::new();
-        for (nth, mut rows) in by_span.into_iter().enumerate() {
-            rows.rotate_left(turned[nth]);
-            let Rows { requests, groups } = Rows::of(rows);
-            let (span, key) = (&spans[nth], &self.total_key);
-            let total = self
-                .total
-                .part_row(span.age, key, times[nth], &mut self.sum);
-            by_generation.push(GenerationRows {
-                first: span.first.clone(),
-                last: span.last.clone(),
-                end_us: span.end_us,
-                requests,
-                total,
-                groups,
-            });
+        for part in parts {
+            let age = part.span.age;
+            let rows = match part.known {
+                Some(known) => known,
+                None => {
+                    let total = self
+                        .total
+                        .part_row(age, &self.total_key, part.when, &mut self.sum);
+                    let is_settled = part.is_settled && self.total.is_settled(age, second);
+                    let rows = Arc::new(part.together(total));
+                    if is_settled {
+                        self.settled.insert(age, Arc::clone(&rows));
+                    }
+                    rows
+                }
+            };
+            by_generation.push(rows);
         }
-        (Rows::of(all), by_generation)
+        (all.in_order(), by_generation)
     }
 }
 
