@@ -59,8 +59,16 @@ pub(super) struct When {
     pub(super) now_us: u64,
     /// What rates are over.
     pub(super) over_us: u64,
-    /// The times of the latest seconds, where they are known already.
-    pub(super) current: Option<Distribution>,
+    /// The figures of the latest seconds, where they are known already.
+    pub(super) current: Option<Current>,
+}
+
+/// What the latest seconds of a row say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Current {
+    rps: f64,
+    failures_per_s: f64,
+    times: Distribution,
 }
 
 /// A row as it was last shown.
@@ -107,7 +115,7 @@ impl Shown {
             }
             let before = row.current;
             row.current = match when.current {
-                Some(known) => known,
+                Some(known) => known.times,
                 None => Row::current_times(parts, second, sum),
             };
             if before != row.current {
@@ -115,7 +123,12 @@ impl Shown {
             }
         }
         let before = row.current_rps;
-        row.current_rates(parts, second);
+        match when.current {
+            Some(known) => {
+                (row.current_rps, row.current_failures_per_s) = (known.rps, known.failures_per_s);
+            }
+            None => row.current_rates(parts, second),
+        }
         // Equal to the bit unless something is in it that was not, or has left it.
         if before.to_bits() != row.current_rps.to_bits() {
             row.changed = second;
@@ -146,6 +159,15 @@ impl Row {
             certain_to: 1.0,
             failed: Distribution::default(),
             current: Distribution::default(),
+        }
+    }
+
+    /// What its latest seconds say.
+    pub(super) fn latest(&self) -> Current {
+        Current {
+            rps: self.current_rps,
+            failures_per_s: self.current_failures_per_s,
+            times: self.current,
         }
     }
 

@@ -124,6 +124,16 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_over_when_no_later_one_has_anything_either() {
+        let window = of(&[3, 7]);
+        for now in 0..40 {
+            let has_some = (now..60).any(|now| requests(&window, now).0 > 0);
+            assert_eq!(window.is_over(now), !has_some, "{now}");
+        }
+        assert!(Window::default().is_over(0));
+    }
+
+    #[test]
     fn a_late_sample_counts_in_its_own_second_and_a_very_late_one_is_forgotten() {
         let window = of(&[20, 9, 8, 50, 39, 38]);
         assert_eq!(requests(&window, 51), (1, 10));

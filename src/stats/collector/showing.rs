@@ -9,8 +9,10 @@ use std::sync::Arc;
 use super::Collector;
 use crate::stats::cell::together;
 use crate::stats::generations::{Age, ByGeneration, Span};
-use crate::stats::rows::When;
+use crate::stats::rows::{Current, When};
 use crate::stats::sample::Outcome;
+use crate::stats::series::SeriesKey;
+use crate::stats::sum::Sum;
 use crate::stats::summary::{
     CounterRow, ErrorRow, ExceptionRow, GenerationRows, Generator, MetricRow, Row, Summary,
     Warnings,
@@ -102,25 +104,68 @@ impl<'a> Apart<'a> {
         }
     }
 
-    fn together(self, total: Row) -> GenerationRows {
-        let Rows {
-            requests, groups, ..
-        } = self.rows.in_order();
-        GenerationRows {
-            first: self.span.first.clone(),
-            last: self.span.last.clone(),
-            end_us: self.span.end_us,
-            requests,
-            total,
-            groups,
+    /// Adds the row of a series, if it has one here; `latest` are the figures of its latest seconds
+    /// if those are all of one part.
+    fn add(
+        &mut self,
+        place: Place,
+        series: &mut ByGeneration,
+        latest: Option<(Age, Current)>,
+        sum: &mut Sum,
+    ) {
+        let age = self.span.age;
+        if let Some(part) = series.part_mut(age) {
+            let latest = latest.filter(|(of, _)| *of == age);
+            let when = When {
+                current: latest.map(|(_, current)| current),
+                ..self.when
+            };
+            let row = part.row(place.id, place.key, when, sum);
+            self.rows.push(row, place.is_ahead);
+            self.is_settled &= part.is_settled(self.when.now_us / 1_000_000);
         }
     }
+
+    /// All its rows, with their part of the total.
+    fn together(
+        self,
+        total: &mut ByGeneration,
+        key: &SeriesKey,
+        sum: &mut Sum,
+        settled: &mut Settled,
+    ) -> Arc<GenerationRows> {
+        if let Some(known) = self.known {
+            return known;
+        }
+        let (span, rows) = (self.span, self.rows.in_order());
+        let all = Arc::new(GenerationRows {
+            first: span.first.clone(),
+            last: span.last.clone(),
+            end_us: span.end_us,
+            requests: rows.requests,
+            total: total.part_row(span.age, key, self.when, sum),
+            groups: rows.groups,
+        });
+        if self.is_settled && total.is_settled(span.age, self.when.now_us / 1_000_000) {
+            settled.insert(span.age, Arc::clone(&all));
+        }
+        all
+    }
+}
+
+/// A series among the rows.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    id: u32,
+    key: &'a SeriesKey,
+    /// See [`Rows::push`].
+    is_ahead: bool,
 }
 
 impl Collector {
     /// Everything so far, as rows. Costs about 10 µs for each row to which something was added since
-    /// the last one, after a reload up to three times that, and 2 for the others; meant for once a
-    /// second. When that is too much, the times of some rows are a second or two old; counts never
+    /// the last one, after a reload up to three times that, and 2 for the others; rows of older
+    /// generations cost nothing when their load is some seconds over. Meant for once a second. When that is too much, the times of some rows are a second or two old; counts never
     /// are, and nothing is once the load has ended.
     pub fn summary(&mut self, now_us: u64) -> Arc<Summary> {
         let pending = self.ledger.take(None);
@@ -218,50 +263,30 @@ impl Collector {
             if self.sum.is_spent() {
                 resume.get_or_insert(at);
             }
-            let (number, is_ahead) = (self.order[at], at >= start);
-            let (key, series) = (&self.table.keys()[number], &mut self.rows[number]);
-            let whole = series.row(id_of(number), key, when, &mut self.sum);
-            all.push(whole, is_ahead);
-            let current = whole.current;
-            let mut unsettled = parts
-                .iter_mut()
-                .filter(|part| part.known.is_none())
-                .peekable();
-            let recent = unsettled.peek().and_then(|_| series.only_recent(second));
-            for part in unsettled {
-                let age = part.span.age;
-                if let Some(of_part) = series.part_mut(age) {
-                    let current = (recent == Some(age)).then_some(current);
-                    let when = When {
-                        current,
-                        ..part.when
-                    };
-                    let row = of_part.row(id_of(number), key, when, &mut self.sum);
-                    part.rows.push(row, is_ahead);
-                    part.is_settled &= of_part.is_settled(second);
-                }
+            let number = self.order[at];
+            let place = Place {
+                id: id_of(number),
+                key: &self.table.keys()[number],
+                is_ahead: at >= start,
+            };
+            let series = &mut self.rows[number];
+            let whole = series.row(place.id, place.key, when, &mut self.sum);
+            all.push(whole, place.is_ahead);
+            let latest = whole.latest();
+            if parts.is_empty() {
+                continue;
+            }
+            let latest = series.only_recent(second).map(|age| (age, latest));
+            for part in parts.iter_mut().filter(|part| part.known.is_none()) {
+                part.add(place, series, latest, &mut self.sum);
             }
         }
         self.resume = resume.unwrap_or(0);
-        let mut by_generation = Vec::new();
-        for part in parts {
-            let age = part.span.age;
-            let rows = match part.known {
-                Some(known) => known,
-                None => {
-                    let total = self
-                        .total
-                        .part_row(age, &self.total_key, part.when, &mut self.sum);
-                    let is_settled = part.is_settled && self.total.is_settled(age, second);
-                    let rows = Arc::new(part.together(total));
-                    if is_settled {
-                        self.settled.insert(age, Arc::clone(&rows));
-                    }
-                    rows
-                }
-            };
-            by_generation.push(rows);
-        }
+        let (total, key) = (&mut self.total, &self.total_key);
+        let parts = parts.into_iter();
+        let by_generation = parts
+            .map(|part| part.together(total, key, &mut self.sum, &mut self.settled))
+            .collect();
         (all.in_order(), by_generation)
     }
 }
