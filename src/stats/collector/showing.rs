@@ -79,27 +79,34 @@ impl Rows {
 struct Apart<'a> {
     span: Span<'a>,
     when: When,
-    rows: Rows,
     /// Whether none of its rows will change.
     is_settled: bool,
-    /// Its rows if they were settled before.
-    known: Option<Arc<GenerationRows>>,
+    total: Row,
+    rows: Rows,
 }
 
 impl<'a> Apart<'a> {
-    fn new(span: Span<'a>, now_us: u64, since_us: u64, settled: &Settled) -> Apart<'a> {
+    /// One without rows; `total` is that of all parts, and `since_us` when figures were last reset.
+    fn new(
+        span: Span<'a>,
+        (now_us, since_us): (u64, u64),
+        (total, key): (&mut ByGeneration, &SeriesKey),
+        sum: &mut Sum,
+    ) -> Apart<'a> {
         let begin_us = span.first.at_us.max(since_us);
         let when = When {
             now_us,
             over_us: span.end_us.saturating_sub(begin_us),
             current: None,
         };
+        let row = total.part_row(span.age, key, when, sum);
+        // What counts in the newest lasts until now.
+        let is_over = span.age != Age::Now;
         Apart {
             when,
+            is_settled: is_over && total.is_settled(span.age, now_us / 1_000_000),
+            total: row,
             rows: Rows::default(),
-            // What counts in the newest lasts until now.
-            is_settled: span.age != Age::Now,
-            known: settled.get(&span.age).cloned(),
             span,
         }
     }
@@ -126,30 +133,17 @@ impl<'a> Apart<'a> {
         }
     }
 
-    /// All its rows, with their part of the total.
-    fn together(
-        self,
-        total: &mut ByGeneration,
-        key: &SeriesKey,
-        sum: &mut Sum,
-        settled: &mut Settled,
-    ) -> Arc<GenerationRows> {
-        if let Some(known) = self.known {
-            return known;
-        }
-        let (span, rows) = (self.span, self.rows.in_order());
-        let all = Arc::new(GenerationRows {
-            first: span.first.clone(),
-            last: span.last.clone(),
-            end_us: span.end_us,
+    /// All its rows.
+    fn together(self) -> GenerationRows {
+        let rows = self.rows.in_order();
+        GenerationRows {
+            first: self.span.first.clone(),
+            last: self.span.last.clone(),
+            end_us: self.span.end_us,
             requests: rows.requests,
-            total: total.part_row(span.age, key, self.when, sum),
+            total: self.total,
             groups: rows.groups,
-        });
-        if self.is_settled && total.is_settled(span.age, self.when.now_us / 1_000_000) {
-            settled.insert(span.age, Arc::clone(&all));
         }
-        all
     }
 }
 
@@ -165,8 +159,9 @@ struct Place<'a> {
 impl Collector {
     /// Everything so far, as rows. Costs about 10 µs for each row to which something was added since
     /// the last one, after a reload up to three times that, and 2 for the others; rows of older
-    /// generations cost nothing when their load is some seconds over. Meant for once a second. When that is too much, the times of some rows are a second or two old; counts never
-    /// are, and nothing is once the load has ended.
+    /// generations cost nothing when their load is some seconds over. Meant for once a second. When
+    /// that is too much, the times of some rows are a second or two old; counts never are, and
+    /// nothing is once the load has ended.
     pub fn summary(&mut self, now_us: u64) -> Arc<Summary> {
         let pending = self.ledger.take(None);
         self.count_own(pending);
@@ -255,8 +250,16 @@ impl Collector {
         let (count, start) = (self.order.len(), self.resume);
         let second = when.now_us / 1_000_000;
         let spans = self.generations.spans(when.over_us + self.since_us);
-        let apart = |span| Apart::new(span, when.now_us, self.since_us, &self.settled);
-        let mut parts: Vec<Apart> = spans.into_iter().map(apart).collect();
+        let mut known = self.settled.clone();
+        let unknown = spans
+            .into_iter()
+            .filter(|span| !known.contains_key(&span.age));
+        let mut parts: Vec<Apart> = unknown
+            .map(|span| {
+                let total = (&mut self.total, &self.total_key);
+                Apart::new(span, (when.now_us, self.since_us), total, &mut self.sum)
+            })
+            .collect();
         let mut all = Rows::with_capacity(count);
         let mut resume = None;
         for at in (start..count).chain(0..start.min(count)) {
@@ -277,17 +280,20 @@ impl Collector {
                 continue;
             }
             let latest = series.only_recent(second).map(|age| (age, latest));
-            for part in parts.iter_mut().filter(|part| part.known.is_none()) {
+            for part in &mut parts {
                 part.add(place, series, latest, &mut self.sum);
             }
         }
         self.resume = resume.unwrap_or(0);
-        let (total, key) = (&mut self.total, &self.total_key);
-        let parts = parts.into_iter();
-        let by_generation = parts
-            .map(|part| part.together(total, key, &mut self.sum, &mut self.settled))
-            .collect();
-        (all.in_order(), by_generation)
+        for part in parts {
+            let (age, is_settled) = (part.span.age, part.is_settled);
+            let rows = Arc::new(part.together());
+            if is_settled {
+                self.settled.insert(age, Arc::clone(&rows));
+            }
+            known.insert(age, rows);
+        }
+        (all.in_order(), known.into_values().collect())
     }
 }
 

@@ -297,6 +297,9 @@ fn rows_take_turns_when_there_are_too_many_and_none_is_old_at_the_end() {
                 .collect::<Vec<_>>(),
         );
         assert_eq!(summary.total.service.count, round * 480 * NAMES);
+        let parts = summary.by_generation.iter();
+        let of_parts: u64 = parts.map(|part| part.total.service.count).sum();
+        assert_eq!(of_parts, summary.total.service.count, "totals never wait");
     }
     assert!(old[0].is_empty(), "a row begins with its times");
     assert!(
