@@ -328,7 +328,7 @@ impl Figures {
             rows: rows.iter().map(|row| figures::row(row)).collect(),
             by_generation: wanted.rows.then(|| {
                 let all = summary.by_generation.iter();
-                all.map(GenerationForm::of).collect()
+                all.map(|rows| GenerationForm::of(rows)).collect()
             }),
             generations: generations(run, summary),
             marks: known
