@@ -164,7 +164,7 @@ pub(super) async fn requests(State(shared): Server) -> Json<Value> {
     let state = match view.stage {
         Stage::Ready => "ready",
         Stage::Starting | Stage::SettingUp | Stage::Spawning => "spawning",
-        Stage::Running => "running",
+        Stage::Running | Stage::Paused => "running",
         Stage::Stopping(_) => "stopping",
         Stage::Stopped(_) => "stopped",
     };
