@@ -211,6 +211,15 @@ mod tests {
     use crate::output::fixture;
 
     #[test]
+    fn a_pause_is_noted() {
+        let mut shop = fixture::shop();
+        shop.pause(12_000_000);
+        shop.resume(14_500_000);
+        let notes = notes(&shop.summary(20_000_000));
+        assert_eq!(notes[0], "Paused for 2.5 s: not in rates");
+    }
+
+    #[test]
     fn the_final_tables_at_120_columns() {
         insta::assert_snapshot!(report(&fixture::final_shop(), 120), @r#"
         Type     Name              # reqs      # fails | Avg ms  Min ms  Max ms  Med ms |   req/s  failures/s

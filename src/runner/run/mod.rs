@@ -300,7 +300,6 @@ impl Run {
         let (epoch, unix_us) = (self.epoch, self.epoch_unix_us);
         self.numbers.begin(unix_us);
         self.numbers.generation(1, &self.edition.hash(), 0);
-        self.start_ready();
         if let Some(control) = &self.control {
             control.begin(epoch, unix_us);
         }
@@ -309,6 +308,8 @@ impl Run {
         self.enter_stage();
         self.ask_shape();
         self.handle_early();
+        // What was asked for until now holds for them from the start.
+        self.start_ready();
         self.look_at_reload();
     }
 
