@@ -37,6 +37,10 @@ export interface Glance {
 export function start(): void {
   document.addEventListener("visibilitychange", connect);
   effect(() => {
+    const run = current.value;
+    if (run) setTitle(run.state, (run.head?.failures ?? 0) / Math.max(1, run.head?.requests ?? 0));
+  });
+  effect(() => {
     // Read here, so that choosing names or changing to a tab without rows connects anew.
     void wanted();
     if (connection.peek().kind === "live") connect();
@@ -105,6 +109,7 @@ function openStream(mine: number): void {
   stream = opened;
   const fallBack = () => {
     if (mine !== epoch) return;
+    clearTimeout(timer);
     opened.close();
     streamsFrom = Date.now() + POLLING_MS;
     void poll(mine);
@@ -164,7 +169,7 @@ async function glance(mine: number): Promise<void> {
   timer = setTimeout(() => void glance(mine), HIDDEN_MS);
 }
 
-export function setTitle(state: State, failRatio: number): void {
+function setTitle(state: State, failRatio: number): void {
   const failed = failRatio > 0 ? `${(failRatio * 100).toPrecision(2)} % failed · ` : "";
   document.title = `${failed}${state.replace("_", " ")} · Katydid`;
 }
