@@ -162,7 +162,8 @@ fn in_order(mut log: Vec<u16>) -> Vec<(u16, u64)> {
     buckets.map(|same| (same[0], same.len() as u64)).collect()
 }
 
-fn in_list<const N: usize>(list: &[(u16, u64)], ranks: [u64; N]) -> [u16; N] {
+/// [`Buckets::at_ranks`] of an ascending list.
+pub(super) fn in_list<const N: usize>(list: &[(u16, u64)], ranks: [u64; N]) -> [u16; N] {
     let (mut at, mut below) = (0, 0);
     ranks.map(|rank| {
         while at + 1 < list.len() && below + list[at].1 < rank {
@@ -174,7 +175,7 @@ fn in_list<const N: usize>(list: &[(u16, u64)], ranks: [u64; N]) -> [u16; N] {
 }
 
 /// The sum of two ascending lists.
-fn joined(ours: &[(u16, u64)], theirs: &[(u16, u64)]) -> Vec<(u16, u64)> {
+pub(super) fn joined(ours: &[(u16, u64)], theirs: &[(u16, u64)]) -> Vec<(u16, u64)> {
     let mut sum = Vec::with_capacity(ours.len() + theirs.len());
     let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
     loop {

@@ -4,6 +4,7 @@
 //! means (service, response, lag) is not known here.
 
 use super::buckets::{Buckets, LONGEST_US, highest_of, lowest_of};
+use super::intervals;
 use super::sum::Sum;
 
 /// Times in µs.
@@ -87,21 +88,30 @@ impl Dist {
     /// A quantile q is the highest value of the bucket in which the ⌈q·count⌉-th smallest value
     /// lies (HDR's rule), never outside the exact minimum and maximum; 1 is the exact maximum.
     pub(super) fn quantiles_us<const N: usize>(&self, quantiles: &[f64; N]) -> [u64; N] {
-        let ranks = ranks(self.count, quantiles);
-        self.times_of(self.buckets.at_ranks(ranks), quantiles)
+        let buckets = self.buckets.at_ranks(ranks(self.count, quantiles));
+        let values = self.times_of(buckets);
+        self.with_maximum(values, quantiles)
     }
 
-    fn times_of<const N: usize>(&self, buckets: [u16; N], quantiles: &[f64; N]) -> [u64; N] {
+    /// The ends of the 95 % intervals of the median, p95 and p99, in µs; zeros without values.
+    pub(super) fn intervals_us(&self) -> [u64; 6] {
+        in_any_order(intervals::ranks(self.count), |ranks| {
+            self.times_of(self.buckets.at_ranks(ranks))
+        })
+    }
+
+    fn times_of<const N: usize>(&self, buckets: [u16; N]) -> [u64; N] {
         if self.count == 0 {
             return [0; N];
         }
-        let mut values = buckets.map(highest_of);
+        buckets.map(|index| highest_of(index).clamp(self.min_us, self.max_us))
+    }
+
+    fn with_maximum<const N: usize>(&self, mut values: [u64; N], quantiles: &[f64; N]) -> [u64; N] {
         for (value, quantile) in values.iter_mut().zip(quantiles) {
-            *value = if *quantile >= 1.0 {
-                self.max_us
-            } else {
-                (*value).clamp(self.min_us, self.max_us)
-            };
+            if self.count > 0 && *quantile >= 1.0 {
+                *value = self.max_us;
+            }
         }
         values
     }
@@ -112,21 +122,35 @@ impl Dist {
         sum: &mut Sum,
         quantiles: &[f64; N],
     ) -> (Dist, [u64; N]) {
-        let parts: Vec<&Dist> = parts.filter(|part| part.count > 0).collect();
+        let (whole, values) = Dist::at_ranks_of_all(parts, sum, |count| ranks(count, quantiles));
+        let values = whole.with_maximum(values, quantiles);
+        (whole, values)
+    }
+
+    /// The sum of those parts without its buckets, and the values at those of its ranks, in
+    /// whatever order; zeros without values.
+    pub(super) fn at_ranks_of_all<'a, const N: usize>(
+        parts: impl Iterator<Item = &'a Dist>,
+        sum: &mut Sum,
+        ranks_of: impl FnOnce(u64) -> [u64; N],
+    ) -> (Dist, [u64; N]) {
+        // Room for a window's, so that it need not grow.
+        let mut some = Vec::with_capacity(16);
+        some.extend(parts.filter(|part| part.count > 0));
+        let parts: Vec<&Dist> = some;
         let mut whole = Dist::default();
         parts.iter().for_each(|part| whole.exact(part));
-        let values = match parts[..] {
-            [] => [0; N],
-            [one] => {
-                sum.spend(&one.buckets);
-                one.quantiles_us(quantiles)
-            }
-            _ => {
-                let buckets = parts.iter().map(|part| &part.buckets);
-                let found = sum.at_ranks(buckets, ranks(whole.count, quantiles));
-                whole.times_of(found, quantiles)
-            }
-        };
+        let ranks = ranks_of(whole.count);
+        let values = in_any_order(ranks, |ranks| {
+            whole.times_of(match parts[..] {
+                [] => [0; N],
+                [one] => {
+                    sum.spend(&one.buckets);
+                    one.buckets.at_ranks(ranks)
+                }
+                _ => sum.at_ranks(parts.iter().map(|part| &part.buckets), ranks),
+            })
+        });
         (whole, values)
     }
 
@@ -147,13 +171,28 @@ impl Dist {
     }
 }
 
+/// What `at` gives for ranks that ascend, for some that need not.
+pub(super) fn in_any_order<const N: usize>(
+    ranks: [u64; N],
+    at: impl FnOnce([u64; N]) -> [u64; N],
+) -> [u64; N] {
+    let mut order: [usize; N] = std::array::from_fn(|nth| nth);
+    order.sort_unstable_by_key(|nth| ranks[*nth]);
+    let mut found = [0; N];
+    for (nth, value) in order.into_iter().zip(at(order.map(|nth| ranks[nth]))) {
+        found[nth] = value;
+    }
+    found
+}
+
+/// The ranks of those quantiles among so many values, from 1.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "ranks are computed as HDR computes them, and a quantile is never negative"
 )]
-fn ranks<const N: usize>(count: u64, quantiles: &[f64; N]) -> [u64; N] {
+pub(super) fn ranks<const N: usize>(count: u64, quantiles: &[f64; N]) -> [u64; N] {
     quantiles.map(|quantile| ((quantile * count as f64).ceil() as u64).max(1))
 }
 

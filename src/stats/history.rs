@@ -22,6 +22,8 @@ pub struct Second {
     pub users: u64,
     /// Virtual users that were asked for then.
     pub asked: u64,
+    /// Virtual users that were still in an older generation of the script than the newest then.
+    pub behind: u64,
     /// Requests in flight at its end, as last reported by load threads: up to 0.1 s before.
     pub in_flight: u64,
     /// CPU time that the load generator used in it, in µs.
@@ -84,7 +86,7 @@ pub struct Marked {
 /// Seconds in one shared piece.
 const CHUNK: usize = 600;
 /// Seven days; what comes later is not in the history (it is in everything else). 75 MB.
-const MAX_SECONDS: usize = 7 * 86_400;
+pub(super) const MAX_SECONDS: u64 = 7 * 86_400;
 
 /// All seconds since the run's epoch. Cloning shares them: an hour costs six counters.
 #[derive(Clone, Debug, Default)]
@@ -122,9 +124,8 @@ impl History {
     /// The second to change, made (with those before it) when there is none; a piece that a
     /// snapshot shares is copied once.
     pub(super) fn second(&mut self, second: u64) -> Option<&mut Second> {
-        let index = usize::try_from(second)
-            .ok()
-            .filter(|index| *index < MAX_SECONDS)?;
+        let kept = Some(second).filter(|second| *second < MAX_SECONDS)?;
+        let index = usize::try_from(kept).ok()?;
         while self.len() <= index {
             if self.len().is_multiple_of(CHUNK) {
                 self.chunks.push(Arc::default());

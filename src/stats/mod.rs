@@ -27,6 +27,7 @@ mod dist;
 mod exceptions;
 mod generations;
 mod history;
+mod intervals;
 mod lag;
 mod ledger;
 mod outbox;
@@ -40,6 +41,7 @@ mod series;
 mod sum;
 mod summary;
 mod tally;
+mod timeline;
 mod unfinished;
 mod window;
 
@@ -59,4 +61,5 @@ pub use summary::{
     Generator, MetricRow, QUANTILES, Row, Summary, Users, Warnings,
 };
 pub use tally::OTHER_TEXTS;
+pub use timeline::{Stretch, Timeline, Windowed, WindowedRow};
 pub use unfinished::Unfinished;

@@ -38,9 +38,14 @@ impl Part {
     }
 
     /// Its row.
-    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
+    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> &Row {
         let parts = [(&self.sum, &self.window)];
-        self.shown.row(id, key, &parts, when, sum)
+        self.shown.row(id, key, &parts, when, true, sum)
+    }
+
+    /// Whether its row, shown in that second, stays as it is unless something is added.
+    pub(super) fn is_settled(&self, second: u64) -> bool {
+        self.shown.is_at_rest() && self.window.is_over(second)
     }
 
     pub(super) fn parts(&self) -> (&Cell, &Window) {
@@ -54,8 +59,16 @@ pub(super) struct When {
     pub(super) now_us: u64,
     /// What rates are over.
     pub(super) over_us: u64,
-    /// The times of the latest seconds, where they are known already.
-    pub(super) current: Option<Distribution>,
+    /// The figures of the latest seconds, where they are known already.
+    pub(super) current: Option<Current>,
+}
+
+/// What the latest seconds of a row say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Current {
+    rps: f64,
+    failures_per_s: f64,
+    times: Distribution,
 }
 
 /// A row as it was last shown.
@@ -71,15 +84,23 @@ impl Shown {
         self.is_old = true;
     }
 
-    /// The row as it is now, of those parts together: all of it, and its latest seconds.
+    /// Whether it has all that was added, of which nothing is of its latest seconds.
+    fn is_at_rest(&self) -> bool {
+        let row = self.row.as_ref();
+        !self.is_old && row.is_some_and(|row| row.current.count == 0)
+    }
+
+    /// The row as it is now, of those parts together: all of it, and its latest seconds; with the
+    /// intervals of its percentiles or without.
     pub(super) fn row(
         &mut self,
         id: u32,
         key: &SeriesKey,
         parts: &[(&Cell, &Window)],
         when: When,
+        has_intervals: bool,
         sum: &mut Sum,
-    ) -> Row {
+    ) -> &Row {
         let second = when.now_us / 1_000_000;
         let is_new = self.row.is_none();
         self.is_old |= is_new;
@@ -91,12 +112,12 @@ impl Shown {
         // Times that are a second old are better than a control thread that is busy with them.
         if !sum.is_spent() || is_new {
             if self.is_old {
-                row.times(parts, sum);
+                row.times(parts, has_intervals, sum);
                 self.is_old = false;
             }
             let before = row.current;
             row.current = match when.current {
-                Some(known) => known,
+                Some(known) => known.times,
                 None => Row::current_times(parts, second, sum),
             };
             if before != row.current {
@@ -104,14 +125,19 @@ impl Shown {
             }
         }
         let before = row.current_rps;
-        row.current_rates(parts, second);
+        match when.current {
+            Some(known) => {
+                (row.current_rps, row.current_failures_per_s) = (known.rps, known.failures_per_s);
+            }
+            None => row.current_rates(parts, second),
+        }
         // Equal to the bit unless something is in it that was not, or has left it.
         if before.to_bits() != row.current_rps.to_bits() {
             row.changed = second;
         }
         row.rps = per_second(row.requests, when.over_us);
         row.failures_per_s = per_second(row.failures, when.over_us);
-        row.clone()
+        row
     }
 }
 
@@ -133,8 +159,18 @@ impl Row {
             response: Distribution::default(),
             unfinished: Unfinished::default(),
             certain_to: 1.0,
+            intervals_us: [0; 6],
             failed: Distribution::default(),
             current: Distribution::default(),
+        }
+    }
+
+    /// What its latest seconds say.
+    pub(super) fn latest(&self) -> Current {
+        Current {
+            rps: self.current_rps,
+            failures_per_s: self.current_failures_per_s,
+            times: self.current,
         }
     }
 
@@ -146,13 +182,19 @@ impl Row {
         self.received = count(|cell| cell.received);
     }
 
-    fn times(&mut self, parts: &[(&Cell, &Window)], sum: &mut Sum) {
+    fn times(&mut self, parts: &[(&Cell, &Window)], has_intervals: bool, sum: &mut Sum) {
         let cells = || parts.iter().map(|(cell, _)| *cell);
-        self.service = Distribution::of_all(cells().flat_map(Cell::service), sum);
-        self.response = if cells().all(Cell::is_answered_in_time) {
-            self.service
+        let is_in_time = cells().all(Cell::is_answered_in_time);
+        (self.response, self.intervals_us) = if has_intervals {
+            Distribution::with_intervals(cells().flat_map(Cell::response), sum)
         } else {
-            Distribution::of_all(cells().flat_map(Cell::response), sum)
+            let response = Distribution::of_all(cells().flat_map(Cell::response), sum);
+            (response, [0; 6])
+        };
+        self.service = if is_in_time {
+            self.response
+        } else {
+            Distribution::of_all(cells().flat_map(Cell::service), sum)
         };
         let failed = cells().flat_map(|cell| cell.response_of(Outcome::Failure));
         self.failed = Distribution::of_all(failed, sum);
@@ -166,6 +208,9 @@ impl Row {
             let ages = together(ages().map(Latencies::response));
             let lower = together([&ended, &ages].into_iter());
             self.response.quantiles_us = lower.quantiles_us(&QUANTILES);
+            if has_intervals {
+                self.intervals_us = lower.intervals_us();
+            }
             self.unfinished = Unfinished::of(&ended, &ages);
             let (lower_us, upper_us) = (&self.response.quantiles_us, &self.unfinished.at_most_us);
             self.certain_to = certain_to(lower_us, upper_us);

@@ -12,7 +12,7 @@ use super::dist::Dist;
 use super::history::History;
 use super::ledger::Gauge;
 use super::sum::Sum;
-use super::summary::{Distribution, per_second};
+use super::summary::{Distribution, Users, per_second};
 use super::window::SECONDS;
 
 /// A generator that acts later than this on what is due makes times doubtful: 10 ms, in µs.
@@ -96,14 +96,14 @@ impl Seconds {
         }
     }
 
-    /// Closes all seconds before `now`, in which so many users ran and were asked for. Gives those
+    /// Closes all seconds before `now`, which had these users. Gives those
     /// that turned out to be tainted.
-    pub(super) fn close(&mut self, now: u64, users: u64, asked: u64) -> BTreeMap<u64, u64> {
+    pub(super) fn close(&mut self, now: u64, users: Users) -> BTreeMap<u64, u64> {
         for second in self.closed..now {
             let Some(open) = self.history.second(second) else {
                 break;
             };
-            (open.users, open.asked) = (users, asked);
+            (open.users, open.asked, open.behind) = (users.running, users.asked, users.behind);
             self.changed.insert(second);
         }
         self.closed = self.closed.max(now);

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use super::batch::Iterations;
 use super::custom_metrics::CustomMetrics;
-use super::dist::Dist;
+use super::dist::{Dist, ranks as ranks_of};
 use super::exceptions::Exceptions;
 use super::history::{History, Marked};
+use super::intervals;
 use super::series::SeriesKey;
 use super::sum::Sum;
 use super::tally::{Tally, TallyEntry};
+use super::timeline::Timeline;
 use super::unfinished::Unfinished;
 
 /// The quantiles of every [`Distribution`]; the last is the maximum.
@@ -41,6 +43,28 @@ impl Distribution {
     /// Of several parts together, added up in `sum`.
     pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Dist>, sum: &mut Sum) -> Distribution {
         let (whole, quantiles_us) = Dist::of_all(parts, sum, &QUANTILES);
+        Distribution::of(&whole, quantiles_us)
+    }
+
+    /// Likewise, and the ends of the 95 % intervals of its median, p95 and p99.
+    pub(super) fn with_intervals<'a>(
+        parts: impl Iterator<Item = &'a Dist>,
+        sum: &mut Sum,
+    ) -> (Distribution, [u64; 6]) {
+        const COUNT: usize = QUANTILES.len();
+        let (whole, values) = Dist::at_ranks_of_all(parts, sum, |count| {
+            let mut ranks = [0; COUNT + 6];
+            ranks[..COUNT].copy_from_slice(&ranks_of(count, &QUANTILES));
+            ranks[COUNT..].copy_from_slice(&intervals::ranks(count));
+            ranks
+        });
+        let mut quantiles_us = std::array::from_fn(|nth| values[nth]);
+        quantiles_us[COUNT - 1] = whole.max_us;
+        let ends_us = std::array::from_fn(|nth| values[COUNT + nth]);
+        (Distribution::of(&whole, quantiles_us), ends_us)
+    }
+
+    fn of(whole: &Dist, quantiles_us: [u64; QUANTILES.len()]) -> Distribution {
         Distribution {
             count: whole.count,
             min_us: whole.min_us,
@@ -127,6 +151,10 @@ pub struct Row {
     /// The highest of [`QUANTILES`] that would be the same to 1 % however long they took; 1 without
     /// them.
     pub certain_to: f64,
+    /// 95 % intervals of the response times, in µs: the lower and the upper end of the median's, of
+    /// p95's and of p99's. They assume that requests are independent of each other. Only of the total
+    /// and of rows of [`GenerationRows`]; zeros in others.
+    pub intervals_us: [u64; 6],
     /// The response times of the failures alone.
     pub failed: Distribution,
     /// Response times over the last up to ten completed seconds, without missed slots.
@@ -372,6 +400,8 @@ pub struct Summary {
     /// What rates are over, and the run's duration: up to now, or once the load has ended up to
     /// its end (or the last response, if that came later).
     pub elapsed_us: u64,
+    /// When the figures were last reset, µs since the run's epoch; 0 if they never were.
+    pub since_us: u64,
     /// Virtual users.
     pub users: Users,
     /// Iterations.
@@ -382,7 +412,8 @@ pub struct Summary {
     pub generations: Vec<Generation>,
     /// After a reload, oldest first: all earlier generations together if there are any, the one
     /// before the newest, and the newest. Empty in a run without one, whose rows are the newest's.
-    pub by_generation: Vec<GenerationRows>,
+    /// Rows that stay as they are, long after a reload, are those of the previous summary.
+    pub by_generation: Vec<Arc<GenerationRows>>,
     /// Requests by name and method, in that order.
     pub requests: Vec<Row>,
     /// The sum of `requests`.
@@ -401,6 +432,8 @@ pub struct Summary {
     pub metrics: Vec<MetricRow>,
     /// Second by second.
     pub history: History,
+    /// The times of every row, stretch by stretch.
+    pub timeline: Timeline,
     /// In the order they were set.
     pub marks: Vec<Marked>,
     /// The load generator itself.

@@ -32,7 +32,9 @@ impl Unfinished {
             count: ages.count,
             min_us: ages.min_us,
             max_us: ages.max_us,
-            at_most_us: at_most(ended, ended.count + ages.count),
+            at_most_us: at_most(ended.count, ended.count + ages.count, |quantile| {
+                ended.quantiles_us(&[quantile])[0]
+            }),
         }
     }
 
@@ -45,18 +47,22 @@ impl Unfinished {
     }
 }
 
-/// The quantiles of so many requests, of which these ended and the others took for ever.
+/// The quantiles of so many requests, of which some `ended` and the others took for ever; `time` gives
+/// the quantiles of those that ended.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "ranks of counts below 2^53"
 )]
-fn at_most(ended: &Dist, count: u64) -> [Option<u64>; QUANTILES.len()] {
+pub(super) fn at_most(
+    ended: u64,
+    count: u64,
+    time: impl Fn(f64) -> u64,
+) -> [Option<u64>; QUANTILES.len()] {
     QUANTILES.map(|quantile| {
         let rank = ((quantile * count as f64).ceil() as u64).max(1);
-        let [us] = ended.quantiles_us(&[rank as f64 / ended.count as f64]);
-        (rank <= ended.count).then_some(us)
+        (rank <= ended).then(|| time(rank as f64 / ended as f64))
     })
 }
 

@@ -174,6 +174,7 @@ struct Names {
     series: Vec<SeriesId>,
     octaves: f64,
     second: u64,
+    per_second: u32,
     random: u64,
 }
 
@@ -188,6 +189,7 @@ impl Names {
             series,
             octaves,
             second: 0,
+            per_second: PER_SECOND,
             random: 1,
         }
     }
@@ -208,7 +210,7 @@ impl Names {
     fn second(&mut self, busy: u64) -> (Duration, Duration) {
         let mut absorbed = Duration::ZERO;
         let begin_us = self.second * 1_000_000;
-        for n in 0..u64::from(PER_SECOND) {
+        for n in 0..u64::from(self.per_second) {
             // Knuth's MMIX generator; the sum of three of its numbers is nearly normal.
             let mut draw = || {
                 self.random = self
@@ -220,7 +222,7 @@ impl Names {
             let name = (draw() * busy as f64) as usize;
             let power = (draw() + draw() + draw()) / 3.0;
             let took_us = (5_000.0 * (self.octaves * power).exp2()) as u64;
-            let end_us = begin_us + n * 1_000_000 / u64::from(PER_SECOND);
+            let end_us = begin_us + n * 1_000_000 / u64::from(self.per_second);
             let start_us = end_us.saturating_sub(took_us);
             let generation = self.run.generation;
             let sample = Sample::new(self.series[name], generation, Outcome::Success, start_us)
@@ -243,5 +245,24 @@ impl Names {
     }
 }
 
-criterion_group!(benches, stats);
+/// The second of a run as the timeline has it: what counting, closing and summing up cost of few
+/// samples of many names, and of many of one.
+fn timeline(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a second of");
+    group.sample_size(20);
+    for (names, samples) in [(1_000, 3_000), (1, 50_000)] {
+        let mut run = Names::new(3.0);
+        run.run.reload();
+        run.per_second = samples;
+        for _ in 0..30 {
+            run.second(names);
+        }
+        group.bench_function(format!("{names} names, {samples} samples"), |b| {
+            b.iter_custom(|rounds| (0..rounds).map(|_| run.second(names).1).sum());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, stats, timeline);
 criterion_main!(benches);

@@ -20,6 +20,7 @@ use crate::stats::series::{Kind, SeriesKey, SeriesTable};
 use crate::stats::sum::Sum;
 use crate::stats::summary::{Generation, Users};
 use crate::stats::tally::Tally;
+use crate::stats::timeline::Timeline;
 
 /// The name of the total's row, as Locust has it.
 const TOTAL: &str = "Aggregated";
@@ -46,6 +47,8 @@ pub struct Collector {
     order: Vec<usize>,
     /// Where in that order the first row is whose times were left for later.
     resume: usize,
+    /// What need not be put together again.
+    settled: Settled,
     total: ByGeneration,
     total_key: SeriesKey,
     keeps_classes: bool,
@@ -67,6 +70,7 @@ pub struct Collector {
     cpu_us: u64,
     max_rss_bytes: u64,
     seconds: Seconds,
+    timeline: Timeline,
     sum: Sum,
     marks: Vec<Marked>,
     last_end_us: u64,
@@ -85,6 +89,7 @@ impl Collector {
             rows: Vec::new(),
             order: Vec::new(),
             resume: 0,
+            settled: Settled::default(),
             total: ByGeneration::default(),
             total_key: SeriesKey::new(Kind::Total, "", TOTAL),
             keeps_classes: false,
@@ -104,6 +109,7 @@ impl Collector {
             cpu_us: 0,
             max_rss_bytes: 0,
             seconds: Seconds::default(),
+            timeline: Timeline::default(),
             sum: Sum::default(),
             marks: Vec::new(),
             last_end_us: 0,
@@ -158,6 +164,9 @@ impl Collector {
     fn count(&mut self, report: Report, numbers: &[usize]) {
         // By second and generation.
         let mut sums: BTreeMap<(u64, u16), Cell> = BTreeMap::new();
+        let rows = report.cells.iter();
+        let rows = rows.map(|it| (it.second, id_of(numbers[it.series]), &it.cell));
+        self.timeline.add(rows);
         for stamped in report.cells {
             let number = numbers[stamped.series];
             if self.table.keys()[number].kind.is_request() {
@@ -165,10 +174,13 @@ impl Collector {
                 sum.or_default().merge(&stamped.cell);
             }
             let age = self.generations.age(stamped.generation);
+            self.settled.remove(&age);
             self.rows[number].add(age, stamped.second, stamped.cell);
         }
-        for ((second, generation), mut sum) in sums {
-            sum.close();
+        sums.values_mut().for_each(Cell::close);
+        let by_second = sums.iter().map(|((second, _), sum)| (*second, sum));
+        self.timeline.add_total(by_second);
+        for ((second, generation), sum) in sums {
             self.seconds.add(second, &sum);
             let age = self.generations.age(generation);
             self.total.add(age, second, sum);
@@ -243,6 +255,7 @@ impl Collector {
         if !self.generations.all().is_empty() {
             self.rows.iter_mut().for_each(ByGeneration::grow_older);
             self.total.grow_older();
+            self.settled.clear();
             let reload = Mark::Reload {
                 generation: generation.n,
             };
@@ -279,6 +292,7 @@ impl Collector {
         let texts = self.limits.texts;
         self.rows.fill_with(ByGeneration::default);
         self.total = ByGeneration::default();
+        self.settled.clear();
         self.errors = Tally::new(texts);
         self.exceptions = Exceptions::new(texts);
         self.checks = Checks::new(texts);
@@ -307,8 +321,9 @@ impl Collector {
     pub fn tick(&mut self, now_us: u64) {
         let report = self.ledger.take(Some(now_us));
         self.count_own(report);
-        let (now, users) = (now_us / 1_000_000, self.users);
-        let tainted = self.seconds.close(now, users.running, users.asked);
+        let now = now_us / 1_000_000;
+        self.timeline.reach(now);
+        let tainted = self.seconds.close(now, self.users);
         for (second, lag_us) in tainted {
             self.taint(second * 1_000_000, lag_us);
         }
@@ -331,7 +346,13 @@ impl Collector {
     }
 }
 
+/// The number of a row for those who see it: the total has 0.
+fn id_of(number: usize) -> u32 {
+    u32::try_from(number + 1).expect("rows are bounded")
+}
+
 mod showing;
+use showing::Settled;
 pub use showing::Times;
 
 #[cfg(test)]

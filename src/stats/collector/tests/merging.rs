@@ -244,6 +244,14 @@ fn cells(collector: &Collector) -> BTreeMap<SeriesKey, Vec<impl PartialEq + std:
     rows.chain([total]).collect()
 }
 
+/// The rows that are not what their stretches of the timeline add up to, bucket for bucket.
+fn off_the_timeline(collector: &Collector) -> Vec<u32> {
+    let rows = [&collector.total].into_iter().chain(&collector.rows);
+    let rows = (0..).zip(rows);
+    let wrong = rows.filter(|(id, row)| !collector.timeline.adds_up_to(*id, &row.whole()));
+    wrong.map(|(id, _)| id).collect()
+}
+
 /// What people see, without what depends on the order in which names were met.
 fn shown(collector: &mut Collector) -> impl PartialEq + std::fmt::Debug + use<> {
     let summary = collector.summary(END_S * 1_000_000);
@@ -292,6 +300,8 @@ fn any_split_adds_up_to_the_same_bucket_for_bucket() {
     proptest!(ProptestConfig::with_cases(64), |(events in events())| {
         let (mut whole, mut parts) = (at_once(&events), split(&events));
         prop_assert_eq!(cells(&parts), cells(&whole));
+        prop_assert_eq!(off_the_timeline(&parts), [0; 0]);
+        prop_assert_eq!(off_the_timeline(&whole), [0; 0]);
         prop_assert_eq!(shown(&mut parts), shown(&mut whole));
     });
 }

@@ -4,6 +4,7 @@
 
 mod merging;
 mod seconds;
+mod timeline;
 
 use super::*;
 use crate::stats::{Outcome, Recorder, Sample};
