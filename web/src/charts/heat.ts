@@ -7,6 +7,8 @@ import { heatColours, isDark } from "./palette.ts";
 
 /** Rows of the picture; it is stretched to the plot, so more would not be seen. */
 const ROWS = 160;
+/** So many requests a second in a row are never painted as the most: few would look like many. */
+const FEW = 4;
 /** Beyond so many columns several seconds share one. */
 const MOST_COLUMNS = 1200;
 
@@ -53,8 +55,10 @@ export function drawHeat(u: uPlot, series: Series, latency: Latency): void {
     edges[cell] ??= (Math.log(cellFrom(cell) / 1000 / low) / log) * ROWS;
     return edges[cell];
   };
-  let most = 0;
+  let most = FEW;
+  let isEmpty = true;
   for (const stretch of series) {
+    isEmpty &&= stretch.response.count === 0;
     const first = Math.max(0, Math.floor((stretch.from - left) / perColumn));
     const end = Math.min(columns, Math.ceil((stretch.from + stretch.len - left) / perColumn));
     for (const [cell, count] of cellsOf(stretch, latency)) {
@@ -72,7 +76,7 @@ export function drawHeat(u: uPlot, series: Series, latency: Latency): void {
       }
     }
   }
-  if (most > 0) paint(u, counts, columns, most, left, perColumn);
+  if (!isEmpty) paint(u, counts, columns, most, left, perColumn);
 }
 
 function paint(

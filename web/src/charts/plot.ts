@@ -67,7 +67,7 @@ export function makePlot(
     cursor: {
       sync: { key: "katydid" },
       drag: { x: true, y: false, setScale: false, dist: 4 },
-      points: { size: 5, width: 0 },
+      points: { size: (_, at) => (drawn(data)[at - 1]?.isHalo ? 0 : 6), width: 0 },
       y: false,
       bind: {
         dblclick: () => () => {
@@ -145,7 +145,7 @@ function yRange(data: PanelData, low: number | null, high: number | null): [numb
     return [bottom / 1.3, Math.max(top * 1.25, (bottom / 1.3) * 10)];
   }
   const most = Math.max(high ?? 0, data.limit ?? 0);
-  return [0, most === 0 ? 1 : most * 1.12];
+  return [0, most === 0 ? 10 : most * 1.12];
 }
 
 function lineOptions(line: Drawn, at: number, scene: () => Scene): uPlot.Series {
@@ -240,7 +240,8 @@ function drawEnds(u: uPlot, lines: Drawn[]): void {
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
   let lowest = Number.NEGATIVE_INFINITY;
-  const x = bbox.left + bbox.width + 5 * devicePixelRatio;
+  const end = u.valToPos(u.data[0][last] ?? 0, "x", true);
+  const x = Math.min(end, bbox.left + bbox.width) + 5 * devicePixelRatio;
   for (const { line, y } of ends) {
     lowest = Math.max(y, lowest + height);
     ctx.fillStyle = colour(line.colour);
