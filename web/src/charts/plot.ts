@@ -13,7 +13,7 @@ import type { Line, PanelData } from "./panels.ts";
 export interface Scene {
   data: PanelData;
   run: Run;
-  window: [from: number, to: number] | null;
+  windows: [from: number, to: number][];
   /** The seconds on the screen. */
   range: [from: number, to: number];
 }
@@ -194,7 +194,7 @@ function drawUnder(u: uPlot, { data, run }: Scene): void {
   if (data.heat) drawHeat(u, data.heat.series, data.heat.latency);
 }
 
-function drawOver(u: uPlot, { data, run, window }: Scene): void {
+function drawOver(u: uPlot, { data, run, windows }: Scene): void {
   const { seconds } = run;
   drawHatch(
     u,
@@ -205,7 +205,7 @@ function drawOver(u: uPlot, { data, run, window }: Scene): void {
     u,
     incomplete.map((stretch) => [stretch.from, stretch.from + stretch.len]),
   );
-  if (window) drawWindow(u, window[0], window[1]);
+  for (const [from, to] of windows) drawWindow(u, from, to);
   if (data.limit !== undefined) drawLimit(u, data.limit);
   drawMarks(u, run.marks);
   drawEnds(u, drawn(data));

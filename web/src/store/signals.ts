@@ -34,6 +34,9 @@ export const shown = computed<Run | null>(() =>
 export const runs = signal<RunHead[]>([]);
 export const latency = signal<Latency>("response");
 
+/** Whether the charts show only the chosen window. */
+export const isZoomed = signal(false);
+
 /** Rows of a window that the server has computed, and which window that was. */
 export const windowRows = signal<{ key: string; rows: WindowRows } | null>(null);
 

@@ -37,6 +37,18 @@ export function span(window: Window, run: Run): [from: number, to: number] | nul
   }
 }
 
+/** The stretches of this run that a window or a comparison is about, for the charts. */
+export function spans(window: Window, run: Run): [from: number, to: number][] {
+  if (window.kind === "range") return [[window.from, window.to]];
+  if (window.kind !== "compare") return [];
+  return [window.a, window.b].flatMap((side) => {
+    const range = /^(\d+)@(\d+)-(\d+)$/.exec(side);
+    return range && Number(range[1]) === run.run
+      ? [[Number(range[2]), Number(range[3])] as [number, number]]
+      : [];
+  });
+}
+
 export function title(window: Window): string {
   switch (window.kind) {
     case "whole":
@@ -160,7 +172,8 @@ export const topFigures = computed<Figures | null>(() => {
   const run = shown.value;
   if (!run) return null;
   const { window } = route.value;
-  const total = run.rows.get(0);
+  // After a reset the run's own rows begin there; the whole run's come from the server.
+  const total = view.value?.rows.get(0) ?? run.rows.get(0);
   if (window.kind === "generation") return ofRow(view.value?.rows.get(0), title(window));
   if (window.kind === "range" || window.kind === "last") {
     const [from, to] = span(window, run)!;
