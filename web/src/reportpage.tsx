@@ -35,7 +35,7 @@ export function Report() {
   }
   if (hasChecks) parts.push(["checks", "Checks", <Checks key="c" run={run} />]);
   parts.push(["script", "Script", <ScriptTab key="s" run={run} />]);
-  parts.push(["logs", "Log", <Logs key="l" run={run} />]);
+  if (run.log.length > 0) parts.push(["logs", "Log", <Logs key="l" run={run} />]);
   return (
     <div class="report">
       <Title run={run} />

@@ -6,6 +6,7 @@ import * as raw from "./raw.mjs";
 const { put, points, Points, within } = await load("src/store/series.ts");
 const { partOf } = await load("src/store/rows.ts");
 const { changedLines } = await load("src/script/diff.ts");
+const { tokens } = await load("src/script/lexer.ts");
 const format = await load("src/format.ts");
 
 /** A series with these times in its seconds. */
@@ -126,6 +127,22 @@ test("changed lines are those that the version before does not have", () => {
   assert.deepEqual([...changedLines("a\nb", "a\nb")], []);
   assert.deepEqual([...changedLines("", "a")], [1]);
   assert.deepEqual([...changedLines("a\nb\nc", "c\na\nb")], [1]);
+});
+
+test("tokens have their lines and columns, also over several lines", () => {
+  const found = tokens('let a = "é"; // so\nf(12) /* x\n y */ `t\nu`');
+  assert.deepEqual(found, [
+    [1, 1, 3, "keyword"],
+    [1, 7, 1, "operator"],
+    [1, 9, 3, "string"],
+    [1, 14, 5, "comment"],
+    [2, 1, 1, "function"],
+    [2, 3, 2, "number"],
+    [2, 7, 4, "comment"],
+    [3, 1, 5, "comment"],
+    [3, 7, 2, "string"],
+    [4, 1, 2, "string"],
+  ]);
 });
 
 test("numbers have three figures, as on the console", () => {

@@ -62,7 +62,7 @@ export function makePlot(
   const axis = { stroke: colour("muted"), font: AXIS_FONT, grid, ticks: { show: false } };
   const options: uPlot.Options = {
     ...size,
-    padding: [8, data.isLog ? 34 : 10, 0, 0],
+    padding: [8, data.isLog ? 34 : 18, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: "katydid" },

@@ -14,11 +14,12 @@ function Panels({ run, panels }: { run: Run; panels: PanelData[] }) {
   const { window } = route.value;
   const windows = spans(window, run);
   const whole: [number, number] = [0, Math.max(SHORTEST_S, run.t - 1)];
-  const range = isZoomed.value && window.kind === "range" ? windows[0]! : whole;
+  const zoom = isZoomed.value && window.kind === "range" ? windows[0] : undefined;
+  const range = zoom ?? whole;
   return (
     <>
       {panels.map((data) => (
-        <Panel key={data.id} data={data} run={run} windows={windows} range={range} />
+        <Panel key={data.id} data={data} run={run} windows={zoom ? [] : windows} range={range} />
       ))}
     </>
   );

@@ -1,6 +1,7 @@
-/** A file with line numbers, coloured by the language's own lexer on the server. */
+/** A file with line numbers and colours. */
 
 import type { Finding, ScriptFiles } from "../api.ts";
+import { tokens as lex } from "./lexer.ts";
 
 type File = ScriptFiles["files"][number];
 
@@ -14,7 +15,7 @@ interface Props {
 export function Code({ file, findings, changed }: Props) {
   const lines = file.text.replace(/\n$/, "").split("\n");
   const tokens = new Map<number, File["tokens"]>();
-  for (const token of file.tokens) {
+  for (const token of file.tokens.length > 0 ? file.tokens : lex(file.text)) {
     const list = tokens.get(token[0]);
     if (list) list.push(token);
     else tokens.set(token[0], [token]);

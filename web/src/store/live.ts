@@ -7,7 +7,7 @@
  */
 
 import { effect } from "@preact/signals";
-import type { Frame, State } from "../api.ts";
+import type { Frame, ScriptState, State } from "../api.ts";
 import { route } from "./route.ts";
 import { fromSnapshot, withFrame, withSlots } from "./run.ts";
 import { connection, current, info, past, runs } from "./signals.ts";
@@ -38,6 +38,10 @@ export function start(): void {
   document.addEventListener("visibilitychange", connect);
   effect(() => {
     const run = current.value;
+    if (run && !isSame(run.script, run.form.script)) void refreshForm();
+  });
+  effect(() => {
+    const run = current.value;
     if (run) setTitle(run.state, (run.head?.failures ?? 0) / Math.max(1, run.head?.requests ?? 0));
   });
   effect(() => {
@@ -46,6 +50,25 @@ export function start(): void {
     if (connection.peek().kind === "live") connect();
   });
   void begin();
+}
+
+function isSame(a: ScriptState, b: ScriptState): boolean {
+  return a.hash === b.hash && a.is_ok === b.is_ok && a.findings.length === b.findings.length;
+}
+
+let isAskingForm = false;
+
+/** The form follows the script: frames bring only the script's own state. */
+async function refreshForm(): Promise<void> {
+  if (isAskingForm) return;
+  isAskingForm = true;
+  const form = await source()
+    .form()
+    .catch(() => null);
+  isAskingForm = false;
+  const run = current.peek();
+  // What the frame said holds until the next one, so that a race does not ask again and again.
+  if (form && run) current.value = { ...run, form: { ...form, script: run.script } };
 }
 
 /** Fetches everything, then keeps up. */
