@@ -6,7 +6,7 @@ import { integer, localTime, plural } from "./format.ts";
 import { condition } from "./header/health.tsx";
 import { Icon } from "./icons.tsx";
 import { begin } from "./store/live.ts";
-import { go } from "./store/route.ts";
+import { go, route } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 import { connection, current, isActive, toast } from "./store/signals.ts";
 
@@ -119,16 +119,19 @@ function ScriptBar({ run }: { run: Run }) {
   }
   const errors = run.script.findings.filter((finding) => finding.severity === "error");
   const first = errors[0] ?? run.script.findings[0];
+  const isScriptTab = route.value.tab === "script";
   const goesOn = isActive(run.state) ? ` Generation ${generation} goes on.` : "";
   return (
     <div class="bar warn script-bar" role="alert">
       <p>
         The edited script has {plural(Math.max(1, errors.length), "mistake")}.{goesOn}
-        <button type="button" onClick={() => go({ tab: "script" })}>
-          Show
-        </button>
+        {!isScriptTab && (
+          <button type="button" onClick={() => go({ tab: "script" })}>
+            Show
+          </button>
+        )}
       </p>
-      {first && <FindingView finding={first} />}
+      {first && !isScriptTab && <FindingView finding={first} />}
     </div>
   );
 }

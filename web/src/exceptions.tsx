@@ -1,8 +1,8 @@
 /** What the script threw. */
 
 import { integer } from "./format.ts";
+import { showPlace } from "./script/place.ts";
 import { Scroll } from "./scroll.tsx";
-import { link } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 
 export function Exceptions({ run }: { run: Run }) {
@@ -34,9 +34,9 @@ export function Exceptions({ run }: { run: Run }) {
                 )}
               </td>
               <td>
-                <a href={link({ tab: "script" })}>
+                <button type="button" class="link" onClick={() => showPlace(row.location)}>
                   <code>{row.location}</code>
-                </a>
+                </button>
               </td>
             </tr>
           ))}

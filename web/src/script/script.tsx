@@ -11,6 +11,7 @@ import { source } from "../store/source.ts";
 import { Code } from "./code.tsx";
 import { changedLines } from "./diff.ts";
 import { Generations } from "./generations.tsx";
+import { wanted } from "./place.ts";
 
 /** The generation that is read; null for the newest. */
 export const reading = signal<number | null>(null);
@@ -48,6 +49,12 @@ export function ScriptTab({ run }: { run: Run }) {
       isOld = true;
     };
   }, [number, run.script.hash, run.run]);
+
+  const goal = wanted.value;
+  useEffect(() => {
+    const at = files?.files.findIndex((one) => one.path === goal?.path) ?? -1;
+    if (at >= 0) setOpen(at);
+  }, [files, goal]);
 
   const file = files?.files[Math.min(open, (files?.files.length ?? 1) - 1)];
   const findings = number === null ? run.script.findings : (files?.findings ?? []);

@@ -47,6 +47,7 @@ export function OptionalNumber({ value, placeholder, autofocus, onChange }: Numb
       autocomplete="off"
       autofocus={autofocus}
       placeholder={placeholder}
+      onFocus={(event) => event.currentTarget.select()}
       defaultValue={value == null ? "" : String(value)}
       onInput={(event) => {
         const text = event.currentTarget.value.trim().replace(/_/g, "");
