@@ -25,7 +25,7 @@ export function Exceptions({ run }: { run: Run }) {
             <tr key={`${row.location} ${row.message}`}>
               <td class="num bad">{integer(row.count)}</td>
               <td class="break message">
-                {row.message}
+                <div class="long">{row.message}</div>
                 {row.stack && (
                   <details>
                     <summary>call stack</summary>

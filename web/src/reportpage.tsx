@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { Toast } from "./banner.tsx";
+import { Boundary } from "./boundary.tsx";
 import { ChartTable } from "./charts/save.tsx";
 import { ChartsTab } from "./charts/strip.tsx";
 import { Checks } from "./checks.tsx";
@@ -58,7 +59,7 @@ export function Report() {
         {parts.map(([id, title, part]) => (
           <section key={id} id={`part-${id}`} class={`part part-${id}`} aria-label={title}>
             <h2>{title}</h2>
-            {part}
+            <Boundary>{part}</Boundary>
           </section>
         ))}
       </main>
