@@ -1,5 +1,6 @@
 /** The tabs: links, so that they can be opened, shared and gone back from. */
 
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { go, link, route, TABS, type Tab } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 
