@@ -26,3 +26,4 @@ pub mod target;
 pub mod units;
 mod vu;
 mod watch;
+mod web;

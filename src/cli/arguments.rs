@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use super::select::{Changes, Selection};
-use crate::control::WatchChoice;
+use super::web_arguments::WebArgs;
+use crate::control::{Changes, Selection, WatchChoice, Wish};
 use crate::units::{self, Bytes, Rate};
 use crate::watch::WatchMode;
 
@@ -43,8 +43,9 @@ pub(super) enum Command {
     Dev(Dev),
     /// Write a commented starter script.
     New(New),
-    /// Start the embedded demo server and run the coupon shop on it for 20 s.
-    Demo,
+    /// Start the embedded demo server and run the coupon shop on it for 20 s, to be watched in a
+    /// browser.
+    Demo(Demo),
     /// Start the embedded demo server.
     #[command(after_help = TARGET_ROUTES)]
     Target(Target),
@@ -70,6 +71,15 @@ Routes:
        /status/N, /bytes/N, /delay/MS, /redirect/N, /stream/N?delay=MS, /text
        /cut/N, /stall       half an answer; none at all
   GET  /requests            how many requests each route has had; POST /reset";
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Keep the shop running behind the web UI until Ctrl-C.
+    #[arg(long)]
+    pub(super) ui: bool,
+    #[command(flatten)]
+    pub(super) web: WebArgs,
+}
 
 /// Everything about a run.
 #[derive(Debug, Args)]
@@ -139,6 +149,9 @@ pub(super) struct Run {
     #[arg(long, requires = "csv", env = "KATYDID_CSV_FULL_HISTORY",
           value_parser = FalseyValueParser::new())]
     pub(super) csv_full_history: bool,
+    /// Write a report with charts, one HTML file, when the run has ended.
+    #[arg(long, value_name = "FILE", env = "KATYDID_HTML")]
+    pub(super) html: Option<PathBuf>,
     /// Exit code when requests failed or the script threw.
     #[arg(
         long,
@@ -150,7 +163,95 @@ pub(super) struct Run {
     #[command(flatten)]
     pub(super) following: FollowArgs,
     #[command(flatten)]
-    pub(super) selection: Selection,
+    pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) web: WebArgs,
+}
+
+impl Run {
+    /// What is asked of the run.
+    pub(super) fn wish(&self) -> Wish {
+        Wish {
+            host: self.host.clone(),
+            users: self.users,
+            spawn_rate: self.spawn_rate,
+            run_time: self.run_time.map(Some),
+            iterations: self.iterations.map(Some),
+            stop_timeout: self.stop_timeout,
+            on_stop_timeout: self.on_stop_timeout,
+            params: self.params.clone(),
+            seed: self.seed,
+            threads: self.threads,
+            user_memory: self.user_memory,
+            body_memory: self.body_memory,
+            selection: Selection {
+                classes: self.selection.classes.clone(),
+                changes: self.selection.changes.changes(),
+            },
+            ignores_shape: false,
+            label: String::new(),
+        }
+    }
+}
+
+/// Arguments about classes and tasks.
+#[derive(Debug, Default, Args)]
+pub(super) struct SelectionArgs {
+    /// The user classes to run, after all options [default: all].
+    #[arg(
+        value_name = "CLASS",
+        env = "KATYDID_USER_CLASSES",
+        value_delimiter = ' '
+    )]
+    pub(super) classes: Vec<String>,
+    #[command(flatten)]
+    pub(super) changes: ChangeArgs,
+    /// List the user classes of the script and end.
+    #[arg(short = 'l', long)]
+    pub(super) list: bool,
+    /// Show how likely each task is and end.
+    #[arg(long)]
+    pub(super) show_task_ratio: bool,
+    /// The same as JSON.
+    #[arg(long)]
+    pub(super) show_task_ratio_json: bool,
+}
+
+impl SelectionArgs {
+    /// True if something is to be shown instead of a run.
+    pub(super) fn only_shows(&self) -> bool {
+        self.list || self.show_task_ratio || self.show_task_ratio_json
+    }
+}
+
+/// Arguments that change what the classes of a script are.
+#[derive(Debug, Default, Args)]
+pub(super) struct ChangeArgs {
+    /// Only tasks with one of these tags.
+    #[arg(short = 'T', long, value_name = "TAG", num_args = 1.., env = "KATYDID_TAGS")]
+    pub(super) tags: Vec<String>,
+    /// No tasks with one of these tags; wins over --tags.
+    #[arg(short = 'E', long, value_name = "TAG", num_args = 1.., env = "KATYDID_EXCLUDE_TAGS")]
+    pub(super) exclude_tags: Vec<String>,
+    /// All classes and all tasks equally likely, whatever the script's weights.
+    #[arg(long, env = "KATYDID_EQUAL_WEIGHTS", value_parser = FalseyValueParser::new())]
+    pub(super) equal_weights: bool,
+    /// Other attributes for classes: `[{"user_class_name": "A", "fixed_count": 3}]`, or a file
+    /// with that; repeatable.
+    #[arg(long, value_name = "JSON|FILE", env = "KATYDID_CONFIG_USERS")]
+    pub(super) config_users: Vec<String>,
+}
+
+impl ChangeArgs {
+    /// What is asked for.
+    pub(super) fn changes(&self) -> Changes {
+        Changes {
+            tags: self.tags.clone(),
+            exclude_tags: self.exclude_tags.clone(),
+            equal_weights: self.equal_weights,
+            config_users: self.config_users.clone(),
+        }
+    }
 }
 
 /// How an edited script is noticed.
@@ -217,7 +318,7 @@ pub(super) struct Debug {
     /// The user class to run one user of [default: the first that has users].
     pub(super) class: Option<String>,
     #[command(flatten)]
-    pub(super) changes: Changes,
+    pub(super) changes: ChangeArgs,
     /// How many iterations it runs.
     #[arg(short = 'i', long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..))]
@@ -239,7 +340,7 @@ pub(super) struct Dev {
     /// The user class to run [default: the first that has users].
     pub(super) class: Option<String>,
     #[command(flatten)]
-    pub(super) changes: Changes,
+    pub(super) changes: ChangeArgs,
     /// How many users of it.
     #[arg(short, long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=1_000))]

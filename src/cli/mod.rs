@@ -7,19 +7,19 @@ mod arguments;
 mod check;
 mod debug;
 mod dev;
-mod edition;
 mod follow;
-mod limits;
+mod misplaced;
+mod outputs;
 mod panics;
 mod ratio;
 mod reference;
-mod resolve;
 mod result;
 mod run;
-mod select;
 mod serve;
+mod session;
 mod signals;
 mod starter;
+mod web_arguments;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,7 +28,9 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-use crate::control::{self, CheckInput, CheckedScript, Control, Exit, Happening, SaveOutcome};
+use crate::control::{
+    self, CheckInput, CheckedScript, Control, Exit, Happening, SaveOutcome, WishError,
+};
 use crate::screen::show;
 
 /// Stack of the control thread: scripts are parsed and evaluated on it, and shapes keep their
@@ -37,13 +39,7 @@ const CONTROL_STACK: usize = 64 << 20;
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
-            Exit::Ok => 0,
-            Exit::Failures(code) | Exit::Script(code) => code,
-            Exit::Usage => 2,
-            Exit::Incomplete => 3,
-            Exit::Killed => 130,
-        })
+        ExitCode::from(exit.code())
     }
 }
 
@@ -75,7 +71,7 @@ pub fn main() -> ExitCode {
 fn command(arguments: Arguments) -> Exit {
     match &arguments.command {
         None | Some(Command::Dev(_)) => {}
-        Some(Command::Debug(_) | Command::Demo | Command::Target(_)) => {
+        Some(Command::Debug(_) | Command::Demo(_) | Command::Target(_)) => {
             signals::hang_up_as_usual();
         }
         Some(_) => signals::as_usual(),
@@ -86,7 +82,7 @@ fn command(arguments: Arguments) -> Exit {
         Some(Command::Debug(debug)) => debug::debug(&debug),
         Some(Command::Dev(dev)) => dev::dev(&dev),
         Some(Command::New(new)) => starter::write(&new.script),
-        Some(Command::Demo) => run::demo(),
+        Some(Command::Demo(demo)) => run::demo(&demo),
         Some(Command::Target(target)) => serve::serve(&target),
         Some(Command::Docs(docs)) => reference::docs(docs.word.as_deref()),
         Some(Command::Definitions(definitions)) => reference::definitions(&definitions.folder),
@@ -117,4 +113,9 @@ async fn next(control: &mut Control) -> Happening {
 
 fn hide_secrets(checked: &CheckedScript) {
     show::hide(checked.hidden.clone());
+}
+
+/// Reports what is wrong with what was asked for.
+fn wrong(error: &WishError) {
+    show::error(&error.message, error.hint.as_deref());
 }

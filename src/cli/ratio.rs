@@ -5,13 +5,13 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::select::Selection;
+use super::arguments::SelectionArgs;
 use super::{Exit, result};
 use crate::scenario::{Class, Ratio, Scenario, Whole, ratios};
 use crate::screen::show;
 
 /// Shows what was requested instead of a run.
-pub(super) fn show(selection: &Selection, scenario: &Scenario, users: Option<u32>) -> Exit {
+pub(super) fn show(selection: &SelectionArgs, scenario: &Scenario, users: Option<u32>) -> Exit {
     let text = if selection.list {
         list(&scenario.classes)
     } else if selection.show_task_ratio_json {

@@ -5,19 +5,19 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use super::{Exit, arguments, limits, signals};
-use crate::control::Interrupts;
+use super::{Exit, arguments, signals};
+use crate::control::{self, Interrupts};
 use crate::screen::show;
 use crate::target::{Options, Target};
 
 /// Serves until Ctrl-C or SIGTERM; prints its address on stdout.
 pub(super) fn serve(arguments: &arguments::Target) -> Exit {
-    limits::raise_open_files();
+    control::raise_open_files();
     let options = Options {
         address: SocketAddr::new(arguments.host, arguments.port),
         threads: arguments
             .threads
-            .unwrap_or_else(|| limits::cores() as usize),
+            .unwrap_or_else(|| control::cores() as usize),
         stock: arguments.stock,
     };
     let address = options.address;

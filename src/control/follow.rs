@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::reading::{self, CheckInput, CheckedScript};
 use crate::data::Sources;
@@ -70,6 +70,8 @@ pub(super) struct Follower {
     notes: Vec<(Level, String)>,
     changed: mpsc::Receiver<()>,
     hangup: Signal,
+    /// Somebody asked for a look otherwise than by a signal.
+    asked: Notify,
     /// The check under way, on a thread of its own.
     checking: Option<oneshot::Receiver<Result<CheckedScript, String>>>,
     /// A person asked by a signal and expects an answer.
@@ -133,6 +135,7 @@ impl Follower {
             notes,
             changed,
             hangup: signal(SignalKind::hangup())?,
+            asked: Notify::new(),
             checking: None,
             is_asked: false,
             sources: inputs.sources.clone(),
@@ -203,6 +206,26 @@ impl Follower {
         self.hash = None;
     }
 
+    /// From now on, the script is given these values for its parameters.
+    pub(super) fn given(&mut self, params: &[(String, String)]) {
+        self.params = params.to_vec();
+    }
+
+    /// What the script is given when it is read again.
+    pub(super) fn check_input(&self) -> CheckInput {
+        CheckInput {
+            params: self.params.clone(),
+            seed: Some(self.seed),
+            before: Some(self.sources.clone()),
+            user_memory: self.user_memory,
+        }
+    }
+
+    /// Reads the script again, as a signal would.
+    pub(super) fn look_again(&self) {
+        self.asked.notify_one();
+    }
+
     /// The next check's result.
     async fn looked(&mut self) -> Result<CheckedScript, String> {
         loop {
@@ -215,13 +238,9 @@ impl Follower {
             tokio::select! {
                 Some(()) = self.changed.recv() => {}
                 Some(()) = self.hangup.recv() => self.is_asked = true,
+                () = self.asked.notified() => self.is_asked = true,
             }
-            let given = CheckInput {
-                params: self.params.clone(),
-                seed: Some(self.seed),
-                before: Some(self.sources.clone()),
-                user_memory: self.user_memory,
-            };
+            let given = self.check_input();
             let path = self.path.clone();
             let (answer, checking) = oneshot::channel();
             let thread = std::thread::Builder::new()

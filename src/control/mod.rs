@@ -9,9 +9,18 @@
 //! follow  ─► Happening::Saved ─► Control::reload ─┘             └─► Finished ─► Exit
 //! ```
 
+mod desk;
+mod edit;
 mod follow;
 mod interrupts;
+mod limits;
+mod prepare;
+mod preview;
 mod reading;
+mod resolve;
+mod select;
+mod view;
+mod wish;
 
 use std::io;
 use std::path::PathBuf;
@@ -27,9 +36,18 @@ use crate::script::diagnostic::Diagnostics;
 use crate::script::{Bundle, Inputs, Level};
 use crate::stats::Summary;
 
+pub use desk::{AskError, Changed, Desk, DeskEvent, DeskHandle, ScriptSource, Started};
+pub use edit::{Cause, Edit};
 pub use follow::{SaveOutcome, WatchChoice};
 pub use interrupts::Interrupts;
+pub use limits::{cores, raise_open_files};
+pub use prepare::{Prepared, no_host, prepare};
+pub use preview::{Preview, preview};
 pub use reading::{CheckInput, CheckedScript, evaluate, read};
+pub(crate) use resolve::bases;
+pub(crate) use select::{select, select_one};
+pub use view::{GenerationView, RunView, ScriptView, Stage, View};
+pub use wish::{Changes, Selection, Wish, WishError};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +66,26 @@ pub enum Exit {
     Killed,
 }
 
+impl Exit {
+    /// The exit code of the process.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::Failures(code) | Exit::Script(code) => code,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            Exit::Killed => 130,
+        }
+    }
+}
+
 /// What happens around a run.
 pub enum Happening {
     /// The figures so far, about once a second.
     Summary(Arc<Summary>),
+    /// The run has entered this state, which is not yet its end.
+    Entered(State),
     /// The run has something for a person to read.
     Notice(Notice),
     /// This many notices were lost, because they were not taken in time.
@@ -221,6 +255,35 @@ impl Control {
         Some(&self.run.as_ref()?.handle)
     }
 
+    /// From now on, scripts are given these values for their parameters.
+    fn given(&mut self, params: &[(String, String)]) {
+        if let Some(follower) = &mut self.follower {
+            follower.given(params);
+        }
+    }
+
+    /// What the script of the current run is given when it is evaluated again, with these values for
+    /// its parameters.
+    fn check_input(&self, wish: &Wish) -> CheckInput {
+        match &self.follower {
+            Some(follower) => CheckInput {
+                params: wish.params.clone(),
+                ..follower.check_input()
+            },
+            None => CheckInput {
+                user_memory: wish.user_memory,
+                ..CheckInput::new(&wish.params, wish.seed)
+            },
+        }
+    }
+
+    /// Reads the script again, as a signal would.
+    fn look_again(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower.look_again();
+        }
+    }
+
     /// Notes that the last save can't be run after all, or not with this command line.
     pub fn refuse(&mut self) {
         if let Some(follower) = &mut self.follower {
@@ -272,7 +335,7 @@ impl Control {
                 let now = run.state.borrow_and_update().clone();
                 let why = match now {
                     State::Starting | State::SettingUp | State::Spawning | State::Running => {
-                        return None;
+                        return Some(Happening::Entered(now));
                     }
                     State::Stopping(why) => why,
                     State::Ended(ended) => {

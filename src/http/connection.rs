@@ -201,26 +201,35 @@ impl Connection {
     }
 
     /// Sends the request that was taken and reads the response, or only its head if it is to be
-    /// streamed. `received` counts body bytes even on failure. After a failure or a cancellation
-    /// the connection is unusable.
-    pub(super) async fn exchange(
+    /// streamed. `keep` puts the head where it stays. `received` counts body bytes even on failure.
+    /// After a failure or a cancellation the connection is unusable.
+    pub(super) async fn exchange<H>(
         &mut self,
         mut head: Pin<&mut impl Head>,
+        keep: impl Fn(Parts) -> H,
         bounds: &Bounds<'_>,
         received: &mut u64,
-    ) -> Result<(Parts, Body), Error> {
+    ) -> Result<(H, Body), Error> {
         let client = bounds.client;
         let network = client.options().network_timeout;
         let mut quiet = Context::from_waker(Waker::noop());
-        let response = poll_fn(|cx| {
+        let (head, body, is_streamed) = poll_fn(|cx| {
             self.notes.polled_by(cx.waker());
             if !self.is_reused {
                 self.notes.write_first();
             }
             loop {
                 self.drive(client);
-                if let Poll::Ready(result) = head.as_mut().poll(&mut quiet) {
-                    return Poll::Ready(result.map_err(|error| Error::from_hyper(&error)));
+                match head.as_mut().poll(&mut quiet) {
+                    Poll::Ready(Ok(response)) => {
+                        let (head, body) = response.into_parts();
+                        let is_streamed = bounds.streams(head.status);
+                        return Poll::Ready(Ok((keep(head), body, is_streamed)));
+                    }
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(Error::from_hyper(&error)));
+                    }
+                    Poll::Pending => {}
                 }
                 if self.is_finished {
                     // hyper saw the end before it took the request, which would wait forever.
@@ -240,12 +249,11 @@ impl Connection {
                 .map(Err)
         })
         .await?;
-        let (parts, body) = response.into_parts();
-        if bounds.streams(parts.status) {
-            return Ok((parts, Body::Coming(body)));
+        if is_streamed {
+            return Ok((head, Body::Coming(body)));
         }
         let body = self.read(body, bounds, received).await?;
-        Ok((parts, Body::Whole(body)))
+        Ok((head, Body::Whole(body)))
     }
 
     async fn read(

@@ -4,52 +4,49 @@
 //! Owns the second attempt and finding the faulty line. Only such responses pay for it, and the
 //! connection stays as usable as any other.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Method;
+use hyper::http::response::Parts;
 
-use super::connection::Connection;
+use super::connection::{Body, Bounds, Connection};
 use super::failure::Error;
-use super::io::Notes;
 
 /// How much of a line or a name is shown, in characters.
 const MOST_SHOWN: usize = 40;
 
-/// What the second attempt must restore or explain once it is over.
-pub(super) struct LenientRetry {
-    bytes: Bytes,
-    written: u64,
-}
-
-/// Returns the connection rewound to the head it could not read, the dummy request that hyper needs
-/// to read a response, and what to finish after its exchange.
+/// Reads the head that `connection` could not read, and what follows it, as
+/// [`Connection::exchange`] does, which tells what `keep` and `received` are. Returns the
+/// connection and the outcome.
 ///
-/// That request goes nowhere (see `ReplayStream`), and only its method matters: a response to HEAD
-/// has no body.
+/// hyper needs a request to read a response. This one goes nowhere (see `ReplayStream`), and only
+/// its method matters: a response to HEAD has no body.
+///
+/// # Errors
+/// When there is no second attempt.
 #[cold]
-pub(super) async fn again(
+pub(super) async fn again<H>(
     connection: Box<Connection>,
     method: &Method,
-) -> Result<(Box<Connection>, hyper::Request<Full<Bytes>>, LenientRetry), Error> {
-    let (connection, bytes) = connection.lenient().await?;
-    let mut message = hyper::Request::new(Full::new(Bytes::new()));
-    message.method_mut().clone_from(method);
+    keep: impl Fn(Parts) -> H,
+    bounds: &Bounds<'_>,
+    received: &mut u64,
+) -> Result<(Box<Connection>, Result<(H, Body), Error>), Error> {
+    let (mut connection, bytes) = connection.lenient().await?;
+    let mut dummy = hyper::Request::new(Full::new(Bytes::new()));
+    dummy.method_mut().clone_from(method);
     let written = connection.notes().take_written();
-    let reread = LenientRetry { bytes, written };
-    Ok((Box::new(connection), message, reread))
-}
-
-impl LenientRetry {
-    /// Restores the byte counts and names the faulty line.
-    #[cold]
-    pub(super) fn finish<T>(self, notes: &Notes, result: &mut Result<T, Error>) {
-        notes.set_written(self.written);
-        if let Err(Error::Head(what)) = result
-            && let Some(fault) = faulty_line(&self.bytes)
-        {
-            *what = fault.into();
-        }
+    let head = pin!(connection.take(dummy));
+    let mut result = connection.exchange(head, keep, bounds, received).await;
+    connection.notes().set_written(written);
+    if let Err(Error::Head(what)) = &mut result
+        && let Some(fault) = faulty_line(&bytes)
+    {
+        *what = fault.into();
     }
+    Ok((Box::new(connection), result))
 }
 
 /// What is wrong with the first line of a head that is not a header.

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -14,8 +13,10 @@ use bytes::Bytes;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use hyper::http::Extensions;
+use hyper::http::response::Parts;
 use hyper::{HeaderMap, StatusCode, Version};
 
+use super::body_buffer::ReceivedBody;
 use super::charset::Charset;
 use super::client::Client;
 use super::decode::decode;
@@ -32,7 +33,8 @@ pub struct Response {
     /// Contains the reason phrase, if the server sent its own.
     pub(super) extensions: Extensions,
     pub(super) version: Version,
-    pub(super) headers: HeaderMap,
+    /// `None` only while it is dropped: dropping an emptied map costs more than asking for it.
+    headers: Option<HeaderMap>,
     /// Empty if it was not kept.
     pub(super) body: RefCell<Bytes>,
     pub(super) length: u64,
@@ -41,6 +43,28 @@ pub struct Response {
 }
 
 impl Response {
+    /// A response of which only the head has arrived. Boxed at once: a head is large, and each hand
+    /// that it passes through would copy it.
+    pub(super) fn begun(head: Parts, client: &Client, url: &Url) -> Box<Response> {
+        Box::new(Response {
+            client: client.clone(),
+            status: head.status,
+            extensions: head.extensions,
+            version: head.version,
+            headers: Some(head.headers),
+            body: RefCell::default(),
+            length: 0,
+            coming: None,
+            url: url.clone(),
+        })
+    }
+
+    /// Adds the whole body.
+    pub(super) fn keep(&mut self, read: ReceivedBody) {
+        self.length = read.length;
+        *self.body.get_mut() = read.body;
+    }
+
     /// The status code.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -66,18 +90,18 @@ impl Response {
     /// All headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        self.headers.as_ref().expect("it is not being dropped")
     }
 
     /// The first header of that name.
     #[must_use]
     pub fn header(&self, name: impl AsHeaderName) -> Option<&HeaderValue> {
-        self.headers.get(name)
+        self.headers().get(name)
     }
 
     /// Names and values of the cookies that this response sets, without their attributes.
     pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers
+        self.headers()
             .get_all(SET_COOKIE)
             .iter()
             .filter_map(|value| value.to_str().ok())
@@ -104,7 +128,7 @@ impl Response {
     /// needs no decoding.
     #[must_use]
     pub fn is_encoded(&self) -> bool {
-        self.headers.contains_key(CONTENT_ENCODING) || self.is_discarded()
+        self.headers().contains_key(CONTENT_ENCODING) || self.is_discarded()
     }
 
     /// Drops a large body that can no longer be read by anyone.
@@ -128,7 +152,7 @@ impl Response {
         if self.is_discarded() {
             return Err(Error::Body("it was not kept"));
         }
-        let encodings = encodings(&self.headers);
+        let encodings = encodings(self.headers());
         let limit = self.client.options().body_limit;
         decode(&encodings, &self.body(), limit).await
     }
@@ -150,7 +174,7 @@ impl Response {
     /// The charset of its text.
     #[must_use]
     pub fn charset(&self) -> Charset {
-        Charset::of(self.headers.get(CONTENT_TYPE))
+        Charset::of(self.headers().get(CONTENT_TYPE))
     }
 
     /// The body of a streamed response, once; [`body`](Response::body) is empty then. Dropping it
@@ -179,7 +203,9 @@ pub(super) fn encodings(headers: &HeaderMap) -> Vec<&str> {
 
 impl Drop for Response {
     fn drop(&mut self) {
-        self.client.give_map(mem::take(&mut self.headers));
+        if let Some(headers) = self.headers.take() {
+            self.client.give_map(headers);
+        }
     }
 }
 
@@ -188,7 +214,7 @@ impl fmt::Debug for Response {
         f.debug_struct("Response")
             .field("status", &self.status)
             .field("url", &self.url)
-            .field("headers", &self.headers)
+            .field("headers", self.headers())
             .field("body_length", &self.length)
             .finish_non_exhaustive()
     }

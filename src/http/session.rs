@@ -12,11 +12,9 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::http::response::Parts;
 use hyper::{HeaderMap, Uri};
 
 use super::acquire::AnyConnection;
-use super::body_buffer::ReceivedBody;
 use super::client::Client;
 use super::connection::{Body, Bounds, Connection};
 use super::exchange::Exchange;
@@ -231,50 +229,34 @@ impl Session {
         bounds: &Bounds<'_>,
         progress: &mut Progress,
     ) -> Outcome {
-        let (method, url) = (&request.method, &request.url);
         let mut message = hyper::Request::new(Full::new(request.body.clone()));
-        *message.method_mut() = method.clone();
-        match self.headers_of(request, progress) {
-            Ok(headers) => *message.headers_mut() = headers,
-            Err(error) => return Outcome::Failed(error),
-        }
-        let mut head_length =
-            headers::head_length(request.body.len(), method, url, message.headers());
-        if connection.is_proxied {
-            let proxy = self.client.options().proxy.as_ref();
-            let authorization = proxy.and_then(Proxy::authorization);
-            match make_absolute(&mut message, url, authorization) {
-                Ok(grown) => head_length = head_length.saturating_add(grown),
-                Err(error) => {
-                    self.put_idle(connection);
-                    return Outcome::Failed(error);
-                }
-            }
-        } else {
-            *message.uri_mut() = Uri::from(url.path().clone());
-        }
-        connection.notes().begin(progress.timeline.mark());
-        let mut reread = None;
-        let mut result = loop {
-            let head = pin!(connection.take(message));
-            let result = connection
-                .exchange(head, bounds, &mut progress.received)
-                .await;
-            match &result {
-                Err(error) if error.is_of_unread_head() && reread.is_none() => {}
-                _ => break result,
-            }
-            let sent = connection.notes().written().saturating_sub(head_length);
-            connection.is_spent = sent < request.body.len() as u64;
-            match Box::pin(reread::again(connection, method)).await {
-                Ok((lenient, dummy, rest)) => {
-                    (connection, message, reread) = (lenient, dummy, Some(rest));
-                }
-                Err(error) => return Outcome::Failed(error),
+        let is_proxied = connection.is_proxied;
+        let head_length = match self.fill(&mut message, request, is_proxied, progress) {
+            Ok(length) => length,
+            Err(error) => {
+                self.put_idle(connection);
+                return Outcome::Failed(error);
             }
         };
-        if let Some(reread) = reread {
-            reread.finish(connection.notes(), &mut result);
+        connection.notes().begin(progress.timeline.mark());
+        let keep = |head| Response::begun(head, &self.client, &request.url);
+        let mut result = {
+            let head = pin!(connection.take(message));
+            connection
+                .exchange(head, keep, bounds, &mut progress.received)
+                .await
+        };
+        if let Err(error) = &result
+            && error.is_of_unread_head()
+        {
+            let sent = connection.notes().written().saturating_sub(head_length);
+            connection.is_spent = sent < request.body.len() as u64;
+            let received = &mut progress.received;
+            let again = reread::again(connection, &request.method, keep, bounds, received);
+            (connection, result) = match Box::pin(again).await {
+                Ok(reread) => reread,
+                Err(error) => return Outcome::Failed(error),
+            };
         }
         let notes = connection.notes();
         let (written, first_byte) = (notes.written(), notes.first_read());
@@ -287,7 +269,7 @@ impl Session {
             && (first_byte.is_none() || spoke_first)
             && error.is_gone()
         {
-            if written == 0 || method.is_idempotent() {
+            if written == 0 || request.method.is_idempotent() {
                 progress.timeline.rename(Phase::Blocked);
                 return Outcome::Stale;
             }
@@ -297,18 +279,20 @@ impl Session {
         progress.sent += written.saturating_sub(head_length);
         progress.close_phases(notes.last_write(), first_byte);
         match result {
-            Ok((parts, Body::Whole(body))) => {
-                self.put_idle(connection);
-                Outcome::Answered(self.response(parts, body, None, request))
-            }
-            Ok((parts, Body::Coming(body))) => {
-                let coming = StreamedBody::of_single(connection, body, &parts.headers, bounds);
-                Outcome::Answered(self.response(
-                    parts,
-                    ReceivedBody::nothing(),
-                    Some(coming),
-                    request,
-                ))
+            Ok((mut response, body)) => {
+                match body {
+                    Body::Whole(body) => {
+                        self.put_idle(connection);
+                        response.keep(body);
+                    }
+                    Body::Coming(body) => {
+                        let headers = response.headers();
+                        let coming = StreamedBody::of_single(connection, body, headers, bounds);
+                        response.coming = Some(Box::new(coming));
+                    }
+                }
+                self.answered(&response, request);
+                Outcome::Answered(response)
             }
             Err(error) if spoke_first && error.is_gone() => Outcome::Failed(Error::NotHttp),
             Err(error) => Outcome::Failed(error),
@@ -324,10 +308,15 @@ impl Session {
         progress: &mut Progress,
         may_repeat: bool,
     ) -> Outcome {
-        let headers = self.headers_of(request, progress).ok();
-        let message = headers.and_then(|headers| headers::message(headers, request));
-        let Some(message) = message else {
-            return Outcome::Failed(Error::BadRequest);
+        let mut headers = self.client.take_map();
+        let merged = self.merge_headers(&mut headers, request, progress);
+        let message = merged.and_then(|()| {
+            let message = headers::message(headers, request);
+            message.ok_or(Error::BadRequest)
+        });
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => return Outcome::Failed(error),
         };
         let begun = progress.timeline.mark();
         let mut times = StreamTimes::default();
@@ -354,23 +343,44 @@ impl Session {
                 return Outcome::Failed(error);
             }
         };
-        if bounds.streams(parts.status) {
-            let coming = StreamedBody::of_shared(incoming, &parts.headers, bounds);
-            return Outcome::Answered(self.response(
-                parts,
-                ReceivedBody::nothing(),
-                Some(coming),
-                request,
-            ));
+        let is_streamed = bounds.streams(parts.status);
+        let mut response = Response::begun(parts, &self.client, &request.url);
+        if is_streamed {
+            let coming = StreamedBody::of_shared(incoming, response.headers(), bounds);
+            response.coming = Some(Box::new(coming));
+        } else {
+            let announced = headers::announced(response.headers());
+            let received = &mut progress.received;
+            match incoming.read(announced, bounds, received).await {
+                Ok(body) => response.keep(body),
+                Err(error) => return Outcome::Failed(error),
+            }
         }
-        let announced = headers::announced(&parts.headers);
-        let read = incoming
-            .read(announced, bounds, &mut progress.received)
-            .await;
-        match read {
-            Ok(body) => Outcome::Answered(self.response(parts, body, None, request)),
-            Err(error) => Outcome::Failed(error),
+        self.answered(&response, request);
+        Outcome::Answered(response)
+    }
+
+    /// Fills in a request's message, to be written to its origin or a proxy. Returns how many of
+    /// the bytes written will not be body.
+    fn fill(
+        &self,
+        message: &mut hyper::Request<Full<Bytes>>,
+        request: &Request,
+        is_proxied: bool,
+        progress: &Progress,
+    ) -> Result<u64, Error> {
+        let (method, url) = (&request.method, &request.url);
+        *message.method_mut() = method.clone();
+        *message.headers_mut() = self.client.take_map();
+        self.merge_headers(message.headers_mut(), request, progress)?;
+        let length = headers::head_length(request.body.len(), method, url, message.headers());
+        if is_proxied {
+            let proxy = self.client.options().proxy.as_ref();
+            let authorization = proxy.and_then(Proxy::authorization);
+            return Ok(length.saturating_add(make_absolute(message, url, authorization)?));
         }
+        *message.uri_mut() = Uri::from(url.path().clone());
+        Ok(length)
     }
 
     /// The headers that `request` is sent with: its own, the session's, cookies, the defaults.
@@ -378,37 +388,31 @@ impl Session {
     /// Empty if there are too many to be sent.
     #[must_use]
     pub fn headers_for(&self, request: &Request) -> HeaderMap {
-        self.merged_headers(request, false, now())
-            .unwrap_or_default()
+        let mut map = HeaderMap::new();
+        match self.merge_headers(&mut map, request, &Progress::new(now())) {
+            Ok(()) => map,
+            Err(_) => HeaderMap::new(),
+        }
     }
 
-    fn headers_of(&self, request: &Request, progress: &Progress) -> Result<HeaderMap, Error> {
-        self.merged_headers(request, progress.is_foreign, progress.timeline.mark())
-    }
-
-    fn merged_headers(
+    /// Puts the headers that a request is sent with into an empty map. Tells the observer.
+    fn merge_headers(
         &self,
+        map: &mut HeaderMap,
         request: &Request,
-        is_foreign: bool,
-        at: Micros,
-    ) -> Result<HeaderMap, Error> {
-        let mut map = self.client.take_map();
+        progress: &Progress,
+    ) -> Result<(), Error> {
         let state = self.state.borrow();
         let session = state.as_ref().map(|state| &state.headers);
-        headers::fill(
-            &mut map,
-            request.url.origin(),
-            &request.headers,
-            session,
-            is_foreign,
-        )?;
+        let origin = request.url.origin();
+        headers::fill(map, origin, &request.headers, session, progress.is_foreign)?;
         if request.body.is_empty() {
-            headers::say_empty(&mut map, &request.method);
+            headers::say_empty(map, &request.method);
         }
         if request.cookies
             && let Some(state) = &*state
             && !map.contains_key(hyper::header::COOKIE)
-            && let Some(cookies) = state.jar.header(&request.url, at)
+            && let Some(cookies) = state.jar.header(&request.url, progress.timeline.mark())
         {
             map.insert(hyper::header::COOKIE, cookies);
         }
@@ -416,48 +420,32 @@ impl Session {
             tap.sends(&SentHop {
                 method: &request.method,
                 url: &request.url,
-                headers: &map,
+                headers: map,
                 body: &request.body,
             });
         }
-        Ok(map)
+        Ok(())
     }
 
-    fn response(
-        &self,
-        parts: Parts,
-        read: ReceivedBody,
-        coming: Option<StreamedBody>,
-        request: &Request,
-    ) -> Box<Response> {
-        if request.cookies && headers::set_cookies(&parts.headers) {
+    /// Stores the cookies of a response that has been received. Tells the observer.
+    fn answered(&self, response: &Response, request: &Request) {
+        if request.cookies && headers::set_cookies(response.headers()) {
             self.change_state(|state| {
                 let refused = |header: &[u8], reason| {
                     self.client.cookie_refused(header, &request.url, reason);
                 };
-                state.jar.store(&parts.headers, &request.url, refused);
+                state.jar.store(response.headers(), &request.url, refused);
             });
         }
         if let Some(tap) = self.client.tapped() {
             tap.answers(&AnsweredHop {
                 method: &request.method,
                 url: &request.url,
-                version: parts.version,
-                status: parts.status,
-                headers: &parts.headers,
+                version: response.version,
+                status: response.status,
+                headers: response.headers(),
             });
         }
-        Box::new(Response {
-            client: self.client.clone(),
-            status: parts.status,
-            extensions: parts.extensions,
-            version: parts.version,
-            headers: parts.headers,
-            length: read.length,
-            body: RefCell::new(read.body),
-            coming: coming.map(Box::new),
-            url: request.url.clone(),
-        })
     }
 }
 

@@ -22,9 +22,10 @@ use jiff::Timestamp;
 
 use crate::stats::Summary;
 
-pub use console::{Console, Tables};
-pub use csv::{Csv, HistoryRows};
-pub use json::Json;
+pub use console::{Console, Tables, notes};
+pub use csv::{Csv, CsvFile, HistoryRows, csv};
+pub use json::{Json, document};
+pub(crate) use numbers::{mean_ms, ms, share};
 pub use visible::visible;
 
 /// What is known about a run before it begins.

@@ -22,12 +22,12 @@ pub(super) fn ms_cell(us: u64) -> String {
 
 /// A time in ms with µs precision.
 #[allow(clippy::cast_precision_loss, reason = "exact below 285 years")]
-pub(super) fn ms(us: u64) -> f64 {
+pub(crate) fn ms(us: u64) -> f64 {
     us as f64 / 1e3
 }
 
 /// A mean in ms, rounded to µs.
-pub(super) fn mean_ms(us: f64) -> f64 {
+pub(crate) fn mean_ms(us: f64) -> f64 {
     us.round() / 1e3
 }
 
@@ -74,7 +74,7 @@ pub(super) fn figure_cell(value: f64) -> String {
     clippy::cast_precision_loss,
     reason = "a share needs no more than 53 bits"
 )]
-pub(super) fn share(part: u64, whole: u64) -> f64 {
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0
     } else {

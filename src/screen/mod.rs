@@ -5,4 +5,5 @@
 
 pub(crate) mod debug;
 pub(crate) mod dev;
+pub(crate) mod journal;
 pub(crate) mod show;

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::io::{IsTerminal, Write};
 use std::sync::{PoisonError, RwLock};
 
+use super::journal;
 use crate::http::without_credentials;
 use crate::load::Change;
 use crate::output::visible;
@@ -51,6 +52,7 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 pub(crate) fn error(message: &str, hint: Option<&str>) {
     let message = shortened(clean(message).into_owned());
     let hint = hint.map(clean);
+    journal::add(Level::Error, &message);
     let mut stderr = anstream::stderr().lock();
     // If stderr is gone, there is nowhere to report that.
     let _ = writeln!(stderr, "\u{1b}[1;31merror:\u{1b}[0m {message}");
@@ -103,26 +105,25 @@ pub(crate) fn findings(files: &[File], findings: &Diagnostics) {
 
 /// A line of the log.
 pub(crate) fn log(level: Level, text: &str) {
+    let text = shortened(clean(text).into_owned());
+    journal::add(level, &text);
+    print(level, &text);
+}
+
+fn print(level: Level, text: &str) {
     let level = match level {
         Level::Info => "INFO",
         Level::Warn => "WARN",
         Level::Error => "ERROR",
     };
     let now = jiff::Zoned::now();
-    let _ = writeln!(
-        std::io::stderr().lock(),
-        "[{}] {level} {}",
-        now.strftime("%H:%M:%S%.3f"),
-        shortened(clean(text).into_owned())
-    );
+    let now = now.strftime("%H:%M:%S%.3f");
+    let _ = writeln!(std::io::stderr().lock(), "[{now}] {level} {text}");
 }
 
-/// The warning about a class whose relative requests have nowhere to go.
-pub(crate) fn no_host(class: &str) -> String {
-    format!(
-        "the user class `{class}` has no host: only absolute URLs will work; give one with \
-         `-H http://…`"
-    )
+/// Where the web UI is. The line is not kept for the web UI's own log: it may have a token in it.
+pub(crate) fn link(link: &str) {
+    print(Level::Info, &format!("web UI: {link}"));
 }
 
 /// Why a run stops.

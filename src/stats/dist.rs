@@ -134,7 +134,10 @@ impl Dist {
         sum: &mut Sum,
         ranks_of: impl FnOnce(u64) -> [u64; N],
     ) -> (Dist, [u64; N]) {
-        let parts: Vec<&Dist> = parts.filter(|part| part.count > 0).collect();
+        // Room for a window's, so that it need not grow.
+        let mut some = Vec::with_capacity(16);
+        some.extend(parts.filter(|part| part.count > 0));
+        let parts: Vec<&Dist> = some;
         let mut whole = Dist::default();
         parts.iter().for_each(|part| whole.exact(part));
         let ranks = ranks_of(whole.count);

@@ -16,7 +16,7 @@ use super::sum::Sum;
 use super::summary::{Generation, Row};
 
 /// Which of a series' parts a generation counts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Age {
     /// All that came before `Before`.
     Earlier,
@@ -172,7 +172,7 @@ impl ByGeneration {
     }
 
     /// The row of the parts together.
-    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
+    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> &Row {
         let older = [&self.before, &self.earlier].map(|part| part.as_deref().map(Part::parts));
         let now = self.now.parts();
         // Single names are compared by generation; of the whole only the total is.
@@ -193,9 +193,15 @@ impl ByGeneration {
     /// The row of one part, of nothing if nothing ever counted in it.
     pub(super) fn part_row(&mut self, age: Age, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
         match self.part_mut(age) {
-            Some(part) => part.row(0, key, when, sum),
-            None => Part::default().row(0, key, when, sum),
+            Some(part) => part.row(0, key, when, sum).clone(),
+            None => Part::default().row(0, key, when, sum).clone(),
         }
+    }
+
+    /// Whether the row of one part, shown in that second, stays as it is unless something is added.
+    pub(super) fn is_settled(&self, age: Age, second: u64) -> bool {
+        let part = self.part(age);
+        part.is_none_or(|part| part.is_settled(second))
     }
 
     /// Numbers that were cut to fit.

@@ -38,9 +38,14 @@ impl Part {
     }
 
     /// Its row.
-    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> Row {
+    pub(super) fn row(&mut self, id: u32, key: &SeriesKey, when: When, sum: &mut Sum) -> &Row {
         let parts = [(&self.sum, &self.window)];
         self.shown.row(id, key, &parts, when, true, sum)
+    }
+
+    /// Whether its row, shown in that second, stays as it is unless something is added.
+    pub(super) fn is_settled(&self, second: u64) -> bool {
+        self.shown.is_at_rest() && self.window.is_over(second)
     }
 
     pub(super) fn parts(&self) -> (&Cell, &Window) {
@@ -54,8 +59,16 @@ pub(super) struct When {
     pub(super) now_us: u64,
     /// What rates are over.
     pub(super) over_us: u64,
-    /// The times of the latest seconds, where they are known already.
-    pub(super) current: Option<Distribution>,
+    /// The figures of the latest seconds, where they are known already.
+    pub(super) current: Option<Current>,
+}
+
+/// What the latest seconds of a row say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Current {
+    rps: f64,
+    failures_per_s: f64,
+    times: Distribution,
 }
 
 /// A row as it was last shown.
@@ -71,6 +84,12 @@ impl Shown {
         self.is_old = true;
     }
 
+    /// Whether it has all that was added, of which nothing is of its latest seconds.
+    fn is_at_rest(&self) -> bool {
+        let row = self.row.as_ref();
+        !self.is_old && row.is_some_and(|row| row.current.count == 0)
+    }
+
     /// The row as it is now, of those parts together: all of it, and its latest seconds; with the
     /// intervals of its percentiles or without.
     pub(super) fn row(
@@ -81,7 +100,7 @@ impl Shown {
         when: When,
         has_intervals: bool,
         sum: &mut Sum,
-    ) -> Row {
+    ) -> &Row {
         let second = when.now_us / 1_000_000;
         let is_new = self.row.is_none();
         self.is_old |= is_new;
@@ -98,7 +117,7 @@ impl Shown {
             }
             let before = row.current;
             row.current = match when.current {
-                Some(known) => known,
+                Some(known) => known.times,
                 None => Row::current_times(parts, second, sum),
             };
             if before != row.current {
@@ -106,14 +125,19 @@ impl Shown {
             }
         }
         let before = row.current_rps;
-        row.current_rates(parts, second);
+        match when.current {
+            Some(known) => {
+                (row.current_rps, row.current_failures_per_s) = (known.rps, known.failures_per_s);
+            }
+            None => row.current_rates(parts, second),
+        }
         // Equal to the bit unless something is in it that was not, or has left it.
         if before.to_bits() != row.current_rps.to_bits() {
             row.changed = second;
         }
         row.rps = per_second(row.requests, when.over_us);
         row.failures_per_s = per_second(row.failures, when.over_us);
-        row.clone()
+        row
     }
 }
 
@@ -138,6 +162,15 @@ impl Row {
             intervals_us: [0; 6],
             failed: Distribution::default(),
             current: Distribution::default(),
+        }
+    }
+
+    /// What its latest seconds say.
+    pub(super) fn latest(&self) -> Current {
+        Current {
+            rps: self.current_rps,
+            failures_per_s: self.current_failures_per_s,
+            times: self.current,
         }
     }
 

@@ -115,6 +115,20 @@ impl Sample {
         self.start_us.saturating_add(u64::from(self.service_us))
     }
 
+    /// Replaces time and bytes received by those of a body that was read since.
+    #[must_use]
+    pub fn read_on(mut self, service_us: u64, received: u64) -> Sample {
+        self.service_us = self.narrow(service_us);
+        self.received = self.narrow(received);
+        self
+    }
+
+    /// What it counts under.
+    #[must_use]
+    pub fn series(&self) -> SeriesId {
+        self.series
+    }
+
     /// Actual start, in µs since the run's epoch.
     #[must_use]
     pub fn start_us(&self) -> u64 {

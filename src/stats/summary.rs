@@ -400,6 +400,8 @@ pub struct Summary {
     /// What rates are over, and the run's duration: up to now, or once the load has ended up to
     /// its end (or the last response, if that came later).
     pub elapsed_us: u64,
+    /// When the figures were last reset, µs since the run's epoch; 0 if they never were.
+    pub since_us: u64,
     /// Virtual users.
     pub users: Users,
     /// Iterations.
@@ -410,7 +412,8 @@ pub struct Summary {
     pub generations: Vec<Generation>,
     /// After a reload, oldest first: all earlier generations together if there are any, the one
     /// before the newest, and the newest. Empty in a run without one, whose rows are the newest's.
-    pub by_generation: Vec<GenerationRows>,
+    /// Rows that stay as they are, long after a reload, are those of the previous summary.
+    pub by_generation: Vec<Arc<GenerationRows>>,
     /// Requests by name and method, in that order.
     pub requests: Vec<Row>,
     /// The sum of `requests`.

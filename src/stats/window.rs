@@ -51,12 +51,20 @@ impl Window {
     }
 
     /// The completed seconds of the window that ends before second `now`, as far as they have
-    /// something.
+    /// something, latest first: what is over is not even looked at.
     pub(super) fn completed(&self, now: u64) -> impl Iterator<Item = &Cell> {
-        let seconds = now.saturating_sub(SECONDS)..now;
-        let cells = self.cells.iter();
-        let within = cells.filter(move |(second, _)| seconds.contains(second));
+        let first = now.saturating_sub(SECONDS);
+        let cells = self.cells.iter().rev();
+        let over = cells.skip_while(move |(second, _)| *second >= now);
+        let within = over.take_while(move |(second, _)| *second >= first);
         within.map(|(_, cell)| cell)
+    }
+
+    /// Whether neither the window that ends before second `now` has anything nor a later one will,
+    /// unless something is added.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        let latest = self.cells.back();
+        latest.is_none_or(|(second, _)| second + SECONDS < now)
     }
 }
 
@@ -113,6 +121,16 @@ mod tests {
             "falls to zero when nothing completes"
         );
         assert_eq!(requests(&window, 1_000_000), (0, 10));
+    }
+
+    #[test]
+    fn a_window_is_over_when_no_later_one_has_anything_either() {
+        let window = of(&[3, 7]);
+        for now in 0..40 {
+            let has_some = (now..60).any(|now| requests(&window, now).0 > 0);
+            assert_eq!(window.is_over(now), !has_some, "{now}");
+        }
+        assert!(Window::default().is_over(0));
     }
 
     #[test]

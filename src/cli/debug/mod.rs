@@ -8,8 +8,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{arguments, resolve, run, select};
-use crate::control::{CheckInput, CheckedScript, Control, Exit, Happening};
+use super::{arguments, run};
+use crate::control::{self, CheckInput, CheckedScript, Control, Exit, Happening};
 use crate::load::{Division, Plan, Stage};
 use crate::runner::{Edition, End, Notice, Options, Setup};
 use crate::scenario::Scenario;
@@ -39,22 +39,23 @@ fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
         return Exit::Usage;
     };
     let name = arguments.class.as_deref();
-    let (scenario, class) = match select::select_one(&arguments.changes, name, &declared) {
+    let changes = arguments.changes.changes();
+    let selected = control::select_one(&changes, name, &declared).and_then(|(scenario, class)| {
+        let bases = control::bases(arguments.shown.host.as_deref(), &scenario)?;
+        Ok((scenario, class, bases))
+    });
+    let (scenario, class, bases) = match selected {
         Ok(selected) => selected,
-        Err(wrong) => {
-            show::error(&wrong.message, wrong.hint.as_deref());
-            return Exit::Usage;
-        }
-    };
-    let bases = match resolve::bases(arguments.shown.host.as_deref(), &scenario) {
-        Ok(bases) => bases,
-        Err(message) => {
-            show::error(&message, None);
+        Err(error) => {
+            super::wrong(&error);
             return Exit::Usage;
         }
     };
     if bases[class].is_none() {
-        show::log(Level::Warn, &show::no_host(&scenario.classes[class].name));
+        show::log(
+            Level::Warn,
+            &control::no_host(&scenario.classes[class].name),
+        );
     }
     let screen = Screen::new(view(arguments.shown.body), checked.shown);
     let screen = Arc::new(Mutex::new(screen));

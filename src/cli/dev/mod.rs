@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::select::{self, SelectError};
-use super::{arguments, debug, resolve, run};
+use super::{arguments, debug, run};
 use crate::control::{
-    CheckInput, CheckedScript, Control, Exit, FinishedRun, Happening, SaveOutcome,
+    self, CheckInput, CheckedScript, Control, Exit, FinishedRun, Happening, SaveOutcome, WishError,
 };
 use crate::runner::{Edition, End, Notice, Setup};
 use crate::screen::dev::{Board, LiveScreen, SaveProblem};
@@ -152,7 +151,10 @@ impl Session<'_> {
                     self.live().note(Level::Warn, show::dropped(count));
                 }
                 // The screen has the figures.
-                Happening::Interrupted { .. } | Happening::Summary(_) | Happening::Stopping(_) => {}
+                Happening::Entered(_)
+                | Happening::Interrupted { .. }
+                | Happening::Summary(_)
+                | Happening::Stopping(_) => {}
             }
         }
     }
@@ -221,7 +223,7 @@ impl Session<'_> {
         let RunnableScript { edition, class } = &runnable;
         let name = &edition.scenario.classes[*class].name;
         if edition.bases[*class].is_none() {
-            live.note(Level::Warn, show::no_host(name));
+            live.note(Level::Warn, control::no_host(name));
         }
         live.board.source(edition.hash(), name.clone(), shown);
         Some(runnable)
@@ -335,20 +337,15 @@ struct RunnableScript {
 fn runnable(
     arguments: &arguments::Dev,
     checked: CheckedScript,
-) -> Result<Option<RunnableScript>, SelectError> {
+) -> Result<Option<RunnableScript>, WishError> {
     let Some(declared) = checked.scenario else {
         return Ok(None);
     };
     let name = arguments.class.as_deref();
-    let (mut scenario, class) = select::select_one(&arguments.changes, name, &declared)?;
+    let (mut scenario, class) = control::select_one(&arguments.changes.changes(), name, &declared)?;
     // The number of users is the person's choice.
     scenario.shape = None;
-    let bases = resolve::bases(arguments.shown.host.as_deref(), &scenario).map_err(|message| {
-        SelectError {
-            message,
-            hint: None,
-        }
-    })?;
+    let bases = control::bases(arguments.shown.host.as_deref(), &scenario)?;
     let edition = Edition {
         options: debug::options(&scenario, class, arguments.users, None),
         bundle: checked.bundle,

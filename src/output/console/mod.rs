@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use crate::stats::Summary;
 
+pub use self::report::notes;
 use self::report::report;
 use self::tables::{Rates, label, main_table};
 use super::table::{NARROWEST, wrap};

@@ -37,7 +37,7 @@ pub(super) fn report(summary: &Summary, width: usize) -> String {
         .iter()
         .map(|row| (row.count, format!("{}: {}", row.location, row.message)));
     list(&mut text, "Exceptions", "Exception", exceptions, width);
-    for note in notes(summary) {
+    for note in std::iter::once(iterations(summary)).chain(notes(summary)) {
         for line in wrap(&note, width) {
             text.push_str(&line);
             text.push('\n');
@@ -101,8 +101,8 @@ fn list(
     text.push('\n');
 }
 
-/// Lines under the tables: iterations, and remarks on the figures above.
-fn notes(summary: &Summary) -> Vec<String> {
+/// The line about iterations.
+fn iterations(summary: &Summary) -> String {
     let Iterations {
         started,
         finished,
@@ -110,12 +110,19 @@ fn notes(summary: &Summary) -> Vec<String> {
         missed,
         dropped,
     } = summary.iterations;
-    let mut notes = vec![format!(
+    let mut line = format!(
         "Iterations: {started} started, {finished} finished, {interrupted} interrupted, {missed} missed"
-    )];
+    );
     if dropped > 0 {
-        notes[0].push_str(&format!(", {dropped} dropped"));
+        line.push_str(&format!(", {dropped} dropped"));
     }
+    line
+}
+
+/// Remarks on the figures: what was cut, summed up early or may be the load generator's own doing.
+#[must_use]
+pub fn notes(summary: &Summary) -> Vec<String> {
+    let mut notes = Vec::new();
     if summary.in_flight > 0 {
         let mut note = format!(
             "In flight at stop: {} requests, in no count above",

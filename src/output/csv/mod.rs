@@ -27,6 +27,35 @@ pub enum HistoryRows {
     All,
 }
 
+/// A file that can be made from one summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CsvFile {
+    /// As `PREFIX_stats.csv`.
+    Stats,
+    /// As `PREFIX_failures.csv`.
+    Failures,
+    /// As `PREFIX_exceptions.csv`.
+    Exceptions,
+    /// The columns of `PREFIX_stats_history.csv`, a row for each second. Of the current percentiles
+    /// the history keeps two; the others, and totals of times, are not there.
+    History,
+}
+
+/// The content of a file.
+#[must_use]
+pub fn csv(summary: &Summary, file: CsvFile) -> Vec<u8> {
+    match file {
+        CsvFile::Stats => rows::stats(summary),
+        CsvFile::Failures => rows::failures(summary),
+        CsvFile::Exceptions => rows::exceptions(summary),
+        CsvFile::History => {
+            let mut content = rows::history_titles();
+            content.extend(rows::seconds(summary));
+            content
+        }
+    }
+}
+
 /// Writes `PREFIX_stats.csv`, `PREFIX_stats_history.csv`, `PREFIX_failures.csv` and
 /// `PREFIX_exceptions.csv`; where there are groups, checks or own figures `PREFIX_groups.csv`,
 /// `PREFIX_checks.csv` and `PREFIX_metrics.csv`; after a reload `PREFIX_generations.csv`.

@@ -154,6 +154,34 @@ pub(super) fn history(summary: &Summary, named: &[Row]) -> Vec<u8> {
     })
 }
 
+/// The history's rows for all seconds, of the total alone.
+pub(super) fn seconds(summary: &Summary) -> Vec<u8> {
+    let (mut requests, mut failures, mut received) = (0, 0, 0);
+    table(|out| {
+        for (second, at_us) in summary.history.iter().zip((1..).map(|n| n * 1_000_000)) {
+            requests += second.requests;
+            failures += second.failures;
+            received += second.received;
+            let at = at(summary, at_us).as_second().to_string();
+            let mut cells = vec![at, second.users.to_string()];
+            cells.extend(named_cells(&summary.total));
+            cells.push(format!("{:.6}", second.rps));
+            cells.push(format!("{:.6}", second.failures_per_s));
+            cells.extend(QUANTILES.map(|quantile| match quantile {
+                "50%" if second.rps > 0.0 => ms(second.p50_us).to_string(),
+                "95%" if second.rps > 0.0 => ms(second.p95_us).to_string(),
+                _ => "N/A".to_owned(),
+            }));
+            cells.extend([requests.to_string(), failures.to_string()]);
+            cells.extend(["N/A", "N/A", "N/A", "N/A"].map(str::to_owned));
+            let size = share(received, requests);
+            cells.push(((size * 1e3).round() / 1e3).to_string());
+            out.write_record(cells)?;
+        }
+        Ok(())
+    })
+}
+
 /// One row per name, and the total.
 pub(super) fn stats(summary: &Summary) -> Vec<u8> {
     figures(summary.requests.iter().chain([&summary.total]))

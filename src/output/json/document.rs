@@ -303,7 +303,7 @@ impl<'a> Document<'a> {
             by_generation: summary
                 .by_generation
                 .iter()
-                .map(GenerationRows::of)
+                .map(|rows| GenerationRows::of(rows))
                 .collect(),
             requests: Series::all(&summary.requests),
             total: Series::of(&summary.total),

@@ -31,6 +31,12 @@ impl<W: Write> Json<W> {
     }
 }
 
+/// The document for a summary.
+#[must_use]
+pub fn document(run: &RunInfo, summary: &Summary) -> String {
+    serde_json::to_string(&Document::of(run, summary)).expect("a document is plain data")
+}
+
 impl<W: Write> Output for Json<W> {
     fn start(&mut self, run: &RunInfo) -> Result<(), OutputError> {
         self.run = Some(run.clone());
@@ -57,7 +63,7 @@ mod tests {
     use super::*;
     use crate::output::fixture;
 
-    fn document(summary: &Summary) -> Value {
+    fn printed(summary: &Summary) -> Value {
         let mut text = Vec::new();
         let mut json = Json::new(&mut text);
         json.start(&fixture::run()).expect("memory");
@@ -91,7 +97,7 @@ mod tests {
             fixture::figures(),
             fixture::nothing(),
         ] {
-            let document = document(&summary);
+            let document = printed(&summary);
             let errors: Vec<String> = validator
                 .iter_errors(&document)
                 .map(|error| error.to_string())
@@ -103,7 +109,7 @@ mod tests {
     #[test]
     fn the_schema_refuses_what_is_missing_null_or_unknown() {
         let validator = validator();
-        let good = document(&fixture::final_reloaded(2));
+        let good = printed(&fixture::final_reloaded(2));
         let changes: [fn(&mut Value); 7] = [
             |d| d["schema"] = 2.into(),
             |d| d["total"]["service_time_ms"]["p99"] = Value::Null,
@@ -130,7 +136,7 @@ mod tests {
 
     #[test]
     fn own_figures_have_lists_of_their_own() {
-        let document = document(&fixture::figures());
+        let document = printed(&fixture::figures());
         insta::assert_snapshot!(document["counters"].to_string(), @r#"[{"name":"coupons","per_s":750.0,"total":1500}]"#);
         let metric = &document["metrics"][0];
         insta::assert_snapshot!(metric.to_string(), @r#"{"avg":74.875,"count":1000,"max":199.75,"min":-50.0,"name":"balance","p50":74.81249999999999,"p95":187.37499999999997,"p99":197.37499999999997}"#);
@@ -139,7 +145,7 @@ mod tests {
 
     #[test]
     fn after_a_reload_rows_are_kept_by_generation() {
-        let document = document(&fixture::final_reloaded(4));
+        let document = printed(&fixture::final_reloaded(4));
         insta::assert_snapshot!(document["generations"].to_string(), @r#"[{"at_s":0.0,"end_s":5.0,"hash":"1f2a9c1b77d0","n":1},{"at_s":5.0,"end_s":10.0,"hash":"2f2a9c1b77d0","n":2},{"at_s":10.0,"end_s":15.0,"hash":"3f2a9c1b77d0","n":3},{"at_s":15.0,"end_s":20.0,"hash":"4f2a9c1b77d0","n":4}]"#);
         insta::assert_snapshot!(document["marks"].to_string(), @r#"[{"at_s":5.0,"generation":2,"mark":"reload"},{"at_s":10.0,"generation":3,"mark":"reload"},{"at_s":15.0,"generation":4,"mark":"reload"}]"#);
         let parts = document["by_generation"].as_array().expect("an array");
@@ -170,7 +176,7 @@ mod tests {
 
     #[test]
     fn numbers_are_milliseconds_with_microseconds() {
-        let document = document(&fixture::final_shop());
+        let document = printed(&fixture::final_shop());
         insta::assert_snapshot!(serde_json::to_string_pretty(&document["total"]).expect("JSON"), @r#"
         {
           "bytes": 528000,
@@ -240,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_total_is_the_sum_of_the_requests() {
-        let document = document(&fixture::final_shop());
+        let document = printed(&fixture::final_shop());
         let rows = document["requests"].as_array().expect("an array");
         for figure in ["requests", "failures", "bytes"] {
             let sum: u64 = rows

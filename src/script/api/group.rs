@@ -49,8 +49,8 @@ fn group(
     let has_failed = threw || user.failed.get() > failed_before;
     let thread = &user.thread;
     let series = thread.record(|recorder| recorder.series(&Kind::Group, "", name));
-    let mut measurement = Measurement::of(thread, series, started, ended);
-    measurement.late_us = late_us;
+    let mut measurement = Measurement::of(&user, series, started, ended);
+    measurement.sample = measurement.sample.late_us(late_us);
     measurement.record(&user, has_failed, None);
     result
 }

@@ -15,7 +15,7 @@ use crate::script::results::Result;
 use crate::script::run::measurement::{Details, Measurement};
 use crate::script::run::user::User;
 use crate::script::value;
-use crate::stats::Kind;
+use crate::stats::{Kind, Outcome, Sample};
 
 /// Registers what this file owns.
 pub(crate) fn register(engine: &mut Engine) {
@@ -95,12 +95,15 @@ fn record(user: &Rc<User>, report: Report) {
     let error = report.error.map(|error| user.class.secrets.mask(error));
     let kind = Kind::Protocol(protocol.clone());
     let series = thread.record(|recorder| recorder.series(&kind, &protocol, &report.name));
-    let now = clock::now();
-    let mut measurement = Measurement::of(thread, series, now, now).of_request(user);
-    measurement.took_us = u64::try_from(report.took.as_micros()).unwrap_or(u64::MAX);
+    let ended_us = thread.run_us(clock::now());
+    let took_us = u64::try_from(report.took.as_micros()).unwrap_or(u64::MAX);
     // What began before the run did cannot be older than it.
-    measurement.started_us = measurement.ended_us.saturating_sub(measurement.took_us);
-    measurement.received = report.length;
+    let started_us = ended_us.saturating_sub(took_us);
+    let generation = user.generation.number();
+    let sample = Sample::new(series, generation, Outcome::Success, started_us)
+        .service_us(took_us)
+        .bytes(0, report.length);
+    let measurement = Measurement::new(sample, ended_us).of_request(user);
     measurement.record_request(user, error.as_deref(), || Details {
         row: [(*protocol).into(), (*protocol).into(), report.name.into()],
         url: None,

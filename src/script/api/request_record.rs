@@ -100,14 +100,12 @@ impl RequestRecord {
         let streaming = stream::begun(&mut exchange, client);
         let measurement = counting.series.map(|series| {
             let (started, ended) = (exchange.started, exchange.ended);
-            let measured = Measurement::of(&user.thread, series, started, ended);
-            Measurement {
-                first_byte_us: exchange.first_byte.map_or(0, |first| first.since(started)),
-                sent: exchange.sent,
-                received: exchange.received,
-                stale_retries: exchange.stale_retries,
-                ..measured.of_request(user)
-            }
+            let mut measured = Measurement::of(user, series, started, ended).of_request(user);
+            let first_byte_us = exchange.first_byte.map_or(0, |first| first.since(started));
+            let sample = measured.sample.first_byte_us(first_byte_us);
+            measured.sample = sample.bytes(exchange.sent, exchange.received);
+            measured.stale_retries = exchange.stale_retries;
+            measured
         });
         let (response, error) = match exchange.result {
             Ok(response) => (Some(response), None),
@@ -208,7 +206,7 @@ impl RequestRecord {
         let measurement = streamed.as_ref().unwrap_or(measurement);
         let details = || Details {
             row: user.thread.record(|recorder| {
-                let key = recorder.key(measurement.series);
+                let key = recorder.key(measurement.sample.series());
                 [key.kind.as_str(), &*key.method, &*key.name].map(ImmutableString::from)
             }),
             url: self.response.as_ref().map(|it| it.url().to_string()),

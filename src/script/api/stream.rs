@@ -38,8 +38,7 @@ pub(crate) struct Streaming {
     /// The observer, and what was read since it was last told.
     tracer: Option<Rc<Tracer>>,
     seen: RefCell<Seen>,
-    /// Body bytes sent, and the moments of the request's start and of the head.
-    sent: u64,
+    /// The moments of the request's start and of the head.
     started: Micros,
     head: Micros,
 }
@@ -130,7 +129,6 @@ impl Streaming {
                 at: head,
                 received: 0,
             }),
-            sent: exchange.sent,
             started: exchange.started,
             head,
         }
@@ -139,12 +137,9 @@ impl Streaming {
     /// What was measured up to the head, with the body as far as it was read.
     pub(crate) fn measured(&self, head: &Measurement) -> Measurement {
         let Progress { at, received } = self.progress.get();
-        Measurement {
-            took_us: at.since(self.started),
-            sent: self.sent,
-            received,
-            ..*head
-        }
+        let mut measured = *head;
+        measured.sample = head.sample.read_on(at.since(self.started), received);
+        measured
     }
 
     /// How long the body took, as far as it was read, after its head.

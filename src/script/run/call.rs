@@ -104,7 +104,9 @@ impl CallStates {
         } = &mut *state;
         global.source = Some(function.file.clone());
         scope.extend(function.captured.iter().cloned());
-        scope.extend(function.parameters.iter().cloned().zip(arguments));
+        if !arguments.is_empty() {
+            scope.extend(function.parameters.iter().cloned().zip(arguments));
+        }
         // Its body, not the function by its name: Rhai would look the name up, and put the place
         // of our call, which is none, over the place where calls are nested too deep.
         let result = EvalContext::new(engine, global, caches, scope, Some(this))

@@ -10,7 +10,6 @@ use std::time::Duration;
 use rhai::{Dynamic, ImmutableString, Map};
 
 use super::listeners;
-use super::thread::Thread;
 use super::user::{Missed, User};
 use crate::clock::Micros;
 use crate::stats::{Outcome, Sample, SeriesId, Slots};
@@ -18,23 +17,12 @@ use crate::stats::{Outcome, Sample, SeriesId, Slots};
 /// What was measured, apart from how it ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Measurement {
-    /// Its row.
-    pub(crate) series: SeriesId,
+    /// That of a success.
+    pub(crate) sample: Sample,
     /// µs since the run began.
-    pub(crate) started_us: u64,
-    pub(crate) ended_us: u64,
-    pub(crate) took_us: u64,
-    /// From its start to the first byte of a response; 0 without one.
-    pub(crate) first_byte_us: u64,
-    /// In bytes.
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
-    /// How late it began by its user's own fault.
-    pub(crate) late_us: u64,
-    /// How late the generator began the iteration, if this is its first.
-    pub(crate) lag_us: u64,
+    ended_us: u64,
     /// The slots that its user missed before it.
-    pub(crate) missed: Option<Missed>,
+    missed: Option<Missed>,
     /// How often it was sent again, because its kept connection had gone stale.
     pub(crate) stale_retries: u32,
 }
@@ -50,29 +38,30 @@ pub(crate) struct Details {
 }
 
 impl Measurement {
-    /// What began and ended at those moments.
-    pub(crate) fn of(thread: &Thread, series: SeriesId, from: Micros, to: Micros) -> Measurement {
+    /// A sample of what ended then, in µs since the run began.
+    pub(crate) fn new(sample: Sample, ended_us: u64) -> Measurement {
         Measurement {
-            series,
-            started_us: thread.run_us(from),
-            ended_us: thread.run_us(to),
-            took_us: to.since(from),
-            first_byte_us: 0,
-            sent: 0,
-            received: 0,
-            late_us: 0,
-            lag_us: 0,
+            sample,
+            ended_us,
             missed: None,
             stale_retries: 0,
         }
     }
 
-    /// Makes it that of a request: the first of an iteration is as late as its user was, and
-    /// answers for the slots that were missed before it.
+    /// What began and ended at those moments.
+    pub(crate) fn of(user: &User, series: SeriesId, from: Micros, to: Micros) -> Measurement {
+        let thread = &user.thread;
+        let generation = user.generation.number();
+        let sample = Sample::new(series, generation, Outcome::Success, thread.run_us(from));
+        Measurement::new(sample.service_us(to.since(from)), thread.run_us(to))
+    }
+
+    /// Makes it that of a request: the first of an iteration is as late as its user and the
+    /// generator were, and answers for the slots that were missed before it.
     pub(crate) fn of_request(self, user: &User) -> Measurement {
+        let (late_us, lag_us) = (user.late_us.take(), user.lag_us.take());
         Measurement {
-            late_us: user.late_us.take(),
-            lag_us: user.lag_us.take(),
+            sample: self.sample.late_us(late_us).lag_us(lag_us),
             missed: user.missed.take(),
             ..self
         }
@@ -84,11 +73,11 @@ impl Measurement {
             true => Outcome::Failure,
             false => Outcome::Success,
         };
-        let sample = self.sample(user).outcome(outcome);
+        let sample = self.sample.outcome(outcome);
         user.thread.record(|recorder| {
             recorder.record(sample);
             if let Some(error) = error {
-                recorder.error(self.series, self.ended_us, error);
+                recorder.error(sample.series(), self.ended_us, error);
             }
             for _ in 0..self.stale_retries {
                 recorder.stale_retry();
@@ -96,7 +85,7 @@ impl Measurement {
             if let Some(missed) = self.missed {
                 let first_us = user.thread.run_us(missed.first);
                 recorder.missed_slots(Slots {
-                    series: self.series,
+                    series: sample.series(),
                     generation: sample.generation(),
                     outcome,
                     at_us: self.ended_us,
@@ -125,21 +114,10 @@ impl Measurement {
         }
     }
 
-    /// The sample of a success.
-    fn sample(&self, user: &User) -> Sample {
-        let generation = user.generation.number();
-        Sample::new(self.series, generation, Outcome::Success, self.started_us)
-            .service_us(self.took_us)
-            .late_us(self.late_us)
-            .lag_us(self.lag_us)
-            .first_byte_us(self.first_byte_us)
-            .bytes(self.sent, self.received)
-    }
-
     /// What a listener of `request` gets, times in seconds.
     fn described(&self, user: &User, error: Option<&str>, details: Details) -> Map {
         let [kind, method, name] = details.row;
-        let response_time = Duration::from_micros(self.sample(user).response_us());
+        let response_time = Duration::from_micros(self.sample.response_us());
         let length = i64::try_from(details.length).unwrap_or(i64::MAX);
         let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
         let clock = user.thread.parts.clock.get();
@@ -152,7 +130,7 @@ impl Measurement {
             ("status".into(), i64::from(details.status).into()),
             ("error".into(), text(error.map(str::to_owned))),
             ("url".into(), text(details.url)),
-            ("start".into(), clock.unix_s(self.started_us).into()),
+            ("start".into(), clock.unix_s(self.sample.start_us()).into()),
         ])
     }
 }

@@ -47,6 +47,8 @@ pub struct Collector {
     order: Vec<usize>,
     /// Where in that order the first row is whose times were left for later.
     resume: usize,
+    /// What need not be put together again.
+    settled: Settled,
     total: ByGeneration,
     total_key: SeriesKey,
     keeps_classes: bool,
@@ -87,6 +89,7 @@ impl Collector {
             rows: Vec::new(),
             order: Vec::new(),
             resume: 0,
+            settled: Settled::default(),
             total: ByGeneration::default(),
             total_key: SeriesKey::new(Kind::Total, "", TOTAL),
             keeps_classes: false,
@@ -171,6 +174,7 @@ impl Collector {
                 sum.or_default().merge(&stamped.cell);
             }
             let age = self.generations.age(stamped.generation);
+            self.settled.remove(&age);
             self.rows[number].add(age, stamped.second, stamped.cell);
         }
         sums.values_mut().for_each(Cell::close);
@@ -251,6 +255,7 @@ impl Collector {
         if !self.generations.all().is_empty() {
             self.rows.iter_mut().for_each(ByGeneration::grow_older);
             self.total.grow_older();
+            self.settled.clear();
             let reload = Mark::Reload {
                 generation: generation.n,
             };
@@ -287,6 +292,7 @@ impl Collector {
         let texts = self.limits.texts;
         self.rows.fill_with(ByGeneration::default);
         self.total = ByGeneration::default();
+        self.settled.clear();
         self.errors = Tally::new(texts);
         self.exceptions = Exceptions::new(texts);
         self.checks = Checks::new(texts);
@@ -346,6 +352,7 @@ fn id_of(number: usize) -> u32 {
 }
 
 mod showing;
+use showing::Settled;
 pub use showing::Times;
 
 #[cfg(test)]

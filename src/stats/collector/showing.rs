@@ -2,13 +2,17 @@
 //!
 //! What is counted where, and when, is not decided here.
 
+use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use super::{Collector, id_of};
 use crate::stats::cell::together;
-use crate::stats::generations::ByGeneration;
-use crate::stats::rows::When;
+use crate::stats::generations::{Age, ByGeneration, Span};
+use crate::stats::rows::{Current, When};
 use crate::stats::sample::Outcome;
+use crate::stats::series::SeriesKey;
+use crate::stats::sum::Sum;
 use crate::stats::summary::{
     CounterRow, ErrorRow, ExceptionRow, GenerationRows, Generator, MetricRow, Row, Summary,
     Warnings,
@@ -29,24 +33,135 @@ pub enum Times {
 /// of widely spread times without a reload. With more, rows take turns.
 const MOST_PAGES: usize = 800_000;
 
-/// Rows by name, their sum, and what is not in the sum.
+/// The rows of generations that nothing adds to any more and whose latest seconds are long over:
+/// they stay as they are.
+pub(super) type Settled = BTreeMap<Age, Arc<GenerationRows>>;
+
+/// Rows by name.
+#[derive(Debug, Default)]
 struct Rows {
     requests: Vec<Row>,
     groups: Vec<Row>,
+    /// How many of each belong behind the others, in front of which they were added.
+    ahead: [usize; 2],
 }
 
 impl Rows {
-    fn of(all: Vec<Row>) -> Rows {
-        let (requests, groups) = all.into_iter().partition(|row| row.key.kind.is_request());
-        Rows { requests, groups }
+    fn with_capacity(count: usize) -> Rows {
+        Rows {
+            requests: Vec::with_capacity(count),
+            ..Rows::default()
+        }
     }
+
+    /// Adds a row, perhaps ahead of those that come before it.
+    fn push(&mut self, row: &Row, is_ahead: bool) {
+        let is_request = row.key.kind.is_request();
+        let rows = if is_request {
+            &mut self.requests
+        } else {
+            &mut self.groups
+        };
+        rows.push(row.clone());
+        self.ahead[usize::from(!is_request)] += usize::from(is_ahead);
+    }
+
+    /// Puts them in order.
+    fn in_order(mut self) -> Rows {
+        let [requests, groups] = mem::take(&mut self.ahead);
+        self.requests.rotate_left(requests);
+        self.groups.rotate_left(groups);
+        self
+    }
+}
+
+/// One of the parts that generations are kept apart in, while its rows are put together.
+struct Apart<'a> {
+    span: Span<'a>,
+    when: When,
+    /// Whether none of its rows will change.
+    is_settled: bool,
+    total: Row,
+    rows: Rows,
+}
+
+impl<'a> Apart<'a> {
+    /// One without rows; `total` is that of all parts, and `since_us` when figures were last reset.
+    fn new(
+        span: Span<'a>,
+        (now_us, since_us): (u64, u64),
+        (total, key): (&mut ByGeneration, &SeriesKey),
+        sum: &mut Sum,
+    ) -> Apart<'a> {
+        let begin_us = span.first.at_us.max(since_us);
+        let when = When {
+            now_us,
+            over_us: span.end_us.saturating_sub(begin_us),
+            current: None,
+        };
+        let row = total.part_row(span.age, key, when, sum);
+        // What counts in the newest lasts until now.
+        let is_over = span.age != Age::Now;
+        Apart {
+            when,
+            is_settled: is_over && total.is_settled(span.age, now_us / 1_000_000),
+            total: row,
+            rows: Rows::default(),
+            span,
+        }
+    }
+
+    /// Adds the row of a series, if it has one here; `latest` are the figures of its latest seconds
+    /// if those are all of one part.
+    fn add(
+        &mut self,
+        place: Place,
+        series: &mut ByGeneration,
+        latest: Option<(Age, Current)>,
+        sum: &mut Sum,
+    ) {
+        let age = self.span.age;
+        if let Some(part) = series.part_mut(age) {
+            let latest = latest.filter(|(of, _)| *of == age);
+            let when = When {
+                current: latest.map(|(_, current)| current),
+                ..self.when
+            };
+            let row = part.row(place.id, place.key, when, sum);
+            self.rows.push(row, place.is_ahead);
+            self.is_settled &= part.is_settled(self.when.now_us / 1_000_000);
+        }
+    }
+
+    /// All its rows.
+    fn together(self) -> GenerationRows {
+        let rows = self.rows.in_order();
+        GenerationRows {
+            first: self.span.first.clone(),
+            last: self.span.last.clone(),
+            end_us: self.span.end_us,
+            requests: rows.requests,
+            total: self.total,
+            groups: rows.groups,
+        }
+    }
+}
+
+/// A series among the rows.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    id: u32,
+    key: &'a SeriesKey,
+    /// See [`Rows::push`].
+    is_ahead: bool,
 }
 
 impl Collector {
     /// Everything so far, as rows. Costs about 10 µs for each row to which something was added since
-    /// the last one, after a reload up to three times that, and 2 for the others; meant for once a
-    /// second. When that is too much, the times of some rows are a second or two old; counts never
-    /// are, and nothing is once the load has ended.
+    /// the last one, after a reload up to three times that, and 2 for the others; rows of older
+    /// generations cost nothing when their load is some seconds over. Meant for once a second. When
+    /// that is too much, the times of some rows are a second or two old; counts never are, and
+    /// nothing is once the load has ended.
     pub fn summary(&mut self, now_us: u64) -> Arc<Summary> {
         let pending = self.ledger.take(None);
         self.count_own(pending);
@@ -68,13 +183,17 @@ impl Collector {
         let is_over = self.load_end_us.is_some();
         self.sum
             .allow(if is_over { usize::MAX } else { MOST_PAGES });
-        let total = self.total.row(0, &self.total_key, when, &mut self.sum);
+        let total = self
+            .total
+            .row(0, &self.total_key, when, &mut self.sum)
+            .clone();
         let (rows, by_generation) = self.rows(when);
         let clipped: u64 = self.rows.iter().map(ByGeneration::clipped).sum();
         Arc::new(Summary {
             epoch_unix_us: self.epoch_unix_us,
             now_us,
             elapsed_us,
+            since_us: self.since_us,
             users: self.users,
             iterations: self.iterations,
             in_flight: self.in_flight,
@@ -129,63 +248,53 @@ impl Collector {
     }
 
     /// The rows, and those of each part that generations are kept apart in.
-    fn rows(&mut self, when: When) -> (Rows, Vec<GenerationRows>) {
+    fn rows(&mut self, when: When) -> (Rows, Vec<Arc<GenerationRows>>) {
         let (count, start) = (self.order.len(), self.resume);
+        let second = when.now_us / 1_000_000;
         let spans = self.generations.spans(when.over_us + self.since_us);
-        let times: Vec<When> = spans
-            .iter()
-            .map(|span| When {
-                now_us: when.now_us,
-                current: None,
-                over_us: span
-                    .end_us
-                    .saturating_sub(span.first.at_us.max(self.since_us)),
+        let mut known = self.settled.clone();
+        let unknown = spans
+            .into_iter()
+            .filter(|span| !known.contains_key(&span.age));
+        let mut parts: Vec<Apart> = unknown
+            .map(|span| {
+                let total = (&mut self.total, &self.total_key);
+                Apart::new(span, (when.now_us, self.since_us), total, &mut self.sum)
             })
             .collect();
-        let mut all = Vec::with_capacity(count);
-        let mut by_span: Vec<Vec<Row>> = spans.iter().map(|_| Vec::new()).collect();
-        // How many of a span's rows come before the first of all.
-        let mut turned = vec![0; spans.len()];
+        let mut all = Rows::with_capacity(count);
         let mut resume = None;
         for at in (start..count).chain(0..start.min(count)) {
             if self.sum.is_spent() {
                 resume.get_or_insert(at);
             }
             let number = self.order[at];
-            let (key, row) = (&self.table.keys()[number], &mut self.rows[number]);
-            let whole = row.row(id_of(number), key, when, &mut self.sum);
-            let recent = row.only_recent(when.now_us / 1_000_000);
-            for (nth, span) in spans.iter().enumerate() {
-                if let Some(part) = row.part_mut(span.age) {
-                    turned[nth] += usize::from(at >= start);
-                    let when = When {
-                        current: (recent == Some(span.age)).then_some(whole.current),
-                        ..times[nth]
-                    };
-                    by_span[nth].push(part.row(id_of(number), key, when, &mut self.sum));
-                }
+            let place = Place {
+                id: id_of(number),
+                key: &self.table.keys()[number],
+                is_ahead: at >= start,
+            };
+            let series = &mut self.rows[number];
+            let whole = series.row(place.id, place.key, when, &mut self.sum);
+            all.push(whole, place.is_ahead);
+            let latest = whole.latest();
+            if parts.is_empty() {
+                continue;
             }
-            all.push(whole);
+            let latest = series.only_recent(second).map(|age| (age, latest));
+            for part in &mut parts {
+                part.add(place, series, latest, &mut self.sum);
+            }
         }
         self.resume = resume.unwrap_or(0);
-        all.rotate_left(count.saturating_sub(start));
-        let mut by_generation = Vec::new();
-        for (nth, mut rows) in by_span.into_iter().enumerate() {
-            rows.rotate_left(turned[nth]);
-            let Rows { requests, groups } = Rows::of(rows);
-            let (span, key) = (&spans[nth], &self.total_key);
-            let total = self
-                .total
-                .part_row(span.age, key, times[nth], &mut self.sum);
-            by_generation.push(GenerationRows {
-                first: span.first.clone(),
-                last: span.last.clone(),
-                end_us: span.end_us,
-                requests,
-                total,
-                groups,
-            });
+        for part in parts {
+            let (age, is_settled) = (part.span.age, part.is_settled);
+            let rows = Arc::new(part.together());
+            if is_settled {
+                self.settled.insert(age, Arc::clone(&rows));
+            }
+            known.insert(age, rows);
         }
-        (Rows::of(all), by_generation)
+        (all.in_order(), known.into_values().collect())
     }
 }

@@ -3,8 +3,10 @@
 //!
 //! That cells add up is `merging`'s.
 
+use std::sync::Arc;
+
 use super::super::*;
-use crate::stats::{Outcome, Recorder, Sample, Second, Slots, Times};
+use crate::stats::{Outcome, Recorder, Row, Sample, Second, Slots, Summary, Times};
 
 const S: u64 = 1_000_000;
 
@@ -295,6 +297,9 @@ fn rows_take_turns_when_there_are_too_many_and_none_is_old_at_the_end() {
                 .collect::<Vec<_>>(),
         );
         assert_eq!(summary.total.service.count, round * 480 * NAMES);
+        let parts = summary.by_generation.iter();
+        let of_parts: u64 = parts.map(|part| part.total.service.count).sum();
+        assert_eq!(of_parts, summary.total.service.count, "totals never wait");
     }
     assert!(old[0].is_empty(), "a row begins with its times");
     assert!(
@@ -336,4 +341,59 @@ fn rates_of_generations_count_from_a_reset_too() {
         "{}",
         newest.total.rps
     );
+}
+
+#[test]
+fn rows_of_a_generation_that_is_over_are_kept_until_something_is_added() {
+    let mut collector = Collector::new(Limits::default());
+    let mut recorder = recorder();
+    let series = recorder.series(&Kind::Http, "GET", "/");
+    let group = recorder.series(&Kind::Group, "", "g");
+    let mut shown: Vec<Arc<Summary>> = Vec::new();
+    for second in 0..40_u64 {
+        if [0, 2, 4].contains(&second) {
+            let n = u16::try_from(second / 2 + 1).expect("small");
+            let (hash, at_us) = ("".into(), second * S);
+            collector.generation(Generation { n, hash, at_us });
+        }
+        let generation = u16::try_from(second / 2 + 1).expect("small").min(3);
+        let sample = |id, generation, us| {
+            let sample = Sample::new(id, generation, Outcome::Success, second * S);
+            sample.service_us(us)
+        };
+        recorder.record(sample(series, generation, 100 * second));
+        // Late ones, one that is in the total and one that is not.
+        if second == 25 {
+            recorder.record(sample(series, 1, 70_000));
+        }
+        if second == 30 {
+            recorder.record(sample(group, 2, 50_000));
+        }
+        collector.absorb(recorder.take(None));
+        collector.tick((second + 1) * S);
+        shown.push(collector.summary((second + 1) * S));
+    }
+    let is_kept = |part: usize, second: usize| {
+        let of = |second: usize| &shown[second].by_generation[part];
+        Arc::ptr_eq(of(second), of(second - 1))
+    };
+    let kept = |part| {
+        (6..40)
+            .filter(|second| is_kept(part, *second))
+            .collect::<Vec<_>>()
+    };
+    // From the second summary on that has nothing of the part among its latest ten seconds.
+    assert_eq!(kept(0), [12..=24, 36..=39].map(Vec::from_iter).concat());
+    assert_eq!(kept(1), Vec::from_iter(14..=29));
+    assert_eq!(kept(2), [0; 0]);
+
+    let [earlier, before, _] = &shown[39].by_generation[..] else {
+        panic!("three parts")
+    };
+    let figures = |row: &Row| (row.requests, row.service.max_us, row.current.count);
+    assert_eq!(figures(&earlier.requests[0]), (3, 70_000, 0));
+    assert_eq!(figures(&earlier.total), (3, 70_000, 0));
+    assert_eq!(figures(&before.requests[0]), (2, 300, 0));
+    assert_eq!(figures(&before.groups[0]), (1, 50_000, 1));
+    assert!(shown[29].by_generation[1].groups.is_empty());
 }

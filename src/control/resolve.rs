@@ -1,12 +1,12 @@
-//! A run's options, from the command line, the environment and the script together.
+//! A run's options, from what was asked for and the script together.
 //!
-//! A pure function of its inputs; nothing is read or started here. The command line wins over the
-//! environment (clap ensures that), and both over `options(#{…})` in the script.
+//! A pure function of its inputs; nothing is read or started here. What was asked for wins over
+//! `options(#{…})` in the script.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::arguments::Run;
+use super::wish::{Wish, WishError};
 use crate::http;
 use crate::load::{Division, Plan};
 use crate::runner::Options;
@@ -14,52 +14,57 @@ use crate::scenario::{Scenario, Shape};
 use crate::units::Rate;
 
 /// The options of a run.
-pub(super) fn options(run: &Run, scenario: &Scenario) -> Options {
+pub(super) fn options(wish: &Wish, scenario: &Scenario) -> Options {
     let script = &scenario.options;
     Options {
-        plan: Arc::new(plan(run, scenario)),
-        iterations: run.iterations.or(script.iterations),
-        stop_timeout: run.stop_timeout.or(script.stop_timeout).unwrap_or_default(),
-        on_stop_timeout: run
+        plan: Arc::new(plan(wish, scenario)),
+        iterations: wish.iterations.unwrap_or(script.iterations),
+        stop_timeout: wish
+            .stop_timeout
+            .or(script.stop_timeout)
+            .unwrap_or_default(),
+        on_stop_timeout: wish
             .on_stop_timeout
             .or(script.on_stop_timeout)
             .unwrap_or(Duration::from_secs(5)),
     }
 }
 
-/// The load threads of a run: those asked for, or as many as there are cores to use.
-pub(super) fn threads(run: &Run, cores: u32) -> u32 {
-    run.threads.unwrap_or(cores)
+/// Users and users started per second, without a shape.
+pub(super) fn users(wish: &Wish, scenario: &Scenario) -> (u32, Rate) {
+    let script = &scenario.options;
+    let one_a_second = Rate::from_per_sec(1.0).expect("one is a rate");
+    let script_rate = script.spawn_rate;
+    let script_rate = script_rate.and_then(|rate| Rate::from_per_sec(rate).ok());
+    let users = wish.users.or(script.users).unwrap_or(1);
+    (
+        users,
+        wish.spawn_rate.or(script_rate).unwrap_or(one_a_second),
+    )
 }
 
-/// How many users when: the script's shape, or the command line.
-fn plan(run: &Run, scenario: &Scenario) -> Plan {
-    let script = &scenario.options;
-    let run_time = run.run_time.or(script.run_time);
+/// How many users when: the script's shape, or what was asked for.
+fn plan(wish: &Wish, scenario: &Scenario) -> Plan {
+    let run_time = wish.run_time.unwrap_or(scenario.options.run_time);
     match &scenario.shape {
         Some(Shape::Stages(division, stages)) => {
             Plan::staged(*division, stages).limited_to(run_time)
         }
         Some(Shape::Script) => Plan::idle(Division::Mixed).limited_to(run_time),
         None => {
-            let one_a_second = Rate::from_per_sec(1.0).expect("one is a rate");
-            let script_rate = script
-                .spawn_rate
-                .and_then(|rate| Rate::from_per_sec(rate).ok());
-            let users = run.users.or(script.users).unwrap_or(1);
-            let rate = run.spawn_rate.or(script_rate).unwrap_or(one_a_second);
+            let (users, rate) = users(wish, scenario);
             Plan::closed(users, rate, run_time)
         }
     }
 }
 
 /// Which options a shape overrides, for a warning; `None` if there are none.
-pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
+pub(super) fn overridden(wish: &Wish, scenario: &Scenario) -> Option<String> {
     scenario.shape.as_ref()?;
     let script = &scenario.options;
     let given = [
-        ("--users", run.users.is_some()),
-        ("--spawn-rate", run.spawn_rate.is_some()),
+        ("--users", wish.users.is_some()),
+        ("--spawn-rate", wish.spawn_rate.is_some()),
         ("options(#{ users })", script.users.is_some()),
         ("options(#{ spawn_rate })", script.spawn_rate.is_some()),
     ];
@@ -81,20 +86,25 @@ pub(super) fn overridden(run: &Run, scenario: &Scenario) -> Option<String> {
 ///
 /// # Errors
 /// Which of the URLs is invalid, and why.
-pub(super) fn bases(
+pub(crate) fn bases(
     host: Option<&str>,
     scenario: &Scenario,
-) -> Result<Vec<Option<String>>, String> {
+) -> Result<Vec<Option<String>>, WishError> {
     if let Some(host) = host {
-        http::Base::parse(host).map_err(|wrong| format!("`--host`: {wrong}"))?;
+        http::Base::parse(host)
+            .map_err(|wrong| WishError::new(format!("`--host`: {wrong}")).of("host"))?;
     }
     let bases = scenario.classes.iter().map(|class| {
         let chosen = host
             .or(class.host.as_deref())
             .or(scenario.options.host.as_deref());
         if let Some(host) = chosen {
-            http::Base::parse(host)
-                .map_err(|wrong| format!("`host` of the user class `{}`: {wrong}", class.name))?;
+            http::Base::parse(host).map_err(|wrong| {
+                WishError::new(format!(
+                    "`host` of the user class `{}`: {wrong}",
+                    class.name
+                ))
+            })?;
         }
         Ok(chosen.map(str::to_owned))
     });
@@ -105,16 +115,15 @@ pub(super) fn bases(
 mod tests {
     use std::collections::BTreeSet;
 
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::arguments::Arguments;
     use crate::load::{self, ClassShare};
     use crate::scenario::{self, Wait};
 
-    fn run(line: &str) -> Run {
-        let words = ["katydid"].into_iter().chain(line.split_whitespace());
-        Arguments::try_parse_from(words).unwrap().run
+    fn users(users: u32) -> Wish {
+        Wish {
+            users: Some(users),
+            ..Wish::default()
+        }
     }
 
     fn scenario(host: Option<&str>, options: scenario::Options) -> Scenario {
@@ -146,14 +155,14 @@ mod tests {
             run_time: Some(Duration::from_secs(5)),
             ..scenario::Options::default()
         };
-        let resolved = options(&run("-u 3"), &scenario(None, given));
+        let resolved = options(&users(3), &scenario(None, given));
         let plan = resolved.plan;
         assert_eq!(
             (plan.peak_users(), plan.end()),
             (3, Some(Duration::from_secs(5)))
         );
         let rate = plan.change_at(Duration::ZERO).per_sec;
-        assert_eq!((rate, threads(&run("-u 3"), 8)), (1.0, 8));
+        assert_eq!(rate, 1.0);
         assert_eq!(resolved.on_stop_timeout, Duration::from_secs(5));
         assert_eq!(resolved.stop_timeout, Duration::ZERO);
     }
@@ -165,21 +174,26 @@ mod tests {
             ..scenario::Options::default()
         };
         let mut all = scenario(None, given);
-        assert_eq!(overridden(&run("-u 3 -r 1"), &all), None);
+        let given = |run_time: Option<u64>| Wish {
+            spawn_rate: Rate::from_per_sec(1.0).ok(),
+            run_time: run_time.map(|seconds| Some(Duration::from_secs(seconds))),
+            ..users(3)
+        };
+        assert_eq!(overridden(&given(None), &all), None);
         let stage = load::Stage {
             length: Duration::from_secs(60),
             users: vec![5],
             rate: None,
         };
         all.shape = Some(Shape::Stages(Division::Mixed, vec![stage]));
-        let plan = options(&run("-u 3 -t 90s"), &all).plan;
+        let plan = options(&given(Some(90)), &all).plan;
         assert_eq!(
             (plan.peak_users(), plan.end()),
             (5, Some(Duration::from_secs(60)))
         );
-        let plan = options(&run("-t 9s"), &all).plan;
+        let plan = options(&given(Some(9)), &all).plan;
         assert_eq!(plan.end(), Some(Duration::from_secs(9)));
-        let warning = overridden(&run("-u 3 -r 1"), &all).unwrap();
+        let warning = overridden(&given(None), &all).unwrap();
         assert!(
             warning.ends_with("`--users`, `--spawn-rate` and `options(#{ users })` are ignored"),
             "{warning}"
@@ -202,8 +216,8 @@ mod tests {
         assert_eq!(bases(None, &all), Ok(vec![Some("http://c".to_owned())]));
         let wrong = bases(Some("localhost:8080"), &all).unwrap_err();
         assert!(
-            wrong.starts_with("`--host`") && wrong.contains("http://"),
-            "{wrong}"
+            wrong.message.starts_with("`--host`") && wrong.message.contains("http://"),
+            "{wrong:?}"
         );
     }
 }

@@ -1,105 +1,28 @@
 //! Which user classes and tasks a run has, as a person asks for them.
 //!
-//! Owns the arguments and their meaning; `scenario` does the filtering. Evaluated for each run
-//! again, from what the script declares.
+//! Owns what it means; `scenario` does the filtering. Evaluated for each run again, from
+//! what the script declares.
 
 use std::path::Path;
 
-use clap::Args;
-use clap::builder::FalseyValueParser;
 use serde_json::{Map, Value};
 
+use super::wish::{Changes, Selection, WishError};
 use crate::files;
 use crate::scenario::{Class, Scenario, Tags, Wait, names};
 use crate::units;
 
-/// Arguments about classes and tasks.
-#[derive(Debug, Default, Args)]
-pub(super) struct Selection {
-    /// The user classes to run, after all options [default: all].
-    #[arg(
-        value_name = "CLASS",
-        env = "KATYDID_USER_CLASSES",
-        value_delimiter = ' '
-    )]
-    pub(super) classes: Vec<String>,
-    #[command(flatten)]
-    pub(super) changes: Changes,
-    /// List the user classes of the script and end.
-    #[arg(short = 'l', long)]
-    pub(super) list: bool,
-    /// Show how likely each task is and end.
-    #[arg(long)]
-    pub(super) show_task_ratio: bool,
-    /// The same as JSON.
-    #[arg(long)]
-    pub(super) show_task_ratio_json: bool,
-}
-
-/// Arguments that change what the classes of a script are.
-#[derive(Debug, Default, Args)]
-pub(super) struct Changes {
-    /// Only tasks with one of these tags.
-    #[arg(short = 'T', long, value_name = "TAG", num_args = 1.., env = "KATYDID_TAGS")]
-    pub(super) tags: Vec<String>,
-    /// No tasks with one of these tags; wins over --tags.
-    #[arg(short = 'E', long, value_name = "TAG", num_args = 1.., env = "KATYDID_EXCLUDE_TAGS")]
-    pub(super) exclude_tags: Vec<String>,
-    /// All classes and all tasks equally likely, whatever the script's weights.
-    #[arg(long, env = "KATYDID_EQUAL_WEIGHTS", value_parser = FalseyValueParser::new())]
-    pub(super) equal_weights: bool,
-    /// Other attributes for classes: `[{"user_class_name": "A", "fixed_count": 3}]`, or a file
-    /// with that; repeatable.
-    #[arg(long, value_name = "JSON|FILE", env = "KATYDID_CONFIG_USERS")]
-    pub(super) config_users: Vec<String>,
-}
-
-/// Why a selection is not possible, and what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct SelectError {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-type Result<T> = std::result::Result<T, SelectError>;
+type Result<T> = std::result::Result<T, WishError>;
 
 fn wrong<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T> {
-    Err(SelectError {
-        message: message.into(),
-        hint: Some(hint.into()),
-    })
-}
-
-impl Selection {
-    /// True if something is to be shown instead of a run.
-    pub(super) fn only_shows(&self) -> bool {
-        self.list || self.show_task_ratio || self.show_task_ratio_json
-    }
-}
-
-/// The error for a script or a mistyped command in the place of classes.
-pub(super) fn misplaced(selection: &Selection, commands: &[&str]) -> Option<SelectError> {
-    let is_script = |word: &&String| Path::new(word).extension().is_some_and(|end| end == "rhai");
-    let script = selection.classes.iter().find(is_script)?;
-    let first = &selection.classes[0];
-    Some(if first == script {
-        SelectError {
-            message: format!("`{script}` is a script, not a user class"),
-            hint: Some(format!("run it with `-f {script}`")),
-        }
-    } else {
-        SelectError {
-            message: format!("there is no command `{first}`"),
-            hint: Some(names::hint(first, commands.iter().copied(), "there are")),
-        }
-    })
+    Err(WishError::new(message).hint(hint))
 }
 
 /// The scenario of this run: the same classes, but those not chosen have no users.
 ///
 /// # Errors
 /// An unknown class or tag, or a class that has no task left.
-pub(super) fn select(selection: &Selection, declared: &Scenario) -> Result<Scenario> {
+pub(crate) fn select(selection: &Selection, declared: &Scenario) -> Result<Scenario> {
     let mut scenario = changed(&selection.changes, declared)?;
     choose_classes(&selection.classes, &mut scenario)?;
     let tags = tags(&selection.changes, &scenario)?;
@@ -128,7 +51,7 @@ pub(super) fn select(selection: &Selection, declared: &Scenario) -> Result<Scena
 ///
 /// # Errors
 /// As [`select`].
-pub(super) fn select_one(
+pub(crate) fn select_one(
     changes: &Changes,
     name: Option<&str>,
     declared: &Scenario,
@@ -194,7 +117,8 @@ fn index_of(name: &str, scenario: &Scenario) -> Result<usize> {
     }
     let known = scenario.classes.iter().map(|class| class.name.as_str());
     let hint = names::hint(name, known, "the script has");
-    wrong(format!("there is no user class `{name}`"), hint)
+    let error = WishError::new(format!("there is no user class `{name}`"));
+    Err(error.hint(hint).of("classes"))
 }
 
 /// The tags requested by the person, or else by the script.
@@ -219,11 +143,13 @@ fn tags(changes: &Changes, scenario: &Scenario) -> Result<Tags> {
     for tag in tags.include.iter().flatten().chain(&tags.exclude) {
         if known.is_empty() {
             let hint = "a task has them in its options: `task(#{ tags: [\"slow\"] }, || { … })`";
-            return wrong(format!("there is no tag `{tag}`: no task has any"), hint);
+            let error = WishError::new(format!("there is no tag `{tag}`: no task has any"));
+            return Err(error.hint(hint).of("tags"));
         }
         if !known.contains(&tag.as_str()) {
             let hint = names::hint(tag, known, "the script has");
-            return wrong(format!("there is no tag `{tag}`"), hint);
+            let error = WishError::new(format!("there is no tag `{tag}`"));
+            return Err(error.hint(hint).of("tags"));
         }
     }
     Ok(tags)
@@ -280,9 +206,9 @@ fn configure(text: &str, scenario: &mut Scenario) -> Result<()> {
         (text.to_owned(), "--config-users".to_owned())
     } else {
         let read = files::read_to_string(Path::new(text), LARGEST);
-        let json = read.map_err(|error| SelectError {
-            message: format!("cannot read `{text}` of --config-users: {error}"),
-            hint: Some("give a file, or the JSON text itself in quotes".to_owned()),
+        let json = read.map_err(|error| {
+            let message = format!("cannot read `{text}` of --config-users: {error}");
+            WishError::new(message).hint("give a file, or the JSON text itself in quotes")
         })?;
         (json, format!("`{text}`"))
     };
@@ -318,10 +244,8 @@ const ATTRIBUTES: [&str; 5] = ["weight", "fixed_count", "host", "wait_time", "ta
 fn set_attributes(class: &mut Class, entry: &Map<String, Value>) -> Result<()> {
     for (key, value) in entry {
         let is = |what: &str| {
-            Err(SelectError {
-                message: format!("`{key}` is {what}, not {value}"),
-                hint: None,
-            })
+            let message = format!("`{key}` is {what}, not {value}");
+            Err(WishError::new(message))
         };
         match key.as_str() {
             "weight" => match value.as_f64() {

@@ -1,0 +1,129 @@
+//! What is asked of the desk from other threads, and why it may refuse.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::control::edit::Edit;
+use crate::control::view::{ScriptView, Stage, View};
+use crate::control::wish::WishError;
+use crate::runner::Refusal;
+
+/// What is asked of the desk from another thread.
+pub(super) enum Ask {
+    Start(Edit, Answer<u32>),
+    Change(Option<u32>, Edit, Answer<Changed>),
+    Configure(Edit, Answer<()>),
+    Stop(bool, Answer<()>),
+    Reset(Answer<()>),
+    Note(String, Answer<()>),
+    Reload(Answer<()>),
+}
+
+pub(super) type Answer<T> = oneshot::Sender<Result<T, AskError>>;
+
+/// Why the desk refuses. Whatever it refuses has changed nothing.
+#[derive(Clone, Debug)]
+pub enum AskError {
+    /// Not in this stage of a run.
+    Stage(Stage),
+    /// Another run is at hand: its number.
+    OtherRun(u32),
+    /// A field does not fit the script.
+    Wish(WishError),
+    /// The script has mistakes, or cannot be read.
+    Script(Arc<ScriptView>),
+    /// The run refuses.
+    Run(Refusal),
+    /// The load threads cannot start.
+    Unable(String),
+    /// The process is ending.
+    Ending,
+}
+
+/// What a change came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// In words, each thing that was done.
+    pub done: Vec<String>,
+    /// An edition is on its way into service.
+    pub is_reloading: bool,
+}
+
+/// The way to the desk from another thread.
+#[derive(Clone)]
+pub struct DeskHandle {
+    pub(super) asks: mpsc::Sender<Ask>,
+    pub(super) view: watch::Receiver<Arc<View>>,
+}
+
+impl DeskHandle {
+    /// What there is to see, and its changes.
+    #[must_use]
+    pub fn view(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// Starts a run with these changes to the wish; returns its number. The script is read anew.
+    ///
+    /// # Errors
+    /// Why it can't start; then nothing has changed.
+    pub async fn start(&self, edit: Edit) -> Result<u32, AskError> {
+        self.ask(|answer| Ask::Start(edit, answer)).await
+    }
+
+    /// Changes the current run, if it has this number.
+    ///
+    /// # Errors
+    /// Why it can't be changed so; then nothing has changed.
+    pub async fn change(&self, run: Option<u32>, edit: Edit) -> Result<Changed, AskError> {
+        self.ask(|answer| Ask::Change(run, edit, answer)).await
+    }
+
+    /// Changes what the current run is asked, or the next one if there is none.
+    ///
+    /// # Errors
+    /// Why it can't be changed so; then nothing has changed.
+    pub async fn configure(&self, edit: Edit) -> Result<(), AskError> {
+        self.ask(|answer| Ask::Configure(edit, answer)).await
+    }
+
+    /// Stops the current run; at once, or as its time limits say. Returns when that has begun.
+    ///
+    /// # Errors
+    /// Without a run that could be stopped.
+    pub async fn stop(&self, is_at_once: bool) -> Result<(), AskError> {
+        self.ask(|answer| Ask::Stop(is_at_once, answer)).await
+    }
+
+    /// Sets the figures of the current run to zero.
+    ///
+    /// # Errors
+    /// Without a run, or when it is stopping.
+    pub async fn reset(&self) -> Result<(), AskError> {
+        self.ask(Ask::Reset).await
+    }
+
+    /// Adds a note to the timeline of the current run.
+    ///
+    /// # Errors
+    /// Without a run, or when it is stopping.
+    pub async fn note(&self, text: String) -> Result<(), AskError> {
+        self.ask(|answer| Ask::Note(text, answer)).await
+    }
+
+    /// Reads the script again as a signal would; the outcome shows in the view.
+    ///
+    /// # Errors
+    /// When the process is ending.
+    pub async fn reload(&self) -> Result<(), AskError> {
+        self.ask(Ask::Reload).await
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(Answer<T>) -> Ask) -> Result<T, AskError> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.asks.send(ask(answer)).await;
+        sent.map_err(|_| AskError::Ending)?;
+        answered.await.unwrap_or(Err(AskError::Ending))
+    }
+}

@@ -1,0 +1,208 @@
+//! Rows over windows and generations, side by side.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::api::find_run;
+use super::figures::{self, Name};
+use super::frames::closed_seconds;
+use super::problem::Problem;
+use super::requests::Query;
+use crate::control::{RunView, View};
+use crate::stats::{Row, Summary};
+
+/// What stands on one side.
+#[derive(Serialize)]
+struct Side {
+    label: String,
+    seconds: f64,
+    rows: Vec<Vec<f64>>,
+    intervals: BTreeMap<u32, [u64; 6]>,
+    #[serde(skip)]
+    names: Vec<Name>,
+}
+
+/// The rows of a window of a run.
+pub(super) async fn window(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Result<Json<Value>, Problem> {
+    let run = shared.some_run(&query)?;
+    let summary = summary_of(&run)?;
+    let last = closed_seconds(summary);
+    let (from, to) = (query.number("from")?, query.number("to")?);
+    let (from, to) = (from.unwrap_or(0), to.unwrap_or(last));
+    if from >= to {
+        return Err(Problem::field("to", "a window ends after it begins"));
+    }
+    let window = summary.timeline.window(from..to.min(last).max(from + 1));
+    let length = seconds(window.seconds.end - window.seconds.start);
+    let intervals: BTreeMap<_, _> = window
+        .rows
+        .iter()
+        .map(|row| (row.id, row.intervals_us))
+        .collect();
+    let rows: Vec<_> = window
+        .rows
+        .iter()
+        .map(|row| figures::windowed_row(row, length))
+        .collect();
+    Ok(Json(json!({
+        "from": window.seconds.start,
+        "to": window.seconds.end,
+        "step": window.step,
+        "rows": rows,
+        "names": figures::all_rows(summary).map(figures::name).collect::<Vec<_>>(),
+        "intervals": intervals,
+        "paused_s": 0,
+    })))
+}
+
+/// Two windows, generations or runs, matched by name.
+pub(super) async fn compare(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Result<Json<Value>, Problem> {
+    let view = shared.view();
+    let mut names = Vec::new();
+    let mut known = HashMap::new();
+    let mut sides = Vec::new();
+    for field in ["a", "b"] {
+        let what = query.get(field);
+        let what = what.ok_or_else(|| Problem::field(field, "a window is expected"))?;
+        let mut side = side(&view, field, what)?;
+        // The numbers of another run's rows mean other names.
+        let mut numbers: HashMap<u32, u32> = HashMap::new();
+        for (id, kind, method, name) in std::mem::take(&mut side.names) {
+            let next = u32::try_from(known.len()).expect("names are bounded");
+            let key = (kind.clone(), method.clone(), name.clone());
+            let number = *known.entry(key).or_insert(next);
+            if number == next && names.len() == next as usize {
+                names.push((number, kind, method, name));
+            }
+            numbers.insert(id, number);
+        }
+        for row in &mut side.rows {
+            let number = numbers.iter().find(|(id, _)| f64::from(**id) == row[0]);
+            if let Some((_, number)) = number {
+                row[0] = f64::from(*number);
+            }
+        }
+        let intervals = std::mem::take(&mut side.intervals).into_iter();
+        side.intervals = intervals
+            .filter_map(|(id, it)| Some((*numbers.get(&id)?, it)))
+            .collect();
+        sides.push(side);
+    }
+    let b = sides.pop().expect("two were pushed");
+    let a = sides.pop().expect("two were pushed");
+    Ok(Json(json!({ "a": a, "b": b, "names": names })))
+}
+
+/// What `RUN`, `RUN@FROM-TO` or `RUN/gen:N` names.
+fn side(view: &View, field: &str, what: &str) -> Result<Side, Problem> {
+    let wrong = || {
+        let problem = Problem::field(field, "this names no window");
+        problem.hint("it is RUN, RUN@FROM-TO in seconds, or RUN/gen:N")
+    };
+    let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
+    if let Some((run, window)) = what.split_once('@') {
+        let (from, to) = window.split_once('-').ok_or_else(wrong)?;
+        let run = find_run(view, number(run)?)?;
+        return windowed(&run, number(from)?, number(to)?).ok_or_else(wrong);
+    }
+    if let Some((run, generation)) = what.split_once("/gen:") {
+        let run = find_run(view, number(run)?)?;
+        return generation_of(&run, number(generation)?).ok_or_else(|| {
+            let problem = Problem::field(field, "the run has no rows of this generation alone");
+            problem.hint("it keeps the newest, the one before, and all earlier ones together")
+        });
+    }
+    let run = find_run(view, number(what)?)?;
+    let summary = summary_of(&run)?;
+    let rows: Vec<&Row> = figures::all_rows(summary).collect();
+    Ok(Side {
+        label: format!("run {}", run.number),
+        seconds: std::time::Duration::from_micros(summary.elapsed_us).as_secs_f64(),
+        ..side_of(&rows)
+    })
+}
+
+fn windowed(run: &RunView, from: u64, to: u64) -> Option<Side> {
+    let summary = run.summary.as_deref()?;
+    if from >= to {
+        return None;
+    }
+    let window = summary.timeline.window(from..to);
+    let length = seconds(window.seconds.end - window.seconds.start);
+    Some(Side {
+        label: format!("{} to {} s", window.seconds.start, window.seconds.end),
+        seconds: length,
+        rows: window
+            .rows
+            .iter()
+            .map(|row| figures::windowed_row(row, length))
+            .collect(),
+        intervals: window
+            .rows
+            .iter()
+            .map(|row| (row.id, row.intervals_us))
+            .collect(),
+        names: figures::all_rows(summary).map(figures::name).collect(),
+    })
+}
+
+fn generation_of(run: &RunView, number: u64) -> Option<Side> {
+    let summary = run.summary.as_deref()?;
+    let is_it = |first: u16, last: u16| (u64::from(first)..=u64::from(last)).contains(&number);
+    let label = format!("generation {number}");
+    if summary.by_generation.is_empty() {
+        let only = summary.generations.last()?;
+        let rows: Vec<&Row> = figures::all_rows(summary).collect();
+        return (u64::from(only.n) == number).then(|| Side {
+            label,
+            seconds: std::time::Duration::from_micros(summary.elapsed_us).as_secs_f64(),
+            ..side_of(&rows)
+        });
+    }
+    let rows = summary
+        .by_generation
+        .iter()
+        .find(|rows| is_it(rows.first.n, rows.last.n))?;
+    let length = rows
+        .end_us
+        .saturating_sub(rows.first.at_us.max(summary.since_us));
+    let named = rows.requests.iter().chain(&rows.groups);
+    let all: Vec<&Row> = std::iter::once(&rows.total).chain(named).collect();
+    Some(Side {
+        label,
+        seconds: std::time::Duration::from_micros(length).as_secs_f64(),
+        ..side_of(&all)
+    })
+}
+
+fn side_of(rows: &[&Row]) -> Side {
+    Side {
+        label: String::new(),
+        seconds: 0.0,
+        rows: rows.iter().map(|row| figures::row(row)).collect(),
+        intervals: rows.iter().map(|row| (row.id, row.intervals_us)).collect(),
+        names: rows.iter().map(|row| figures::name(row)).collect(),
+    }
+}
+
+fn summary_of(run: &RunView) -> Result<&Summary, Problem> {
+    let none = || Problem::new(StatusCode::NOT_FOUND, "the run has no figures yet");
+    run.summary.as_deref().ok_or_else(none)
+}
+
+fn seconds(count: u64) -> f64 {
+    std::time::Duration::from_secs(count).as_secs_f64()
+}

@@ -1,0 +1,150 @@
+//! The web UI's server: the page, the API, and Locust's endpoints.
+//!
+//! Owns HTTP, on a thread of its own that is nice to the load threads: it reads views and asks the
+//! desk, and holds up neither. What is shown is decided by `control`; how it looks, in `web/` at the
+//! top of the repository.
+//!
+//! ```text
+//! Desk ─► watch<Arc<View>> ─► frames ─► live (streams, polls) ─► browsers
+//! Desk ◄─ DeskHandle ◄─ api, locust ◄─ access (hosts, origins, tokens) ◄┘
+//! ```
+
+mod access;
+mod api;
+mod assets;
+mod command_line;
+mod compare;
+mod downloads;
+mod figures;
+mod forms;
+mod frames;
+mod live;
+mod locust;
+mod problem;
+mod report;
+mod requests;
+mod script;
+mod serve;
+mod tls;
+mod wishes;
+mod words;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::{get, patch, post};
+
+use self::access::Access;
+use self::live::{Streams, Told};
+use self::problem::Problem;
+use crate::control::DeskHandle;
+
+pub(crate) use report::Html;
+pub(crate) use serve::{Server, start};
+
+/// How the UI is served.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Where to listen; empty for the port on this machine's loopback addresses.
+    pub(crate) host: Option<std::net::IpAddr>,
+    /// The port; 0 takes a free one.
+    pub(crate) port: u16,
+    /// Everything lies below it; empty or such as `/katydid`.
+    pub(crate) base_path: String,
+    /// What must be shown; made if it is needed and missing.
+    pub(crate) token: Option<String>,
+    /// Origins of proxies that rewrite `Host`.
+    pub(crate) origins: Vec<String>,
+    /// Every change is refused.
+    pub(crate) is_read_only: bool,
+    /// Certificates and key, each a PEM file.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// It shows the coupon shop of Katydid's own.
+    pub(crate) is_demo: bool,
+}
+
+/// What all handlers share.
+struct Shared {
+    desk: DeskHandle,
+    access: Access,
+    /// Names the process: another one that answers at the same address has another.
+    instance: String,
+    options: Options,
+    streams: Streams,
+    told: Told,
+}
+
+/// All routes, below the base path.
+fn router(shared: &Arc<Shared>) -> Router {
+    let api = Router::new()
+        .route("/info", get(api::info))
+        .route("/openapi.json", get(api::openapi))
+        .route("/state", get(api::state))
+        .route("/form", get(api::form))
+        .route("/check", post(api::check))
+        .route("/runs", get(api::runs).post(api::start))
+        .route("/runs/{number}", get(api::run))
+        .route("/run", patch(api::change))
+        .route("/run/stop", post(api::stop))
+        .route("/run/reset", post(api::reset))
+        .route("/run/note", post(api::note))
+        .route("/run/reload", post(api::reload))
+        .route("/snapshot", get(api::snapshot))
+        .route("/live", get(api::live))
+        .route("/timeline", get(api::timeline))
+        .route("/window", get(compare::window))
+        .route("/compare", get(compare::compare))
+        .route("/errors", get(api::errors))
+        .route("/exceptions", get(api::exceptions))
+        .route("/checks", get(api::checks))
+        .route("/logs", get(api::logs))
+        .route("/ratio", get(api::ratio))
+        .route("/script", get(script::script))
+        .route("/report", get(report::report))
+        .route("/login", post(api::login))
+        .route("/logout", post(api::logout));
+    let routes = Router::new()
+        .nest("/api/v1", api)
+        .route("/", get(assets::page))
+        .route("/login", get(assets::page))
+        .route("/assets/{*path}", get(assets::asset))
+        .route("/healthz", get(async || "ok"))
+        .route("/swarm", post(locust::swarm))
+        .route("/stop", get(locust::stop).post(locust::stop))
+        .route("/stats/reset", get(locust::reset).post(locust::reset))
+        .route("/stats/requests", get(locust::requests))
+        .route("/stats/report", get(report::report))
+        .route("/stats/requests/csv", get(downloads::requests))
+        .route("/stats/failures/csv", get(downloads::failures))
+        .route("/stats/requests_full_history/csv", get(downloads::history))
+        .route("/exceptions", get(locust::exceptions))
+        .route("/exceptions/csv", get(downloads::exceptions))
+        .route("/tasks", get(locust::tasks))
+        .route("/logs", get(locust::logs))
+        .route("/worker-count", get(locust::worker_count))
+        .route("/user", post(locust::user));
+    let base = shared.options.base_path.as_str();
+    let router = match base {
+        "" => routes,
+        base => Router::new()
+            .nest(base, routes)
+            .route(base, get(assets::redirect)),
+    };
+    router
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
+        })
+        .layer(DefaultBodyLimit::max(requests::LONGEST_BODY))
+        .layer(middleware::from_fn_with_state(shared.clone(), serve::guard))
+        .with_state(shared.clone())
+}
+
+/// The address of a client.
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);

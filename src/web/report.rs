@@ -1,0 +1,177 @@
+//! The report: one HTML file with the figures in it and the same charts as the page, which needs no
+//! server and no network.
+//!
+//! Owns what goes into the file, and how much of it: a day's run must still be a file that can be
+//! sent around.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::api::document;
+use super::assets::{self, REPORT_POLICY};
+use super::downloads::{attach, file_name};
+use super::figures;
+use super::frames::snapshot;
+use super::problem::Problem;
+use super::requests::Query;
+use super::script::files;
+use crate::control::{RunView, View};
+use crate::stats::Summary;
+
+/// Where the data go in the page's shell.
+const DATA_MARK: &str = "{{katydid-run}}";
+
+/// Most bytes of the histories of names, before compression and base64.
+const MOST_HISTORY: usize = 2_500_000;
+
+/// `/stats/report`, `/api/v1/report`.
+pub(super) async fn report(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let run = shared.some_run(&query)?;
+    let view = shared.view();
+    let with_script = query.is_set("script");
+    let instance = shared.instance.clone();
+    // Compressing takes up to some 100 ms: streams go on meanwhile.
+    let named = run.clone();
+    let made = tokio::task::spawn_blocking(move || page(&instance, &view, &run, with_script)).await;
+    let failed = || {
+        let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+        Problem::new(status, "the report could not be made")
+    };
+    let html = made.map_err(|_| failed())?;
+    let mut response = html.into_response();
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, kind);
+    if assets::HAS_UI {
+        let policy = HeaderName::from_static("content-security-policy");
+        headers.insert(policy, HeaderValue::from_static(REPORT_POLICY));
+    }
+    if query.is_set("download") {
+        attach(headers, &file_name(&named, "report", "html"));
+    }
+    Ok(response)
+}
+
+/// The file's content.
+pub(super) fn page(instance: &str, view: &View, run: &RunView, with_script: bool) -> String {
+    let Some(shell) = assets::find("report.html") else {
+        return plain(run);
+    };
+    let shell = std::str::from_utf8(shell.plain).expect("the build made it of text");
+    let mut snapshot = json!(snapshot(instance, view, Some(run)));
+    // The form and the log belong to the process, not to the run.
+    if let Some(snapshot) = snapshot.as_object_mut() {
+        snapshot.remove("form");
+        snapshot.insert("log".to_owned(), json!([]));
+    }
+    let scripts = if with_script {
+        scripts(run)
+    } else {
+        Value::Null
+    };
+    let data = json!({
+        "snapshot": snapshot,
+        "series": run.summary.as_deref().map(histories).unwrap_or_default(),
+        "document": document(run),
+        "scripts": scripts,
+    });
+    let text = serde_json::to_vec(&data).expect("plain data");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    let written = packed.write_all(&text).and_then(|()| packed.finish());
+    let packed = written.expect("writing to memory does not fail");
+    // base64 has no character that could end the element.
+    shell.replacen(DATA_MARK, &BASE64_STANDARD.encode(packed), 1)
+}
+
+/// The stretches of each name, as many as there is room for, the busiest names first.
+fn histories(summary: &Summary) -> serde_json::Map<String, Value> {
+    let mut rows: Vec<_> = figures::all_rows(summary).skip(1).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.requests));
+    let mut left = MOST_HISTORY;
+    let mut all = serde_json::Map::new();
+    for row in rows {
+        let stretches: Vec<_> = summary.timeline.stretches(row.id, 0..u64::MAX).collect();
+        let bytes: usize = stretches.iter().map(|it| it.bytes.len() + 8).sum();
+        if bytes > left {
+            break;
+        }
+        left -= bytes;
+        let slots: Vec<_> = stretches.iter().map(figures::slot).collect();
+        all.insert(row.id.to_string(), json!(slots));
+    }
+    all
+}
+
+fn scripts(run: &RunView) -> Value {
+    let all = run
+        .generations
+        .iter()
+        .map(|made| json!({ "generation": made.number, "files": files(&made.files) }));
+    all.collect()
+}
+
+/// Without the page's shell: the document, readable.
+fn plain(run: &RunView) -> String {
+    let text = serde_json::to_string_pretty(&document(run)).expect("plain data");
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    format!(
+        "<!doctype html>\n<meta charset=\"utf-8\">\n<title>Katydid</title>\n<p>This Katydid was \
+         built without npm, so its reports have no charts. What was measured:\n<pre>{text}</pre>\n"
+    )
+}
+
+/// Writes the report of a finished run to a file.
+#[derive(Debug)]
+pub(crate) struct Html {
+    path: PathBuf,
+}
+
+impl Html {
+    /// Writes to `path`; `{u}`, `{r}` and `{t}` in it become users, rate and run time, as in Locust.
+    #[must_use]
+    pub(crate) fn new(path: &Path) -> Html {
+        Html {
+            path: path.to_owned(),
+        }
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the report of that run; the file is complete or not there.
+    ///
+    /// # Errors
+    /// Why it can't be written.
+    pub(crate) fn write(&self, view: &View, run: &Arc<RunView>) -> io::Result<()> {
+        let html = page("", view, run, false);
+        if let Some(folder) = self
+            .path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            fs::create_dir_all(folder)?;
+        }
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        fs::write(&beside, html)?;
+        fs::rename(&beside, &self.path)
+    }
+}

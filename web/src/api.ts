@@ -1,0 +1,384 @@
+/** The forms of the HTTP API, as the server sends them. Times are whole µs unless a name says so. */
+
+export type State =
+  | "ready"
+  | "starting"
+  | "setting_up"
+  | "spawning"
+  | "running"
+  | "paused"
+  | "stopping"
+  | "stopped"
+  | "failed";
+
+export interface Finding {
+  severity: "error" | "warning";
+  file: string;
+  /** From 1; 0 if it concerns the file as a whole. */
+  line: number;
+  column: number;
+  width: number;
+  message: string;
+  hint: string | null;
+  source: string | null;
+}
+
+/** What a person asks for, before it is checked. */
+export interface Wish {
+  users?: number | null;
+  spawn_rate?: number | null;
+  run_time?: string | null;
+  iterations?: number | null;
+  host?: string | null;
+  params?: Record<string, string>;
+  classes?: string[];
+  tags?: string[];
+  exclude_tags?: string[];
+  use_shape?: boolean;
+  stop_timeout?: string | null;
+  seed?: number | null;
+  label?: string;
+}
+
+export interface Plan {
+  points: [second: number, users: number][];
+  end_s: number | null;
+  peak: number;
+  is_live: boolean;
+}
+
+export interface Remark {
+  level: "info" | "warn" | "error";
+  text: string;
+}
+
+export interface Preview {
+  plan: Plan;
+  remarks: Remark[];
+  command: string;
+  files_needed: number;
+  files_allowed: number;
+}
+
+export interface Param {
+  name: string;
+  type: "text" | "number" | "bool" | "choice";
+  default: string;
+  value: string | null;
+  is_given: boolean;
+  help: string;
+  choices: string[];
+  is_secret: boolean;
+  is_required: boolean;
+}
+
+export interface ClassInfo {
+  name: string;
+  weight: number;
+  fixed_count: number | null;
+  host: string | null;
+  wait: string;
+  share: number;
+  is_chosen: boolean;
+  tasks: { name: string; weight: number; tags: string[] }[];
+}
+
+export interface ScriptState {
+  path: string;
+  is_ok: boolean;
+  findings: Finding[];
+  hash: string;
+  checked_at_us: number;
+  is_watched: boolean;
+}
+
+export interface Form {
+  wish: Wish;
+  params: Param[];
+  classes: ClassInfo[];
+  tags: string[];
+  shape: "none" | "stages" | "closure";
+  script: ScriptState;
+  preview: Preview | null;
+  refusal: { field: string | null; message: string; hint: string | null } | null;
+}
+
+export interface RunHead {
+  run: number;
+  label: string;
+  script: string;
+  host: string;
+  state: State;
+  why: string;
+  epoch_us: number | null;
+  duration_s: number;
+  users_peak: number;
+  requests: number;
+  failures: number;
+  rps: number;
+  p95_us: number;
+  seed: number;
+  generations: number;
+}
+
+export interface GenerationInfo {
+  n: number;
+  hash: string;
+  at_us: number;
+  cause: string;
+  wall_us: number;
+}
+
+export interface Mark {
+  at_us: number;
+  kind: "reload" | "users" | "run_time" | "note" | "reset" | "pause" | "resume" | "tainted";
+  value: number | null;
+  text: string;
+}
+
+export interface Counter {
+  name: string;
+  total: number;
+  per_s: number;
+}
+
+export interface Metric {
+  name: string;
+  count: number;
+  min: number;
+  avg: number;
+  max: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+export interface ErrorRow {
+  method: string;
+  name: string;
+  error: string;
+  count: number;
+  first_us: number;
+  last_us: number;
+}
+
+export interface ExceptionRow {
+  message: string;
+  location: string;
+  count: number;
+  stack?: string;
+}
+
+export interface CheckRow {
+  name: string;
+  passes: number;
+  fails: number;
+}
+
+/** A row of the table: numbers in the order of `COL`. */
+export type Row = number[];
+
+/** Where each number of a row stands. */
+export const COL = {
+  id: 0,
+  requests: 1,
+  failures: 2,
+  p50: 3,
+  p66: 4,
+  p75: 5,
+  p80: 6,
+  p90: 7,
+  p95: 8,
+  p98: 9,
+  p99: 10,
+  p999: 11,
+  p9999: 12,
+  max: 13,
+  min: 14,
+  avg: 15,
+  sent: 16,
+  received: 17,
+  rps: 18,
+  failuresPerS: 19,
+  currentRps: 20,
+  currentFailuresPerS: 21,
+  serviceP50: 22,
+  serviceP95: 23,
+  serviceP99: 24,
+  serviceAvg: 25,
+  unfinished: 26,
+  /** The highest quantile that is certain, as a share; those above are lower bounds. */
+  certainTo: 27,
+} as const;
+
+export type Name = [id: number, kind: string, method: string, name: string];
+
+export interface Seconds {
+  from: number;
+  step: number;
+  requests: number[];
+  failures: number[];
+  missed: number[];
+  sent: number[];
+  received: number[];
+  users: number[];
+  asked: number[];
+  behind: number[];
+  in_flight: number[];
+  cpu_us: number[];
+  lag_us: number[];
+  tainted: number[];
+  paused: number[];
+}
+
+export type Slot = [from: number, len: number, base64: string];
+
+/** p50 low, high, p95 low, high, p99 low, high. */
+export type Intervals = Record<string, [number, number, number, number, number, number]>;
+
+export interface GenerationRows {
+  first: number;
+  last: number;
+  at_us: number;
+  end_us: number;
+  rows: Row[];
+  intervals: Intervals;
+}
+
+export interface LogLine {
+  seq: number;
+  at_us: number;
+  level: "info" | "warn" | "error";
+  text: string;
+}
+
+export interface Users {
+  asked: number;
+  running: number;
+  peak: number;
+  behind: number;
+}
+
+export interface Iterations {
+  started: number;
+  finished: number;
+  interrupted: number;
+  missed: number;
+  dropped: number;
+}
+
+export interface Generator {
+  cpu_us: number;
+  max_rss_bytes: number;
+  lag_p50_us: number;
+  lag_p99_us: number;
+  lag_max_us: number;
+  cores: number;
+}
+
+/** What snapshot and frame have in common; a frame leaves out what has not changed. */
+export interface Snapshot {
+  instance: string;
+  seq: number;
+  run: number | null;
+  head: RunHead | null;
+  state: State;
+  ends_s: number | null;
+  now_us: number;
+  elapsed_us: number;
+  since_us: number;
+  users: Users;
+  iterations: Iterations;
+  in_flight: number;
+  is_shape: boolean;
+  seconds: Seconds;
+  slots: Slot[];
+  names: Name[];
+  rows: Row[];
+  by_generation: GenerationRows[];
+  generations: GenerationInfo[];
+  marks: Mark[];
+  errors: ErrorRow[];
+  exceptions: ExceptionRow[];
+  checks: CheckRow[];
+  counters: Counter[];
+  metrics: Metric[];
+  generator: Generator;
+  warnings: string[];
+  script: ScriptState;
+  log: LogLine[];
+  form: Form;
+}
+
+export type Frame = Partial<Snapshot> & {
+  instance: string;
+  t?: number;
+  series?: Record<string, Slot[]>;
+};
+
+export interface Info {
+  version: string;
+  instance: string;
+  script: string;
+  is_read_only: boolean;
+  is_demo: boolean;
+  needs_token: boolean;
+  has_ui: boolean;
+  base_path: string;
+}
+
+export interface WindowRows {
+  from: number;
+  to: number;
+  step: number;
+  rows: Row[];
+  names: Name[];
+  intervals: Intervals;
+  paused_s: number;
+}
+
+export interface Side {
+  label: string;
+  rows: Row[];
+  intervals: Intervals;
+  seconds: Seconds;
+}
+
+export interface Comparison {
+  a: Side;
+  b: Side;
+  names: Name[];
+}
+
+/** Locust's `/tasks`: a share, and the tasks below it. */
+export interface RatioNode {
+  ratio: number;
+  tasks?: Record<string, RatioNode>;
+}
+
+export interface Ratio {
+  per_class: Record<string, RatioNode>;
+  total: Record<string, RatioNode>;
+}
+
+export interface ScriptFiles {
+  generation: number;
+  files: {
+    path: string;
+    text: string;
+    tokens: [line: number, column: number, length: number, kind: string][];
+  }[];
+  findings: Finding[];
+  params: { name: string; value: string }[];
+}
+
+/** The body of a refused request. */
+export interface Problem {
+  title: string;
+  status: number;
+  detail: string;
+  hint?: string;
+  field?: string;
+  state?: State;
+  findings?: Finding[];
+}

@@ -1,0 +1,225 @@
+/** Bars that say what is wrong and what goes on in spite of it. */
+
+import { useEffect, useState } from "preact/hooks";
+import { FindingView } from "./finding.tsx";
+import { integer, localTime, plural } from "./format.ts";
+import { condition } from "./header/health.tsx";
+import { Icon } from "./icons.tsx";
+import { begin } from "./store/live.ts";
+import { go, route } from "./store/route.ts";
+import type { Run } from "./store/run.ts";
+import { connection, current, isActive, toast } from "./store/signals.ts";
+
+export function Banners({ run }: { run?: Run }) {
+  return (
+    <section class="banners" aria-label="Messages">
+      <ConnectionBar />
+      {run && run.run !== current.value?.run && run.run !== null && <PastBar run={run} />}
+      {run && <ScriptBar run={run} />}
+      {run && isActive(run.state) && <WaitBar run={run} />}
+      {run && isActive(run.state) && <TargetBar run={run} />}
+      {run && isActive(run.state) && <LateBar run={run} />}
+      {run && !isActive(run.state) && run.warnings.length > 0 && <Caveats run={run} />}
+      {run?.state === "failed" && (
+        <p class="bar error" role="alert">
+          The run could not go on: {run.head?.why}
+        </p>
+      )}
+    </section>
+  );
+}
+
+function ConnectionBar() {
+  const link = connection.value;
+  const known = current.value;
+  if (link.kind === "lost") return <LostBar since={link.since} nextAt={link.nextAt} />;
+  if (link.kind === "restarted") {
+    return (
+      <p class="bar" role="alert">
+        Katydid was restarted. Shown is what was known of the process before.
+        <button
+          type="button"
+          onClick={() => {
+            current.value = null;
+            go({ run: null, window: { kind: "whole" }, chosen: [] });
+            void begin();
+          }}
+        >
+          Show the new one
+        </button>
+      </p>
+    );
+  }
+  if (link.kind === "ended") {
+    return (
+      <p class="bar" role="status">
+        {link.text}. The page keeps what it has
+        {known && <>, as of {localTime(known.now_us)}</>}.
+      </p>
+    );
+  }
+  return null;
+}
+
+function LostBar({ since, nextAt }: { since: number; nextAt: number }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 250);
+    return () => clearInterval(timer);
+  }, []);
+  const wait = Math.max(0, Math.ceil((nextAt - now) / 1000));
+  return (
+    <p class="bar" role="status">
+      No answer since {localTime(since * 1000)}; shown is what was known; the load may go on.
+      <span class="muted">{wait > 0 ? `next try in ${wait} s` : "trying"}</span>
+      <button type="button" onClick={() => void begin()}>
+        Try now
+      </button>
+    </p>
+  );
+}
+
+function PastBar({ run }: { run: Run }) {
+  return (
+    <p class="bar">
+      Run {run.run}
+      {run.head?.label && ` “${run.head.label}”`}
+      {run.head?.epoch_us != null && `, began ${localTime(run.head.epoch_us)}`}
+      <button
+        type="button"
+        onClick={() => go({ run: null, window: { kind: "whole" }, chosen: [] })}
+      >
+        Back to the current run
+      </button>
+    </p>
+  );
+}
+
+/** How long "mended" stays. */
+const MENDED_MS = 6000;
+
+function ScriptBar({ run }: { run: Run }) {
+  const [wasBroken, setWasBroken] = useState(false);
+  const isOk = run.script.is_ok;
+  useEffect(() => {
+    if (!isOk) setWasBroken(true);
+    else if (wasBroken) {
+      const timer = setTimeout(() => setWasBroken(false), MENDED_MS);
+      return () => clearTimeout(timer);
+    }
+  }, [isOk, wasBroken]);
+  const generation = run.generations[run.generations.length - 1]?.n ?? 1;
+  if (isOk) {
+    if (!wasBroken) return null;
+    return (
+      <p class="bar good" role="status">
+        <Icon name="check" /> Mended: generation {generation} in service
+      </p>
+    );
+  }
+  const errors = run.script.findings.filter((finding) => finding.severity === "error");
+  const first = errors[0] ?? run.script.findings[0];
+  const isScriptTab = route.value.tab === "script";
+  const goesOn = isActive(run.state) ? ` Generation ${generation} goes on.` : "";
+  return (
+    <div class="bar warn script-bar" role="alert">
+      <p>
+        The edited script has {plural(Math.max(1, errors.length), "mistake")}.{goesOn}
+        {!isScriptTab && (
+          <button type="button" onClick={() => go({ tab: "script" })}>
+            Show
+          </button>
+        )}
+      </p>
+      {first && !isScriptTab && <FindingView finding={first} />}
+    </div>
+  );
+}
+
+function WaitBar({ run }: { run: Run }) {
+  const behind = run.users.behind;
+  const newest = run.generations[run.generations.length - 1]?.n ?? 1;
+  if (behind === 0 || newest < 2) return null;
+  return (
+    <p class="bar slim" role="status">
+      Generation {newest} takes over: {plural(behind, "user")} still in an older one
+    </p>
+  );
+}
+
+const RECENT_S = 10;
+const ALMOST_ALL = 0.99;
+
+/** Nothing but failures with one text: then it is said once, where it cannot be missed. */
+function TargetBar({ run }: { run: Run }) {
+  const from = Math.max(0, run.t - RECENT_S);
+  const sum = (column: number[]) => column.slice(from, run.t).reduce((a, b) => a + b, 0);
+  const [requests, failures] = [sum(run.seconds.requests), sum(run.seconds.failures)];
+  if (requests < 5 || failures / requests < ALMOST_ALL) return null;
+  const most = [...run.errors].sort((a, b) => b.count - a.count)[0];
+  if (!most) return null;
+  const host = run.head?.host ?? "";
+  const isLoopback = /\/\/(localhost|127\.|\[::1\])/.test(host);
+  return (
+    <p class="bar error" role="alert">
+      Nothing but failures from {host}: {most.error} ({integer(most.count)})
+      {isLoopback && (
+        <span class="muted">
+          in a container, that is the container itself: try http://host.docker.internal
+        </span>
+      )}
+      <button type="button" onClick={() => go({ tab: "failures" })}>
+        Show
+      </button>
+    </p>
+  );
+}
+
+function LateBar({ run }: { run: Run }) {
+  const { isLate, lagUs, cpu } = condition(run);
+  if (!isLate) return null;
+  return (
+    <p class="bar warn slim" role="status">
+      <Icon name="warn" /> The generator is late by up to {Math.round(lagUs / 1000)} ms, CPU{" "}
+      {Math.round(cpu * 100)} %: hatched seconds may be Katydid's own times, not the target's.
+    </p>
+  );
+}
+
+function Caveats({ run }: { run: Run }) {
+  return (
+    <details class="bar">
+      <summary>{plural(run.warnings.length, "remark")} on these numbers</summary>
+      <ul>
+        {run.warnings.map((text) => (
+          <li key={text}>{text}</li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+const TOAST_MS = 5000;
+
+export function Toast() {
+  const now = toast.value;
+  useEffect(() => {
+    if (!now) return;
+    const timer = setTimeout(() => {
+      if (toast.peek() === now) toast.value = null;
+    }, TOAST_MS);
+    return () => clearTimeout(timer);
+  }, [now]);
+  return (
+    <div class="toasts" role={now?.isError ? "alert" : "status"}>
+      {now && (
+        <p class={now.isError ? "toast error" : "toast"}>
+          {now.text}
+          <button type="button" class="icon" onClick={() => (toast.value = null)}>
+            <Icon name="close" label="Dismiss" />
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,11 @@
+/** An area that scrolls, and that keys reach: a focus inside it lets arrows move it. */
+
+import type { ComponentChildren } from "preact";
+
+export function Scroll(props: { label: string; class?: string; children: ComponentChildren }) {
+  return (
+    <section class={`scroll ${props.class ?? ""}`} tabIndex={0} aria-label={props.label}>
+      {props.children}
+    </section>
+  );
+}
