@@ -1,4 +1,7 @@
 //! Rows over windows and generations, side by side.
+//!
+//! Owns which windows have a name and how rows of two of them are matched; the numbers come from
+//! `stats`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
