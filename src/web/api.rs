@@ -338,6 +338,7 @@ pub(super) async fn live(
         known: after.and_then(|seq| shared.told.at(seq)),
         wanted: Wanted {
             rows: !matches!(query.get("rows"), Some("0")),
+            generations: query.is_set("generations"),
             series: query.series()?,
         },
         // Tabs of one browser share its address and its name.
