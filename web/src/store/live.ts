@@ -10,7 +10,7 @@ import { effect } from "@preact/signals";
 import type { Frame, ScriptState, State } from "../api.ts";
 import { route } from "./route.ts";
 import { fromSnapshot, withFrame, withSlots } from "./run.ts";
-import { connection, current, info, past, runs } from "./signals.ts";
+import { connection, current, info, isRunning, past, runs } from "./signals.ts";
 import { Refused, source } from "./source.ts";
 
 /** A stream that says nothing for so long is behind something that holds it back. */
@@ -43,6 +43,10 @@ export function start(): void {
   effect(() => {
     const run = current.value;
     if (run) setTitle(run.state, (run.head?.failures ?? 0) / Math.max(1, run.head?.requests ?? 0));
+  });
+  effect(() => {
+    // The list has figures of each run, which are final from here on.
+    if (!isRunning.value && connection.peek().kind === "live") void refreshRuns();
   });
   effect(() => {
     // Read here, so that choosing names or changing to a tab without rows connects anew.

@@ -77,6 +77,18 @@ export function sideTitle(side: string): string {
 
 const byId = (rows: Row[]): ReadonlyMap<number, Row> => new Map(rows.map((row) => [row[0]!, row]));
 
+/** Rates of now where there is no now: those over the whole of the rows' time. */
+function overall(rows: Iterable<Row>): ReadonlyMap<number, Row> {
+  return byId(
+    [...rows].map((row) => {
+      const copy = [...row];
+      copy[COL.currentRps] = row[COL.rps]!;
+      copy[COL.currentFailuresPerS] = row[COL.failuresPerS]!;
+      return copy;
+    }),
+  );
+}
+
 export const view = computed<View | null>(() => {
   const run = shown.value;
   if (!run) return null;
@@ -84,18 +96,21 @@ export const view = computed<View | null>(() => {
   if (window.kind === "generation") {
     const own = run.by_generation.find((part) => part.first <= window.n && window.n <= part.last);
     return {
-      rows: byId(own?.rows ?? []),
+      rows: overall(own?.rows ?? []),
       names: run.names,
       intervals: own?.intervals ?? null,
       isWaiting: !own,
     };
   }
   const asked = span(window, run);
-  if (!asked) return { rows: run.rows, names: run.names, intervals: null, isWaiting: false };
+  if (!asked) {
+    const rows = isActive(run.state) ? run.rows : overall(run.rows.values());
+    return { rows, names: run.names, intervals: null, isWaiting: false };
+  }
   const got = windowRows.value;
   if (!got) return { rows: new Map(), names: run.names, intervals: null, isWaiting: true };
   return {
-    rows: byId(got.rows.rows),
+    rows: overall(got.rows.rows),
     names: new Map(got.rows.names.map((name) => [name[0], name])),
     intervals: got.rows.intervals,
     isWaiting: got.key !== keyOf(window),
