@@ -25,8 +25,8 @@ export interface Finding {
 
 /** What a person asks for, before it is checked. */
 export interface Wish {
-  users?: number;
-  spawn_rate?: number;
+  users?: number | null;
+  spawn_rate?: number | null;
   run_time?: string | null;
   iterations?: number | null;
   host?: string | null;

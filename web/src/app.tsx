@@ -1,6 +1,7 @@
 /** The whole page: which screen stands, and its frame. */
 
 import { Banners, Toast } from "./banner.tsx";
+import { Boundary } from "./boundary.tsx";
 import { ChartTable } from "./charts/save.tsx";
 import { ChartStrip, ChartsTab } from "./charts/strip.tsx";
 import { Checks } from "./checks.tsx";
@@ -84,17 +85,19 @@ function RunScreen({ run }: { run: Run }) {
       <Banners run={run} />
       {hasWindow && <WindowBar run={run} />}
       <main id="main" tabIndex={-1} aria-label={tab}>
-        {tab === "statistics" && <ChartStrip run={run} />}
-        {tab === "statistics" && window.kind === "compare" && <CompareTable />}
-        {tab === "statistics" && window.kind !== "compare" && <Rows />}
-        {tab === "charts" && <ChartsTab run={run} />}
-        {tab === "failures" && <Failures run={run} />}
-        {tab === "exceptions" && <Exceptions run={run} />}
-        {tab === "checks" && <Checks run={run} />}
-        {tab === "ratio" && <Ratios run={run} />}
-        {tab === "script" && <ScriptTab run={run} />}
-        {tab === "logs" && <Logs run={run} />}
-        {tab === "download" && <Download run={run} />}
+        <Boundary key={tab}>
+          {tab === "statistics" && <ChartStrip run={run} />}
+          {tab === "statistics" && window.kind === "compare" && <CompareTable />}
+          {tab === "statistics" && window.kind !== "compare" && <Rows />}
+          {tab === "charts" && <ChartsTab run={run} />}
+          {tab === "failures" && <Failures run={run} />}
+          {tab === "exceptions" && <Exceptions run={run} />}
+          {tab === "checks" && <Checks run={run} />}
+          {tab === "ratio" && <Ratios run={run} />}
+          {tab === "script" && <ScriptTab run={run} />}
+          {tab === "logs" && <Logs run={run} />}
+          {tab === "download" && <Download run={run} />}
+        </Boundary>
       </main>
       <StatusLine run={run} />
       {narrow.value && source().isLive && run.run === current.value?.run && (

@@ -3,10 +3,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { FindingView } from "./finding.tsx";
 import { integer, localTime, plural } from "./format.ts";
-import { condition } from "./header/health.tsx";
 import { Icon } from "./icons.tsx";
 import { begin } from "./store/live.ts";
-import { go } from "./store/route.ts";
+import { go, route } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 import { connection, current, isActive, toast } from "./store/signals.ts";
 
@@ -18,7 +17,6 @@ export function Banners({ run }: { run?: Run }) {
       {run && <ScriptBar run={run} />}
       {run && isActive(run.state) && <WaitBar run={run} />}
       {run && isActive(run.state) && <TargetBar run={run} />}
-      {run && isActive(run.state) && <LateBar run={run} />}
       {run && !isActive(run.state) && run.warnings.length > 0 && <Caveats run={run} />}
       {run?.state === "failed" && (
         <p class="bar error" role="alert">
@@ -119,16 +117,19 @@ function ScriptBar({ run }: { run: Run }) {
   }
   const errors = run.script.findings.filter((finding) => finding.severity === "error");
   const first = errors[0] ?? run.script.findings[0];
+  const isScriptTab = route.value.tab === "script";
   const goesOn = isActive(run.state) ? ` Generation ${generation} goes on.` : "";
   return (
     <div class="bar warn script-bar" role="alert">
       <p>
         The edited script has {plural(Math.max(1, errors.length), "mistake")}.{goesOn}
-        <button type="button" onClick={() => go({ tab: "script" })}>
-          Show
-        </button>
+        {!isScriptTab && (
+          <button type="button" onClick={() => go({ tab: "script" })}>
+            Show
+          </button>
+        )}
       </p>
-      {first && <FindingView finding={first} />}
+      {first && !isScriptTab && <FindingView finding={first} />}
     </div>
   );
 }
@@ -168,17 +169,6 @@ function TargetBar({ run }: { run: Run }) {
       <button type="button" onClick={() => go({ tab: "failures" })}>
         Show
       </button>
-    </p>
-  );
-}
-
-function LateBar({ run }: { run: Run }) {
-  const { isLate, lagUs, cpu } = condition(run);
-  if (!isLate) return null;
-  return (
-    <p class="bar warn slim" role="status">
-      <Icon name="warn" /> The generator is late by up to {Math.round(lagUs / 1000)} ms, CPU{" "}
-      {Math.round(cpu * 100)} %: hatched seconds may be Katydid's own times, not the target's.
     </p>
   );
 }

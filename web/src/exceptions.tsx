@@ -1,8 +1,8 @@
 /** What the script threw. */
 
 import { integer } from "./format.ts";
+import { showPlace } from "./script/place.ts";
 import { Scroll } from "./scroll.tsx";
-import { link } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 
 export function Exceptions({ run }: { run: Run }) {
@@ -25,7 +25,7 @@ export function Exceptions({ run }: { run: Run }) {
             <tr key={`${row.location} ${row.message}`}>
               <td class="num bad">{integer(row.count)}</td>
               <td class="break message">
-                {row.message}
+                <div class="long">{row.message}</div>
                 {row.stack && (
                   <details>
                     <summary>call stack</summary>
@@ -34,9 +34,9 @@ export function Exceptions({ run }: { run: Run }) {
                 )}
               </td>
               <td>
-                <a href={link({ tab: "script" })}>
+                <button type="button" class="link" onClick={() => showPlace(row.location)}>
                   <code>{row.location}</code>
-                </a>
+                </button>
               </td>
             </tr>
           ))}

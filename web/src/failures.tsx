@@ -45,7 +45,9 @@ export function Failures({ run }: { run: Run }) {
               </td>
               <td>{row.method}</td>
               <td class="break path">{row.name}</td>
-              <td class="break message">{row.error}</td>
+              <td class="break message">
+                <div class="long">{row.error}</div>
+              </td>
               <td title={moment(at(row.first_us))}>{localTime(at(row.first_us))}</td>
               <td title={moment(at(row.last_us))}>{localTime(at(row.last_us))}</td>
             </tr>

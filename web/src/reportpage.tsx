@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { Toast } from "./banner.tsx";
+import { Boundary } from "./boundary.tsx";
 import { ChartTable } from "./charts/save.tsx";
 import { ChartsTab } from "./charts/strip.tsx";
 import { Checks } from "./checks.tsx";
@@ -35,7 +36,7 @@ export function Report() {
   }
   if (hasChecks) parts.push(["checks", "Checks", <Checks key="c" run={run} />]);
   parts.push(["script", "Script", <ScriptTab key="s" run={run} />]);
-  parts.push(["logs", "Log", <Logs key="l" run={run} />]);
+  if (run.log.length > 0) parts.push(["logs", "Log", <Logs key="l" run={run} />]);
   return (
     <div class="report">
       <Title run={run} />
@@ -58,7 +59,7 @@ export function Report() {
         {parts.map(([id, title, part]) => (
           <section key={id} id={`part-${id}`} class={`part part-${id}`} aria-label={title}>
             <h2>{title}</h2>
-            {part}
+            <Boundary>{part}</Boundary>
           </section>
         ))}
       </main>
@@ -79,7 +80,7 @@ function Title({ run }: { run: Run }) {
     ["Script", shortPath(head?.script ?? "")],
     ["Host", head?.host ?? ""],
     ["Began", began == null ? "–" : moment(began)],
-    ["Length", clock(head?.duration_s ?? run.t)],
+    ["Length", clock(run.t)],
     ["Users", `${integer(run.users.peak)} at most`],
     ["Seed", String(head?.seed ?? "")],
   ];

@@ -1,5 +1,6 @@
 /** The tabs: links, so that they can be opened, shared and gone back from. */
 
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { go, link, route, TABS, type Tab } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 
@@ -53,8 +54,14 @@ function short(count: number): string {
 
 export function Tabs({ run }: { run: Run }) {
   const { tab: current } = route.value;
+  const nav = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    // Only sideways: scrollIntoView would move the page as well.
+    const [bar, own] = [nav.current, nav.current?.querySelector<HTMLElement>("[aria-current]")];
+    if (bar && own) bar.scrollLeft = own.offsetLeft - (bar.clientWidth - own.offsetWidth) / 2;
+  }, [current]);
   return (
-    <nav class="tabs" aria-label="Views">
+    <nav class="tabs" aria-label="Views" ref={nav}>
       {shownTabs(run).map((tab) => {
         const count = badge(tab, run);
         return (

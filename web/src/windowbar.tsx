@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { Icon } from "./icons.tsx";
 import { go, route, type Window } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
-import { dialog, isActive, latency, search } from "./store/signals.ts";
+import { dialog, isActive, isZoomed, latency, search } from "./store/signals.ts";
 import { title } from "./store/view.ts";
 
 /** A window that waits for a second one to be compared with. */
@@ -81,6 +81,7 @@ function ClearButton() {
 
 export function clearWindow(): void {
   pinned.value = null;
+  isZoomed.value = false;
   go({ window: { kind: "whole" } });
 }
 
@@ -99,6 +100,15 @@ function RangeChip({ run }: { run: Run }) {
         {title(window)}
         <ClearButton />
       </span>
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed={isZoomed.value}
+        title="Charts show only this window"
+        onClick={() => (isZoomed.value = !isZoomed.value)}
+      >
+        {isZoomed.value ? "Zoom out" : "Zoom in"}
+      </button>
       {!first && (
         <button type="button" class="quiet" onClick={() => (pinned.value = { ...window })}>
           Compare with…

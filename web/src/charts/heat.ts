@@ -1,14 +1,31 @@
 /** The heat map behind the percentile lines: all requests, by second and time. */
 
 import type uPlot from "uplot";
-import { cellFrom, heat } from "../hdr.ts";
+import { cellFrom, heat, type Stretch } from "../hdr.ts";
 import { type Latency, type Series, times } from "../store/series.ts";
 import { heatColours, isDark } from "./palette.ts";
 
 /** Rows of the picture; it is stretched to the plot, so more would not be seen. */
 const ROWS = 160;
+/** So many requests a second in a row are never painted as the most: few would look like many. */
+const FEW = 30;
 /** Beyond so many columns several seconds share one. */
 const MOST_COLUMNS = 1200;
+
+/** Cells of stretches, which never change: a second adds one, and all are drawn again. */
+const known: Record<Latency, WeakMap<Stretch, [cell: number, count: number][]>> = {
+  response: new WeakMap(),
+  service: new WeakMap(),
+};
+
+function cellsOf(stretch: Stretch, latency: Latency): [cell: number, count: number][] {
+  let cells = known[latency].get(stretch);
+  if (!cells) {
+    cells = heat(times(stretch, latency));
+    known[latency].set(stretch, cells);
+  }
+  return cells;
+}
 
 /** The lowest and highest time (ms) of a series, for the scale; null while it is empty. */
 export function extent(series: Series, latency: Latency): [number, number] | null {
@@ -32,13 +49,20 @@ export function drawHeat(u: uPlot, series: Series, latency: Latency): void {
   const columns = Math.ceil(seconds / perColumn);
   const counts = new Float64Array(columns * ROWS);
   const log = Math.log(high / low);
-  const rowAt = (us: number) => (Math.log(us / 1000 / low) / log) * ROWS;
-  let most = 0;
+  // Where each cell begins, in rows; filled as far as it is needed.
+  const edges: number[] = [];
+  const edge = (cell: number) => {
+    edges[cell] ??= (Math.log(cellFrom(cell) / 1000 / low) / log) * ROWS;
+    return edges[cell];
+  };
+  let most = FEW;
+  let isEmpty = true;
   for (const stretch of series) {
+    isEmpty &&= stretch.response.count === 0;
     const first = Math.max(0, Math.floor((stretch.from - left) / perColumn));
     const end = Math.min(columns, Math.ceil((stretch.from + stretch.len - left) / perColumn));
-    for (const [cell, count] of heat(times(stretch, latency))) {
-      const [bottom, top] = [rowAt(cellFrom(cell)), rowAt(cellFrom(cell + 1))];
+    for (const [cell, count] of cellsOf(stretch, latency)) {
+      const [bottom, top] = [edge(cell), edge(cell + 1)];
       // Requests a second for each row, so that a cell that is wider than a row is not darker.
       const density = count / stretch.len / perColumn / (top - bottom);
       const last = Math.min(ROWS - 1, Math.ceil(top) - 1);
@@ -52,7 +76,7 @@ export function drawHeat(u: uPlot, series: Series, latency: Latency): void {
       }
     }
   }
-  if (most > 0) paint(u, counts, columns, most, left, perColumn);
+  if (!isEmpty) paint(u, counts, columns, most, left, perColumn);
 }
 
 function paint(

@@ -39,7 +39,7 @@ export function heatColours(dark: boolean): Uint32Array {
       const [from, to] = [(low >> shift) & 255, (high >> shift) & 255];
       return Math.round(from + (to - from) * (at % 1));
     };
-    const alpha = Math.round(255 * Math.min(0.62, 0.12 + (i / 255) * 0.6));
+    const alpha = Math.round(255 * Math.min(dark ? 0.5 : 0.62, 0.12 + (i / 255) * 0.6));
     colours[i] = ((alpha << 24) | (mix(0) << 16) | (mix(8) << 8) | mix(16)) >>> 0;
   }
   return colours;

@@ -20,15 +20,16 @@ export const cursor = signal<number | null>(null);
 interface Props {
   data: PanelData;
   run: Run;
-  window: [number, number] | null;
+  /** Windows that are looked at. */
+  windows: [number, number][];
   range: [number, number];
 }
 
-export function Panel({ data, run, window, range }: Props) {
+export function Panel({ data, run, windows, range }: Props) {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const scene = useRef<Scene>({ data, run, window, range });
-  scene.current = { data, run, window, range };
+  const scene = useRef<Scene>({ data, run, windows, range });
+  scene.current = { data, run, windows, range };
   const made = `${shape(data)} ${colours.value}`;
 
   useLayoutEffect(() => {
@@ -55,7 +56,7 @@ export function Panel({ data, run, window, range }: Props) {
 
   useEffect(() => {
     plot.current?.setData(columns(scene.current));
-  }, [data, run, window?.[0], window?.[1], range[0], range[1]]);
+  }, [data, run, String(windows), range[0], range[1]]);
 
   return (
     <section class="panel" aria-label={data.title}>

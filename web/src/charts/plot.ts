@@ -13,7 +13,7 @@ import type { Line, PanelData } from "./panels.ts";
 export interface Scene {
   data: PanelData;
   run: Run;
-  window: [from: number, to: number] | null;
+  windows: [from: number, to: number][];
   /** The seconds on the screen. */
   range: [from: number, to: number];
 }
@@ -62,12 +62,12 @@ export function makePlot(
   const axis = { stroke: colour("muted"), font: AXIS_FONT, grid, ticks: { show: false } };
   const options: uPlot.Options = {
     ...size,
-    padding: [8, data.isLog ? 34 : 10, 0, 0],
+    padding: [8, data.isLog ? 34 : 18, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: "katydid" },
       drag: { x: true, y: false, setScale: false, dist: 4 },
-      points: { size: 5, width: 0 },
+      points: { size: (_, at) => (drawn(data)[at - 1]?.isHalo ? 0 : 6), width: 0 },
       y: false,
       bind: {
         dblclick: () => () => {
@@ -137,6 +137,9 @@ function axisLabel(value: number | null, isLog: boolean): string {
   return value >= 10 || Number.isInteger(value) ? value.toLocaleString("en-US") : figures(value);
 }
 
+/** The least that an axis of whole numbers goes up to: below it would have fractions. */
+const FEWEST = 5;
+
 function yRange(data: PanelData, low: number | null, high: number | null): [number, number] {
   if (data.isLog) {
     const seen = data.heat ? extent(data.heat.series, data.heat.latency) : null;
@@ -145,7 +148,7 @@ function yRange(data: PanelData, low: number | null, high: number | null): [numb
     return [bottom / 1.3, Math.max(top * 1.25, (bottom / 1.3) * 10)];
   }
   const most = Math.max(high ?? 0, data.limit ?? 0);
-  return [0, most === 0 ? 1 : most * 1.12];
+  return [0, Math.max(most * 1.12, data.isCount ? FEWEST : 1)];
 }
 
 function lineOptions(line: Drawn, at: number, scene: () => Scene): uPlot.Series {
@@ -192,10 +195,6 @@ function drawUnder(u: uPlot, { data, run }: Scene): void {
   const paused = stretches(run.t, (second) => seconds.paused[second] === 1);
   drawShade(u, paused, "muted", 0.16);
   if (data.heat) drawHeat(u, data.heat.series, data.heat.latency);
-}
-
-function drawOver(u: uPlot, { data, run, window }: Scene): void {
-  const { seconds } = run;
   drawHatch(
     u,
     stretches(run.t, (second) => seconds.tainted[second] === 1),
@@ -205,7 +204,10 @@ function drawOver(u: uPlot, { data, run, window }: Scene): void {
     u,
     incomplete.map((stretch) => [stretch.from, stretch.from + stretch.len]),
   );
-  if (window) drawWindow(u, window[0], window[1]);
+}
+
+function drawOver(u: uPlot, { data, run, windows }: Scene): void {
+  for (const [from, to] of windows) drawWindow(u, from, to);
   if (data.limit !== undefined) drawLimit(u, data.limit);
   drawMarks(u, run.marks);
   drawEnds(u, drawn(data));
@@ -240,7 +242,8 @@ function drawEnds(u: uPlot, lines: Drawn[]): void {
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
   let lowest = Number.NEGATIVE_INFINITY;
-  const x = bbox.left + bbox.width + 5 * devicePixelRatio;
+  const end = u.valToPos(u.data[0][last] ?? 0, "x", true);
+  const x = Math.min(end, bbox.left + bbox.width) + 5 * devicePixelRatio;
   for (const { line, y } of ends) {
     lowest = Math.max(y, lowest + height);
     ctx.fillStyle = colour(line.colour);

@@ -2,8 +2,8 @@
 
 import { route } from "../store/route.ts";
 import type { Run } from "../store/run.ts";
-import { latency } from "../store/signals.ts";
-import { span } from "../store/view.ts";
+import { isZoomed, latency } from "../store/signals.ts";
+import { spans } from "../store/view.ts";
 import { Panel } from "./panel.tsx";
 import { generator, inFlight, type PanelData, requests, responseTimes, users } from "./panels.ts";
 
@@ -12,12 +12,14 @@ const SHORTEST_S = 30;
 
 function Panels({ run, panels }: { run: Run; panels: PanelData[] }) {
   const { window } = route.value;
-  const chosen = window.kind === "range" ? span(window, run) : null;
-  const range: [number, number] = [0, Math.max(SHORTEST_S, run.t - 1)];
+  const windows = spans(window, run);
+  const whole: [number, number] = [0, Math.max(SHORTEST_S, run.t - 1)];
+  const zoom = isZoomed.value && window.kind === "range" ? windows[0] : undefined;
+  const range = zoom ?? whole;
   return (
     <>
       {panels.map((data) => (
-        <Panel key={data.id} data={data} run={run} window={chosen} range={range} />
+        <Panel key={data.id} data={data} run={run} windows={zoom ? [] : windows} range={range} />
       ))}
     </>
   );

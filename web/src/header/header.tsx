@@ -41,7 +41,7 @@ export function Header({ run }: { run: Run }) {
         </span>
         {run.run !== null && <time>{clock(run.t)}</time>}
         {run.ends_s !== null && run.ends_s > 0 && <span class="ends">/ {clock(run.ends_s)}</span>}
-        {head?.why && <span class="why">{head.why}</span>}
+        {head?.why && head.why !== stateWord(run.state) && <span class="why">{head.why}</span>}
       </p>
       <p class="what" title={`${script} → ${host}`}>
         {head?.label && <b>{head.label}</b>}

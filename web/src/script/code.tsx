@@ -1,6 +1,9 @@
-/** A file with line numbers, coloured by the language's own lexer on the server. */
+/** A file with line numbers and colours. */
 
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Finding, ScriptFiles } from "../api.ts";
+import { tokens as lex } from "./lexer.ts";
+import { wanted } from "./place.ts";
 
 type File = ScriptFiles["files"][number];
 
@@ -14,18 +17,30 @@ interface Props {
 export function Code({ file, findings, changed }: Props) {
   const lines = file.text.replace(/\n$/, "").split("\n");
   const tokens = new Map<number, File["tokens"]>();
-  for (const token of file.tokens) {
+  for (const token of file.tokens.length > 0 ? file.tokens : lex(file.text)) {
     const list = tokens.get(token[0]);
     if (list) list.push(token);
     else tokens.set(token[0], [token]);
   }
+  const list = useRef<HTMLOListElement>(null);
+  const goal = wanted.value?.path === file.path ? wanted.value.line : null;
+  useLayoutEffect(() => {
+    if (goal !== null) list.current?.children[goal - 1]?.scrollIntoView({ block: "center" });
+  }, [goal, file]);
   const bad = new Set(findings.map((finding) => finding.line));
   return (
     <div class="scroll code" tabIndex={0} role="region" aria-label={file.path}>
-      <ol>
+      <ol ref={list}>
         {lines.map((line, at) => {
           const number = at + 1;
-          const tone = bad.has(number) ? "bad-line" : changed.has(number) ? "new-line" : undefined;
+          const tone =
+            number === goal
+              ? "goal-line"
+              : bad.has(number)
+                ? "bad-line"
+                : changed.has(number)
+                  ? "new-line"
+                  : undefined;
           return (
             <li key={number} class={tone}>
               <code>{coloured(line, tokens.get(number) ?? [])}</code>

@@ -13,7 +13,7 @@ const CAUSES: Record<string, string> = {
   options: "options changed",
 };
 
-export function Generations({ run, number }: { run: Run; number: number }) {
+export function Generations({ run, number }: { run: Run; number: number | null }) {
   if (run.generations.length === 0) {
     return (
       <section>
@@ -28,6 +28,18 @@ export function Generations({ run, number }: { run: Run; number: number }) {
     <section>
       <h2>{plural(run.generations.length, "generation")}</h2>
       <ol class="generations">
+        {!run.script.is_ok && (
+          <li>
+            <button
+              type="button"
+              aria-pressed={number === null}
+              onClick={() => (reading.value = null)}
+            >
+              <b class="warn">!</b>
+              <span>edited, not in service</span>
+            </button>
+          </li>
+        )}
         {[...run.generations].reverse().map((generation) => (
           <li key={generation.n}>
             <button

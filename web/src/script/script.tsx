@@ -11,6 +11,7 @@ import { source } from "../store/source.ts";
 import { Code } from "./code.tsx";
 import { changedLines } from "./diff.ts";
 import { Generations } from "./generations.tsx";
+import { wanted } from "./place.ts";
 
 /** The generation that is read; null for the newest. */
 export const reading = signal<number | null>(null);
@@ -21,18 +22,21 @@ export function ScriptTab({ run }: { run: Run }) {
   const [trouble, setTrouble] = useState("");
   const [open, setOpen] = useState(0);
   const newest = run.generations[run.generations.length - 1]?.n ?? 1;
-  const number = reading.value ?? newest;
+  // A script with a mistake is shown as it is now, since that is what its findings are about.
+  const isEdited = reading.value === null && (!run.script.is_ok || run.generations.length === 0);
+  const number = isEdited ? null : (reading.value ?? newest);
 
   useEffect(() => {
     let isOld = false;
     const fetchAll = async () => {
-      const now = await source().script(run.generations.length > 0 ? number : null);
-      const older =
-        number > 1
-          ? await source()
-              .script(number - 1)
-              .catch(() => null)
-          : null;
+      const now = await source().script(run.run, number);
+      const previous =
+        number === null ? run.generations[run.generations.length - 1]?.n : number - 1;
+      const older = previous
+        ? await source()
+            .script(run.run, previous)
+            .catch(() => null)
+        : null;
       if (isOld) return;
       setFiles(now);
       setBefore(older);
@@ -46,8 +50,14 @@ export function ScriptTab({ run }: { run: Run }) {
     };
   }, [number, run.script.hash, run.run]);
 
+  const goal = wanted.value;
+  useEffect(() => {
+    const at = files?.files.findIndex((one) => one.path === goal?.path) ?? -1;
+    if (at >= 0) setOpen(at);
+  }, [files, goal]);
+
   const file = files?.files[Math.min(open, (files?.files.length ?? 1) - 1)];
-  const findings = run.script.is_ok ? (files?.findings ?? []) : run.script.findings;
+  const findings = number === null ? run.script.findings : (files?.findings ?? []);
   const old = before?.files.find((one) => one.path === file?.path);
   return (
     <div class="script">

@@ -31,7 +31,7 @@ export function FieldRow({ children }: { children: ComponentChildren }) {
 }
 
 interface NumberProps {
-  value: number | undefined;
+  value: number | null | undefined;
   placeholder?: string;
   autofocus?: boolean;
   onChange: (value: number | null) => void;
@@ -47,7 +47,8 @@ export function OptionalNumber({ value, placeholder, autofocus, onChange }: Numb
       autocomplete="off"
       autofocus={autofocus}
       placeholder={placeholder}
-      defaultValue={value === undefined ? "" : String(value)}
+      onFocus={(event) => event.currentTarget.select()}
+      defaultValue={value == null ? "" : String(value)}
       onInput={(event) => {
         const text = event.currentTarget.value.trim().replace(/_/g, "");
         // What is no number goes to the server as it is not: -1 is refused there, in its words.

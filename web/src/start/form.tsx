@@ -1,7 +1,7 @@
 /** The start form: what is asked for, checked while it is typed. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Form, Preview, Wish } from "../api.ts";
+import type { Form, Preview, ScriptState, Wish } from "../api.ts";
 import { FindingView } from "../finding.tsx";
 import { localTime, rate, share, shortPath } from "../format.ts";
 import { Icon } from "../icons.tsx";
@@ -65,11 +65,13 @@ function useCheck(wish: Wish, form: Form) {
 
 export function StartForm({ run }: { run: Run }) {
   const { form } = run;
-  const [wish, setWish] = useState<Wish>(form.wish);
+  // Only what a person changed is sent; the rest follows the script and the last run.
+  const [changes, setChanges] = useState<Wish>({});
+  const wish: Wish = { ...form.wish, ...changes };
   const [isSending, setIsSending] = useState(false);
-  const { preview, trouble, setTrouble } = useCheck(wish, form);
-  const change = (part: Partial<Wish>) => setWish({ ...wish, ...part });
-  const isBroken = !form.script.is_ok;
+  const { preview, trouble, setTrouble } = useCheck(changes, form);
+  const change = (part: Partial<Wish>) => setChanges({ ...changes, ...part });
+  const isBroken = !run.script.is_ok;
   const isReadOnly = info.value?.is_read_only ?? false;
   const byShape = form.shape !== "none" && (wish.use_shape ?? true);
   const wrong = (field: string) => (trouble?.field === field ? trouble : null);
@@ -79,7 +81,7 @@ export function StartForm({ run }: { run: Run }) {
     event.preventDefault();
     setIsSending(true);
     try {
-      await source().send("POST", "runs", wish);
+      await source().send("POST", "runs", changes);
       isFormOpen.value = false;
       go({ tab: "statistics", window: { kind: "whole" }, chosen: [], run: null });
       void refreshRuns();
@@ -152,12 +154,12 @@ export function StartForm({ run }: { run: Run }) {
         {form.params.length > 0 && (
           <details open={form.params.some((param) => param.is_required && !param.is_given)}>
             <summary>
-              Script parameters <small>{paramWords(form, wish)}</small>
+              Script parameters <small>{paramWords(form, changes)}</small>
             </summary>
             <ParamFields
               params={form.params}
-              values={wish.params ?? {}}
-              onChange={(name, value) => change({ params: { ...wish.params, [name]: value } })}
+              values={changes.params ?? {}}
+              onChange={(name, value) => change({ params: { ...changes.params, [name]: value } })}
             />
           </details>
         )}
@@ -198,7 +200,7 @@ export function StartForm({ run }: { run: Run }) {
       </section>
       <aside class="start-side">
         {isBroken ? (
-          <Mistakes form={form} />
+          <Mistakes script={run.script} />
         ) : (
           <>
             <h2>
@@ -218,10 +220,10 @@ export function StartForm({ run }: { run: Run }) {
   );
 }
 
-function paramWords(form: Form, wish: Wish): string {
+function paramWords(form: Form, changes: Wish): string {
   const set = form.params
-    .filter((param) => !param.is_secret && (wish.params?.[param.name] ?? param.value) !== null)
-    .map((param) => `${param.name}=${wish.params?.[param.name] ?? param.value}`);
+    .filter((param) => !param.is_secret && (changes.params?.[param.name] ?? param.value) !== null)
+    .map((param) => `${param.name}=${changes.params?.[param.name] ?? param.value}`);
   return set.length > 0 ? set.join("  ") : String(form.params.length);
 }
 
@@ -305,11 +307,11 @@ function Command({ text }: { text: string }) {
   );
 }
 
-function Mistakes({ form }: { form: Form }) {
+function Mistakes({ script }: { script: ScriptState }) {
   return (
     <div class="mistakes" role="alert">
-      <h2 class="warn">{shortPath(form.script.path)} cannot run yet</h2>
-      {form.script.findings.map((finding) => (
+      <h2 class="warn">{shortPath(script.path)} cannot run yet</h2>
+      {script.findings.map((finding) => (
         <FindingView
           key={`${finding.file}:${finding.line}:${finding.column} ${finding.message}`}
           finding={finding}

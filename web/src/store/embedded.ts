@@ -10,9 +10,10 @@ interface Embedded {
   snapshot: Snapshot;
   /** Histories of the names, as far as they fitted. */
   series: Record<string, Slot[]>;
-  version?: string;
+  document?: { version?: string };
   theme?: "light" | "dark";
-  script?: ScriptFiles;
+  /** Each generation's files, if they were asked for. */
+  scripts?: Pick<ScriptFiles, "generation" | "files">[] | null;
   ratio?: Ratio;
 }
 
@@ -55,7 +56,7 @@ export function embedded(data: Embedded): Source {
   return {
     isLive: false,
     info: async () => ({
-      version: data.version ?? "",
+      version: data.document?.version ?? "",
       instance: snapshot.instance,
       script: snapshot.script.path,
       is_read_only: true,
@@ -82,9 +83,13 @@ export function embedded(data: Embedded): Source {
       if (!data.ratio) throw missing("the ratio of tasks is not in this report");
       return data.ratio;
     },
-    script: async () => {
-      if (!data.script) throw missing("the script is not in this report");
-      return data.script;
+    form: async () => {
+      throw missing("a report starts nothing");
+    },
+    script: async (_run, generation) => {
+      const made = data.scripts?.find((one) => one.generation === generation);
+      if (!made) throw missing("the script is not in this report");
+      return { ...made, findings: [], params: [] };
     },
     logs: async () => snapshot.log,
     check: async () => {

@@ -2,6 +2,7 @@
 
 import type {
   Comparison,
+  Form,
   Info,
   LogLine,
   Preview,
@@ -68,8 +69,11 @@ export const http: Source = {
     get<Comparison>(`compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`),
   runs: async () => (await get<{ runs: RunHead[] }>("runs")).runs,
   ratio: () => get<Ratio>("ratio"),
-  script: (generation) =>
-    get<ScriptFiles>(generation === null ? "script" : `script?generation=${generation}`),
+  form: () => get<Form>("form"),
+  script: (run, generation) =>
+    get<ScriptFiles>(
+      run === null || generation === null ? "script" : `script?run=${run}&generation=${generation}`,
+    ),
   logs: async (after) => (await get<{ lines: LogLine[] }>(`logs?after=${after}`)).lines,
   check: (wish: Wish) => ask<Preview>("POST", "check", wish),
   send: (method, path, body) => ask<unknown>(method, path, body),

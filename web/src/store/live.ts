@@ -7,10 +7,10 @@
  */
 
 import { effect } from "@preact/signals";
-import type { Frame, State } from "../api.ts";
+import type { Frame, ScriptState, State } from "../api.ts";
 import { route } from "./route.ts";
 import { fromSnapshot, withFrame, withSlots } from "./run.ts";
-import { connection, current, info, past, runs } from "./signals.ts";
+import { connection, current, info, isRunning, past, runs } from "./signals.ts";
 import { Refused, source } from "./source.ts";
 
 /** A stream that says nothing for so long is behind something that holds it back. */
@@ -37,11 +37,42 @@ export interface Glance {
 export function start(): void {
   document.addEventListener("visibilitychange", connect);
   effect(() => {
+    const run = current.value;
+    if (run && !isSame(run.script, run.form.script)) void refreshForm();
+  });
+  effect(() => {
+    const run = current.value;
+    if (run) setTitle(run.state, (run.head?.failures ?? 0) / Math.max(1, run.head?.requests ?? 0));
+  });
+  effect(() => {
+    // The list has figures of each run, which are final from here on.
+    if (!isRunning.value && connection.peek().kind === "live") void refreshRuns();
+  });
+  effect(() => {
     // Read here, so that choosing names or changing to a tab without rows connects anew.
     void wanted();
     if (connection.peek().kind === "live") connect();
   });
   void begin();
+}
+
+function isSame(a: ScriptState, b: ScriptState): boolean {
+  return a.hash === b.hash && a.is_ok === b.is_ok && a.findings.length === b.findings.length;
+}
+
+let isAskingForm = false;
+
+/** The form follows the script: frames bring only the script's own state. */
+async function refreshForm(): Promise<void> {
+  if (isAskingForm) return;
+  isAskingForm = true;
+  const form = await source()
+    .form()
+    .catch(() => null);
+  isAskingForm = false;
+  const run = current.peek();
+  // What the frame said holds until the next one, so that a race does not ask again and again.
+  if (form && run) current.value = { ...run, form: { ...form, script: run.script } };
 }
 
 /** Fetches everything, then keeps up. */
@@ -78,7 +109,8 @@ export async function refreshRuns(): Promise<void> {
 function wanted(): string {
   const { tab, window, chosen } = route.value;
   const rows = tab === "statistics" && window.kind !== "range" && window.kind !== "last" ? 1 : 0;
-  return `&rows=${rows}${chosen.length > 0 ? `&series=${chosen.join(",")}` : ""}`;
+  const generations = window.kind === "generation" ? "&generations=1" : "";
+  return `&rows=${rows}${generations}${chosen.length > 0 ? `&series=${chosen.join(",")}` : ""}`;
 }
 
 function path(): string {
@@ -105,6 +137,7 @@ function openStream(mine: number): void {
   stream = opened;
   const fallBack = () => {
     if (mine !== epoch) return;
+    clearTimeout(timer);
     opened.close();
     streamsFrom = Date.now() + POLLING_MS;
     void poll(mine);
@@ -164,7 +197,7 @@ async function glance(mine: number): Promise<void> {
   timer = setTimeout(() => void glance(mine), HIDDEN_MS);
 }
 
-export function setTitle(state: State, failRatio: number): void {
+function setTitle(state: State, failRatio: number): void {
   const failed = failRatio > 0 ? `${(failRatio * 100).toPrecision(2)} % failed · ` : "";
   document.title = `${failed}${state.replace("_", " ")} · Katydid`;
 }

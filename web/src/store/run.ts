@@ -41,7 +41,7 @@ export function fromSnapshot(snapshot: Snapshot): Run {
 
 export function withFrame(run: Run, frame: Frame): Run {
   const { names, rows, slots, series, seconds, log, t, ...rest } = frame;
-  const next: Run = { ...run, ...present(rest) };
+  const next: Run = { ...run, ...present(rest, run) };
   if (seconds) next.seconds = joined(run.seconds, seconds);
   next.t = t ?? next.seconds.requests.length;
   if (names?.length) next.names = withEntries(run.names, names, (name) => name[0]);
@@ -63,11 +63,27 @@ export function withSlots(
   return next;
 }
 
-/** A frame may say `undefined` or nothing for what is unchanged. */
-function present<T extends object>(part: T): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(part).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
+/** Fields that may be null. */
+const NULLABLE: ReadonlySet<string> = new Set(["run", "head", "ends_s"]);
+
+const kind = (value: unknown): string => (Array.isArray(value) ? "array" : typeof value);
+
+/**
+ * What of `part` can be put over `run`. A field that is left out, as null or not at all, is
+ * unchanged; one of another kind makes the whole frame useless, since nobody knows what it meant.
+ */
+function present<T extends object>(part: T, run: Run): Partial<T> {
+  const known = run as unknown as Record<string, unknown>;
+  const fields = Object.entries(part).filter(
+    ([key, value]) => value !== undefined && (value !== null || NULLABLE.has(key)),
+  );
+  for (const [key, value] of fields) {
+    const before = known[key];
+    if (value !== null && before != null && kind(value) !== kind(before)) {
+      throw new Error(`${key} is ${kind(value)}, and was ${kind(before)}`);
+    }
+  }
+  return Object.fromEntries(fields) as Partial<T>;
 }
 
 function withEntries<T>(known: ReadonlyMap<number, T>, fresh: T[], id: (entry: T) => number) {

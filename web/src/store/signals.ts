@@ -34,6 +34,9 @@ export const shown = computed<Run | null>(() =>
 export const runs = signal<RunHead[]>([]);
 export const latency = signal<Latency>("response");
 
+/** Whether the charts show only the chosen window. */
+export const isZoomed = signal(false);
+
 /** Rows of a window that the server has computed, and which window that was. */
 export const windowRows = signal<{ key: string; rows: WindowRows } | null>(null);
 
@@ -93,4 +96,7 @@ export function applyTheme(): void {
   colours.value++;
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
+// Canvases do not follow style sheets: they are drawn anew for another scheme, and for paper.
+for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(query).addEventListener("change", applyTheme);
+}

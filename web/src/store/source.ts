@@ -5,6 +5,7 @@
 
 import type {
   Comparison,
+  Form,
   Info,
   LogLine,
   Preview,
@@ -28,7 +29,10 @@ export interface Source {
   compare(a: string, b: string): Promise<Comparison>;
   runs(): Promise<RunHead[]>;
   ratio(): Promise<Ratio>;
-  script(generation: number | null): Promise<ScriptFiles>;
+  /** What a run that starts now would be. */
+  form(): Promise<Form>;
+  /** The files of a generation of a run; without one, as they were last read. */
+  script(run: number | null, generation: number | null): Promise<ScriptFiles>;
   logs(after: number): Promise<LogLine[]>;
   check(wish: Wish): Promise<Preview>;
   /** Changes something; the path is relative to `api/v1/`. */

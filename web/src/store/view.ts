@@ -37,6 +37,18 @@ export function span(window: Window, run: Run): [from: number, to: number] | nul
   }
 }
 
+/** The stretches of this run that a window or a comparison is about, for the charts. */
+export function spans(window: Window, run: Run): [from: number, to: number][] {
+  if (window.kind === "range") return [[window.from, window.to]];
+  if (window.kind !== "compare") return [];
+  return [window.a, window.b].flatMap((side) => {
+    const range = /^(\d+)@(\d+)-(\d+)$/.exec(side);
+    return range && Number(range[1]) === run.run
+      ? [[Number(range[2]), Number(range[3])] as [number, number]]
+      : [];
+  });
+}
+
 export function title(window: Window): string {
   switch (window.kind) {
     case "whole":
@@ -65,6 +77,18 @@ export function sideTitle(side: string): string {
 
 const byId = (rows: Row[]): ReadonlyMap<number, Row> => new Map(rows.map((row) => [row[0]!, row]));
 
+/** Rates of now where there is no now: those over the whole of the rows' time. */
+function overall(rows: Iterable<Row>): ReadonlyMap<number, Row> {
+  return byId(
+    [...rows].map((row) => {
+      const copy = [...row];
+      copy[COL.currentRps] = row[COL.rps]!;
+      copy[COL.currentFailuresPerS] = row[COL.failuresPerS]!;
+      return copy;
+    }),
+  );
+}
+
 export const view = computed<View | null>(() => {
   const run = shown.value;
   if (!run) return null;
@@ -72,18 +96,21 @@ export const view = computed<View | null>(() => {
   if (window.kind === "generation") {
     const own = run.by_generation.find((part) => part.first <= window.n && window.n <= part.last);
     return {
-      rows: byId(own?.rows ?? []),
+      rows: overall(own?.rows ?? []),
       names: run.names,
       intervals: own?.intervals ?? null,
       isWaiting: !own,
     };
   }
   const asked = span(window, run);
-  if (!asked) return { rows: run.rows, names: run.names, intervals: null, isWaiting: false };
+  if (!asked) {
+    const rows = isActive(run.state) ? run.rows : overall(run.rows.values());
+    return { rows, names: run.names, intervals: null, isWaiting: false };
+  }
   const got = windowRows.value;
   if (!got) return { rows: new Map(), names: run.names, intervals: null, isWaiting: true };
   return {
-    rows: byId(got.rows.rows),
+    rows: overall(got.rows.rows),
     names: new Map(got.rows.names.map((name) => [name[0], name])),
     intervals: got.rows.intervals,
     isWaiting: got.key !== keyOf(window),
@@ -160,7 +187,8 @@ export const topFigures = computed<Figures | null>(() => {
   const run = shown.value;
   if (!run) return null;
   const { window } = route.value;
-  const total = run.rows.get(0);
+  // After a reset the run's own rows begin there; the whole run's come from the server.
+  const total = view.value?.rows.get(0) ?? run.rows.get(0);
   if (window.kind === "generation") return ofRow(view.value?.rows.get(0), title(window));
   if (window.kind === "range" || window.kind === "last") {
     const [from, to] = span(window, run)!;

@@ -45,7 +45,7 @@ function Card({ entry: { row, name } }: { entry: Entry }) {
         </span>
         <span class="card-figures">
           <span>
-            <b>{rate(row[COL.currentRps] || row[COL.rps] || 0)}</b> req/s
+            <b>{rate(row[COL.currentRps] ?? 0)}</b> req/s
           </span>
           <span class={failures > 0 ? "bad" : "muted"}>
             <b>{integer(failures)}</b> failed

@@ -131,8 +131,8 @@ export const COLUMNS: Column[] = [
     head: "req/s",
     title: "Requests a second: now while users are at work, else over the window",
     isUsual: true,
-    value: (row) => row[COL.currentRps] || row[COL.rps] || 0,
-    text: (row) => rate(row[COL.currentRps] || row[COL.rps] || 0),
+    value: (row) => row[COL.currentRps] ?? 0,
+    text: (row) => rate(row[COL.currentRps] ?? 0),
   },
   {
     key: "currentFails",
@@ -140,15 +140,10 @@ export const COLUMNS: Column[] = [
     title: "Failures a second: now while users are at work, else over the window",
     isFailure: true,
     isUsual: true,
-    value: (row) => failuresPerS(row),
-    text: (row) => (failuresPerS(row) === 0 ? "0" : figures(failuresPerS(row))),
+    value: (row) => row[COL.currentFailuresPerS] ?? 0,
+    text: (row) => figures(row[COL.currentFailuresPerS] ?? 0),
   },
 ];
-
-function failuresPerS(row: Row): number {
-  // A row that is at work now says 0 for now, and not what it failed before.
-  return row[COL.currentRps] ? (row[COL.currentFailuresPerS] ?? 0) : (row[COL.failuresPerS] ?? 0);
-}
 
 const KEPT = "katydid-columns";
 
