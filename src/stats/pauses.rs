@@ -10,16 +10,16 @@
 const LATE_US: u64 = 1_000_000;
 
 /// A stretch of time, in µs since the run's epoch.
-type Span = (u64, u64);
+type FromTo = (u64, u64);
 
 /// The pauses of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pauses {
     /// Rest that is settled, ascending, a few for each pause.
-    rests: Vec<Span>,
+    rests: Vec<FromTo>,
     present: Option<Pause>,
     /// Those that are over, from the order to pause to the one to go on.
-    over: Vec<Span>,
+    over: Vec<FromTo>,
 }
 
 /// A pause that goes on.
@@ -37,7 +37,7 @@ impl Pauses {
     }
 
     /// The run goes on, or ends. Gives the rest that is settled by it.
-    pub(super) fn resume(&mut self, at_us: u64) -> Option<Span> {
+    pub(super) fn resume(&mut self, at_us: u64) -> Option<FromTo> {
         let pause = self.present.take()?;
         self.over.push((pause.at_us, at_us));
         self.settle((pause.from_us, at_us))
@@ -51,7 +51,7 @@ impl Pauses {
     }
 
     /// Settles the rest that nothing can cut short any more at `now_us`.
-    pub(super) fn reach(&mut self, now_us: u64) -> Option<Span> {
+    pub(super) fn reach(&mut self, now_us: u64) -> Option<FromTo> {
         let settled_us = now_us.saturating_sub(LATE_US);
         let pause = self.present.as_mut()?;
         let span = (pause.from_us, settled_us);
@@ -59,7 +59,7 @@ impl Pauses {
         self.settle(span)
     }
 
-    fn settle(&mut self, span: Span) -> Option<Span> {
+    fn settle(&mut self, span: FromTo) -> Option<FromTo> {
         if span.0 >= span.1 {
             return None;
         }
@@ -102,7 +102,7 @@ impl Pauses {
 }
 
 /// How much two stretches have in common.
-pub(super) fn common(one: Span, other: Span) -> u64 {
+pub(super) fn common(one: FromTo, other: FromTo) -> u64 {
     one.1.min(other.1).saturating_sub(one.0.max(other.0))
 }
 

@@ -1,4 +1,6 @@
 //! Pausing the current run, and going on with it.
+//!
+//! Owns the answers; the desk does it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +18,12 @@ use crate::control::{AskError, Stage};
 /// How long an answer waits for the view to show what was done.
 const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
-type Server = State<Arc<Shared>>;
-
-pub(super) async fn pause(State(shared): Server) -> Result<Json<Value>, Problem> {
+pub(super) async fn pause(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
     let result = shared.desk.pause().await;
     answer(&shared, result, true).await
 }
 
-pub(super) async fn resume(State(shared): Server) -> Result<Json<Value>, Problem> {
+pub(super) async fn resume(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
     let result = shared.desk.resume().await;
     answer(&shared, result, false).await
 }

@@ -1,4 +1,6 @@
 //! What a pause leaves out of rates, and where it is seen.
+//!
+//! Which part of a pause that is, is `stats::pauses`'.
 
 use super::*;
 
