@@ -29,6 +29,9 @@ interface Trouble {
 function troubleOf(error: unknown): Trouble {
   if (error instanceof Refused) {
     const { problem } = error;
+    // A value that only the script can judge comes back as a finding in the script.
+    const finding = problem.findings?.[0];
+    if (finding) return { field: null, message: finding.message, hint: null };
     return { field: problem.field ?? null, message: error.message, hint: problem.hint ?? null };
   }
   return {
