@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use super::asks::{Answer, Ask, AskError, Changed};
+use super::showing::script_view;
 use super::{Desk, DeskEvent, ScriptSource, Started};
 use crate::control::edit::Edit;
 use crate::control::preview::preview;
@@ -133,15 +134,18 @@ impl Desk {
             ..CheckInput::new(&wish.params, wish.seed)
         };
         let checked = self.evaluated(given).await?;
-        let Some(declared) = &checked.scenario else {
-            return Err(AskError::Script(self.view.borrow().script.clone()));
-        };
+        let declared = checked.scenario.as_ref();
+        let declared = declared.expect("a script that was evaluated declares something");
         preview(&wish, declared).map_err(AskError::Wish)?;
         self.control.given(&wish.params);
         self.start(wish, checked).await
     }
 
-    /// Evaluates the script on a thread of its own, and shows what became of it.
+    /// Evaluates the script on a thread of its own, and shows what became of it: unless its files
+    /// are those that were right before, so that it is the values that are wrong.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has mistakes.
     async fn evaluated(&mut self, given: CheckInput) -> Result<CheckedScript, AskError> {
         let source = self.source.clone();
         let (answer, answered) = oneshot::channel();
@@ -163,8 +167,16 @@ impl Desk {
         match answered.await.unwrap_or_else(|_| panicked()) {
             Ok(checked) => {
                 (self.hide)(checked.hidden.clone());
+                let before = self.view.borrow().script.clone();
+                let now = script_view(&checked, Some(&before));
+                if checked.scenario.is_none() && before.is_ok && before.hash == now.hash {
+                    return Err(AskError::Script(Arc::new(now)));
+                }
                 self.show_script(&checked);
-                Ok(checked)
+                match checked.scenario {
+                    Some(_) => Ok(checked),
+                    None => Err(AskError::Script(self.view.borrow().script.clone())),
+                }
             }
             Err(message) => {
                 self.show_unreadable(message);
@@ -204,9 +216,6 @@ impl Desk {
         if let Some(cause) = edit.cause() {
             let given = self.control.check_input(&wish);
             let checked = self.evaluated(given).await?;
-            if checked.scenario.is_none() {
-                return Err(AskError::Script(self.view.borrow().script.clone()));
-            }
             let before = std::mem::replace(&mut self.wish, Arc::new(wish.clone()));
             match self.go_on_with(&wish, checked, cause).await {
                 Ok(more) => lines.extend(more),

@@ -1,0 +1,61 @@
+/** Server and page lose each other, and many tabs of one browser share six connections. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { api, browse, cells, open, picture, serve, theShop, until } from "./harness.mjs";
+import { greeter, save } from "./scripts.mjs";
+
+let server;
+let script;
+const begin = async (...more) => {
+  script = save("link.rhai", greeter());
+  return serve(["-f", script, "-H", await theShop(), "-u", "2", "-r", "100", ...more]);
+};
+
+browse("a page outlives its server, and says when another process answers", async () => {
+  server = await begin();
+  await api(server).run({}, 2);
+  return server.url;
+}, async (page) => {
+  await until("numbers", () => cells(page, "/hello"));
+  const port = new URL(server.url).port;
+  await server.stop("SIGKILL");
+  await page.getByText(/No answer since .*the load may go on/).waitFor();
+  assert.ok(await cells(page, "/hello"), "what was known stays");
+  await picture(page, "lost");
+  server = await begin("--web-port", port);
+  await page.getByText("Katydid was restarted").waitFor();
+  assert.ok(await cells(page, "/hello"), "what was known stays until it is asked for");
+  await page.getByRole("button", { name: "Show the new one" }).click();
+  await page.getByRole("heading", { name: "New run" }).waitFor();
+}, { allow: /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE|ERR_EMPTY|ERR_CONNECTION_RESET|ERR_SOCKET/ });
+
+const TABS = 12;
+
+test("twelve tabs are all live, three of them by a stream, and Stop answers at once", async () => {
+  await api(server).run({}, 1);
+  const first = await open(server.url, { allow: /status of 503/ });
+  const context = first.context();
+  const streams = new Set();
+  context.on("response", (response) => {
+    const isStream = response.headers()["content-type"]?.startsWith("text/event-stream");
+    if (isStream && response.status() === 200) streams.add(response.frame().page());
+  });
+  const pages = [first];
+  while (pages.length < TABS) pages.push(await open(server.url, { context, allow: /status of 503/ }));
+  const clock = (page) => page.locator(".state time").textContent();
+  const began = await Promise.all(pages.map(clock));
+  await Promise.all(
+    pages.map((page, at) => until(`tab ${at} to go on`, async () => (await clock(page)) !== began[at])),
+  );
+  assert.ok(streams.size <= 3, `${streams.size} streams`);
+  const asked = Date.now();
+  await pages.at(-1).getByRole("button", { name: "Stop" }).click();
+  await api(server).is("stopped");
+  assert.ok(Date.now() - asked < 3000, `Stop took ${Date.now() - asked} ms`);
+  await Promise.all(pages.map((page) => page.getByRole("button", { name: "New run" }).waitFor()));
+  const another = await open(server.url, { context, allow: /status of 503/ });
+  await another.getByRole("button", { name: "New run" }).waitFor();
+  for (const page of pages) await page.calm();
+  await context.close();
+});
