@@ -1,4 +1,6 @@
-//! Words that a person put in the place of user classes by mistake: a script, a mistyped command.
+//! Words in the place of user classes that are there by mistake: a script, a mistyped command.
+//!
+//! Owns the guess of what was meant; unknown classes are told of by `control`.
 
 use std::path::Path;
 

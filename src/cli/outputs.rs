@@ -1,4 +1,6 @@
 //! Everything that shows the results of one run.
+//!
+//! Owns which outputs there are and where their files lie; what is in them is `output`'s and `web`'s.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

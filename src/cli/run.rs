@@ -96,6 +96,7 @@ pub(super) fn demo(demo: &arguments::Demo) -> Exit {
     let checked = control::evaluate(bundle.clone(), &CheckInput::default());
     let ui = web::Options {
         is_demo: true,
+        may_move: demo.web.web_port.is_none(),
         ..ui
     };
     let exit = run_checked(&arguments, checked, ScriptSource::Text(bundle), Some(ui));

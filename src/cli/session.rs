@@ -20,7 +20,7 @@ use crate::script::Level;
 use crate::web::{self, Server};
 
 /// A process that runs scripts.
-struct Session<'a> {
+struct Attendance<'a> {
     arguments: &'a arguments::Run,
     desk: Desk,
     /// The web UI, if it is served.
@@ -60,7 +60,7 @@ pub(super) async fn attend(
         // Not by `show::log`: that would hide the token, or keep it for the page's own log.
         show::link(server.link());
     }
-    let mut session = Session {
+    let mut attendance = Attendance {
         arguments,
         desk,
         server,
@@ -68,15 +68,15 @@ pub(super) async fn attend(
         exit: Exit::Ok,
         quits_at: None,
     };
-    let exit = session.go(checked).await;
-    session.desk.close(exit);
-    if let Some(server) = session.server.take() {
+    let exit = attendance.go(checked).await;
+    attendance.desk.close(exit);
+    if let Some(server) = attendance.server.take() {
         server.close();
     }
     exit
 }
 
-impl Session<'_> {
+impl Attendance<'_> {
     async fn go(&mut self, checked: CheckedScript) -> Exit {
         let watching = self.arguments.following.watching();
         let notes = self.desk.follow(&checked, watching);

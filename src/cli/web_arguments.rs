@@ -1,4 +1,6 @@
 //! Arguments about the web UI.
+//!
+//! Owns what is wrong with them; `web` knows nothing of the command line.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -138,6 +140,7 @@ impl WebArgs {
         Ok(Options {
             host: self.web_host,
             port: self.web_port.unwrap_or(8089),
+            may_move: false,
             base_path,
             token: self.token()?,
             origins: self.web_origin.clone(),

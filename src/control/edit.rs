@@ -1,4 +1,6 @@
 //! What a person changes of a wish: before a run, or while it goes on.
+//!
+//! Plain data; whether a change is possible is found out by `preview` and the desk.
 
 use std::time::Duration;
 

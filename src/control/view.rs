@@ -146,7 +146,7 @@ impl ScriptView {
 }
 
 impl RunView {
-    /// The same run when it is over.
+    /// This run when it is over.
     pub(super) fn finished(&self, run: &FinishedRun) -> RunView {
         RunView {
             summary: Some(run.summary.clone()),

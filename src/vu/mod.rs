@@ -224,9 +224,7 @@ impl Driver {
             | Control::TooDeep
             | Control::NestedTooDeep
             | Control::MemoryIsShort
-            | Control::TooMuchMemory(_)
-            | Control::TopLevelTooLong
-            | Control::NotLoaded => Next::Wait,
+            | Control::TooMuchMemory(_) => Next::Wait,
         }
     }
 

@@ -24,7 +24,6 @@ use crate::screen::journal;
 use crate::screen::show::clean;
 use crate::stats::LAG_LIMIT_US;
 
-type Server = State<Arc<Shared>>;
 type Answer<T> = Result<T, Problem>;
 
 /// The longest note, in characters.
@@ -63,7 +62,7 @@ pub(super) fn find_run(view: &View, number: u64) -> Answer<Arc<RunView>> {
     found.ok_or_else(none)
 }
 
-pub(super) async fn info(State(shared): Server) -> Json<Value> {
+pub(super) async fn info(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let needs_token = shared.access.needs_token();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -83,7 +82,7 @@ pub(super) async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
-pub(super) async fn state(State(shared): Server) -> Json<Value> {
+pub(super) async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let view = shared.view();
     let run = view.run.as_deref();
     let summary = run.and_then(|run| run.summary.as_deref());
@@ -108,11 +107,14 @@ pub(super) async fn state(State(shared): Server) -> Json<Value> {
     }))
 }
 
-pub(super) async fn form(State(shared): Server) -> Json<Form> {
+pub(super) async fn form(State(shared): State<Arc<Shared>>) -> Json<Form> {
     Json(Form::of(&shared.view()))
 }
 
-pub(super) async fn check(State(shared): Server, body: Body) -> Answer<Json<PreviewForm>> {
+pub(super) async fn check(
+    State(shared): State<Arc<Shared>>,
+    body: Body,
+) -> Answer<Json<PreviewForm>> {
     let view = shared.view();
     let edit = wishes::from_json(&body.object()?, &[])?;
     let wish = edit.applied_to(&view.wish);
@@ -125,13 +127,16 @@ pub(super) async fn check(State(shared): Server, body: Body) -> Answer<Json<Prev
     Ok(Json(PreviewForm::of(&preview, &wish, &view.script)))
 }
 
-pub(super) async fn start(State(shared): Server, body: Body) -> Answer<(StatusCode, Json<Value>)> {
+pub(super) async fn start(
+    State(shared): State<Arc<Shared>>,
+    body: Body,
+) -> Answer<(StatusCode, Json<Value>)> {
     let edit = wishes::from_json(&body.object()?, &[])?;
     let run = shared.desk.start(edit).await?;
     Ok((StatusCode::CREATED, Json(json!({ "run": run }))))
 }
 
-pub(super) async fn runs(State(shared): Server) -> Json<Value> {
+pub(super) async fn runs(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let view = shared.view();
     let mut all: Vec<_> = view
         .finished
@@ -144,7 +149,10 @@ pub(super) async fn runs(State(shared): Server) -> Json<Value> {
     Json(json!({ "runs": all }))
 }
 
-pub(super) async fn run(State(shared): Server, Path(number): Path<String>) -> Answer<Response> {
+pub(super) async fn run(
+    State(shared): State<Arc<Shared>>,
+    Path(number): Path<String>,
+) -> Answer<Response> {
     let view = shared.view();
     let wrong = || Problem::new(StatusCode::NOT_FOUND, "there is no such run");
     let number = number.parse().map_err(|_| wrong())?;
@@ -188,7 +196,10 @@ fn cleaned_strings(value: Value) -> Value {
     }
 }
 
-pub(super) async fn change(State(shared): Server, body: Body) -> Answer<(StatusCode, Json<Value>)> {
+pub(super) async fn change(
+    State(shared): State<Arc<Shared>>,
+    body: Body,
+) -> Answer<(StatusCode, Json<Value>)> {
     let object = body.object()?;
     let run = match object.get("run") {
         None | Some(Value::Null) => None,
@@ -213,7 +224,7 @@ pub(super) async fn change(State(shared): Server, body: Body) -> Answer<(StatusC
 }
 
 pub(super) async fn stop(
-    State(shared): Server,
+    State(shared): State<Arc<Shared>>,
     query: Query,
     body: Body,
 ) -> Answer<(StatusCode, Json<Value>)> {
@@ -246,12 +257,12 @@ pub(super) async fn wait_for_end(shared: &Shared) -> bool {
     matches!(timeout(LONGEST_WAIT, ended).await, Ok(Ok(_)))
 }
 
-pub(super) async fn reset(State(shared): Server) -> Answer<Json<Value>> {
+pub(super) async fn reset(State(shared): State<Arc<Shared>>) -> Answer<Json<Value>> {
     shared.desk.reset().await?;
     Ok(Json(json!({})))
 }
 
-pub(super) async fn note(State(shared): Server, body: Body) -> Answer<Json<Value>> {
+pub(super) async fn note(State(shared): State<Arc<Shared>>, body: Body) -> Answer<Json<Value>> {
     let object = body.object()?;
     let text = object.get("text").and_then(Value::as_str).map(str::trim);
     let text = text.filter(|text| !text.is_empty() && text.chars().count() <= LONGEST_NOTE);
@@ -265,7 +276,7 @@ pub(super) async fn note(State(shared): Server, body: Body) -> Answer<Json<Value
 
 /// Looks at the script's files as a signal does. The outcome is what the view says once they have
 /// been read.
-pub(super) async fn reload(State(shared): Server) -> Answer<Json<Value>> {
+pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Answer<Json<Value>> {
     let mut view = shared.desk.view();
     let before = view.borrow().script.read_unix_us;
     let generations = |view: &View| view.run.as_ref().map_or(0, |run| run.generations.len());
@@ -298,14 +309,14 @@ pub(super) async fn reload(State(shared): Server) -> Answer<Json<Value>> {
     ))
 }
 
-pub(super) async fn snapshot(State(shared): Server, query: Query) -> Answer<Response> {
+pub(super) async fn snapshot(State(shared): State<Arc<Shared>>, query: Query) -> Answer<Response> {
     let run = shared.run(&query)?;
     let frame = whole(&shared.instance, &shared.view(), run.as_deref());
     Ok(Json(frame).into_response())
 }
 
 pub(super) async fn live(
-    State(shared): Server,
+    State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,
     query: Query,
     headers: HeaderMap,
@@ -327,6 +338,7 @@ pub(super) async fn live(
         known: after.and_then(|seq| shared.told.at(seq)),
         wanted: Wanted {
             rows: !matches!(query.get("rows"), Some("0")),
+            generations: query.is_set("generations"),
             series: query.series()?,
         },
         // Tabs of one browser share its address and its name.
@@ -339,7 +351,10 @@ pub(super) async fn live(
     Ok(poll(&shared, after, listener).await)
 }
 
-pub(super) async fn timeline(State(shared): Server, query: Query) -> Answer<Json<Value>> {
+pub(super) async fn timeline(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Answer<Json<Value>> {
     let run = shared.some_run(&query)?;
     let (from, to) = (query.number("from")?, query.number("to")?);
     let window = from.unwrap_or(0)..to.unwrap_or(u64::MAX);
@@ -356,7 +371,7 @@ pub(super) async fn timeline(State(shared): Server, query: Query) -> Answer<Json
     Ok(Json(json!({ "series": series })))
 }
 
-pub(super) async fn errors(State(shared): Server, query: Query) -> Answer<Json<Value>> {
+pub(super) async fn errors(State(shared): State<Arc<Shared>>, query: Query) -> Answer<Json<Value>> {
     let run = shared.run(&query)?;
     let summary = run.as_ref().and_then(|run| run.summary.as_deref());
     Ok(Json(
@@ -364,7 +379,10 @@ pub(super) async fn errors(State(shared): Server, query: Query) -> Answer<Json<V
     ))
 }
 
-pub(super) async fn exceptions(State(shared): Server, query: Query) -> Answer<Json<Value>> {
+pub(super) async fn exceptions(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Answer<Json<Value>> {
     let run = shared.run(&query)?;
     let summary = run.as_ref().and_then(|run| run.summary.as_deref());
     Ok(Json(
@@ -372,7 +390,7 @@ pub(super) async fn exceptions(State(shared): Server, query: Query) -> Answer<Js
     ))
 }
 
-pub(super) async fn checks(State(shared): Server, query: Query) -> Answer<Json<Value>> {
+pub(super) async fn checks(State(shared): State<Arc<Shared>>, query: Query) -> Answer<Json<Value>> {
     let run = shared.run(&query)?;
     let summary = run.as_ref().and_then(|run| run.summary.as_deref());
     Ok(Json(
@@ -398,12 +416,12 @@ pub(super) async fn logs(query: Query) -> Answer<Json<Value>> {
     Ok(Json(json!({ "lines": lines })))
 }
 
-pub(super) async fn ratio(State(shared): Server) -> Json<Value> {
+pub(super) async fn ratio(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(ratio_trees(&shared.view()))
 }
 
 pub(super) async fn login(
-    State(shared): Server,
+    State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,
     body: Body,
 ) -> Answer<Response> {
@@ -414,7 +432,7 @@ pub(super) async fn login(
     Ok(with_cookie(&cookie))
 }
 
-pub(super) async fn logout(State(shared): Server) -> Response {
+pub(super) async fn logout(State(shared): State<Arc<Shared>>) -> Response {
     with_cookie(&shared.access.cookie(""))
 }
 

@@ -1,4 +1,6 @@
 //! A wish as a command line, to be copied into a pipeline.
+//!
+//! Owns quoting and what is left out: secrets, and whatever has no option.
 
 use super::words::time_text;
 use crate::control::{ScriptView, Wish};

@@ -1,4 +1,7 @@
 //! Rows over windows and generations, side by side.
+//!
+//! Owns which windows have a name and how rows of two of them are matched; the numbers come from
+//! `stats`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -34,7 +37,25 @@ pub(super) async fn window(
     State(shared): State<Arc<Shared>>,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    let run = shared.some_run(&query)?;
+    aside(move || windowed_rows(&shared, &query)).await
+}
+
+/// Does what takes up to some 100 ms (a long run of many names) while streams go on.
+async fn aside(
+    work: impl FnOnce() -> Result<Value, Problem> + Send + 'static,
+) -> Result<Json<Value>, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let failed = |_| {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "this could not be worked out",
+        )
+    };
+    done.map_err(failed)?.map(Json)
+}
+
+fn windowed_rows(shared: &Shared, query: &Query) -> Result<Value, Problem> {
+    let run = shared.some_run(query)?;
     let summary = summary_of(&run)?;
     let last = closed_seconds(summary);
     let (from, to) = (query.number("from")?, query.number("to")?);
@@ -54,7 +75,7 @@ pub(super) async fn window(
         .iter()
         .map(|row| figures::windowed_row(row, length))
         .collect();
-    Ok(Json(json!({
+    Ok(json!({
         "from": window.seconds.start,
         "to": window.seconds.end,
         "step": window.step,
@@ -62,7 +83,7 @@ pub(super) async fn window(
         "names": figures::all_rows(summary).map(figures::name).collect::<Vec<_>>(),
         "intervals": intervals,
         "paused_s": 0,
-    })))
+    }))
 }
 
 /// Two windows, generations or runs, matched by name.
@@ -70,14 +91,17 @@ pub(super) async fn compare(
     State(shared): State<Arc<Shared>>,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    let view = shared.view();
+    aside(move || compared(&shared.view(), &query)).await
+}
+
+fn compared(view: &View, query: &Query) -> Result<Value, Problem> {
     let mut names = Vec::new();
     let mut known = HashMap::new();
     let mut sides = Vec::new();
     for field in ["a", "b"] {
         let what = query.get(field);
         let what = what.ok_or_else(|| Problem::field(field, "a window is expected"))?;
-        let mut side = side(&view, field, what)?;
+        let mut side = side(view, field, what)?;
         // The numbers of another run's rows mean other names.
         let mut numbers: HashMap<u32, u32> = HashMap::new();
         for (id, kind, method, name) in std::mem::take(&mut side.names) {
@@ -103,7 +127,7 @@ pub(super) async fn compare(
     }
     let b = sides.pop().expect("two were pushed");
     let a = sides.pop().expect("two were pushed");
-    Ok(Json(json!({ "a": a, "b": b, "names": names })))
+    Ok(json!({ "a": a, "b": b, "names": names }))
 }
 
 /// What `RUN`, `RUN@FROM-TO` or `RUN/gen:N` names.

@@ -1,4 +1,6 @@
 //! The files of `--csv`, byte for byte, at any moment of a run.
+//!
+//! Owns their names and that no secret is in them; `output` makes their content.
 
 use std::sync::Arc;
 
@@ -13,25 +15,35 @@ use crate::control::RunView;
 use crate::output::{CsvFile, csv};
 use crate::screen::show::clean;
 
-type Answer = Result<Response, Problem>;
-
-pub(super) async fn requests(State(shared): State<Arc<Shared>>, query: Query) -> Answer {
+pub(super) async fn requests(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Result<Response, Problem> {
     file(&shared, &query, CsvFile::Stats, "requests")
 }
 
-pub(super) async fn failures(State(shared): State<Arc<Shared>>, query: Query) -> Answer {
+pub(super) async fn failures(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Result<Response, Problem> {
     file(&shared, &query, CsvFile::Failures, "failures")
 }
 
-pub(super) async fn exceptions(State(shared): State<Arc<Shared>>, query: Query) -> Answer {
+pub(super) async fn exceptions(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Result<Response, Problem> {
     file(&shared, &query, CsvFile::Exceptions, "exceptions")
 }
 
-pub(super) async fn history(State(shared): State<Arc<Shared>>, query: Query) -> Answer {
+pub(super) async fn history(
+    State(shared): State<Arc<Shared>>,
+    query: Query,
+) -> Result<Response, Problem> {
     file(&shared, &query, CsvFile::History, "requests_full_history")
 }
 
-fn file(shared: &Shared, query: &Query, which: CsvFile, what: &str) -> Answer {
+fn file(shared: &Shared, query: &Query, which: CsvFile, what: &str) -> Result<Response, Problem> {
     let run = shared.some_run(query)?;
     let text = run.summary.as_deref().map(|summary| csv(summary, which));
     let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();

@@ -1,4 +1,6 @@
 //! What the start page shows: the script, its parameters and classes, and what a run would be like.
+//!
+//! Owns their form on the wire; `control` works out what a wish comes to.
 
 use std::collections::BTreeSet;
 

@@ -37,12 +37,47 @@ pub(super) struct Known {
     /// The number of the last line of the log.
     pub(super) log: u64,
     pub(super) marks: usize,
+    pub(super) generations: usize,
+    /// How often failures, exceptions and checks were counted.
+    pub(super) errors: u64,
+    pub(super) exceptions: u64,
+    pub(super) checks: u64,
+}
+
+impl Known {
+    /// What a client knows that has just been told everything.
+    pub(super) fn all(run: Option<&RunView>) -> Known {
+        let log = *journal::latest().borrow();
+        let Some(summary) = run.and_then(|run| run.summary.as_deref()) else {
+            return Known {
+                run: run.map(|run| run.number),
+                log,
+                ..Known::default()
+            };
+        };
+        Known {
+            run: run.map(|run| run.number),
+            t: closed_seconds(summary),
+            log,
+            marks: summary.marks.len(),
+            generations: summary.generations.len(),
+            errors: summary.errors.iter().map(|row| row.count).sum(),
+            exceptions: summary.exceptions.iter().map(|row| row.count).sum(),
+            checks: summary
+                .checks
+                .iter()
+                .map(|row| row.passes + row.fails)
+                .sum(),
+        }
+    }
 }
 
 /// What a client wants besides.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) rows: bool,
+    /// Rows of each generation: as many again for each.
+    pub(super) generations: bool,
     /// Rows whose stretches it draws.
     pub(super) series: Vec<u32>,
 }
@@ -192,9 +227,12 @@ struct Figures {
     generations: Vec<GenerationInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     marks: Option<Vec<figures::MarkForm>>,
-    errors: Vec<figures::ErrorForm>,
-    exceptions: Vec<figures::ExceptionForm>,
-    checks: Vec<figures::CheckForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<figures::ErrorForm>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exceptions: Option<Vec<figures::ExceptionForm>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Vec<figures::CheckForm>>,
     counters: Vec<figures::CounterForm>,
     metrics: Vec<figures::MetricForm>,
     generator: Generator,
@@ -226,6 +264,7 @@ pub(super) struct Frame<'a> {
 pub(super) fn snapshot<'a>(instance: &'a str, view: &View, run: Option<&RunView>) -> Frame<'a> {
     let wanted = Wanted {
         rows: true,
+        generations: true,
         series: Vec::new(),
     };
     let mut log = journal::after(0);
@@ -301,6 +340,10 @@ impl Figures {
             row.id == 0 || known.is_none_or(|known| wanted.rows && row.changed >= known.t)
         };
         let rows: Vec<&Row> = figures::all_rows(summary).filter(is_changed).collect();
+        let now = Known::all(run);
+        let is_new =
+            |figure: fn(&Known) -> u64| known.is_none_or(|known| figure(&known) != figure(&now));
+        let wants_generations = wanted.generations || is_new(|known| known.generations as u64);
         let users = summary.users;
         let iterations = summary.iterations;
         let lag = &summary.generator.lag;
@@ -326,17 +369,15 @@ impl Figures {
             series: wanted.series.iter().map(|id| (*id, slots(*id))).collect(),
             names: rows.iter().map(|row| figures::name(row)).collect(),
             rows: rows.iter().map(|row| figures::row(row)).collect(),
-            by_generation: wanted.rows.then(|| {
+            by_generation: wants_generations.then(|| {
                 let all = summary.by_generation.iter();
                 all.map(|rows| GenerationForm::of(rows)).collect()
             }),
             generations: generations(run, summary),
-            marks: known
-                .is_none_or(|known| known.marks != summary.marks.len())
-                .then(|| figures::marks(summary)),
-            errors: figures::errors(summary),
-            exceptions: figures::exceptions(summary),
-            checks: figures::checks(summary),
+            marks: is_new(|known| known.marks as u64).then(|| figures::marks(summary)),
+            errors: is_new(|known| known.errors).then(|| figures::errors(summary)),
+            exceptions: is_new(|known| known.exceptions).then(|| figures::exceptions(summary)),
+            checks: is_new(|known| known.checks).then(|| figures::checks(summary)),
             counters: figures::counters(summary),
             metrics: figures::metrics(summary),
             generator: Generator {

@@ -180,7 +180,7 @@ fn event(shared: &Shared, view: &View, known: &mut Option<Known>, wanted: &Wante
     let id = format!("{}.{}.{}", shared.instance, number.unwrap_or(0), view.seq);
     if known.is_some_and(|known| known.run != number) {
         // Of another run it knows nothing: it fetches a snapshot.
-        *known = Some(known_of(view));
+        *known = Some(Known::all(run));
         return format!("event: resync\nid: {id}\ndata: {{}}\n\n");
     }
     let is_new_second = run
@@ -189,7 +189,7 @@ fn event(shared: &Shared, view: &View, known: &mut Option<Known>, wanted: &Wante
             known.is_none_or(|known| super::frames::closed_seconds(summary) != known.t)
         });
     let frame = frame(&shared.instance, view, run, *known, wanted);
-    *known = Some(known_of(view));
+    *known = Some(Known::all(run));
     let kind = if is_new_second { "frame" } else { "now" };
     let data = serde_json::to_string(&frame).expect("a frame is plain data");
     format!("event: {kind}\nid: {id}\ndata: {data}\n\n")
@@ -209,7 +209,7 @@ impl Told {
         loop {
             let (seq, known) = {
                 let now = view.borrow_and_update();
-                (now.seq, known_of(&now))
+                (now.seq, Known::all(now.run.as_deref()))
             };
             {
                 let mut told = shared.told.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,17 +229,6 @@ impl Told {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let after = told.partition_point(|(known, _)| *known <= seq);
         Some(told.get(after.checked_sub(1)?)?.1)
-    }
-}
-
-/// What a client knows that has just been told everything.
-pub(super) fn known_of(view: &View) -> Known {
-    let summary = view.run.as_ref().and_then(|run| run.summary.as_deref());
-    Known {
-        run: view.run.as_ref().map(|run| run.number),
-        t: summary.map_or(0, super::frames::closed_seconds),
-        log: *journal::latest().borrow(),
-        marks: summary.map_or(0, |summary| summary.marks.len()),
     }
 }
 

@@ -24,13 +24,11 @@ use crate::screen::show::clean;
 use crate::script::Level;
 use crate::stats::{ErrorRow, Row, Summary};
 
-type Server = State<Arc<Shared>>;
-
 /// Lines of the log that Locust gives.
 const LOG_LINES: usize = 500;
 
 /// Starts a run, or changes the current one.
-pub(super) async fn swarm(State(shared): Server, body: Body) -> Response {
+pub(super) async fn swarm(State(shared): State<Arc<Shared>>, body: Body) -> Response {
     match swarming(&shared, &body).await {
         Ok(answer) => Json(answer).into_response(),
         Err(problem) => {
@@ -140,7 +138,7 @@ fn host_of(view: &View) -> Option<String> {
 }
 
 /// Stops the run, and answers when it has stopped.
-pub(super) async fn stop(State(shared): Server) -> Result<Json<Value>, Problem> {
+pub(super) async fn stop(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
     match shared.desk.stop(false).await {
         // Locust stops what does not run as well.
         Ok(()) | Err(AskError::Stage(_)) => {}
@@ -151,7 +149,7 @@ pub(super) async fn stop(State(shared): Server) -> Result<Json<Value>, Problem> 
 }
 
 /// Sets the figures to zero.
-pub(super) async fn reset(State(shared): Server) -> Result<&'static str, Problem> {
+pub(super) async fn reset(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
     match shared.desk.reset().await {
         Ok(()) | Err(AskError::Stage(_)) => Ok("ok"),
         Err(error) => Err(error.into()),
@@ -159,7 +157,7 @@ pub(super) async fn reset(State(shared): Server) -> Result<&'static str, Problem
 }
 
 /// All figures.
-pub(super) async fn requests(State(shared): Server) -> Json<Value> {
+pub(super) async fn requests(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let view = shared.view();
     let state = match view.stage {
         Stage::Ready => "ready",
@@ -240,7 +238,7 @@ fn error(row: &ErrorRow, summary: &Summary) -> Value {
 }
 
 /// Exceptions of the script.
-pub(super) async fn exceptions(State(shared): Server) -> Json<Value> {
+pub(super) async fn exceptions(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let view = shared.view();
     let summary = view.run.as_ref().and_then(|run| run.summary.clone());
     let rows = summary.iter().flat_map(|summary| summary.exceptions.iter());
@@ -256,7 +254,7 @@ pub(super) async fn exceptions(State(shared): Server) -> Json<Value> {
 }
 
 /// The shares of tasks.
-pub(super) async fn tasks(State(shared): Server) -> Json<Value> {
+pub(super) async fn tasks(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(ratio_trees(&shared.view()))
 }
 
@@ -288,7 +286,7 @@ pub(super) async fn worker_count() -> Json<Value> {
 
 /// Sets attributes of a class, as `--config-users` does.
 pub(super) async fn user(
-    State(shared): Server,
+    State(shared): State<Arc<Shared>>,
     body: Body,
 ) -> Result<(StatusCode, Json<Map<String, Value>>), Problem> {
     let object = body.object()?;

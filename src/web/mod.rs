@@ -54,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) host: Option<std::net::IpAddr>,
     /// The port; 0 takes a free one.
     pub(crate) port: u16,
+    /// Takes a free one, too, if another program listens on that port.
+    pub(crate) may_move: bool,
     /// Everything lies below it; empty or such as `/katydid`.
     pub(crate) base_path: String,
     /// What must be shown; made if it is needed and missing.

@@ -1,4 +1,6 @@
 //! Errors as clients see them: `application/problem+json` (RFC 9457).
+//!
+//! Owns which status an error of `control` has, and that no secret is in it.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,4 +1,6 @@
 //! Reading requests: bodies and queries, with errors in the API's own form.
+//!
+//! Owns their bounds; what fields mean is known to `wishes` and the handlers.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,6 @@
 //! The text of a script that is, or was, in service.
+//!
+//! Owns its form on the wire; secrets have been taken out of the text when it was read.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! The thread that serves: sockets, TLS, and what every request passes.
+//!
+//! Owns the limits on connections and the headers of every response; `access` decides who may ask.
 
 use std::fmt;
 use std::io;
@@ -125,7 +127,14 @@ impl Drop for Server {
 /// # Errors
 /// When the address, the certificate or the thread is not to be had.
 pub(crate) fn start(mut options: Options, desk: DeskHandle) -> Result<Server, WebError> {
-    let listeners = listen(options.host, options.port)?;
+    let listeners = match listen(options.host, options.port) {
+        Err(WebError::Listen(_, error))
+            if options.may_move && error.kind() == io::ErrorKind::AddrInUse =>
+        {
+            listen(options.host, 0)?
+        }
+        listeners => listeners?,
+    };
     let port = listeners[0].1.port();
     let is_loopback = listeners
         .iter()

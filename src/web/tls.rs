@@ -1,4 +1,6 @@
 //! The server's side of TLS.
+//!
+//! Owns reading certificates and key; `serve` shakes hands.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! How times, waits and ends of runs are said.
+//!
+//! Owns the words that only pages need; log lines are said by `screen::show`.
 
 use std::time::Duration;
 

@@ -40,12 +40,21 @@ fn wrong_usage_is_answered_with_the_right_one() {
 }
 
 #[test]
-fn without_headless_it_says_what_to_add() {
-    Tool::new()
-        .file("katydid.rhai", HELLO)
-        .run()
-        .code(2)
-        .says(&["web UI", "add `--headless`"]);
+fn options_about_the_web_ui_that_mean_nothing_say_what_to_write() {
+    for (arguments, texts) in [
+        (
+            "--headless --web-port 1",
+            ["serves no web UI", "`--autostart --autoquit 0`"],
+        ),
+        ("--autoquit 3", ["`--autoquit` needs `--autostart`", "hint"]),
+        ("--web-base-path a", ["`a` is no path", "`/katydid`"]),
+        ("--web-origin a.com", ["`a.com` is no origin", "https://"]),
+        ("--web-token short", ["shorter than 16", "random"]),
+        ("--tls-cert a.pem", ["--tls-key", "required"]),
+    ] {
+        let tool = Tool::new().file("katydid.rhai", HELLO);
+        tool.args(arguments).run().code(2).says(&texts);
+    }
 }
 
 #[test]

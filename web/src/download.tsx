@@ -27,7 +27,7 @@ export function Download({ run }: { run: Run }) {
           />
           With the script
         </label>
-        <p>
+        <p class="buttons">
           <a class="button primary" href={report} target="_blank" rel="noreferrer">
             Open
           </a>{" "}

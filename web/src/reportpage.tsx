@@ -80,7 +80,7 @@ function Title({ run }: { run: Run }) {
     ["Script", shortPath(head?.script ?? "")],
     ["Host", head?.host ?? ""],
     ["Began", began == null ? "–" : moment(began)],
-    ["Length", clock(head?.duration_s ?? run.t)],
+    ["Length", clock(run.t)],
     ["Users", `${integer(run.users.peak)} at most`],
     ["Seed", String(head?.seed ?? "")],
   ];

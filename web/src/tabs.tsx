@@ -67,7 +67,7 @@ export function Tabs({ run }: { run: Run }) {
         return (
           <a
             key={tab}
-            href={link({ tab })}
+            href={`./${link({ tab })}`}
             aria-current={tab === current ? "page" : undefined}
             onClick={(event) => {
               if (event.metaKey || event.ctrlKey) return;

@@ -1,4 +1,6 @@
 //! What is asked of the desk from other threads, and why it may refuse.
+//!
+//! Owns the way there and back; `granting` does what is asked.
 
 use std::sync::Arc;
 

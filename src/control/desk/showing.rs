@@ -1,4 +1,6 @@
 //! What is seen of the desk from outside.
+//!
+//! Owns keeping the view up to date with what happens; what happens is not decided here.
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use crate::script::diagnostic::{Diagnostic, found};
 use crate::script::load::declare::Declarations;
 use crate::script::plain;
 use crate::script::results::Result;
-use crate::script::run::failure::Control;
+use crate::script::run::failure::{Control, EvaluationStop};
 use crate::script::run::listeners::cannot_wait;
 use crate::script::run::user::User;
 
@@ -53,7 +53,7 @@ impl DataSource {
         self.0
             .source
             .as_ref()
-            .ok_or_else(|| Control::NotLoaded.into())
+            .ok_or_else(|| EvaluationStop::NotLoaded.into())
     }
 
     fn count(&self) -> Result<usize> {

@@ -26,7 +26,7 @@ use crate::script::api::channel::Client;
 use crate::script::diagnostic::{Diagnostic, Severity, found};
 use crate::script::run::control::ControlFunctions;
 use crate::script::run::engine;
-use crate::script::run::failure::{self, Ended, Failure};
+use crate::script::run::failure::{self, Ended, EvaluationStop, Failure};
 use crate::script::run::listeners::Listeners;
 use crate::script::run::log::Line;
 use crate::script::run::secret::Secrets;
@@ -288,16 +288,21 @@ fn evaluate(
         ast.statements(),
     );
     let Err(error) = result else { return Ok(()) };
-    let failure = match failure::ended(*error, &file, Position::NONE) {
-        Ended::Failure(failure) => failure,
+    match EvaluationStop::of(&error) {
         // The file was noted where it was declared.
-        Ended::Control(failure::Control::NotLoaded) => return Err(Vec::new()),
-        Ended::Control(control) => {
+        Some(EvaluationStop::NotLoaded) => return Err(Vec::new()),
+        Some(EvaluationStop::TooLong) => {
             let message = "the top level of the script computed for more than 10 s";
             let hint = "it only describes: move what takes time into `on_start` or a task";
-            let diagnostic = Diagnostic::error(&file, message).hint(hint);
-            debug_assert_eq!(control, failure::Control::TopLevelTooLong);
-            return Err(vec![diagnostic]);
+            return Err(vec![Diagnostic::error(&file, message).hint(hint)]);
+        }
+        None => {}
+    }
+    let failure = match failure::ended(*error, &file, Position::NONE) {
+        Ended::Failure(failure) => failure,
+        Ended::Control(_) => {
+            let message = "the top level of the script steers no user: it only describes";
+            return Err(vec![Diagnostic::error(&file, message)]);
         }
     };
     let position = failure.position.map_or(Position::NONE, |(line, column)| {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rhai::{Dynamic, Engine};
 
 use super::extent::Gauge;
-use super::failure::Control;
+use super::failure::{Control, EvaluationStop};
 use crate::clock::{self, Micros};
 use crate::coroutine;
 use crate::script::load::parser;
@@ -136,7 +136,7 @@ impl Watchdog {
         } else if operations.is_multiple_of(LOOK_EVERY)
             && clock::now().since(self.began.get()) > TOP_LEVEL_LIMIT_S * 1_000_000
         {
-            return Some(Control::TopLevelTooLong.into());
+            return Some(EvaluationStop::TooLong.into());
         }
         None
     }

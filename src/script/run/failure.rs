@@ -41,10 +41,40 @@ pub enum Control {
     MemoryIsShort,
     /// The user's variables hold more than it may have.
     TooMuchMemory(Bytes),
-    /// The top level of the script computes for too long.
-    TopLevelTooLong,
-    /// The top level of the script reads a file that could not be loaded, which was noted.
+}
+
+/// Why an evaluation outside of users, of a script's top level or a shape's closure, was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EvaluationStop {
+    /// It computes for too long.
+    TooLong,
+    /// It reads a file that could not be loaded, which was noted.
     NotLoaded,
+}
+
+impl EvaluationStop {
+    /// What ended the evaluation that came to this error, if one of these did.
+    pub(crate) fn of(error: &EvalAltResult) -> Option<EvaluationStop> {
+        match error.unwrap_inner() {
+            EvalAltResult::ErrorTerminated(token, _) => {
+                let stop = token.read_lock::<EvaluationStop>()?;
+                Some(*stop)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<EvaluationStop> for Dynamic {
+    fn from(stop: EvaluationStop) -> Dynamic {
+        Dynamic::from(stop)
+    }
+}
+
+impl From<EvaluationStop> for Box<EvalAltResult> {
+    fn from(stop: EvaluationStop) -> Box<EvalAltResult> {
+        EvalAltResult::ErrorTerminated(stop.into(), Position::NONE).into()
+    }
 }
 
 impl Control {

@@ -12,7 +12,7 @@ use rhai::{Array, Dynamic, Engine, GlobalRuntimeState, Map};
 
 use super::call::{CallStates, Callable};
 use super::extent::KeptGauge;
-use super::failure::{self, Control, Ended, Failure};
+use super::failure::{self, Ended, EvaluationStop, Failure};
 use super::log::Line;
 use crate::load::{Division, Stage};
 use crate::scenario::Random;
@@ -157,12 +157,12 @@ impl ShapeFunction {
             return Err(Box::new(failure));
         }
         let returned = returned.map_err(|error| {
+            if EvaluationStop::of(&error).is_some() {
+                let message = "the shape's closure computed for more than 10 s";
+                return Box::new(Failure::at_callable(message, &function));
+            }
             match failure::ended(*error, &function.file, function.begins) {
                 Ended::Failure(failure) => failure,
-                Ended::Control(Control::TopLevelTooLong) => {
-                    let message = "the shape's closure computed for more than 10 s";
-                    Box::new(Failure::at_callable(message, &function))
-                }
                 Ended::Control(_) => {
                     let message = "a shape's closure steers no user: it returns numbers";
                     Box::new(Failure::at_callable(message, &function))

@@ -73,11 +73,14 @@ impl Axis {
         self.end = self.end.max(end);
         while self.tiers.end() + OPEN < self.end {
             let sheets = self.open.remove(&self.tiers.end()).unwrap_or_default();
-            self.tiers.push(match &sheets[..] {
+            let sheet = match &sheets[..] {
                 [] => None,
                 [one] => Some(one.clone()),
                 several => Some(Sheet::merged(several.iter())),
-            });
+            };
+            // Begun early, merging costs some of each second and not much of a few.
+            let is_scarce = self.tiers.bytes() > self.budget / 8 * 7;
+            self.tiers.push(sheet, is_scarce);
             self.shrink();
         }
     }

@@ -13,7 +13,7 @@
 //! times = count min_us max_us sum_us pairs, and so often: step of the bucket's index, count
 //! ```
 
-use super::times::{Extremes, Pile, Times};
+use super::times::{Coarse, Extremes, Pile};
 use crate::stats::cell::Cell;
 
 const DIFFERS: u64 = 1;
@@ -31,17 +31,17 @@ pub(super) struct Figures {
     pub(super) sent: u64,
     pub(super) received: u64,
     /// Of all that ended, failures included, and of missed slots.
-    pub(super) response: Times,
+    pub(super) response: Coarse,
     /// Of all that ended; empty unless they differ from the response times.
-    service: Times,
+    service: Coarse,
     differs: bool,
     /// Response ages of requests that were cut.
-    pub(super) ages: Times,
+    pub(super) ages: Coarse,
 }
 
 impl Figures {
     /// The service times.
-    pub(super) fn service(&self) -> &Times {
+    pub(super) fn service(&self) -> &Coarse {
         if self.differs {
             &self.service
         } else {
@@ -237,7 +237,7 @@ pub(super) fn read(from: &mut &[u8]) -> u64 {
     }
 }
 
-fn write_times(to: &mut Vec<u8>, times: &Times) {
+fn write_times(to: &mut Vec<u8>, times: &Coarse) {
     let Extremes {
         count,
         min_us,
@@ -256,7 +256,7 @@ fn write_times(to: &mut Vec<u8>, times: &Times) {
     }
 }
 
-fn read_times(from: &mut &[u8], times: &mut Times) {
+fn read_times(from: &mut &[u8], times: &mut Coarse) {
     let [count, min_us, max_us, sum_us, pairs] = std::array::from_fn(|_| read(from));
     times.span = Extremes {
         count,

@@ -79,18 +79,19 @@ impl Tiers {
     }
 
     /// Bytes of all sheets.
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Adds the next second; merges at most two older stretches into one.
-    pub(super) fn push(&mut self, sheet: Option<Sheet>) {
+    /// Adds the next second. Merges two older stretches into one if a tier has too many, or if memory
+    /// is scarce: then there are as many stretches as before.
+    pub(super) fn push(&mut self, sheet: Option<Sheet>, is_scarce: bool) {
         self.add_to(0, sheet);
         self.end += 1;
         // Each tier hands on half of what it gets, so one pair a second is enough for all.
         let fullest = self.fullest();
-        if self.all[fullest].len > MOST {
+        let len = self.all[fullest].len;
+        if len > MOST || is_scarce && len > 1 {
             self.thin(fullest);
         }
     }

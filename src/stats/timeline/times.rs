@@ -30,9 +30,9 @@ fn highest_of(index: u16) -> u64 {
     lowest + (1 << spare) - 1
 }
 
-/// Times in µs.
+/// Times in µs, counted by coarse buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Times {
+pub(super) struct Coarse {
     pub(super) span: Extremes,
     /// Index and count of each bucket that has something, ascending.
     pub(super) buckets: Vec<(u16, u64)>,
@@ -59,7 +59,7 @@ impl Extremes {
     }
 }
 
-impl Times {
+impl Coarse {
     /// Forgets all and keeps the room.
     pub(super) fn clear(&mut self) {
         self.span = Extremes::default();
@@ -75,7 +75,7 @@ impl Times {
             self.fill(dist);
             return;
         }
-        let mut other = Times::default();
+        let mut other = Coarse::default();
         other.fill(dist);
         self.merge(&other);
     }
@@ -111,7 +111,7 @@ impl Times {
     }
 
     /// Adds all of `other`.
-    pub(super) fn merge(&mut self, other: &Times) {
+    pub(super) fn merge(&mut self, other: &Coarse) {
         if other.span.count > 0 {
             self.span.merge(other.span);
             self.buckets = joined(&self.buckets, &other.buckets);
@@ -149,7 +149,7 @@ impl Times {
         clippy::cast_precision_loss,
         reason = "a mean needs no more than 53 bits"
     )]
-    pub(super) fn shown(&self, whole: &Times) -> Distribution {
+    pub(super) fn shown(&self, whole: &Coarse) -> Distribution {
         let span = self.span;
         Distribution {
             count: span.count,
@@ -182,7 +182,7 @@ impl Default for Pile {
 
 impl Pile {
     /// Adds times.
-    pub(super) fn add(&mut self, times: &Times) {
+    pub(super) fn add(&mut self, times: &Coarse) {
         if times.span.count > 0 {
             self.span.merge(times.span);
             for (index, n) in &times.buckets {
@@ -193,7 +193,7 @@ impl Pile {
     }
 
     /// Takes the sum and leaves nothing.
-    pub(super) fn take(&mut self) -> Times {
+    pub(super) fn take(&mut self) -> Coarse {
         let span = std::mem::take(&mut self.span);
         let mut buckets = Vec::new();
         if span.count > 0 {
@@ -205,7 +205,7 @@ impl Pile {
                 }
             }
         }
-        Times { span, buckets }
+        Coarse { span, buckets }
     }
 }
 
@@ -240,13 +240,13 @@ mod tests {
         for us in [9_000, 5, 9_001, 700, 5, 8_999] {
             dist.record(us);
         }
-        let mut times = Times::default();
+        let mut times = Coarse::default();
         times.add(&dist);
         let indices = [5, 700, 9_000].map(index_of);
         let expected: Vec<_> = indices.into_iter().zip([2, 1, 3]).collect();
         assert_eq!(times.buckets, expected);
         dist.close();
-        let mut sorted = Times::default();
+        let mut sorted = Coarse::default();
         sorted.add(&dist);
         assert_eq!(times, sorted);
     }

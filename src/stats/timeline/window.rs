@@ -55,7 +55,7 @@ pub struct WindowedRow {
 
 impl Timeline {
     /// The rows over the stretches that share a second with `seconds`. 60 stretches of 500 names take
-    /// about 10 ms.
+    /// 5 to 13 ms, a whole run of many names up to 0.4 s.
     #[must_use]
     pub fn window(&self, seconds: Range<u64>) -> Windowed {
         let seconds = self.snap(seconds);

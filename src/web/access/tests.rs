@@ -1,4 +1,6 @@
 //! Requests as tables: who asks for what, how, and what becomes of it.
+//!
+//! Over real sockets the rules are tested in `tests/it`.
 
 use super::*;
 

@@ -24,8 +24,9 @@ import reload
 import report
 import server as servers
 import sizes
+import tabs
 
-PARTS = ["load", "instructions", "memory", "start", "reload"]
+PARTS = ["load", "instructions", "memory", "start", "reload", "tabs"]
 # Requests under callgrind; the second run sends twice as many.
 INSTRUCTION_REQUESTS = 20_000
 
@@ -156,6 +157,9 @@ def measure(options, chosen, result, client, server_core, files):
                 {peer.name: sizes.first_request(peer, client, options.rounds)}
             ))  # fmt: skip
         print("\n" + report.starts(result["start"]), flush=True)
+    if "tabs" in options.parts and any(peer.name == "katydid" for peer in chosen):
+        with open_server(options, server_core, files) as server:
+            attempt(result, "tabs", lambda: watched(options, result, server, client))
     if "memory" in options.parts and any(peer.name == "katydid" for peer in chosen):
         attempt(result, "memory", lambda: memory(options, result, client, server_core))
 
@@ -197,6 +201,15 @@ def reloads(options, result, client, server_core, files):
     print("\n" + report.reloads(result["reload"]), flush=True)
 
 
+def watched(options, result, server, client):
+    say("people who watch")
+    script = peer_list.ROOT / "scripts/hello.rhai"
+    result["tabs"] = tabs.measure(
+        options.katydid, server, client, options.rounds, options.seconds, script, say
+    )
+    print("\n" + report.tabs(result["tabs"]), flush=True)
+
+
 def attempt(result, what, part):
     """One part's failure is told and kept, and does not lose the others."""
     try:
@@ -229,6 +242,7 @@ def main():
         "start": {},
         "memory": None,
         "reload": [],
+        "tabs": None,
         "left_out": [],
     }
     with tempfile.TemporaryDirectory(prefix="katydid-bench-") as scratch:

@@ -118,6 +118,26 @@ def reloads(result):
     return table(header, rows) + "\n\n" + table(second, costs)
 
 
+def tabs(result):
+    """What people who watch cost: the load thread's time per request."""
+    without, watched = zip(*result["pairs"])
+
+    def median(rounds, field):
+        return statistics.median(each[field] for each in rounds)
+
+    rows = [
+        [
+            f"{median(without, 'us'):.3f}",
+            f"{median(watched, 'us'):.3f}",
+            f"{result['ratio']:.4f}",
+            f"{median(watched, 'web_ms_per_s'):.1f}",
+            f"{median(watched, 'bytes_per_s') / 1e3:,.0f}",
+        ]
+    ]
+    header = ["load thread, us a request", "with 20 tabs", "ratio", "web thread ms/s", "kB/s"]
+    return table(header, rows)
+
+
 def starts(result):
     """Start to first request."""
     ordered = sorted(result.items(), key=lambda item: item[1]["best_ms"])

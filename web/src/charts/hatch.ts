@@ -28,7 +28,7 @@ export function drawHatch(u: uPlot, parts: [number, number][]): void {
   const gap = 7 * devicePixelRatio;
   ctx.save();
   ctx.strokeStyle = colour("warning");
-  ctx.globalAlpha = 0.4;
+  ctx.globalAlpha = 0.35;
   ctx.lineWidth = devicePixelRatio;
   for (const [from, to] of parts) {
     const area = clipped(u, from, to);

@@ -8,7 +8,7 @@ import { heatColours, isDark } from "./palette.ts";
 /** Rows of the picture; it is stretched to the plot, so more would not be seen. */
 const ROWS = 160;
 /** So many requests a second in a row are never painted as the most: few would look like many. */
-const FEW = 4;
+const FEW = 30;
 /** Beyond so many columns several seconds share one. */
 const MOST_COLUMNS = 1200;
 

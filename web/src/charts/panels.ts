@@ -28,6 +28,8 @@ export interface PanelData {
   unit: string;
   lines: Line[];
   isLog?: boolean;
+  /** Values are whole numbers. */
+  isCount?: boolean;
   heat?: { series: Series; latency: Latency };
   /** A level that should not be passed. */
   limit?: number;
@@ -54,7 +56,7 @@ function label(run: Run, id: number): string {
 }
 
 export function requests(run: Run, chosen: number[]): PanelData {
-  const base = { id: "requests", title: "Requests", unit: "per second" };
+  const base = { id: "requests", title: "Requests", unit: "per second", isCount: true };
   if (chosen.length > 0) {
     const lines = chosen.map((id, at): Line => {
       const series = run.series.get(id) ?? [];
@@ -171,7 +173,7 @@ export function users(run: Run): PanelData {
       format: integer,
     });
   }
-  return { id: "users", title: "Users", unit: "", lines };
+  return { id: "users", title: "Users", unit: "", isCount: true, lines };
 }
 
 export function inFlight(run: Run): PanelData {
@@ -194,7 +196,7 @@ export function inFlight(run: Run): PanelData {
       format: integer,
     });
   }
-  return { id: "in-flight", title: "In flight", unit: "requests", lines };
+  return { id: "in-flight", title: "In flight", unit: "requests", isCount: true, lines };
 }
 
 /** The lag from which a second is tainted. */

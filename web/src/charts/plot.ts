@@ -137,6 +137,9 @@ function axisLabel(value: number | null, isLog: boolean): string {
   return value >= 10 || Number.isInteger(value) ? value.toLocaleString("en-US") : figures(value);
 }
 
+/** The least that an axis of whole numbers goes up to: below it would have fractions. */
+const FEWEST = 5;
+
 function yRange(data: PanelData, low: number | null, high: number | null): [number, number] {
   if (data.isLog) {
     const seen = data.heat ? extent(data.heat.series, data.heat.latency) : null;
@@ -145,7 +148,7 @@ function yRange(data: PanelData, low: number | null, high: number | null): [numb
     return [bottom / 1.3, Math.max(top * 1.25, (bottom / 1.3) * 10)];
   }
   const most = Math.max(high ?? 0, data.limit ?? 0);
-  return [0, most === 0 ? 10 : most * 1.12];
+  return [0, Math.max(most * 1.12, data.isCount ? FEWEST : 1)];
 }
 
 function lineOptions(line: Drawn, at: number, scene: () => Scene): uPlot.Series {
@@ -192,10 +195,6 @@ function drawUnder(u: uPlot, { data, run }: Scene): void {
   const paused = stretches(run.t, (second) => seconds.paused[second] === 1);
   drawShade(u, paused, "muted", 0.16);
   if (data.heat) drawHeat(u, data.heat.series, data.heat.latency);
-}
-
-function drawOver(u: uPlot, { data, run, windows }: Scene): void {
-  const { seconds } = run;
   drawHatch(
     u,
     stretches(run.t, (second) => seconds.tainted[second] === 1),
@@ -205,6 +204,9 @@ function drawOver(u: uPlot, { data, run, windows }: Scene): void {
     u,
     incomplete.map((stretch) => [stretch.from, stretch.from + stretch.len]),
   );
+}
+
+function drawOver(u: uPlot, { data, run, windows }: Scene): void {
   for (const [from, to] of windows) drawWindow(u, from, to);
   if (data.limit !== undefined) drawLimit(u, data.limit);
   drawMarks(u, run.marks);

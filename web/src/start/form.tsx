@@ -11,7 +11,9 @@ import type { Run } from "../store/run.ts";
 import { info, isFormOpen, runs, say } from "../store/signals.ts";
 import { Refused, source } from "../store/source.ts";
 import { Classes, ShareBars } from "./classes.tsx";
+import { Command } from "./command.tsx";
 import { Field, FieldRow, OptionalNumber } from "./fields.tsx";
+import { More } from "./more.tsx";
 import { ParamFields } from "./params.tsx";
 import { PlanPreview } from "./plan.tsx";
 
@@ -228,86 +230,6 @@ function paramWords(form: Form, changes: Wish): string {
     .filter((param) => !param.is_secret && (changes.params?.[param.name] ?? param.value) !== null)
     .map((param) => `${param.name}=${changes.params?.[param.name] ?? param.value}`);
   return set.length > 0 ? set.join("  ") : String(form.params.length);
-}
-
-function More({
-  form,
-  wish,
-  change,
-}: {
-  form: Form;
-  wish: Wish;
-  change: (part: Partial<Wish>) => void;
-}) {
-  const list = (text: string) => text.split(/[\s,]+/).filter(Boolean);
-  return (
-    <details>
-      <summary>
-        More <small>iterations, stop timeout, tags, seed, label</small>
-      </summary>
-      <div class="fields two">
-        <Field label="Label">
-          <input
-            type="text"
-            value={wish.label ?? ""}
-            onInput={(event) => change({ label: event.currentTarget.value })}
-          />
-        </Field>
-        <Field label="Iterations" unit="over all users">
-          <OptionalNumber
-            value={wish.iterations ?? undefined}
-            placeholder="no limit"
-            onChange={(iterations) => change({ iterations })}
-          />
-        </Field>
-        <Field label="Stop timeout" unit="for running tasks">
-          <input
-            type="text"
-            placeholder="0"
-            value={wish.stop_timeout ?? ""}
-            onInput={(event) => change({ stop_timeout: event.currentTarget.value.trim() || null })}
-          />
-        </Field>
-        <Field label="Seed">
-          <OptionalNumber
-            value={wish.seed ?? undefined}
-            placeholder="a new one"
-            onChange={(seed) => change({ seed })}
-          />
-        </Field>
-        <Field label="Only tags" unit={form.tags.join(", ")}>
-          <input
-            type="text"
-            value={(wish.tags ?? []).join(" ")}
-            onChange={(event) => change({ tags: list(event.currentTarget.value) })}
-          />
-        </Field>
-        <Field label="Without tags">
-          <input
-            type="text"
-            value={(wish.exclude_tags ?? []).join(" ")}
-            onChange={(event) => change({ exclude_tags: list(event.currentTarget.value) })}
-          />
-        </Field>
-      </div>
-    </details>
-  );
-}
-
-function Command({ text }: { text: string }) {
-  const copy = () =>
-    navigator.clipboard.writeText(text).then(
-      () => say("copied"),
-      () => say("the browser does not let the page copy; mark the line instead", true),
-    );
-  return (
-    <p class="command">
-      <code>{text}</code>
-      <button type="button" class="icon" title="Copy" onClick={() => void copy()}>
-        <Icon name="copy" label="Copy the command line" />
-      </button>
-    </p>
-  );
 }
 
 function Mistakes({ script }: { script: ScriptState }) {

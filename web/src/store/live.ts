@@ -109,7 +109,8 @@ export async function refreshRuns(): Promise<void> {
 function wanted(): string {
   const { tab, window, chosen } = route.value;
   const rows = tab === "statistics" && window.kind !== "range" && window.kind !== "last" ? 1 : 0;
-  return `&rows=${rows}${chosen.length > 0 ? `&series=${chosen.join(",")}` : ""}`;
+  const generations = window.kind === "generation" ? "&generations=1" : "";
+  return `&rows=${rows}${generations}${chosen.length > 0 ? `&series=${chosen.join(",")}` : ""}`;
 }
 
 function path(): string {

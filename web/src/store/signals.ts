@@ -96,4 +96,7 @@ export function applyTheme(): void {
   colours.value++;
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
+// Canvases do not follow style sheets: they are drawn anew for another scheme, and for paper.
+for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(query).addEventListener("change", applyTheme);
+}

@@ -33,8 +33,10 @@ export function ordered(
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const entries: Entry[] = [];
   for (const row of view.rows.values()) {
-    const name = view.names.get(row[0]!);
-    if (!name || name[1] === "total" || row[0] === 0) continue;
+    const id = row[0]!;
+    // A row whose name has not come is still a row: its number stands for it until then.
+    const name: Name = view.names.get(id) ?? [id, "", "", `#${id}`];
+    if (name[1] === "total" || id === 0) continue;
     const text = `${name[2]} ${name[3]}`.toLowerCase();
     if (words.every((word) => text.includes(word))) entries.push({ row, name });
   }

@@ -1,4 +1,5 @@
 //! How much a timeline keeps: stretches of each length, and bytes.
+//! Not compiled into the tool.
 
 use super::*;
 

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stats::timeline::times::Times;
+use crate::stats::timeline::times::Coarse;
 
 const ABOUT: &str = "Slots and what they say; `sum` is all of them merged. Written by \
     src/stats/timeline/tests/vectors.rs. `quantiles_us` (p50, p95, p99) and `intervals_us` (lower \
@@ -96,7 +96,7 @@ fn slots() -> Vec<(&'static str, Vec<Event>)> {
 }
 
 fn told(figures: &Figures) -> Value {
-    let times = |times: &Times| {
+    let times = |times: &Coarse| {
         let span = times.span;
         json!({
             "count": span.count, "min_us": span.min_us, "max_us": span.max_us, "sum_us": span.sum_us,
