@@ -101,7 +101,7 @@ pub struct GenerationView {
     pub cause: Cause,
     /// Its text, with secrets hidden.
     pub files: Vec<File>,
-    /// The parameters that were given, secrets left out.
+    /// The parameters that were given, secrets as `***`.
     pub params: Vec<(String, String)>,
 }
 
@@ -136,11 +136,14 @@ impl ScriptView {
         params.iter().find(|param| param.name == name)
     }
 
-    /// Values without those of secrets.
-    pub(super) fn without_secrets(&self, params: &[(String, String)]) -> Vec<(String, String)> {
-        let is_shown = |name: &str| self.param(name).is_some_and(|param| !param.secret);
-        let shown = params.iter().filter(|(name, _)| is_shown(name));
-        shown.cloned().collect()
+    /// Values as they may be seen: secrets as `***`.
+    pub(super) fn shown_params(&self, params: &[(String, String)]) -> Vec<(String, String)> {
+        let shown = |(name, value): &(String, String)| {
+            let is_plain = self.param(name).is_some_and(|param| !param.secret);
+            let value = if is_plain { value } else { "***" };
+            (name.clone(), value.to_owned())
+        };
+        params.iter().map(shown).collect()
     }
 }
 

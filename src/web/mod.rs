@@ -115,7 +115,6 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route("/logout", post(api::logout));
     let routes = Router::new()
         .nest("/api/v1", api)
-        .route("/", get(assets::page))
         .route("/login", get(assets::page))
         .route("/assets/{*path}", get(assets::asset))
         .route("/healthz", get(async || "ok"))
@@ -135,10 +134,11 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route("/user", post(locust::user));
     let base = shared.options.base_path.as_str();
     let router = match base {
-        "" => routes,
+        "" => routes.route("/", get(assets::page)),
         base => Router::new()
             .nest(base, routes)
-            .route(base, get(assets::redirect)),
+            .route(base, get(assets::redirect))
+            .route(&format!("{base}/"), get(assets::page)),
     };
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))

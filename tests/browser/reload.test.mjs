@@ -89,7 +89,9 @@ browse("a note stands on the axis, and a reset starts figures anew but no histor
   return server.url;
 }, async (page) => {
   const { snapshot } = api(server);
+  await page.locator(".state-running").waitFor();
   await page.keyboard.press("n");
+  await page.getByRole("dialog").waitFor();
   await page.keyboard.type("cache switched on");
   await page.keyboard.press("Enter");
   await page.getByRole("dialog").waitFor({ state: "detached" });

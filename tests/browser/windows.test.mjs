@@ -67,11 +67,11 @@ browse("a window is widened from the keyboard", () => server.url, async (page) =
 browse("five hundred names: nothing jumps, the order holds under the pointer, search finds all", async () => {
   const script = save("many.rhai", manyNames(500));
   server = await serve(["-f", script, "-H", shop, "-u", "10", "-r", "100"]);
-  await api(server).run({}, 2);
+  await api(server).run({}, 1);
+  await until("all names", async () => (await api(server).snapshot()).names.length === 501);
   return server.url;
 }, async (page) => {
   const { snapshot, stop } = api(server);
-  await until("all names", async () => (await snapshot()).names.length === 501);
   const grid = page.locator(".grid");
   const rows = async () => Number(await grid.locator("table").getAttribute("aria-rowcount"));
   await until("all names on the page", async () => (await rows()) === 501);
@@ -85,14 +85,21 @@ browse("five hundred names: nothing jumps, the order holds under the pointer, se
   await api(server).second(t + 3);
   assert.deepEqual(await names(), held, "rows stay where they are under the pointer");
 
-  const search = page.getByRole("searchbox");
+  const field = page.getByRole("searchbox");
+  // Typed, since a field that a test fills is no input of a person to the browser.
+  const search = async (text) => {
+    await field.click();
+    await page.keyboard.press("ControlOrMeta+a");
+    if (text) await page.keyboard.type(text);
+    else await page.keyboard.press("Delete");
+  };
   for (const name of ["/products/7", "/products/499"]) {
-    await search.fill(name);
+    await search(name);
     await until(name, () => cells(page, name));
   }
-  await search.fill("no such name");
+  await search("no such name");
   await page.getByText("no name has “no such name”").waitFor();
-  await search.fill("");
+  await search("");
   await until("all names again", async () => (await rows()) === 501);
   await page.getByRole("button", { name: "Name", exact: true }).click();
   const last = "/products/99";
@@ -133,7 +140,7 @@ user("Hostile", #{
         r.failure(\`${HOSTILE} failed\`);
         this.client.get("/hello", #{ name: \`/${REVERSED}\` });
         this.client.get("/hello", #{ name: \`/${LONG}\` });
-        check(\`${HOSTILE} holds\`, true);
+        r.check(\`${HOSTILE} holds\`, true);
         throw \`${HOSTILE} thrown ${LONG}\`;
     }),
 });

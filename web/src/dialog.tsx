@@ -15,6 +15,8 @@ export function Dialog({ title, onClose, children }: Props) {
   useLayoutEffect(() => {
     const dialog = element.current!;
     if (!dialog.open) dialog.showModal();
+    // Else the browser takes the first it finds, which closes what was just opened.
+    dialog.querySelector<HTMLElement>(".field input")?.focus();
     return () => dialog.close();
   }, []);
   return (

@@ -264,7 +264,7 @@ impl Desk {
             hash: edition.hash(),
             cause,
             files,
-            params: script.without_secrets(&self.wish.params),
+            params: script.shown_params(&self.wish.params),
         }
     }
 

@@ -17,18 +17,24 @@ type Item = { kind: "row"; entry: Entry } | { kind: "heading"; text: string };
 
 export function Grid({ view }: { view: View }) {
   const scroller = useRef<HTMLDivElement>(null);
-  const [held, setHeld] = useState<number[] | null>(null);
+  const [isHeld, setHeld] = useState(false);
+  const still = useRef<{ asked: string; ids: number[] } | null>(null);
   const columns = COLUMNS.filter((column) => visible.value.includes(column.key));
   const now = latency.value;
   const { requests, groups } = ordered(view, search.value, now);
-  const rows = held ? heldStill(requests, held) : requests;
+  // Sorting or searching anew makes a new order, which is held in its turn.
+  const asked = JSON.stringify([sorting.value, search.value]);
+  if (!isHeld) still.current = null;
+  else if (still.current?.asked !== asked) {
+    still.current = { asked, ids: requests.map((entry) => entry.name[0]) };
+  }
+  const rows = still.current ? heldStill(requests, still.current.ids) : requests;
   const items: Item[] = rows.map((entry) => ({ kind: "row", entry }));
   if (groups.length > 0) {
     items.push({ kind: "heading", text: "Groups: several requests in one time, not in the total" });
     for (const entry of groups) items.push({ kind: "row", entry });
   }
   const slice = useVirtual(scroller, items.length, ROW_PX);
-  const hold = () => setHeld(requests.map((entry) => entry.name[0]));
   const total = view.rows.get(0);
   const span = columns.length + 2;
 
@@ -36,16 +42,19 @@ export function Grid({ view }: { view: View }) {
     <div
       class={view.isWaiting ? "grid waiting" : "grid"}
       ref={scroller}
-      onPointerEnter={hold}
-      onPointerLeave={() => setHeld(null)}
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+      onFocusIn={(event) => {
+        if (event.target instanceof Element && event.target.matches(":focus-visible"))
+          setHeld(true);
+      }}
+      onFocusOut={() => setHeld(false)}
     >
       <table aria-rowcount={items.length + 1}>
         <Head
           columns={columns}
           total={total}
           onSort={() => {
-            // A click that sorts is asked for; the order it makes is held from then on.
-            setHeld(null);
             requestAnimationFrame(() => scroller.current?.scrollTo({ top: 0 }));
           }}
         />
