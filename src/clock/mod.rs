@@ -6,7 +6,7 @@
 
 mod timers;
 
-use std::ops::Add;
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -49,5 +49,14 @@ impl Add<Duration> for Micros {
     fn add(self, length: Duration) -> Micros {
         let length_us = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
         Micros(self.0.saturating_add(length_us))
+    }
+}
+
+impl Sub<Duration> for Micros {
+    type Output = Micros;
+
+    fn sub(self, length: Duration) -> Micros {
+        let length_us = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        Micros(self.0.saturating_sub(length_us))
     }
 }

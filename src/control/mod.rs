@@ -334,7 +334,11 @@ impl Control {
                 let run = self.run.as_mut()?;
                 let now = run.state.borrow_and_update().clone();
                 let why = match now {
-                    State::Starting | State::SettingUp | State::Spawning | State::Running => {
+                    State::Starting
+                    | State::SettingUp
+                    | State::Spawning
+                    | State::Running
+                    | State::Paused => {
                         return Some(Happening::Entered(now));
                     }
                     State::Stopping(why) => why,

@@ -28,6 +28,8 @@ pub enum Stage {
     Spawning,
     /// All users have been started.
     Running,
+    /// Users finish their iteration and wait.
+    Paused,
     /// Users are being stopped.
     Stopping(End),
     /// It is over.

@@ -22,7 +22,7 @@ use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
 use crate::load::{Division, Mix, Part, Plan};
 use crate::script::{Generation, Instance, Thread};
-use crate::vu::{self, Budget, Orders, Signal, Stopping, UserEnd, UserParts};
+use crate::vu::{self, Budget, Orders, PlanClock, Signal, Stopping, UserEnd, UserParts};
 
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
@@ -51,6 +51,8 @@ pub(super) struct Crew {
     /// Users that have to end before another thread may take over their slots.
     pub(super) yielding: RefCell<Vec<Yielding>>,
     plan: RefCell<Arc<Plan>>,
+    /// What the plan's times are of.
+    pub(super) plan_clock: Rc<PlanClock>,
     budget: Option<Budget>,
     pub(super) index: u32,
     pub(super) news: mpsc::Sender<(u32, News)>,
@@ -97,6 +99,7 @@ impl Crew {
             gaining: Cell::new(None),
             yielding: RefCell::default(),
             plan: RefCell::new(start.plan.clone()),
+            plan_clock: Rc::new(PlanClock::joining(start.pauses.0, start.pauses.1)),
             edition: RefCell::new(edition),
             prepared: RefCell::default(),
             budget,
@@ -132,6 +135,8 @@ impl Crew {
                     self.assign(assignment.number, part, pace, epoch);
                     pacer = self.follow_from_now(epoch);
                 }
+                Some(Order::Pause) => self.plan_clock.pause(clock::now()),
+                Some(Order::Resume { paused_us }) => self.plan_clock.resume(paused_us),
                 // For threads that have not begun.
                 Some(Order::Start(_) | Order::CatchUp(..)) => {}
                 Some(Order::Prepare(preparation)) => self.prepare(preparation),
@@ -188,12 +193,11 @@ impl Crew {
     async fn follow(self: Rc<Self>, plan: Arc<Plan>, epoch: Micros) {
         let _told = Alarm(&self);
         // The epoch may lie in the future, so that all machines begin together.
-        if clock::now() < epoch {
-            self.thread.timers().sleep_until(epoch).await;
-        }
+        self.plan_reaches(epoch).await;
         let mut others_us = 0;
         while !self.is_used_up() {
-            let elapsed = Duration::from_micros(clock::now().since(epoch));
+            self.plan_clock.resumed().await;
+            let elapsed = Duration::from_micros(self.plan_clock.now().since(epoch));
             if !self.adjust(&plan, elapsed, others_us / 2) {
                 let left = clock::now();
                 tokio::task::yield_now().await;
@@ -212,11 +216,20 @@ impl Crew {
             let Some(due) = next.into_iter().chain(gained).min() else {
                 break;
             };
-            self.thread.timers().sleep_until(due).await;
-            self.thread.lags(due, clock::now());
+            self.plan_reaches(due).await;
+            self.thread.lags(due, self.plan_clock.now());
         }
         self.settled.set(true);
         self.report();
+    }
+
+    /// Waits until plan time is `due`.
+    async fn plan_reaches(&self, due: Micros) {
+        while self.plan_clock.now() < due {
+            let wall = self.plan_clock.wall(due);
+            self.thread.timers().sleep_until(wall).await;
+            self.plan_clock.resumed().await;
+        }
     }
 
     /// Brings the number of users to what the plan asks for; false if that took so long that the
@@ -299,6 +312,7 @@ impl Crew {
             stacks: self.stacks.clone(),
             class: generation.plan(class).clone(),
             orders: orders.clone(),
+            plan_clock: self.plan_clock.clone(),
             budget: self.budget.clone(),
             on_stop_timeout: self.edition.borrow().options.on_stop_timeout,
         };

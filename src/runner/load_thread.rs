@@ -36,6 +36,10 @@ pub(super) enum Order {
     /// Take this part of the plan: stop the users that are lost, report when they are gone, and
     /// start those that are gained, one by one at `pace`.
     Assign { assignment: Assignment, pace: Rate },
+    /// Users finish their iteration and wait, and plan time stands still.
+    Pause,
+    /// The run goes on, after pauses of this length in all.
+    Resume { paused_us: u64 },
     /// Follow another plan from now on; its times also count from the run's epoch.
     Follow(Arc<Plan>),
     /// Compile a generation, and report whether that worked.
@@ -54,7 +58,7 @@ pub(super) enum Order {
 /// How a run begins, or its current state for members that join later.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
-    /// All times of the run count from here; may lie in the future.
+    /// All times of the run count from here, plan time included; may lie in the future.
     pub(super) epoch: Micros,
     /// `epoch` in microseconds since 1970.
     pub(super) unix_us: i64,
@@ -62,6 +66,8 @@ pub(super) struct Start {
     pub(super) parts: Parts,
     /// The classes of each edition so far, in order.
     pub(super) classes: Arc<[Classes]>,
+    /// The length of all pauses that are over, in µs, and since when the run is paused.
+    pub(super) pauses: (u64, Option<Micros>),
 }
 
 /// A generation to compile.

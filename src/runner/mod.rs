@@ -89,6 +89,8 @@ pub enum State {
     Spawning,
     /// All users have been started.
     Running,
+    /// Users finish their iteration and wait, and plan time stands still.
+    Paused,
     /// Users are being stopped, for this reason.
     Stopping(End),
     /// It is over; the last summary is final.
@@ -153,7 +155,7 @@ impl Handle {
     }
 
     /// Goes to another number of users at `rate` a second; the last started stop first. A request
-    /// made during `setup`, here or with the three functions below, is carried out and answered
+    /// made during `setup`, here or with one of the functions below, is carried out and answered
     /// when `setup` is over.
     ///
     /// # Errors
@@ -165,13 +167,33 @@ impl Handle {
         self.ask(Wish::Users { users, rate }).await
     }
 
-    /// Limits the run to this time from its first user on; if that has passed, the run ends at
+    /// Limits the run to this time from its first user on, pauses not counted; if that has passed, the run ends at
     /// once. `None` for no limit. A shape still ends it.
     ///
     /// # Errors
     /// When the run is stopping or over, and when too many requests are pending during `setup`.
     pub async fn set_run_time(&self, run_time: Option<Duration>) -> Result<(), Refusal> {
         self.ask(Wish::RunTime(run_time)).await
+    }
+
+    /// Pauses the run: users finish their iteration and wait, and no others start. What the plan
+    /// decides, paces and the run time stand still until [`Handle::resume`]. A new number of users
+    /// is gone to after that; an edition goes into service during the pause.
+    ///
+    /// # Errors
+    /// When the run is paused, stopping or over, and when too many requests are pending during
+    /// `setup`.
+    pub async fn pause(&self) -> Result<(), Refusal> {
+        self.ask(Wish::Pause).await
+    }
+
+    /// Goes on after a pause, from where the run stood.
+    ///
+    /// # Errors
+    /// When the run is not paused, is stopping or over, and when too many requests are pending
+    /// during `setup`.
+    pub async fn resume(&self) -> Result<(), Refusal> {
+        self.ask(Wish::Resume).await
     }
 
     /// Resets all figures to zero; the timeline and the marks stay.
@@ -242,6 +264,10 @@ pub enum Notice {
     Ramping(Change),
     /// The last [`Notice::Ramping`] is complete; some users may have ended already.
     Arrived(Change),
+    /// The run is paused.
+    Paused,
+    /// The run goes on after a pause.
+    Resumed,
     /// The first iterations made no request and recorded nothing.
     NothingMeasured {
         /// How many there have been.

@@ -18,13 +18,14 @@ use crate::units::Rate;
 /// once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gaining {
+    /// In plan time.
     since: Micros,
     pace: Rate,
     started: u32,
 }
 
 impl Gaining {
-    /// When the next of them may start.
+    /// When the next of them may start, in plan time.
     fn due(self) -> Micros {
         let ramp = Ramp::new(0, u32::MAX, self.pace);
         ramp.due(self.started)
@@ -44,7 +45,7 @@ impl Crew {
     /// Switches to another part of the plan. Users of lost slots are stopped, and reported once
     /// they are gone; those of gained slots start at `pace`. No other users are touched.
     pub(super) fn assign(self: &Rc<Self>, number: u16, part: Part, pace: Rate, epoch: Micros) {
-        let now = clock::now();
+        let now = self.plan_clock.now();
         let elapsed = Duration::from_micros(now.since(epoch));
         let plan = self.plan();
         let next = self.holding.borrow().assigned(number, part);
@@ -93,7 +94,7 @@ impl Crew {
         });
     }
 
-    /// When the next user that the thread takes over is to start, if any are left.
+    /// When the next user that the thread takes over is to start, in plan time, if any are left.
     pub(super) fn next_gained(&self) -> Option<Micros> {
         let gaining = self.gaining.get()?;
         if self.first_gained().is_none() {
@@ -106,11 +107,10 @@ impl Crew {
     /// Starts the users to be taken over that are due; stops at `until`.
     pub(super) fn start_gained(self: &Rc<Self>, division: Division, until: Micros) -> bool {
         while let Some(due) = self.next_gained() {
-            let now = clock::now();
-            if due > now {
+            if due > self.plan_clock.now() {
                 break;
             }
-            if now > until {
+            if clock::now() > until {
                 return false;
             }
             let (Some(place), Some(mut gaining)) = (self.first_gained(), self.gaining.get()) else {

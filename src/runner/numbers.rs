@@ -81,6 +81,16 @@ impl Numbers {
         self.collector.reset(at_us);
     }
 
+    /// The run is paused.
+    pub(super) fn pause(&mut self, at_us: u64) {
+        self.collector.pause(at_us);
+    }
+
+    /// It goes on.
+    pub(super) fn resume(&mut self, at_us: u64) {
+        self.collector.resume(at_us);
+    }
+
     /// Adds requests that were in flight when their users were cut.
     pub(super) fn in_flight(&mut self, requests: u64) {
         self.collector.in_flight(requests);

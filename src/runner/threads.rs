@@ -204,7 +204,11 @@ impl Joint {
             Order::CatchUp(..) => self.ready = 0,
             Order::Assign { assignment, .. } => self.assigned = (assignment.number, 0),
             Order::Adopt(_) => self.adopted = 0,
-            Order::Start(_) | Order::Follow(_) | Order::Stop { .. } => {}
+            Order::Start(_)
+            | Order::Pause
+            | Order::Resume { .. }
+            | Order::Follow(_)
+            | Order::Stop { .. } => {}
         }
         Some(Reaction::OrderAll(order))
     }

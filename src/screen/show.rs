@@ -170,6 +170,11 @@ pub(crate) fn words(notice: &Notice) -> Vec<(Level, String)> {
             one(Level::Info, format!("down to {}", users(change.to)))
         }
         Notice::Arrived(change) => one(Level::Info, format!("all users spawned: {}", change.to)),
+        Notice::Paused => one(
+            Level::Info,
+            "paused: users finish their iteration and wait".to_owned(),
+        ),
+        Notice::Resumed => one(Level::Info, "the run goes on".to_owned()),
         Notice::NothingMeasured { iterations } => one(
             Level::Warn,
             format!(

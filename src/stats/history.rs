@@ -30,7 +30,8 @@ pub struct Second {
     pub cpu_us: u64,
     /// The most that the load generator was late with anything in it, in µs.
     pub lag_us: u64,
-    /// Requests a second, the mean over the up to ten seconds that end with this one.
+    /// Requests a second, the mean over the up to ten seconds that end with this one, without paused
+    /// time.
     pub rps: f64,
     /// Failures a second, likewise.
     pub failures_per_s: f64,
@@ -38,6 +39,8 @@ pub struct Second {
     pub p50_us: u64,
     /// 95th percentile, likewise.
     pub p95_us: u64,
+    /// For how much of it nobody was at work because the run was paused, in µs.
+    pub paused_us: u64,
     /// The load generator itself was late in it: its times may not be the target's.
     pub is_tainted: bool,
 }
@@ -65,6 +68,10 @@ pub enum Mark {
         /// Its text.
         text: Arc<str>,
     },
+    /// The run was paused: users finish their iteration and wait.
+    Pause,
+    /// It went on.
+    Resume,
     /// The statistics were set to zero.
     Reset,
     /// In this second the load generator was late by up to `lag_us`.

@@ -8,7 +8,7 @@ use super::series::SeriesKey;
 use super::sum::Sum;
 use super::summary::{Distribution, QUANTILES, Row, per_second};
 use super::unfinished::{Unfinished, certain_to};
-use super::window::{self, Window};
+use super::window::Window;
 
 /// A series, or the total, in some generations: the sum of all its cells, and the latest of them.
 #[derive(Debug, Default)]
@@ -59,6 +59,8 @@ pub(super) struct When {
     pub(super) now_us: u64,
     /// What rates are over.
     pub(super) over_us: u64,
+    /// What current rates are over.
+    pub(super) current_over_us: u64,
     /// The figures of the latest seconds, where they are known already.
     pub(super) current: Option<Current>,
 }
@@ -129,7 +131,7 @@ impl Shown {
             Some(known) => {
                 (row.current_rps, row.current_failures_per_s) = (known.rps, known.failures_per_s);
             }
-            None => row.current_rates(parts, second),
+            None => row.current_rates(parts, second, when.current_over_us),
         }
         // Equal to the bit unless something is in it that was not, or has left it.
         if before.to_bits() != row.current_rps.to_bits() {
@@ -219,14 +221,13 @@ impl Row {
         }
     }
 
-    /// Rates over the last up to ten completed seconds.
-    fn current_rates(&mut self, parts: &[(&Cell, &Window)], second: u64) {
+    /// Rates over the last up to ten completed seconds, without paused time.
+    fn current_rates(&mut self, parts: &[(&Cell, &Window)], second: u64, over_us: u64) {
         let cells = || {
             parts
                 .iter()
                 .flat_map(|(_, window)| window.completed(second))
         };
-        let over_us = window::length(second) * 1_000_000;
         self.current_rps = per_second(cells().map(Cell::requests).sum(), over_us);
         self.current_failures_per_s = per_second(cells().map(Cell::failures).sum(), over_us);
     }

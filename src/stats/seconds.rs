@@ -11,9 +11,10 @@ use super::cell::{Cell, together};
 use super::dist::Dist;
 use super::history::History;
 use super::ledger::Gauge;
+use super::pauses::common;
 use super::sum::Sum;
 use super::summary::{Distribution, Users, per_second};
-use super::window::SECONDS;
+use super::window::{SECONDS, rates_over_us};
 
 /// A generator that acts later than this on what is due makes times doubtful: 10 ms, in µs.
 pub const LAG_LIMIT_US: u64 = 10_000;
@@ -89,6 +90,18 @@ impl Seconds {
         }
     }
 
+    /// Nobody was at work between these moments, in µs since the run's epoch.
+    pub(super) fn rest(&mut self, (from_us, to_us): (u64, u64)) {
+        for second in from_us / 1_000_000..to_us.div_ceil(1_000_000) {
+            let span = (second * 1_000_000, (second + 1) * 1_000_000);
+            let Some(paused) = self.history.second(second) else {
+                return;
+            };
+            paused.paused_us += common(span, (from_us, to_us));
+            self.changed.insert(second);
+        }
+    }
+
     /// In that second times are doubtful.
     pub(super) fn taint(&mut self, second: u64) {
         if let Some(second) = self.history.second(second) {
@@ -129,12 +142,13 @@ impl Seconds {
     /// The figures of a closed second that are over up to ten.
     fn compute(&mut self, second: u64) {
         let first = (second + 1).saturating_sub(SECONDS);
-        let length_us = (second + 1 - first) * 1_000_000;
-        let (mut requests, mut failures) = (0, 0);
+        let (mut requests, mut failures, mut paused_us) = (0, 0, 0);
         for past in (first..=second).filter_map(|past| self.history.get(past)) {
             requests += past.requests;
             failures += past.failures;
+            paused_us += past.paused_us;
         }
+        let length_us = rates_over_us(second + 1 - first, paused_us);
         let is_kept = second + KEPT >= self.closed;
         let current = is_kept.then(|| {
             let within = self.times.range(first..=second).map(|(_, times)| times);

@@ -11,6 +11,7 @@ use super::dist::{Dist, ranks as ranks_of};
 use super::exceptions::Exceptions;
 use super::history::{History, Marked};
 use super::intervals;
+use super::pauses::Pauses;
 use super::series::SeriesKey;
 use super::sum::Sum;
 use super::tally::{Tally, TallyEntry};
@@ -134,8 +135,8 @@ pub struct Row {
     pub rps: f64,
     /// Failures a second over the same time.
     pub failures_per_s: f64,
-    /// Requests a second, the mean over the last up to ten completed seconds; falls to zero when
-    /// nothing completes any more.
+    /// Requests a second, the mean over the last up to ten completed seconds without paused time;
+    /// falls to zero when nothing completes any more.
     pub current_rps: f64,
     /// Failures a second, likewise.
     pub current_failures_per_s: f64,
@@ -328,7 +329,7 @@ pub struct Generation {
 /// others' exactly what the summary's own rows say.
 ///
 /// A series that has no sample of them has no row. Rates are over the time from when the first
-/// took over until the next one did; what its users still sent later counts as well. Current
+/// took over until the next one did, without paused time; what its users still sent later counts as well. Current
 /// figures are those of their samples alone.
 #[derive(Clone, Debug)]
 pub struct GenerationRows {
@@ -336,7 +337,7 @@ pub struct GenerationRows {
     pub first: Generation,
     /// The last of them: the first, but for the earlier ones, which share their rows.
     pub last: Generation,
-    /// When the next one took over, or [`Summary::elapsed_us`]; µs since the run's epoch.
+    /// When the next one took over, or [`Summary::end_us`]; µs since the run's epoch.
     pub end_us: u64,
     /// Requests by name and method, in that order.
     pub requests: Vec<Row>,
@@ -398,8 +399,12 @@ pub struct Summary {
     /// When it was computed, µs since the run's epoch.
     pub now_us: u64,
     /// What rates are over, and the run's duration: up to now, or once the load has ended up to
-    /// its end (or the last response, if that came later).
+    /// its end (or the last response, if that came later); without paused time.
     pub elapsed_us: u64,
+    /// Where that ends, µs since the run's epoch.
+    pub end_us: u64,
+    /// When the run was paused.
+    pub pauses: Pauses,
     /// When the figures were last reset, µs since the run's epoch; 0 if they never were.
     pub since_us: u64,
     /// Virtual users.
@@ -440,4 +445,12 @@ pub struct Summary {
     pub generator: Generator,
     /// What to warn of.
     pub warnings: Warnings,
+}
+
+impl Summary {
+    /// The paused time that rates leave out, in µs; since the figures were last reset.
+    #[must_use]
+    pub fn paused_us(&self) -> u64 {
+        self.pauses.within(self.since_us, self.end_us)
+    }
 }

@@ -73,6 +73,15 @@ pub(super) fn length(now: u64) -> u64 {
     now.min(SECONDS)
 }
 
+/// What rates over so many seconds are over, in µs, when the run was paused for some of it: at least
+/// a second, as at the start of a run, since less would say little.
+pub(super) fn rates_over_us(seconds: u64, paused_us: u64) -> u64 {
+    let whole_us = seconds * 1_000_000;
+    whole_us
+        .saturating_sub(paused_us)
+        .max(whole_us.min(1_000_000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,18 +8,19 @@
 //! | on_start | cancelled at the task limit | ends, no on_stop |
 //! | in a set's on_start | cancelled at the task limit | on_stop of the sets around it, on_stop |
 //! | in a task | cancelled at the task limit | on_stop of its sets, innermost first, on_stop |
-//! | waiting | at once | the same |
+//! | waiting, or held by a pause | at once | the same |
 //! | on_stop | cancelled at its own limit | ends |
 
 mod budget;
 mod calls;
 mod orders;
 mod pace;
+mod pauses;
+mod plan_clock;
 mod renewal;
 mod sets;
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -36,6 +37,7 @@ use budget::Taken;
 use calls::Limit;
 pub(crate) use orders::{Orders, Signal, Stopping};
 use pace::AfterSet;
+pub(crate) use plan_clock::PlanClock;
 use sets::Place;
 
 /// What a user needs besides its script.
@@ -48,6 +50,8 @@ pub(crate) struct UserParts {
     pub class: Rc<scenario::Class>,
     /// How the thread stops and signals it.
     pub orders: Rc<Orders>,
+    /// What its waits and its pace go by.
+    pub plan_clock: Rc<PlanClock>,
     /// Iterations left to the whole run; `None` for no limit.
     pub budget: Option<Budget>,
     /// How long `on_stop` may take when the user ends by itself.
@@ -80,10 +84,13 @@ pub(crate) async fn live(instance: Instance, parts: UserParts) -> UserEnd {
         user: instance.user().clone(),
         instance: Some(instance),
         deadline: Deadline::new(parts.thread.timers()),
-        place: Place::new(parts.class.clone(), clock::now()),
+        place: Place::new(parts.class.clone(), parts.plan_clock.now()),
         parts,
     };
     driver.register_waker().await;
+    if let Some(end) = driver.held_before_start().await {
+        return end;
+    }
     if driver.has(Function::OnStart) {
         match driver.run(Function::OnStart, Limit::Task).await {
             Ok(_) => {}
@@ -98,7 +105,7 @@ pub(crate) async fn live(instance: Instance, parts: UserParts) -> UserEnd {
         }
     }
     // The pace counts from here, so `on_start` takes none of its first slot.
-    driver.place = Place::new(driver.parts.class.clone(), clock::now());
+    driver.place = Place::new(driver.parts.class.clone(), driver.now());
     let end = driver.iterate().await;
     driver.stop().await;
     end
@@ -157,6 +164,10 @@ impl Driver {
                 // It may have been stopped or signalled again in the meantime.
                 continue;
             }
+            if self.is_held() {
+                self.held().await;
+                continue;
+            }
             let picked = match self.pick_at_once() {
                 Ok(picked) => picked,
                 Err(body) => self.pick_later(body).await,
@@ -180,7 +191,7 @@ impl Driver {
 
     /// Runs a task that is a function.
     async fn iteration(&mut self, task: usize) -> Next {
-        let (late_us, missed) = self.place.take_late();
+        let (late_us, missed) = self.taken_late();
         self.user.begin_iteration(late_us, missed);
         self.parts.thread.record(|recorder| {
             recorder.iteration_started();
@@ -231,7 +242,7 @@ impl Driver {
     /// Enters a set. If the set's `on_start` does not return, the user is outside again and the
     /// set's `on_stop` does not run, as for a user whose `on_start` failed.
     async fn enter(&mut self, set: usize) -> Next {
-        let on_start = self.place.enter(set, clock::now());
+        let on_start = self.place.enter(set, self.now());
         self.user.set_in_set(true);
         let Some(on_start) = on_start else {
             return Next::AtOnce;
@@ -289,7 +300,8 @@ impl Driver {
 
     /// Moves the user out of the innermost set.
     fn go_outside(&mut self, next: AfterSet) {
-        self.place.leave(clock::now(), next);
+        let now = self.now();
+        self.place.leave(now, next);
         self.user.set_in_set(self.place.is_in_set());
     }
 
@@ -341,21 +353,17 @@ impl Driver {
         }
     }
 
-    /// Waits until there are iterations or never will be, the user is stopped, or `is_over`.
+    /// Waits until there are iterations or never will be, the user is stopped, or `is_over`. While
+    /// the run is paused there are none.
     async fn waited_for_more(&self, is_over: impl Fn(&Orders) -> bool) {
         let Some(budget) = &self.parts.budget else {
             return;
         };
-        let mut more = pin!(budget.more());
-        poll_fn(|cx| {
-            let orders = &self.parts.orders;
-            if orders.stopping().is_some() || is_over(orders) {
-                return Poll::Ready(());
-            }
-            self.user.poll_idle(cx);
-            more.as_mut().poll(cx)
-        })
-        .await;
+        let more = async {
+            budget.more().await;
+            self.parts.plan_clock.resumed().await;
+        };
+        self.waited_for(more, is_over).await;
     }
 
     /// Waits for the start of the next iteration, or until the user is stopped.
@@ -370,7 +378,7 @@ impl Driver {
             }
             drawn => drawn,
         };
-        let ended = clock::now();
+        let ended = self.now();
         let due = self.place.plan(ended, length);
         if due < ended {
             // The generator is still catching up.
@@ -387,12 +395,12 @@ impl Driver {
             if let Some(end) = self.handle_signal().await {
                 return Next::End(end);
             }
-            if due <= clock::now() {
+            if due <= self.now() {
                 return Next::AtOnce;
             }
         }
         if !self.parts.orders.ends_wait() {
-            self.lags(due, clock::now());
+            self.lags(due, self.now());
         }
         Next::AtOnce
     }
@@ -402,24 +410,6 @@ impl Driver {
         let lag_us = self.parts.thread.lags(due, now);
         self.place.begun_late(lag_us);
         self.user.begun_late(lag_us);
-    }
-
-    /// Waits until `due`, or until nothing is left to wait for; false if a signal comes first.
-    async fn waited_until(&mut self, due: Micros) -> bool {
-        self.deadline.set(due);
-        let is_over = poll_fn(|cx| {
-            if self.parts.orders.ends_wait() {
-                return Poll::Ready(true);
-            }
-            if self.parts.orders.signal().is_some() {
-                return Poll::Ready(false);
-            }
-            self.user.poll_idle(cx);
-            self.deadline.poll_expired(cx).map(|()| true)
-        })
-        .await;
-        self.deadline.set(Micros::NEVER);
-        is_over
     }
 
     /// What the closure of `wait_time` returns.
@@ -453,7 +443,8 @@ impl Driver {
             if let Some(on_stop) = self.place.on_stop() {
                 self.run_on_stop(on_stop, until).await;
             }
-            self.place.leave(clock::now(), AfterSet::Wait);
+            let now = self.now();
+            self.place.leave(now, AfterSet::Wait);
         }
         if self.has(Function::OnStop) {
             self.run_on_stop(Function::OnStop, until).await;

@@ -4,7 +4,6 @@
 //! `on_stop`, before the switch. `script` carries over the user's state.
 
 use super::{Driver, Limit, Signal, UserEnd};
-use crate::clock;
 use crate::scenario::Function;
 
 impl Driver {
@@ -25,7 +24,8 @@ impl Driver {
         let class = generation.plan(class).clone();
         while !self.place.is_within(&class) {
             let result = self.stop_set().await;
-            self.place.leave_gone(clock::now());
+            let now = self.now();
+            self.place.leave_gone(now);
             self.user.set_in_set(self.place.is_in_set());
             if let Some(end) = self.after_hook(result) {
                 return Some(end);
@@ -35,14 +35,9 @@ impl Driver {
         if self.parts.orders.signal().is_some() {
             return None;
         }
-        let instance = self.instance.as_mut();
-        let instance = instance.expect("no function of it is running");
-        if !instance.renew() {
+        if !self.change_over() {
             return Some(UserEnd::Retired);
         }
-        self.user = instance.user().clone();
-        self.place.renew(class.clone(), clock::now());
-        self.parts.class = class;
         if !self.has(Function::OnReload) {
             return None;
         }
@@ -50,7 +45,27 @@ impl Driver {
         self.user.set_in_set(false);
         let result = self.run(Function::OnReload, Limit::Task).await;
         self.user.set_in_set(self.place.is_in_set());
-        self.place.go_on(clock::now());
+        let now = self.now();
+        self.place.go_on(now);
         self.after_hook(result)
+    }
+
+    /// Has it in the generation in service from now on, in sets that its class there has too; false
+    /// if it is to make way.
+    pub(super) fn change_over(&mut self) -> bool {
+        let generation = self.parts.thread.generation();
+        let Some(class) = generation.class_named(&self.parts.class.name) else {
+            return false;
+        };
+        let instance = self.instance.as_mut();
+        let instance = instance.expect("no function of it is running");
+        if !instance.renew() {
+            return false;
+        }
+        self.user = instance.user().clone();
+        let (class, now) = (generation.plan(class).clone(), self.now());
+        self.place.renew(class.clone(), now);
+        self.parts.class = class;
+        true
     }
 }

@@ -4,6 +4,7 @@
 //! `stats`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::Json;
@@ -64,7 +65,7 @@ fn windowed_rows(shared: &Shared, query: &Query) -> Result<Value, Problem> {
         return Err(Problem::field("to", "a window ends after it begins"));
     }
     let window = summary.timeline.window(from..to.min(last).max(from + 1));
-    let length = seconds(window.seconds.end - window.seconds.start);
+    let (length, paused_s) = lengths(summary, &window.seconds);
     let intervals: BTreeMap<_, _> = window
         .rows
         .iter()
@@ -82,7 +83,7 @@ fn windowed_rows(shared: &Shared, query: &Query) -> Result<Value, Problem> {
         "rows": rows,
         "names": figures::all_rows(summary).map(figures::name).collect::<Vec<_>>(),
         "intervals": intervals,
-        "paused_s": 0,
+        "paused_s": paused_s,
     }))
 }
 
@@ -165,7 +166,7 @@ fn windowed(run: &RunView, from: u64, to: u64) -> Option<Side> {
         return None;
     }
     let window = summary.timeline.window(from..to);
-    let length = seconds(window.seconds.end - window.seconds.start);
+    let (length, _) = lengths(summary, &window.seconds);
     Some(Side {
         label: format!("{} to {} s", window.seconds.start, window.seconds.end),
         seconds: length,
@@ -200,9 +201,9 @@ fn generation_of(run: &RunView, number: u64) -> Option<Side> {
         .by_generation
         .iter()
         .find(|rows| is_it(rows.first.n, rows.last.n))?;
-    let length = rows
-        .end_us
-        .saturating_sub(rows.first.at_us.max(summary.since_us));
+    let from_us = rows.first.at_us.max(summary.since_us);
+    let length = rows.end_us.saturating_sub(from_us);
+    let length = length.saturating_sub(summary.pauses.within(from_us, rows.end_us));
     let named = rows.requests.iter().chain(&rows.groups);
     let all: Vec<&Row> = std::iter::once(&rows.total).chain(named).collect();
     Some(Side {
@@ -227,6 +228,10 @@ fn summary_of(run: &RunView) -> Result<&Summary, Problem> {
     run.summary.as_deref().ok_or_else(none)
 }
 
-fn seconds(count: u64) -> f64 {
-    std::time::Duration::from_secs(count).as_secs_f64()
+/// What rates over a window are over, and what they leave out, in seconds.
+fn lengths(summary: &Summary, window: &Range<u64>) -> (f64, f64) {
+    let seconds = |us| std::time::Duration::from_micros(us).as_secs_f64();
+    let (from_us, to_us) = (window.start * 1_000_000, window.end * 1_000_000);
+    let paused_us = summary.pauses.within(from_us, to_us);
+    (seconds(to_us - from_us - paused_us), seconds(paused_us))
 }

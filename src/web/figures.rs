@@ -121,6 +121,7 @@ pub(super) struct Seconds {
     cpu_us: Vec<u64>,
     lag_us: Vec<u64>,
     tainted: Vec<u8>,
+    /// For most of them.
     paused: Vec<u8>,
 }
 
@@ -145,7 +146,7 @@ impl Seconds {
             all.cpu_us.push(second.cpu_us);
             all.lag_us.push(second.lag_us);
             all.tainted.push(u8::from(second.is_tainted));
-            all.paused.push(0);
+            all.paused.push(u8::from(2 * second.paused_us > 1_000_000));
         }
         all
     }
@@ -167,6 +168,8 @@ pub(super) fn marks(summary: &Summary) -> Vec<MarkForm> {
             Mark::Users { asked } => ("users", Some(*asked), String::new()),
             Mark::RunTime { ends_us } => ("run_time", *ends_us, String::new()),
             Mark::Note { text } => ("note", None, clean(text).into_owned()),
+            Mark::Pause => ("pause", None, String::new()),
+            Mark::Resume => ("resume", None, String::new()),
             Mark::Reset => ("reset", None, String::new()),
             Mark::Tainted { lag_us } => ("tainted", Some(*lag_us), String::new()),
         };

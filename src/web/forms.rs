@@ -22,6 +22,7 @@ pub(super) fn stage_word(stage: &Stage) -> &'static str {
         Stage::SettingUp => "setting_up",
         Stage::Spawning => "spawning",
         Stage::Running => "running",
+        Stage::Paused => "paused",
         Stage::Stopping(_) => "stopping",
         Stage::Stopped(End::Failed(_)) => "failed",
         Stage::Stopped(_) => "stopped",

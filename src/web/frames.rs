@@ -298,7 +298,10 @@ pub(super) fn frame<'a>(
         },
         t: closed_seconds(&summary),
         now_us: jiff::Timestamp::now().as_microsecond(),
-        ends_s: run.and_then(|run| run.ends).map(|ends| ends.as_secs_f64()),
+        ends_s: run.and_then(|run| run.ends).map(|ends| {
+            // So far: each pause puts it off.
+            ends.as_secs_f64() + seconds(summary.pauses.held_us())
+        }),
         is_shape: run.is_some_and(|run| run.is_shaped),
         waits_for: run.map_or(0, |run| run.waits_for),
         head,

@@ -162,7 +162,7 @@ pub(super) async fn requests(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let state = match view.stage {
         Stage::Ready => "ready",
         Stage::Starting | Stage::SettingUp | Stage::Spawning => "spawning",
-        Stage::Running => "running",
+        Stage::Running | Stage::Paused => "running",
         Stage::Stopping(_) => "stopping",
         Stage::Stopped(_) => "stopped",
     };

@@ -20,6 +20,7 @@ mod forms;
 mod frames;
 mod live;
 mod locust;
+mod pausing;
 mod problem;
 mod report;
 mod requests;
@@ -93,6 +94,8 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route("/runs/{number}", get(api::run))
         .route("/run", patch(api::change))
         .route("/run/stop", post(api::stop))
+        .route("/run/pause", post(pausing::pause))
+        .route("/run/resume", post(pausing::resume))
         .route("/run/reset", post(api::reset))
         .route("/run/note", post(api::note))
         .route("/run/reload", post(api::reload))

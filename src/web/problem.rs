@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::forms::{Finding, findings, stage_word};
-use crate::control::{AskError, WishError};
+use crate::control::{AskError, Stage, WishError};
 use crate::screen::show::clean;
 
 /// An error, and what to do about it. Whatever it answers has changed nothing.
@@ -56,6 +56,14 @@ impl Problem {
     pub(super) fn hint(self, hint: impl Into<String>) -> Problem {
         Problem {
             hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// With the state that it is not possible in.
+    pub(super) fn in_state(self, stage: &Stage) -> Problem {
+        Problem {
+            state: Some(stage_word(stage)),
             ..self
         }
     }

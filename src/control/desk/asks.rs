@@ -17,6 +17,8 @@ pub(super) enum Ask {
     Change(Option<u32>, Edit, Answer<Changed>),
     Configure(Edit, Answer<()>),
     Stop(bool, Answer<()>),
+    Pause(Answer<()>),
+    Resume(Answer<()>),
     Reset(Answer<()>),
     Note(String, Answer<()>),
     Reload(Answer<()>),
@@ -96,6 +98,22 @@ impl DeskHandle {
     /// Without a run that could be stopped.
     pub async fn stop(&self, is_at_once: bool) -> Result<(), AskError> {
         self.ask(|answer| Ask::Stop(is_at_once, answer)).await
+    }
+
+    /// Pauses the current run; during `setup`, once that is over.
+    ///
+    /// # Errors
+    /// Without a run, or when it is paused or stopping.
+    pub async fn pause(&self) -> Result<(), AskError> {
+        self.ask(Ask::Pause).await
+    }
+
+    /// Goes on with the current run after a pause.
+    ///
+    /// # Errors
+    /// Without a run, or when it is not paused.
+    pub async fn resume(&self) -> Result<(), AskError> {
+        self.ask(Ask::Resume).await
     }
 
     /// Sets the figures of the current run to zero.

@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::task::spawn_local;
 
-use super::asks::{Ask, AskError, Changed};
+use super::asks::{Answer, Ask, AskError, Changed};
 use super::showing::script_view;
 use super::{Desk, DeskEvent, ScriptSource, Started};
 use crate::control::edit::Edit;
 use crate::control::preview::preview;
 use crate::control::reading::{CheckInput, CheckedScript, evaluate, read};
 use crate::control::view::Stage;
-use crate::runner::Refusal;
+use crate::runner::{Handle, Refusal};
 use crate::script::Level;
 use crate::units::Rate;
 
@@ -60,6 +61,14 @@ impl Desk {
                 let _ = answer.send(self.stop(is_at_once));
                 None
             }
+            Ask::Pause(answer) => {
+                self.steer(answer, async |handle| handle.pause().await);
+                None
+            }
+            Ask::Resume(answer) => {
+                self.steer(answer, async |handle| handle.resume().await);
+                None
+            }
             Ask::Reset(answer) => {
                 let result = match self.control.handle() {
                     Some(handle) => handle.reset().await.map_err(AskError::Run),
@@ -94,6 +103,20 @@ impl Desk {
         self.wish = wish.clone();
         self.publish(|view| view.wish = wish);
         Ok(())
+    }
+
+    /// Asks the current run for something, without waiting for the answer: that may take as long as
+    /// `setup` does.
+    fn steer(
+        &self,
+        answer: Answer<()>,
+        wish: impl AsyncFnOnce(Handle) -> Result<(), Refusal> + 'static,
+    ) {
+        let Some(handle) = self.control.handle().cloned() else {
+            let _ = answer.send(Err(self.wrong_stage()));
+            return;
+        };
+        spawn_local(async move { answer.send(wish(handle).await.map_err(AskError::Run)) });
     }
 
     fn wrong_stage(&self) -> AskError {

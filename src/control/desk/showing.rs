@@ -21,6 +21,7 @@ impl Desk {
                     State::SettingUp => Stage::SettingUp,
                     State::Spawning => Stage::Spawning,
                     State::Running => Stage::Running,
+                    State::Paused => Stage::Paused,
                     State::Stopping(_) | State::Ended(_) => return,
                 };
                 self.publish(|view| view.stage = stage);

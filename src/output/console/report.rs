@@ -2,6 +2,8 @@
 //!
 //! The columns are defined in `tables`; the console decides where the text goes.
 
+use std::time::Duration;
+
 use crate::stats::{Iterations, LAG_LIMIT_US, Summary, Warnings};
 
 use super::super::numbers::{ms_cell, share};
@@ -123,6 +125,11 @@ fn iterations(summary: &Summary) -> String {
 #[must_use]
 pub fn notes(summary: &Summary) -> Vec<String> {
     let mut notes = Vec::new();
+    let paused = Duration::from_micros(summary.paused_us());
+    if !paused.is_zero() {
+        let seconds = paused.as_secs_f64();
+        notes.push(format!("Paused for {seconds:.1} s: not in rates"));
+    }
     if summary.in_flight > 0 {
         let mut note = format!(
             "In flight at stop: {} requests, in no count above",
@@ -202,6 +209,15 @@ mod tests {
 
     use super::*;
     use crate::output::fixture;
+
+    #[test]
+    fn a_pause_is_noted() {
+        let mut shop = fixture::shop();
+        shop.pause(12_000_000);
+        shop.resume(14_500_000);
+        let notes = notes(&shop.summary(20_000_000));
+        assert_eq!(notes[0], "Paused for 2.5 s: not in rates");
+    }
 
     #[test]
     fn the_final_tables_at_120_columns() {

@@ -1,5 +1,5 @@
 //! Locust's four CSV files (statistics, history, failures and exceptions), and one each for groups,
-//! checks, the script's own metrics and reloads, where there are any.
+//! checks, the script's own metrics, reloads and pauses, where there are any.
 //!
 //! Locust's columns, order, CRLF and quoting. Unlike Locust's, they are written a last time at the
 //! end, so that they agree with the tables, and times are ms with µs precision. A file that can't
@@ -58,7 +58,8 @@ pub fn csv(summary: &Summary, file: CsvFile) -> Vec<u8> {
 
 /// Writes `PREFIX_stats.csv`, `PREFIX_stats_history.csv`, `PREFIX_failures.csv` and
 /// `PREFIX_exceptions.csv`; where there are groups, checks or own figures `PREFIX_groups.csv`,
-/// `PREFIX_checks.csv` and `PREFIX_metrics.csv`; after a reload `PREFIX_generations.csv`.
+/// `PREFIX_checks.csv` and `PREFIX_metrics.csv`; after a reload `PREFIX_generations.csv`; after
+/// a pause `PREFIX_pauses.csv`.
 ///
 /// The history's rates and percentiles are current (the last up to ten seconds), its `Total …`
 /// columns and the statistics' rates are over the whole run.
@@ -134,6 +135,7 @@ impl Csv {
         }
         tables.extend(rows::metrics(summary).map(|metrics| ("_metrics.csv", metrics)));
         tables.extend(rows::generations(summary).map(|rows| ("_generations.csv", rows)));
+        tables.extend(rows::pauses(summary).map(|rows| ("_pauses.csv", rows)));
         for (suffix, content) in tables {
             let path = self.path(suffix);
             let written = replace(&path, &content);
@@ -308,6 +310,23 @@ mod tests {
         insta::assert_snapshot!(exceptions.replace("\r\n", "\n"), @r"
         Count,Message,Traceback,Nodes
         1,index out of bounds,scripts/hello.rhai:12:5,local
+        ");
+    }
+
+    #[test]
+    fn pauses_have_a_file_of_their_own() {
+        let folder = TempDir::new().expect("a folder");
+        let mut csv = Csv::new(folder.path().join("run"), HistoryRows::Total);
+        csv.start(&fixture::run()).expect("written");
+        let mut shop = fixture::shop();
+        shop.pause(12_000_000);
+        shop.resume(14_500_000);
+        csv.finish(&shop.summary(20_000_000)).expect("written");
+        let path = folder.path().join("run_pauses.csv");
+        let pauses = fs::read_to_string(path).expect("the file is there");
+        insta::assert_snapshot!(pauses.replace("\r\n", "\n"), @r"
+        Paused,Resumed,Seconds,Seconds Not In Rates
+        1767323057,1767323059,2.5,2.5
         ");
     }
 

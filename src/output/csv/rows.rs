@@ -2,6 +2,8 @@
 //!
 //! Locust's columns in Locust's order; where the bytes go is decided elsewhere.
 
+use std::time::Duration;
+
 use ::csv::{Terminator, Writer, WriterBuilder};
 
 use crate::stats::{Distribution, Kind, Row, Summary};
@@ -215,6 +217,26 @@ fn figures<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<u8> {
         }
         Ok(())
     })
+}
+
+/// One row per pause; `None` without one.
+pub(super) fn pauses(summary: &Summary) -> Option<Vec<u8>> {
+    let mut pauses = summary.pauses.iter().peekable();
+    pauses.peek()?;
+    let seconds = |us: u64| Duration::from_micros(us).as_secs_f64().to_string();
+    let content = table(|out| {
+        out.write_record(["Paused", "Resumed", "Seconds", "Seconds Not In Rates"])?;
+        for (from_us, to_us) in pauses {
+            out.write_record([
+                at(summary, from_us).as_second().to_string(),
+                at(summary, to_us).as_second().to_string(),
+                seconds(to_us.saturating_sub(from_us)),
+                seconds(summary.pauses.within(from_us, to_us)),
+            ])?;
+        }
+        Ok(())
+    });
+    Some(content)
 }
 
 /// One row per generation and name, with its total and its groups, in the columns of the

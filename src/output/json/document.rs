@@ -20,6 +20,8 @@ pub(super) struct Document<'a> {
     seed: u64,
     started_at: String,
     duration_s: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_s: Option<f64>,
     users: Users,
     iterations: Iterations,
     in_flight_at_stop: u64,
@@ -217,6 +219,8 @@ enum MarkKind {
     Note {
         text: String,
     },
+    Pause,
+    Resume,
     Reset,
     Tainted {
         lag_ms: f64,
@@ -287,6 +291,7 @@ impl<'a> Document<'a> {
             seed: run.seed,
             started_at: format!("{:.3}", at(summary, 0)),
             duration_s: seconds(summary.elapsed_us),
+            paused_s: Some(summary.paused_us()).filter(|us| *us > 0).map(seconds),
             users: Users {
                 asked: summary.users.asked,
                 peak: summary.users.peak,
@@ -330,7 +335,7 @@ impl<'a> Document<'a> {
 impl<'a> Generation<'a> {
     fn all(summary: &'a Summary) -> Vec<Generation<'a>> {
         let starts = summary.generations.iter().map(|next| next.at_us);
-        let ends = starts.skip(1).chain([summary.elapsed_us]);
+        let ends = starts.skip(1).chain([summary.end_us]);
         let all = summary.generations.iter().zip(ends);
         all.map(|(generation, end_us)| Generation {
             n: generation.n,
@@ -369,6 +374,8 @@ impl Mark {
                 stats::Mark::Note { ref text } => MarkKind::Note {
                     text: text.to_string(),
                 },
+                stats::Mark::Pause => MarkKind::Pause,
+                stats::Mark::Resume => MarkKind::Resume,
                 stats::Mark::Reset => MarkKind::Reset,
                 stats::Mark::Tainted { lag_us } => MarkKind::Tainted { lag_ms: ms(lag_us) },
             },

@@ -144,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_said_where_there_was_one() {
+        let mut shop = fixture::shop();
+        shop.pause(12_000_000);
+        shop.resume(14_500_000);
+        let document = printed(&shop.summary(20_000_000));
+        assert!(validator().is_valid(&document));
+        assert_eq!(document["paused_s"], 2.5);
+        assert_eq!(document["duration_s"], 17.5);
+        insta::assert_snapshot!(document["marks"].to_string(), @r#"[{"at_s":12.0,"mark":"pause"},{"at_s":14.5,"mark":"resume"}]"#);
+        assert_eq!(printed(&fixture::final_shop()).get("paused_s"), None);
+    }
+
+    #[test]
     fn after_a_reload_rows_are_kept_by_generation() {
         let document = printed(&fixture::final_reloaded(4));
         insta::assert_snapshot!(document["generations"].to_string(), @r#"[{"at_s":0.0,"end_s":5.0,"hash":"1f2a9c1b77d0","n":1},{"at_s":5.0,"end_s":10.0,"hash":"2f2a9c1b77d0","n":2},{"at_s":10.0,"end_s":15.0,"hash":"3f2a9c1b77d0","n":3},{"at_s":15.0,"end_s":20.0,"hash":"4f2a9c1b77d0","n":4}]"#);

@@ -80,6 +80,7 @@ impl Run {
             plan: self.fleet.plan().clone(),
             parts: self.assignments.parts().clone(),
             classes: self.classes.clone(),
+            pauses: (self.plan_clock.paused_us(), self.plan_clock.paused_at()),
         };
         self.fleet.stand(id, Standing::Serving);
         self.fleet.order(id, Order::Start(start));

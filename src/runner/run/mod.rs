@@ -5,6 +5,7 @@
 //! next. Nothing here is on the path of a request.
 
 mod membership;
+mod pausing;
 mod reloading;
 mod starting;
 mod wishes;
@@ -35,6 +36,7 @@ use crate::scenario;
 use crate::script::{Call, Outcome, Program};
 use crate::shared::Milestone;
 use crate::stats::Batch;
+use crate::vu::PlanClock;
 
 pub(super) use membership::Coming;
 pub use starting::start;
@@ -61,6 +63,10 @@ struct Run {
     epoch: Micros,
     epoch_unix_us: i64,
     begun: Instant,
+    /// What the plan's times are of.
+    plan_clock: PlanClock,
+    /// The state, but for a pause.
+    under_way: State,
     /// What the generation in service was compiled from.
     edition: Arc<Edition>,
     reload: Reload,
@@ -114,8 +120,8 @@ impl Run {
         let is_measuring = self.hooks.phase() == Phase::Measuring;
         let goes_on = is_measuring && self.end.is_none();
         let plan = self.fleet.plan();
-        let at = |moment: Option<Duration>| self.begun.checked_add(moment?);
-        let next_stage = || plan.next_stage(self.elapsed());
+        let at = |moment: Option<Duration>| self.when(moment?);
+        let next_stage = || plan.next_stage(self.plan_time());
         [
             (Timer::Tick, self.tick_at.filter(|_| is_measuring)),
             (
@@ -235,12 +241,10 @@ impl Run {
             self.to.shared.state().reach(Milestone::SpawningComplete);
             self.tell(scenario::Event::SpawningComplete);
             notice.into_iter().for_each(|notice| self.notice(notice));
-            if self.end.is_none() {
-                self.state.send_replace(State::Running);
-            }
+            self.enter(State::Running);
         }
         let may_turn = self.shape.is_some();
-        if !self.assignments.is_under_way() && self.fleet.is_done(self.elapsed(), may_turn) {
+        if !self.assignments.is_under_way() && self.fleet.is_done(self.plan_time(), may_turn) {
             self.stop(End::Done);
         }
     }
@@ -296,27 +300,28 @@ impl Run {
         let (epoch, unix_us) = (self.epoch, self.epoch_unix_us);
         self.numbers.begin(unix_us);
         self.numbers.generation(1, &self.edition.hash(), 0);
-        self.start_ready();
         if let Some(control) = &self.control {
             control.begin(epoch, unix_us);
         }
-        self.state.send_replace(State::Spawning);
+        self.enter(State::Spawning);
         self.tick_at = Some(self.begun + SECOND);
         self.enter_stage();
         self.ask_shape();
         self.handle_early();
+        // What was asked for until now holds for them from the start.
+        self.start_ready();
         self.look_at_reload();
     }
 
     /// Notes the stage of the plan that has begun, if one has.
     fn enter_stage(&mut self) {
-        let Some((change, notice)) = self.fleet.enter_stage(self.elapsed()) else {
+        let Some((change, notice)) = self.fleet.enter_stage(self.plan_time()) else {
             return;
         };
         self.numbers.asked(change.to);
         notice.into_iter().for_each(|notice| self.notice(notice));
-        if self.end.is_none() && change.from != change.to {
-            self.state.send_replace(State::Spawning);
+        if change.from != change.to {
+            self.enter(State::Spawning);
         }
     }
 
@@ -325,18 +330,19 @@ impl Run {
         let plan = self
             .fleet
             .plan()
-            .redirected_at(self.elapsed(), division, stage);
+            .redirected_at(self.plan_time(), division, stage);
         self.fleet.follow(Arc::new(plan));
         self.enter_stage();
     }
 
     /// Calls the shape's closure, if there is one, and follows it.
     fn ask_shape(&mut self) {
-        let (elapsed, users) = (self.elapsed(), self.fleet.levels().users);
-        let Some(shape) = self.shape.as_mut().filter(|_| self.end.is_none()) else {
+        let (time, users) = (self.plan_time(), self.fleet.levels().users);
+        let goes_on = self.end.is_none() && !self.plan_clock.is_paused();
+        let Some(shape) = self.shape.as_mut().filter(|_| goes_on) else {
             return;
         };
-        let turn = shape.ask(elapsed, users);
+        let turn = shape.ask(time, users);
         for line in shape.said() {
             self.notice(Notice::Script(line));
         }
@@ -476,9 +482,5 @@ impl Run {
 
     fn now_us(&self) -> u64 {
         clock::now().since(self.epoch)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::from_micros(self.now_us())
     }
 }

@@ -92,7 +92,7 @@ impl Run {
                     .to_owned(),
             );
         }
-        let elapsed = self.elapsed();
+        let elapsed = self.plan_time();
         let before = self.fleet.plan();
         let mixed = match before.division() {
             Division::Mixed => before.users_of(0, elapsed),

@@ -27,7 +27,7 @@ use crate::runner::shape::LiveShape;
 use crate::runner::threads::{self, BATCHES, Connections};
 use crate::runner::{Handle, Setup, State, Unable};
 use crate::script::Shared;
-use crate::vu::Budget;
+use crate::vu::{Budget, PlanClock};
 
 /// How many notices a reader may fall behind.
 const NOTICES: usize = 1_024;
@@ -125,6 +125,8 @@ pub(in crate::runner) async fn start_with(
         to,
         state: state_in,
         notices: notices.clone(),
+        plan_clock: PlanClock::default(),
+        under_way: State::Starting,
         tick_at: None,
         end: None,
         is_killed: false,

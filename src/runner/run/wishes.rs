@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Run;
+use crate::clock;
 use crate::load::{Division, Stage};
 use crate::runner::Edition;
 use crate::runner::hooks::Phase;
@@ -22,6 +23,8 @@ use crate::units::Rate;
 pub(in crate::runner) enum Wish {
     Users { users: u32, rate: Rate },
     RunTime(Option<Duration>),
+    Pause,
+    Resume,
     Reload(Arc<Edition>),
     Reset,
     Note(String),
@@ -32,6 +35,10 @@ pub(in crate::runner) enum Wish {
 pub enum Refusal {
     /// Its shape has numbers of users for each class, so a single number means nothing.
     PerClass,
+    /// It is paused already.
+    Paused,
+    /// It is not paused.
+    NotPaused,
     /// Too many requests were made before it began.
     NotBegun,
     /// It is stopping.
@@ -46,6 +53,8 @@ impl fmt::Display for Refusal {
             Refusal::PerClass => {
                 "the shape has numbers of users for each class: edit the script to change them"
             }
+            Refusal::Paused => "the run is paused already",
+            Refusal::NotPaused => "the run is not paused",
             Refusal::NotBegun => "the run has not begun: try again when its users start",
             Refusal::Stopping => "the run is stopping",
             Refusal::Ended => "the run is over",
@@ -115,10 +124,13 @@ impl Run {
             }
             Wish::RunTime(run_time) => {
                 let plan = Arc::new(self.fleet.plan().ending(run_time));
-                let ends_us = plan.end().map(micros);
+                let paused_us = self.plan_clock.paused_until(clock::now());
+                let ends_us = plan.end().map(|end| micros(end).saturating_add(paused_us));
                 self.numbers.mark(now_us, Mark::RunTime { ends_us });
                 self.fleet.follow(plan);
             }
+            Wish::Pause => return self.pause(),
+            Wish::Resume => return self.resume(),
             Wish::Reload(edition) => {
                 self.reload.take(edition, Instant::now());
                 self.look_at_reload();

@@ -81,6 +81,7 @@ impl Thread {
                 plan: setup.edition.options.plan.clone(),
                 parts: parts(slots),
                 classes: adopted.into(),
+                pauses: (0, None),
             },
             news,
             lines,

@@ -19,7 +19,7 @@ use crate::target::{self, Target};
 const USERS: u32 = 40;
 
 /// Users of two classes who count themselves, the rows they take, and their requests.
-fn script(weights: [u32; 2], url: &str) -> String {
+pub(super) fn script(weights: [u32; 2], url: &str) -> String {
     let class = |(name, weight): (&str, u32)| {
         format!(
             "user(\"{name}\", #{{
@@ -40,14 +40,14 @@ fn script(weights: [u32; 2], url: &str) -> String {
 }
 
 /// A run whose members come and go.
-struct Run {
-    handle: Handle,
-    coming: mpsc::Sender<Coming>,
+pub(super) struct Run {
+    pub(super) handle: Handle,
+    pub(super) coming: mpsc::Sender<Coming>,
     notices: broadcast::Receiver<Notice>,
 }
 
 impl Run {
-    async fn start(setup: Arc<Setup>, members: &[u32]) -> Run {
+    pub(super) async fn start(setup: Arc<Setup>, members: &[u32]) -> Run {
         let (coming, comes) = mpsc::channel(8);
         let slots = Slots::shared(members.iter().sum());
         let handle = start_with(setup, members, slots, comes).await.unwrap();
@@ -59,14 +59,14 @@ impl Run {
     }
 
     /// Waits for a notice.
-    async fn told(&mut self, wanted: impl Fn(&Notice) -> bool) {
+    pub(super) async fn told(&mut self, wanted: impl Fn(&Notice) -> bool) {
         let heard =
             async { while !wanted(&self.notices.recv().await.expect("the run goes on")) {} };
         timeout(BOUND, heard).await.expect("it is told");
     }
 
     /// Waits until the figures are such.
-    async fn shows(&self, wanted: impl Fn(&Summary) -> bool) {
+    pub(super) async fn shows(&self, wanted: impl Fn(&Summary) -> bool) {
         let mut summary = self.handle.summary();
         let shown = summary.wait_for(|summary| wanted(summary));
         let shown = timeout(BOUND, shown).await.map(|shown| shown.is_ok());
@@ -75,7 +75,7 @@ impl Run {
     }
 
     /// Stops it: its last figures.
-    async fn stop(self) -> Arc<Summary> {
+    pub(super) async fn stop(self) -> Arc<Summary> {
         self.handle.stop();
         let mut state = self.handle.state();
         let ended = state.wait_for(|state| matches!(state, State::Ended(_)));
@@ -89,13 +89,13 @@ impl Run {
     }
 }
 
-fn counters(summary: &Summary) -> BTreeMap<&str, u64> {
+pub(super) fn counters(summary: &Summary) -> BTreeMap<&str, u64> {
     let all = summary.counters.iter();
     all.map(|counter| (&*counter.name, counter.total)).collect()
 }
 
 /// How many users of each class there are now, as they say themselves.
-fn alive(summary: &Summary) -> [u64; 2] {
+pub(super) fn alive(summary: &Summary) -> [u64; 2] {
     let all = counters(summary);
     let of = |name: String| all.get(&*name).copied().unwrap_or(0);
     ["A", "B"].map(|class| of(format!("{class} came")) - of(format!("{class} went")))

@@ -4,6 +4,7 @@
 
 mod crews;
 mod members;
+mod pausing;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,6 +14,7 @@ use crate::stats::generations::{ByGeneration, Generations};
 use crate::stats::history::{Mark, Marked};
 use crate::stats::lag::RunLag;
 use crate::stats::ledger::{Ledger, Report};
+use crate::stats::pauses::Pauses;
 use crate::stats::recorder::Limits;
 use crate::stats::seconds::Seconds;
 use crate::stats::series::{Kind, SeriesKey, SeriesTable};
@@ -73,6 +74,7 @@ pub struct Collector {
     timeline: Timeline,
     sum: Sum,
     marks: Vec<Marked>,
+    pauses: Pauses,
     last_end_us: u64,
     load_end_us: Option<u64>,
 }
@@ -112,6 +114,7 @@ impl Collector {
             timeline: Timeline::default(),
             sum: Sum::default(),
             marks: Vec::new(),
+            pauses: Pauses::default(),
             last_end_us: 0,
             load_end_us: None,
         }
@@ -208,6 +211,7 @@ impl Collector {
         self.stale_retries += report.stale_retries;
         self.folded += report.folded;
         self.last_end_us = self.last_end_us.max(report.last_end_us);
+        self.pauses.ended(report.last_end_us);
     }
 
     /// Whether this many iterations have finished without beginning a single request.
@@ -281,6 +285,27 @@ impl Collector {
         }
     }
 
+    /// The run is paused: once the iterations that run have ended, rates do not count the time.
+    pub fn pause(&mut self, at_us: u64) {
+        self.pauses.pause(at_us);
+        self.mark(at_us, Mark::Pause);
+    }
+
+    /// It goes on.
+    pub fn resume(&mut self, at_us: u64) {
+        self.rest_until(at_us);
+        self.mark(at_us, Mark::Resume);
+    }
+
+    /// A pause is over, if there is one.
+    fn rest_until(&mut self, at_us: u64) {
+        let pending = self.ledger.take(None);
+        self.count_own(pending);
+        if let Some(rest) = self.pauses.resume(at_us) {
+            self.seconds.rest(rest);
+        }
+    }
+
     /// Resets all figures: rates and shares count from `at_us` on. The timeline, the marks and the
     /// generations stay, and so do names without a request since.
     ///
@@ -311,6 +336,7 @@ impl Collector {
     /// that a slow `on_stop` does not thin them out.
     pub fn end(&mut self, at_us: u64) {
         self.load_end_us.get_or_insert(at_us);
+        self.rest_until(at_us);
     }
 
     /// Closes every second that is over. To be called after absorbing what threads handed over;
@@ -323,6 +349,9 @@ impl Collector {
         self.count_own(report);
         let now = now_us / 1_000_000;
         self.timeline.reach(now);
+        if let Some(rest) = self.pauses.reach(now_us) {
+            self.seconds.rest(rest);
+        }
         let tainted = self.seconds.close(now, self.users);
         for (second, lag_us) in tainted {
             self.taint(second * 1_000_000, lag_us);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{Collector, id_of};
 use crate::stats::cell::together;
 use crate::stats::generations::{Age, ByGeneration, Span};
+use crate::stats::pauses::Pauses;
 use crate::stats::rows::{Current, When};
 use crate::stats::sample::Outcome;
 use crate::stats::series::SeriesKey;
@@ -17,6 +18,7 @@ use crate::stats::summary::{
     CounterRow, ErrorRow, ExceptionRow, GenerationRows, Generator, MetricRow, Row, Summary,
     Warnings,
 };
+use crate::stats::window::{self, SECONDS};
 
 /// Which times of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,25 +88,19 @@ struct Apart<'a> {
 }
 
 impl<'a> Apart<'a> {
-    /// One without rows; `total` is that of all parts, and `since_us` when figures were last reset.
+    /// One without rows; `total` is that of all parts.
     fn new(
         span: Span<'a>,
-        (now_us, since_us): (u64, u64),
+        when: When,
         (total, key): (&mut ByGeneration, &SeriesKey),
         sum: &mut Sum,
     ) -> Apart<'a> {
-        let begin_us = span.first.at_us.max(since_us);
-        let when = When {
-            now_us,
-            over_us: span.end_us.saturating_sub(begin_us),
-            current: None,
-        };
         let row = total.part_row(span.age, key, when, sum);
         // What counts in the newest lasts until now.
         let is_over = span.age != Age::Now;
         Apart {
             when,
-            is_settled: is_over && total.is_settled(span.age, now_us / 1_000_000),
+            is_settled: is_over && total.is_settled(span.age, when.now_us / 1_000_000),
             total: row,
             rows: Rows::default(),
             span,
@@ -147,6 +143,21 @@ impl<'a> Apart<'a> {
     }
 }
 
+/// What rates between these moments are over.
+fn over_us(pauses: &Pauses, from_us: u64, to_us: u64) -> u64 {
+    to_us
+        .saturating_sub(from_us)
+        .saturating_sub(pauses.within(from_us, to_us))
+}
+
+/// What current rates are over.
+fn current_over_us(pauses: &Pauses, now_us: u64) -> u64 {
+    let second = now_us / 1_000_000;
+    let (first, length) = (second.saturating_sub(SECONDS), window::length(second));
+    let paused_us = pauses.within(first * 1_000_000, second * 1_000_000);
+    window::rates_over_us(length, paused_us)
+}
+
 /// A series among the rows.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -165,11 +176,12 @@ impl Collector {
     pub fn summary(&mut self, now_us: u64) -> Arc<Summary> {
         let pending = self.ledger.take(None);
         self.count_own(pending);
-        let elapsed_us = match self.load_end_us {
+        let end_us = match self.load_end_us {
             Some(end_us) => end_us.max(self.last_end_us),
             None => now_us,
         };
-        let elapsed_us = elapsed_us.saturating_sub(self.since_us);
+        let pauses = self.pauses.until(now_us);
+        let elapsed_us = over_us(&pauses, self.since_us, end_us);
         if self.order.len() < self.rows.len() {
             let keys = self.table.keys();
             self.order = (0..keys.len()).collect();
@@ -178,6 +190,7 @@ impl Collector {
         let when = When {
             now_us,
             over_us: elapsed_us,
+            current_over_us: current_over_us(&pauses, now_us),
             current: None,
         };
         let is_over = self.load_end_us.is_some();
@@ -187,12 +200,14 @@ impl Collector {
             .total
             .row(0, &self.total_key, when, &mut self.sum)
             .clone();
-        let (rows, by_generation) = self.rows(when);
+        let (rows, by_generation) = self.rows(when, end_us, &pauses);
         let clipped: u64 = self.rows.iter().map(ByGeneration::clipped).sum();
         Arc::new(Summary {
             epoch_unix_us: self.epoch_unix_us,
             now_us,
             elapsed_us,
+            end_us,
+            pauses,
             since_us: self.since_us,
             users: self.users,
             iterations: self.iterations,
@@ -248,10 +263,15 @@ impl Collector {
     }
 
     /// The rows, and those of each part that generations are kept apart in.
-    fn rows(&mut self, when: When) -> (Rows, Vec<Arc<GenerationRows>>) {
+    fn rows(
+        &mut self,
+        when: When,
+        end_us: u64,
+        pauses: &Pauses,
+    ) -> (Rows, Vec<Arc<GenerationRows>>) {
         let (count, start) = (self.order.len(), self.resume);
         let second = when.now_us / 1_000_000;
-        let spans = self.generations.spans(when.over_us + self.since_us);
+        let spans = self.generations.spans(end_us);
         let mut known = self.settled.clone();
         let unknown = spans
             .into_iter()
@@ -259,7 +279,12 @@ impl Collector {
         let mut parts: Vec<Apart> = unknown
             .map(|span| {
                 let total = (&mut self.total, &self.total_key);
-                Apart::new(span, (when.now_us, self.since_us), total, &mut self.sum)
+                let begin_us = span.first.at_us.max(self.since_us);
+                let when = When {
+                    over_us: over_us(pauses, begin_us, span.end_us),
+                    ..when
+                };
+                Apart::new(span, when, total, &mut self.sum)
             })
             .collect();
         let mut all = Rows::with_capacity(count);

@@ -3,6 +3,7 @@
 //! That nothing is lost or counted twice is `conservation`'s.
 
 mod merging;
+mod pauses;
 mod seconds;
 mod timeline;
 
