@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { test } from "node:test";
-import { api, browse, cells, open, picture, scratch, serve, theShop, until } from "./harness.mjs";
+import { pathToFileURL } from "node:url";
+import { api, browse, open, picture, scratch, serve, theShop, until } from "./harness.mjs";
 import { save } from "./scripts.mjs";
 
 const MOST_REPORT_BYTES = 4 << 20;
@@ -35,42 +35,46 @@ async function download(page, link) {
   return { path, name: file.suggestedFilename() };
 }
 
-browse("downloads are, byte for byte, what --csv writes", async () => {
-  const options = ["-u", "3", "-r", "100", "--csv", join(scratch, "run")];
-  server = await serve(["-f", save("mixed.rhai", SCRIPT), "-H", await theShop(), ...options]);
-  await api(server).run({ label: "of the tests" }, 4);
-  await api(server).stop();
-  return `${server.url}/#download`;
-}, async (page) => {
-  const files = [
-    ["Requests", "run_stats.csv"],
-    ["Failures", "run_failures.csv"],
-    ["Exceptions", "run_exceptions.csv"],
-  ];
-  for (const [name, written] of files) {
-    const { path } = await download(page, page.locator(".files a", { hasText: name }));
-    const expected = await until(written, () => {
-      try {
-        return readFileSync(join(scratch, written), "utf8");
-      } catch {
-        return null;
-      }
-    });
-    assert.equal(readFileSync(path, "utf8"), expected, written);
-    assert.ok(expected.split("\n").length > 2, `${written} has rows`);
-  }
-  // The history comes from the timeline, which knows late samples as well: its last row is the total.
-  const history = await download(page, page.locator(".files a", { hasText: "Full history" }));
-  const [head, ...rows] = readFileSync(history.path, "utf8").trim().split("\r\n");
-  const written = readFileSync(join(scratch, "run_stats_history.csv"), "utf8").split("\r\n");
-  assert.equal(head, written[0]);
-  const column = head.split(",").indexOf("Total Request Count");
-  const { path } = await download(page, page.locator(".files a", { hasText: "JSON" }));
-  const { document } = JSON.parse(readFileSync(path, "utf8"));
-  assert.equal(document.total.requests, (await api(server).snapshot()).rows[0][1]);
-  assert.equal(Number(rows.at(-1).split(",")[column]), document.total.requests);
-  report = (await download(page, page.getByRole("link", { name: "Save" }))).path;
-});
+browse(
+  "downloads are, byte for byte, what --csv writes",
+  async () => {
+    const options = ["-u", "3", "-r", "100", "--csv", join(scratch, "run")];
+    server = await serve(["-f", save("mixed.rhai", SCRIPT), "-H", await theShop(), ...options]);
+    await api(server).run({ label: "of the tests" }, 3);
+    await api(server).stop();
+    return `${server.url}/#download`;
+  },
+  async (page) => {
+    const files = [
+      ["Requests", "run_stats.csv"],
+      ["Failures", "run_failures.csv"],
+      ["Exceptions", "run_exceptions.csv"],
+    ];
+    for (const [name, written] of files) {
+      const { path } = await download(page, page.locator(".files a", { hasText: name }));
+      const expected = await until(written, () => {
+        try {
+          return readFileSync(join(scratch, written), "utf8");
+        } catch {
+          return null;
+        }
+      });
+      assert.equal(readFileSync(path, "utf8"), expected, written);
+      assert.ok(expected.split("\n").length > 2, `${written} has rows`);
+    }
+    // The history comes from the timeline, which knows late samples as well: its last row is the total.
+    const history = await download(page, page.locator(".files a", { hasText: "Full history" }));
+    const [head, ...rows] = readFileSync(history.path, "utf8").trim().split("\r\n");
+    const written = readFileSync(join(scratch, "run_stats_history.csv"), "utf8").split("\r\n");
+    assert.equal(head, written[0]);
+    const column = head.split(",").indexOf("Total Request Count");
+    const { path } = await download(page, page.locator(".files a", { hasText: "JSON" }));
+    const { document } = JSON.parse(readFileSync(path, "utf8"));
+    assert.equal(document.total.requests, (await api(server).snapshot()).rows[0][1]);
+    assert.equal(Number(rows.at(-1).split(",")[column]), document.total.requests);
+    report = (await download(page, page.getByRole("link", { name: "Save" }))).path;
+  },
+);
 
 test("the report works from disk with the network off", async () => {
   assert.ok(statSync(report).size < MOST_REPORT_BYTES, `${statSync(report).size} bytes`);
@@ -79,7 +83,9 @@ test("the report works from disk with the network off", async () => {
   for (const colorScheme of ["light", "dark"]) {
     const page = await open(pathToFileURL(report).href, { offline: true, colorScheme });
     await page.getByText("of the tests").first().waitFor();
-    const total = page.locator("tr", { has: page.getByRole("rowheader", { name: "Aggregated" }) }).first();
+    const total = page
+      .locator("tr", { has: page.getByRole("rowheader", { name: "Aggregated" }) })
+      .first();
     const requests = () => total.locator("td").nth(1).textContent();
     const whole = rows[0][1].toLocaleString("en-US");
     await until("the total", async () => (await requests()) === whole);
@@ -87,9 +93,9 @@ test("the report works from disk with the network off", async () => {
     const over = page.locator(".panel .u-over").first();
     await over.scrollIntoViewIfNeeded();
     const box = await over.boundingBox();
-    await page.mouse.move(box.x + (box.width * 1.2) / 30, box.y + 30);
+    await page.mouse.move(box.x + box.width * 0.25, box.y + 30);
     await page.mouse.down();
-    await page.mouse.move(box.x + (box.width * 2.8) / 30, box.y + 40, { steps: 4 });
+    await page.mouse.move(box.x + box.width * 0.45, box.y + 40, { steps: 4 });
     await page.mouse.up();
     await until("fewer requests in a window", async () => (await requests()) !== whole);
     await page.keyboard.press("Escape");

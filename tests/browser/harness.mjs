@@ -15,8 +15,8 @@ import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
-const ROOT = resolve(import.meta.dirname, "../..");
-const KATYDID = resolve(process.env.KATYDID ?? join(ROOT, "target/debug/katydid"));
+export const ROOT = resolve(import.meta.dirname, "../..");
+const KATYDID = resolve(process.env.KATYDID || join(ROOT, "target/debug/katydid"));
 export const PICTURES = join(ROOT, "target/browser");
 /** Generous: CI machines are slow, and a wait ends as soon as what it waits for is there. */
 export const DEADLINE_MS = 30_000;
@@ -57,7 +57,10 @@ async function replacePages(context, base) {
   for (const { path, type } of files) {
     if (path !== "report.html") await context.route(`**/${path}`, serve(path, type));
   }
-  await context.route((url) => url.href === new URL(".", base).href, serve("index.html", "text/html"));
+  await context.route(
+    (url) => url.href === new URL(".", base).href,
+    serve("index.html", "text/html"),
+  );
 }
 
 /** A folder for the files of a test file. */
@@ -84,6 +87,7 @@ export async function until(what, probe, deadlineMs = DEADLINE_MS) {
 
 /** Starts the binary; `address` finds what the caller waits for in its output. */
 async function start(args, address, env = {}) {
+  assert.ok(existsSync(KATYDID), `${KATYDID} is missing: cargo build, or set KATYDID`);
   const child = spawn(KATYDID, args, {
     cwd: scratch,
     env: { ...process.env, NO_COLOR: "1", ...env },
@@ -190,10 +194,14 @@ function watchShifts() {
  * among them), exceptions, requests to another host. `allow` is a pattern of errors that the test
  * brings about on purpose, `foreign` admits other hosts. `page.calm()` fails on any of them; `browse` calls it at the end.
  */
-export async function open(url, { allow = /$^/, foreign = false, viewport, context: use, hash = "", ...more } = {}) {
+export async function open(
+  url,
+  { allow = /$^/, foreign = false, viewport, context: use, hash = "", ...more } = {},
+) {
   const size = viewport ?? { width: 1280, height: 800 };
   const context =
-    use ?? (await (await theBrowser()).newContext({ viewport: size, reducedMotion: "reduce", ...more }));
+    use ??
+    (await (await theBrowser()).newContext({ viewport: size, reducedMotion: "reduce", ...more }));
   context.setDefaultTimeout(DEADLINE_MS);
   await replacePages(context, url);
   const page = await context.newPage();
@@ -217,7 +225,8 @@ export async function open(url, { allow = /$^/, foreign = false, viewport, conte
       const shifts = await page.evaluate(() => window.theShifts());
       const sum = shifts.reduce((sum, { value }) => sum + value, 0);
       const words = shifts.map(({ value, text }) => `  ${value.toFixed(4)} ${text}`);
-      if (sum > MOST_SHIFT) complaints.push(`layout shifts of ${sum.toFixed(3)}:\n${words.join("\n")}`);
+      if (sum > MOST_SHIFT)
+        complaints.push(`layout shifts of ${sum.toFixed(3)}:\n${words.join("\n")}`);
     }
     assert.deepEqual(complaints, []);
   };

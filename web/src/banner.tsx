@@ -157,7 +157,7 @@ function TargetBar({ run }: { run: Run }) {
   const most = [...run.errors].sort((a, b) => b.count - a.count)[0];
   if (!most) return null;
   const host = run.head?.host ?? "";
-  const isLoopback = /\/\/(localhost|127\.|\[::1\])/.test(host);
+  const isLoopback = /\/\/(localhost|127\.|\[::1\])/.test(host) && /connect/i.test(most.error);
   return (
     <p class="bar error" role="alert">
       Nothing but failures from {host}: {most.error} ({integer(most.count)})
