@@ -118,11 +118,10 @@ impl WebArgs {
         let base_path = self.web_base_path.clone().unwrap_or_default();
         let base_path = base_path.trim_end_matches('/').to_owned();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~/".contains(c);
-        if !base_path.is_empty()
-            && !(base_path.starts_with('/')
-                && base_path.chars().all(is_plain)
-                && !base_path.contains("//"))
-        {
+        let is_path = base_path.starts_with('/')
+            && base_path.chars().all(is_plain)
+            && !base_path.contains("//");
+        if !base_path.is_empty() && !is_path {
             let error = WishError::new(format!("`--web-base-path`: `{base_path}` is no path"));
             return Err(error.hint("write it like `/katydid`"));
         }

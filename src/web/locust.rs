@@ -50,7 +50,8 @@ async fn swarming(shared: &Shared, body: &Body) -> Result<Value, Problem> {
         .collect();
     let is_shaped = declared.is_some_and(|declared| declared.shape.is_some());
     let has = |field: &str| pairs.iter().any(|(name, _)| name == field);
-    if !is_shaped && !(has("user_count") && has("spawn_rate")) {
+    let has_users = has("user_count") && has("spawn_rate");
+    if !is_shaped && !has_users {
         let detail = "Missing user_count or spawn_rate from /swarm request";
         let field = if has("user_count") {
             "spawn_rate"

@@ -13,7 +13,6 @@ use crate::screen::show::clean;
 /// An error, and what to do about it. Whatever it answers has changed nothing.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Problem {
-    title: &'static str,
     status: u16,
     pub(super) detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,14 +25,13 @@ pub(super) struct Problem {
     findings: Vec<Finding>,
     /// Seconds, for `Retry-After`.
     #[serde(skip)]
-    retry_after: Option<u32>,
+    retry_after: Option<u16>,
 }
 
 impl Problem {
     /// With this status; its standard reason is the title.
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         Problem {
-            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
             hint: None,
@@ -69,7 +67,7 @@ impl Problem {
     }
 
     /// To be tried again after so many seconds.
-    pub(super) fn retry_after(self, seconds: u32) -> Problem {
+    pub(super) fn retry_after(self, seconds: u16) -> Problem {
         Problem {
             retry_after: Some(seconds),
             ..self
@@ -134,7 +132,17 @@ impl From<AskError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).expect("a problem is plain text");
+        #[derive(Serialize)]
+        struct Body<'a> {
+            title: &'a str,
+            #[serde(flatten)]
+            problem: &'a Problem,
+        }
+        let body = Body {
+            title: self.status().canonical_reason().unwrap_or("Error"),
+            problem: &self,
+        };
+        let body = serde_json::to_vec(&body).expect("a problem is plain text");
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
