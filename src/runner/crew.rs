@@ -217,7 +217,8 @@ impl Crew {
                 break;
             };
             self.plan_reaches(due).await;
-            self.thread.lags(due, self.plan_clock.now());
+            let [due, now] = [due, self.plan_clock.now()].map(|at| self.plan_clock.wall(at));
+            self.thread.lags(due, now);
         }
         self.settled.set(true);
         self.report();

@@ -31,6 +31,10 @@ struct Pause {
 }
 
 impl Pauses {
+    pub(super) fn is_paused(&self) -> bool {
+        self.present.is_some()
+    }
+
     pub(super) fn pause(&mut self, at_us: u64) {
         let from_us = at_us;
         self.present.get_or_insert(Pause { at_us, from_us });

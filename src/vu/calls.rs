@@ -45,6 +45,7 @@ impl Driver {
             // A task that never waits must not keep the thread from its other users.
             tokio::task::yield_now().await;
         }
+        self.has_run();
         result
     }
 

@@ -85,6 +85,8 @@ pub(crate) async fn live(instance: Instance, parts: UserParts) -> UserEnd {
         instance: Some(instance),
         deadline: Deadline::new(parts.thread.timers()),
         place: Place::new(parts.class.clone(), parts.plan_clock.now()),
+        ran_until: Micros::default(),
+        is_waiting: false,
         parts,
     };
     driver.register_waker().await;
@@ -135,6 +137,10 @@ struct Driver {
     instance: Option<Instance>,
     deadline: Deadline,
     place: Place,
+    /// How far it went on in a pause with what it had begun, in plan time.
+    ran_until: Micros,
+    /// Whether it waits, or is held: what it runs then takes none of its time.
+    is_waiting: bool,
     parts: UserParts,
 }
 
@@ -164,8 +170,8 @@ impl Driver {
                 // It may have been stopped or signalled again in the meantime.
                 continue;
             }
-            if self.is_held() {
-                self.held().await;
+            if self.is_held() || self.is_waiting {
+                self.rest().await;
                 continue;
             }
             let picked = match self.pick_at_once() {
@@ -387,6 +393,14 @@ impl Driver {
         if due <= ended {
             return Next::AtOnce;
         }
+        self.is_waiting = true;
+        let next = self.wait_until(due).await;
+        self.is_waiting = false;
+        next
+    }
+
+    /// Waits until plan time is `due`, acting on signals meanwhile.
+    async fn wait_until(&mut self, due: Micros) -> Next {
         while self.parts.orders.signal().is_some() || !self.waited_until(due).await {
             // A signal is handled between two iterations, and what runs then may end after `due`.
             if self.parts.orders.ends_wait() {
@@ -407,6 +421,7 @@ impl Driver {
 
     /// The next iteration was due but begins only now, because the thread was busy.
     fn lags(&mut self, due: Micros, now: Micros) {
+        let [due, now] = [due, now].map(|moment| self.parts.plan_clock.wall(moment));
         let lag_us = self.parts.thread.lags(due, now);
         self.place.begun_late(lag_us);
         self.user.begun_late(lag_us);

@@ -3,6 +3,10 @@
 //! Owns where a user is held, and the ways between plan time, which its waits and its pace go by,
 //! and the machine's. A pause is looked at before each iteration and when a wait is over, so users
 //! in a long wait need not even be told.
+//!
+//! For as long as a user went on after the order to pause, it stays behind when the run goes on:
+//! otherwise all that had no wait, or the same, would begin at one moment, and be in step from then
+//! on.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,9 +17,29 @@ use crate::clock::Micros;
 use crate::script::Missed;
 
 impl Driver {
-    /// Plan time.
+    /// Plan time, which for what it has begun goes on in a pause.
     pub(super) fn now(&self) -> Micros {
-        self.parts.plan_clock.now()
+        self.parts.plan_clock.now().max(self.ran_until)
+    }
+
+    /// A function of the script has ended, perhaps in a pause.
+    #[inline]
+    pub(super) fn has_run(&mut self) {
+        if self.parts.plan_clock.is_paused() && !self.is_waiting {
+            self.ran_until = self.parts.plan_clock.runs_on();
+        }
+    }
+
+    /// Holds it until plan time has come as far as it has. A signal comes in between.
+    pub(super) async fn rest(&mut self) {
+        self.is_waiting = true;
+        let until = self.now();
+        if self.waited_until(until).await {
+            self.is_waiting = false;
+            if !self.parts.orders.ends_wait() {
+                self.lags(until, self.now());
+            }
+        }
     }
 
     /// Whether it may begin nothing. Without iterations left it need not wait to find that out.
@@ -81,12 +105,17 @@ impl Driver {
             })
             .await;
             self.deadline.set(Micros::NEVER);
-            if !is_over || self.parts.orders.ends_wait() || self.now() >= due {
+            if !is_over || self.parts.orders.ends_wait() || self.has_come(due) {
                 return is_over;
             }
             // A pause has come meanwhile: what is left of the wait comes after it.
             self.held().await;
         }
+    }
+
+    /// Whether plan time is `due`, and goes on.
+    fn has_come(&self, due: Micros) -> bool {
+        !self.parts.plan_clock.is_paused() && self.parts.plan_clock.now() >= due
     }
 
     /// How late the iteration that begins now is, and what was missed before it, by the machine's

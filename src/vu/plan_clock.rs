@@ -54,6 +54,11 @@ impl PlanClock {
         (wall - paused).max(reached)
     }
 
+    /// What it would show now without the present pause.
+    pub(crate) fn runs_on(&self) -> Micros {
+        (clock::now() - Duration::from_micros(self.paused_us.get())).max(self.reached.get())
+    }
+
     /// What the machine's clock shows when this one shows `moment`, unless there is a pause before.
     #[inline]
     pub(crate) fn wall(&self, moment: Micros) -> Micros {

@@ -2,6 +2,7 @@
 //!
 //! The target counts requests, so that nothing has to be believed that a run says of itself.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
@@ -153,6 +154,61 @@ fn what_is_left_of_a_wait_is_waited_after_the_pause() {
             began.elapsed()
         );
         run.stop().await;
+    });
+}
+
+#[test]
+fn users_are_no_more_in_step_after_a_pause_than_before() {
+    let (target, url) = target();
+    on_runtime(async {
+        // Ten users without a wait, a tenth of an iteration apart.
+        let setup = setup_of(&script("0", &format!("{url}/delay/1000")), 10, 10.0);
+        let run = Run::start(setup, &[2]).await;
+        requests_reach(&target, 15).await;
+        run.handle.pause().await.unwrap();
+        // All have ended, and no other has begun.
+        sleep(ms(1_500)).await;
+        let requests = at_rest(&target).await;
+        run.handle.resume().await.unwrap();
+        requests_reach(&target, requests + 1).await;
+        let first = Instant::now();
+        requests_reach(&target, requests + 10).await;
+        assert!(first.elapsed() >= ms(400), "{:?}", first.elapsed());
+        run.stop().await;
+    });
+}
+
+#[test]
+fn iterations_are_as_many_as_were_asked_for_and_a_pause_outlasts_none() {
+    let (target, url) = target();
+    on_runtime(async {
+        for (wait, route, iterations) in [("0.05", "hello", 60), ("0", "delay/600", 5)] {
+            let before = target.counts().total;
+            let mut setup = setup_of(&script(wait, &format!("{url}/{route}")), 5, 1e6);
+            let edition = &mut Arc::get_mut(&mut setup).unwrap().edition;
+            Arc::get_mut(edition).unwrap().options.iterations = Some(iterations);
+            let run = Run::start(setup, &[2]).await;
+            requests_reach(&target, before + 5).await;
+            run.handle.pause().await.unwrap();
+            if iterations > 5 {
+                let requests = at_rest(&target).await;
+                assert!(requests < before + iterations);
+                assert_eq!(state(&run), State::Paused);
+                run.handle.resume().await.unwrap();
+            }
+            // Those that are used up in a pause need no end of it.
+            let mut state = run.handle.state();
+            let ended = state.wait_for(|state| matches!(state, State::Ended(_)));
+            let ended = timeout(BOUND, ended)
+                .await
+                .expect("it ends")
+                .unwrap()
+                .clone();
+            assert!(matches!(ended, State::Ended(ended) if ended.why == End::Done));
+            let summary = run.handle.summary().borrow().clone();
+            assert_eq!(summary.iterations.finished, iterations);
+            assert_eq!(target.counts().total, before + iterations);
+        }
     });
 }
 

@@ -299,6 +299,9 @@ impl Collector {
 
     /// A pause is over, if there is one.
     fn rest_until(&mut self, at_us: u64) {
+        if !self.pauses.is_paused() {
+            return;
+        }
         let pending = self.ledger.take(None);
         self.count_own(pending);
         if let Some(rest) = self.pauses.resume(at_us) {
