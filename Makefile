@@ -23,7 +23,8 @@ browser: browser-tools
 # CHROMIUM may name another browser of its kind.
 .PHONY: browser-tools
 browser-tools:
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later (https://nodejs.org)"; exit 1; }
+	@command -v npm >/dev/null && node -e 'process.exit(Number.parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+		{ echo "Node.js 20 or later with npm is missing: https://nodejs.org" >&2; exit 1; }
 	@test -n "$$CHROMIUM" || command -v chromium || command -v google-chrome || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && apt-get install -y -qq chromium; \

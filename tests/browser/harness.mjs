@@ -13,9 +13,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-export const ROOT = resolve(import.meta.dirname, "../..");
+export const ROOT = resolve(fileURLToPath(new URL(".", import.meta.url)), "../..");
 const KATYDID = resolve(process.env.KATYDID || join(ROOT, "target/debug/katydid"));
 export const PICTURES = join(ROOT, "target/browser");
 /** Generous: CI machines are slow, and a wait ends as soon as what it waits for is there. */

@@ -47,9 +47,10 @@ test("twelve tabs are all live, three of them by a stream, and Stop answers at o
     const isStream = response.headers()["content-type"]?.startsWith("text/event-stream");
     if (isStream && response.status() === 200) streams.add(response.frame().page());
   });
-  const pages = [first];
-  while (pages.length < TABS)
-    pages.push(await open(server.url, { context, allow: /status of 503/ }));
+  const more = Array.from({ length: TABS - 1 }, () =>
+    open(server.url, { context, allow: /status of 503/ }),
+  );
+  const pages = [first, ...(await Promise.all(more))];
   const clock = (page) => page.locator(".state time").textContent();
   const began = await Promise.all(pages.map(clock));
   await Promise.all(
