@@ -135,6 +135,24 @@ browse(
 );
 
 browse(
+  "a run is paused and goes on",
+  () => server.url,
+  async (page) => {
+    const { state, snapshot } = api(server);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.locator(".state-paused").waitFor();
+    await until("a paused second without a request", async () => {
+      const { seconds } = await snapshot();
+      return seconds.paused.some((isPaused, at) => isPaused && seconds.requests[at] === 0);
+    });
+    await picture(page, "paused");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.locator(".state-running").waitFor();
+    await until("requests again", async () => (await state()).rps > 0);
+  },
+);
+
+browse(
   "a page that is loaded anew shows the same seconds",
   () => server.url,
   async (page) => {
