@@ -23,10 +23,14 @@ pub(super) fn report(outcome: &SaveOutcome) {
                 show::script_line(line);
             }
         }
-        SaveOutcome::Same { was_broken: true } => {
+        SaveOutcome::Same {
+            was_broken: true, ..
+        } => {
             show::log(Level::Info, "the script is again as it runs")
         }
-        SaveOutcome::Same { was_broken: false } => {
+        SaveOutcome::Same {
+            was_broken: false, ..
+        } => {
             show::log(Level::Info, "the script has not changed")
         }
         SaveOutcome::Broken(checked) => {
