@@ -23,12 +23,12 @@ pub(super) fn report(outcome: &SaveOutcome) {
                 show::script_line(line);
             }
         }
-        SaveOutcome::Same { was_broken: true } => {
-            show::log(Level::Info, "the script is again as it runs")
-        }
-        SaveOutcome::Same { was_broken: false } => {
-            show::log(Level::Info, "the script has not changed")
-        }
+        SaveOutcome::Same {
+            was_broken: true, ..
+        } => show::log(Level::Info, "the script is again as it runs"),
+        SaveOutcome::Same {
+            was_broken: false, ..
+        } => show::log(Level::Info, "the script has not changed"),
         SaveOutcome::Broken(checked) => {
             show::findings(&checked.shown, &checked.findings);
             let text = "the edited script has mistakes: the one that runs goes on";

@@ -193,6 +193,9 @@ fn show_refusal(error: &AskError) {
         AskError::Wish(error) => super::wrong(error),
         AskError::Unable(why) => show::error(why, None),
         AskError::Run(refusal) => show::error(&refusal.to_string(), None),
+        AskError::Shaped => {
+            show::error("the script's shape decides how many users there are", None)
+        }
         // The findings have been shown.
         AskError::Script(_) => {}
         AskError::Stage(_) | AskError::OtherRun(_) | AskError::Ending => {

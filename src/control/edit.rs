@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::wish::Wish;
 use crate::units::Rate;
 
@@ -93,10 +95,17 @@ impl Edit {
         set(selection, edit.classes);
         set(&mut changes.tags, edit.tags);
         set(&mut changes.exclude_tags, edit.exclude_tags);
-        changes.config_users.extend(edit.config_users);
+        for config in edit.config_users {
+            add_attributes(&mut changes.config_users, config);
+        }
         set(&mut wish.ignores_shape, edit.use_shape.map(|uses| !uses));
         set(&mut wish.label, edit.label);
         wish
+    }
+
+    /// Whether it says how many users there are to be, or how fast they come.
+    pub(super) fn sets_users(&self) -> bool {
+        self.users.is_some() || self.spawn_rate.is_some()
     }
 
     /// Why an edition follows from it during a run; `None` if none does.
@@ -114,6 +123,24 @@ impl Edit {
             None
         }
     }
+}
+
+/// Adds attributes of a class, in place of the same attributes given before.
+fn add_attributes(all: &mut Vec<String>, new: String) {
+    let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
+    let class = |object: &Map<String, Value>| object.get("user_class_name").cloned();
+    if let Some(new) = object(&new) {
+        for known in all.iter_mut() {
+            if let Some(mut merged) = object(known)
+                && class(&merged) == class(&new)
+            {
+                merged.extend(new);
+                *known = Value::Object(merged).to_string();
+                return;
+            }
+        }
+    }
+    all.push(new);
 }
 
 fn set<T>(value: &mut T, new: Option<T>) {
@@ -157,6 +184,29 @@ mod tests {
         ];
         assert_eq!(after.params, params);
         assert_eq!(after.selection.classes, ["Shopper"]);
+    }
+
+    #[test]
+    fn attributes_of_a_class_replace_those_given_before() {
+        let edit = |text: &str| Edit {
+            config_users: vec![text.to_owned()],
+            ..Edit::default()
+        };
+        let mut wish = Wish::default();
+        for text in [
+            r#"{"user_class_name":"A","weight":2,"host":"http://a"}"#,
+            r#"{"user_class_name":"B","weight":1}"#,
+            r#"{"user_class_name":"A","weight":3}"#,
+        ] {
+            wish = edit(text).applied_to(&wish);
+        }
+        assert_eq!(
+            wish.selection.changes.config_users,
+            [
+                r#"{"host":"http://a","user_class_name":"A","weight":3}"#,
+                r#"{"user_class_name":"B","weight":1}"#
+            ]
+        );
     }
 
     #[test]

@@ -46,8 +46,10 @@ pub enum SaveOutcome {
         /// Whether the previous save could not be run.
         was_broken: bool,
     },
-    /// The script in service.
+    /// The script in service; without a run, the valid one read before.
     Same {
+        /// The checked script.
+        checked: Box<CheckedScript>,
         /// Whether the previous save could not be run; otherwise a signal asked for the script to
         /// be read.
         was_broken: bool,
@@ -76,6 +78,8 @@ pub(super) struct Follower {
     checking: Option<oneshot::Receiver<Result<CheckedScript, String>>>,
     /// A person asked by a signal and expects an answer.
     is_asked: bool,
+    /// The last outcome was such an answer.
+    was_asked: bool,
     /// The data of the edition last handed over.
     sources: Arc<Sources>,
     /// Its hash; `None` if it did not go into service: if saved again, it is tried again.
@@ -138,6 +142,7 @@ impl Follower {
             asked: Notify::new(),
             checking: None,
             is_asked: false,
+            was_asked: false,
             sources: inputs.sources.clone(),
             hash: Some(bundle.hash(&inputs.sources)),
             broken: None,
@@ -165,6 +170,7 @@ impl Follower {
         loop {
             let result = self.looked().await;
             let is_asked = std::mem::take(&mut self.is_asked);
+            self.was_asked = is_asked;
             match result {
                 Ok(checked) => {
                     if let Some(found) = self.outcome_of(checked, is_asked) {
@@ -193,6 +199,16 @@ impl Follower {
             )
         };
         restarted.iter().map(remark).collect()
+    }
+
+    /// Notes what was read while no run could take it over, with which the next save is compared.
+    pub(super) fn read(&mut self, checked: &CheckedScript) {
+        self.hash = Some(checked.bundle.hash(&checked.inputs.sources));
+    }
+
+    /// Whether a person asked for the last outcome.
+    pub(super) fn was_asked(&self) -> bool {
+        self.was_asked
     }
 
     /// Notes that the last outcome cannot be run after all, or not with this command line.
@@ -283,7 +299,10 @@ impl Follower {
                 was_broken,
             });
         }
-        (was_broken || is_asked).then_some(SaveOutcome::Same { was_broken })
+        (was_broken || is_asked).then(|| SaveOutcome::Same {
+            checked: Box::new(checked),
+            was_broken,
+        })
     }
 }
 

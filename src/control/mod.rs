@@ -36,7 +36,7 @@ use crate::script::diagnostic::Diagnostics;
 use crate::script::{Bundle, Inputs, Level};
 use crate::stats::Summary;
 
-pub use desk::{AskError, Changed, Desk, DeskEvent, DeskHandle, ScriptSource, Started};
+pub use desk::{AskError, Changed, Desk, DeskEvent, DeskHandle, Looked, ScriptSource, Started};
 pub use edit::{Cause, Edit};
 pub use follow::{SaveOutcome, WatchChoice};
 pub use interrupts::Interrupts;
@@ -277,10 +277,23 @@ impl Control {
         }
     }
 
-    /// Reads the script again, as a signal would.
-    fn look_again(&mut self) {
+    /// Reads the script again, as a signal would; false if no script is followed.
+    fn look_again(&mut self) -> bool {
         if let Some(follower) = &mut self.follower {
             follower.look_again();
+        }
+        self.follower.is_some()
+    }
+
+    /// Whether a person asked for the outcome of the last save.
+    fn was_asked(&self) -> bool {
+        self.follower.as_ref().is_some_and(Follower::was_asked)
+    }
+
+    /// Notes a save that no run takes over.
+    fn read(&mut self, checked: &CheckedScript) {
+        if let Some(follower) = &mut self.follower {
+            follower.read(checked);
         }
     }
 

@@ -96,7 +96,7 @@ impl Access {
         }
         if is_change && !has_bearer {
             self.check_origin(uri, headers)?;
-            if *method == Method::GET && is_browser(headers) {
+            if matches!(*method, Method::GET | Method::HEAD) && is_browser(headers) {
                 let detail = "a browser changes nothing by GET: use POST";
                 return Err(refused(detail));
             }

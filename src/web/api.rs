@@ -18,7 +18,7 @@ use super::live::{Listener, poll, stream};
 use super::problem::Problem;
 use super::requests::{Body, Query};
 use super::{Peer, Shared, assets, figures, wishes};
-use crate::control::{RunView, Stage, View, preview};
+use crate::control::{Looked, RunView, Stage, View, preview};
 use crate::output::{self, RunInfo};
 use crate::screen::journal;
 use crate::screen::show::clean;
@@ -26,11 +26,17 @@ use crate::stats::LAG_LIMIT_US;
 
 type Answer<T> = Result<T, Problem>;
 
+/// What describes the API.
+pub(super) const OPENAPI: &str = include_str!("../../docs/openapi.json");
+
 /// The longest note, in characters.
 const LONGEST_NOTE: usize = 200;
 
 /// How long `wait=1` waits for the end of a run.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a reload waits for its edition to go into service.
+const ADOPTION: Duration = Duration::from_secs(5);
 
 impl Shared {
     pub(super) fn view(&self) -> Arc<View> {
@@ -78,8 +84,7 @@ pub(super) async fn info(State(shared): State<Arc<Shared>>) -> Json<Value> {
 }
 
 pub(super) async fn openapi() -> Response {
-    let document = include_str!("../../docs/openapi.json");
-    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
 pub(super) async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
@@ -88,14 +93,14 @@ pub(super) async fn state(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let summary = run.and_then(|run| run.summary.as_deref());
     let total = summary.map(|summary| &summary.total);
     let last = summary.and_then(|summary| {
-        let second = closed_seconds(summary).checked_sub(1)?;
+        let second = closed_seconds(run?).checked_sub(1)?;
         summary.history.get(second)
     });
     Json(json!({
         "instance": shared.instance,
         "run": run.map(|run| run.number),
         "state": stage_word(&view.stage),
-        "t": summary.map_or(0, closed_seconds),
+        "t": run.map_or(0, closed_seconds),
         "users": summary.map_or(0, |summary| summary.users.running),
         "asked": summary.map_or(0, |summary| summary.users.asked),
         "rps": total.map_or(0.0, |total| total.current_rps),
@@ -209,15 +214,6 @@ pub(super) async fn change(
         }
     };
     let edit = wishes::from_json(&object, &["run"])?;
-    for (field, is_given) in [
-        ("iterations", edit.iterations.is_some()),
-        ("seed", edit.seed.is_some()),
-    ] {
-        if is_given {
-            let detail = "cannot be changed during a run";
-            return Err(Problem::field(field, detail));
-        }
-    }
     let changed = shared.desk.change(run, edit).await?;
     let body = json!({ "done": changed.done, "is_reloading": changed.is_reloading });
     Ok((StatusCode::ACCEPTED, Json(body)))
@@ -274,39 +270,33 @@ pub(super) async fn note(State(shared): State<Arc<Shared>>, body: Body) -> Answe
     Ok(Json(json!({})))
 }
 
-/// Looks at the script's files as a signal does. The outcome is what the view says once they have
-/// been read.
+/// Looks at the script's files as a signal does. An edition that goes into service within 5 s is
+/// named.
 pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Answer<Json<Value>> {
     let mut view = shared.desk.view();
-    let before = view.borrow().script.read_unix_us;
     let generations = |view: &View| view.run.as_ref().map_or(0, |run| run.generations.len());
     let count = generations(&view.borrow());
-    let hash = view.borrow().script.hash.clone();
-    shared.desk.reload().await?;
-    let read = view.wait_for(|view| view.script.read_unix_us != before);
-    let _ = timeout(Duration::from_secs(10), read).await;
+    let looked = shared.desk.reload().await?;
     let now = view.borrow().clone();
-    if !now.script.is_ok {
-        let outcome = if now.script.unreadable.is_empty() {
-            "broken"
-        } else {
-            "unreadable"
-        };
-        return Ok(Json(
-            json!({ "outcome": outcome, "findings": findings(&now.script) }),
-        ));
-    }
-    if now.script.hash == hash {
-        return Ok(Json(json!({ "outcome": "same" })));
-    }
-    if now.stage.is_active() {
-        let adopted = view.wait_for(|view| generations(view) > count || !view.stage.is_active());
-        let _ = timeout(Duration::from_secs(5), adopted).await;
-    }
-    let generation = generations(&view.borrow());
-    Ok(Json(
-        json!({ "outcome": "edited", "generation": generation }),
-    ))
+    Ok(Json(match looked {
+        Looked::Same => json!({ "outcome": "same" }),
+        Looked::Broken => json!({ "outcome": "broken", "findings": findings(&now.script) }),
+        Looked::Unreadable => {
+            json!({ "outcome": "unreadable", "findings": findings(&now.script) })
+        }
+        Looked::Edited if !now.stage.is_active() => json!({ "outcome": "edited" }),
+        Looked::Edited => {
+            let adopted =
+                view.wait_for(|view| generations(view) > count || !view.stage.is_active());
+            let _ = timeout(ADOPTION, adopted).await;
+            match generations(&view.borrow()) {
+                generation if generation > count => {
+                    json!({ "outcome": "edited", "generation": generation })
+                }
+                _ => json!({ "outcome": "edited" }),
+            }
+        }
+    }))
 }
 
 pub(super) async fn snapshot(State(shared): State<Arc<Shared>>, query: Query) -> Answer<Response> {

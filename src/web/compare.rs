@@ -58,13 +58,10 @@ async fn aside(
 fn windowed_rows(shared: &Shared, query: &Query) -> Result<Value, Problem> {
     let run = shared.some_run(query)?;
     let summary = summary_of(&run)?;
-    let last = closed_seconds(summary);
     let (from, to) = (query.number("from")?, query.number("to")?);
-    let (from, to) = (from.unwrap_or(0), to.unwrap_or(last));
-    if from >= to {
-        return Err(Problem::field("to", "a window ends after it begins"));
-    }
-    let window = summary.timeline.window(from..to.min(last).max(from + 1));
+    let seconds_of = within(&run, from.unwrap_or(0), to.unwrap_or(u64::MAX));
+    let window = seconds_of.map_err(|(field, detail)| Problem::field(field, detail))?;
+    let window = summary.timeline.window(window);
     let (length, paused_s) = lengths(summary, &window.seconds);
     let intervals: BTreeMap<_, _> = window
         .rows
@@ -141,7 +138,7 @@ fn side(view: &View, field: &str, what: &str) -> Result<Side, Problem> {
     if let Some((run, window)) = what.split_once('@') {
         let (from, to) = window.split_once('-').ok_or_else(wrong)?;
         let run = find_run(view, number(run)?)?;
-        return windowed(&run, number(from)?, number(to)?).ok_or_else(wrong);
+        return windowed(&run, field, number(from)?..number(to)?);
     }
     if let Some((run, generation)) = what.split_once("/gen:") {
         let run = find_run(view, number(run)?)?;
@@ -160,14 +157,25 @@ fn side(view: &View, field: &str, what: &str) -> Result<Side, Problem> {
     })
 }
 
-fn windowed(run: &RunView, from: u64, to: u64) -> Option<Side> {
-    let summary = run.summary.as_deref()?;
+/// The seconds of a run that a window is about, if it has any; else which end is wrong, and why.
+fn within(run: &RunView, from: u64, to: u64) -> Result<Range<u64>, (&'static str, String)> {
+    let last = closed_seconds(run).max(1);
     if from >= to {
-        return None;
+        return Err(("to", "a window ends after it begins".to_owned()));
     }
-    let window = summary.timeline.window(from..to);
+    if from >= last {
+        return Err(("from", format!("the run has only {last} s")));
+    }
+    Ok(from..to.min(last))
+}
+
+fn windowed(run: &RunView, field: &str, asked: Range<u64>) -> Result<Side, Problem> {
+    let summary = summary_of(run)?;
+    let window = within(run, asked.start, asked.end);
+    let window = window.map_err(|(_, detail)| Problem::field(field, detail))?;
+    let window = summary.timeline.window(window);
     let (length, _) = lengths(summary, &window.seconds);
-    Some(Side {
+    Ok(Side {
         label: format!("{} to {} s", window.seconds.start, window.seconds.end),
         seconds: length,
         rows: window

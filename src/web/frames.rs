@@ -57,7 +57,7 @@ impl Known {
         };
         Known {
             run: run.map(|run| run.number),
-            t: closed_seconds(summary),
+            t: run.map_or(0, closed_seconds),
             log,
             marks: summary.marks.len(),
             generations: summary.generations.len(),
@@ -191,7 +191,9 @@ impl RunHead {
                 _ => "stopped",
             },
             why: run.why.as_ref().map(end_words).unwrap_or_default(),
-            epoch_us: summary.map(|summary| summary.epoch_unix_us),
+            epoch_us: summary
+                .map(|summary| summary.epoch_unix_us)
+                .filter(|begun| *begun > 0),
             duration_s: summary.map_or(0.0, |summary| seconds(summary.elapsed_us)),
             users_peak: summary.map_or(0, |summary| summary.users.peak),
             requests: total.map_or(0, |total| total.requests),
@@ -260,6 +262,13 @@ pub(super) struct Frame<'a> {
     form: Option<Form>,
 }
 
+impl Frame<'_> {
+    /// The number of its last line of the log.
+    pub(super) fn last_line(&self) -> Option<u64> {
+        self.log.last().map(|line| line.seq)
+    }
+}
+
 /// Everything of a run, for a page that begins.
 pub(super) fn snapshot<'a>(instance: &'a str, view: &View, run: Option<&RunView>) -> Frame<'a> {
     let wanted = Wanted {
@@ -296,7 +305,7 @@ pub(super) fn frame<'a>(
             Some(head) if !is_current => head.state,
             _ => stage_word(&view.stage),
         },
-        t: closed_seconds(&summary),
+        t: run.map_or(0, closed_seconds),
         now_us: jiff::Timestamp::now().as_microsecond(),
         ends_s: run.and_then(|run| run.ends).map(|ends| {
             // So far: each pause puts it off.
@@ -318,10 +327,16 @@ pub(super) fn frame<'a>(
     }
 }
 
-/// Whole seconds of the run that are over.
-pub(super) fn closed_seconds(summary: &Summary) -> u64 {
-    let over = summary.now_us / 1_000_000;
-    over.min(summary.history.len() as u64)
+/// Seconds of the run that are over; the last one of a run that is over counts whole.
+pub(super) fn closed_seconds(run: &RunView) -> u64 {
+    let Some(summary) = run.summary.as_deref() else {
+        return 0;
+    };
+    let all = summary.history.len() as u64;
+    match run.why {
+        Some(_) => all,
+        None => all.min(summary.now_us / 1_000_000),
+    }
 }
 
 impl Figures {
@@ -332,7 +347,7 @@ impl Figures {
         wanted: &Wanted,
     ) -> Figures {
         let from = known.map_or(0, |known| known.t.saturating_sub(STILL_OPEN));
-        let to = closed_seconds(summary);
+        let to = run.map_or(0, closed_seconds);
         let slots = |id| {
             let stretches = summary.timeline.stretches(id, from..to);
             stretches

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shared;
-use super::frames::{Known, Wanted, frame};
+use super::frames::{Known, Wanted, closed_seconds, frame};
 use super::problem::Problem;
 use crate::control::{Exit, View};
 use crate::screen::journal;
@@ -183,13 +183,15 @@ fn event(shared: &Shared, view: &View, known: &mut Option<Known>, wanted: &Wante
         *known = Some(Known::all(run));
         return format!("event: resync\nid: {id}\ndata: {{}}\n\n");
     }
-    let is_new_second = run
-        .and_then(|run| run.summary.as_deref())
-        .is_some_and(|summary| {
-            known.is_none_or(|known| super::frames::closed_seconds(summary) != known.t)
-        });
+    let is_new_second =
+        run.is_some_and(|run| known.is_none_or(|known| closed_seconds(run) != known.t));
+    let log = known.map_or_else(|| *journal::latest().borrow(), |known| known.log);
     let frame = frame(&shared.instance, view, run, *known, wanted);
-    *known = Some(Known::all(run));
+    *known = Some(Known {
+        // Lines that came meanwhile are for the next event.
+        log: frame.last_line().unwrap_or(log),
+        ..Known::all(run)
+    });
     let kind = if is_new_second { "frame" } else { "now" };
     let data = serde_json::to_string(&frame).expect("a frame is plain data");
     format!("event: {kind}\nid: {id}\ndata: {data}\n\n")
@@ -206,21 +208,26 @@ impl Told {
     /// Remembers every view from now on.
     pub(super) async fn keep(shared: Arc<Shared>) {
         let mut view = shared.desk.view();
+        let mut log = 0;
         loop {
             let (seq, known) = {
                 let now = view.borrow_and_update();
                 (now.seq, Known::all(now.run.as_deref()))
             };
-            {
-                let mut told = shared.told.0.lock().unwrap_or_else(PoisonError::into_inner);
-                told.push_back((seq, known));
-                if told.len() > MOST_TOLD {
-                    told.pop_front();
-                }
-            }
+            // A client may have had this view before the latest lines: it has those before it.
+            shared.told.add(seq, Known { log, ..known });
+            log = known.log;
             if view.changed().await.is_err() {
                 return;
             }
+        }
+    }
+
+    fn add(&self, seq: u64, known: Known) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push_back((seq, known));
+        if told.len() > MOST_TOLD {
+            told.pop_front();
         }
     }
 

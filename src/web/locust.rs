@@ -18,7 +18,6 @@ use super::requests::Body;
 use super::{Shared, wishes};
 use crate::control::{AskError, Edit, Stage, View};
 use crate::output;
-use crate::runner::Refusal;
 use crate::screen::journal;
 use crate::screen::show::clean;
 use crate::script::Level;
@@ -120,11 +119,11 @@ fn locusts_words(problem: &Problem) -> String {
         Some("run_time") => {
             "Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc.".to_owned()
         }
+        _ if problem.is_shaped() => {
+            "There is an ongoing shape test running. Editing is disabled".to_owned()
+        }
         Some(field) if !problem.detail.starts_with("Missing") => {
             format!("{field}: {}", problem.detail)
-        }
-        _ if problem.detail == Refusal::PerClass.to_string() => {
-            "There is an ongoing shape test running. Editing is disabled".to_owned()
         }
         _ => problem.detail.clone(),
     }
@@ -145,8 +144,13 @@ pub(super) async fn stop(State(shared): State<Arc<Shared>>) -> Result<Json<Value
         Ok(()) | Err(AskError::Stage(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    wait_for_end(&shared).await;
-    Ok(Json(json!({ "success": true, "message": "Test stopped" })))
+    let is_over = wait_for_end(&shared).await;
+    let message = if is_over {
+        "Test stopped"
+    } else {
+        "Test is stopping"
+    };
+    Ok(Json(json!({ "success": is_over, "message": message })))
 }
 
 /// Sets the figures to zero.

@@ -24,6 +24,7 @@ mod pausing;
 mod problem;
 mod report;
 mod requests;
+mod routes;
 mod script;
 mod serve;
 mod tls;
@@ -38,7 +39,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{get, patch, post};
+use axum::routing::get;
 
 use self::access::Access;
 use self::live::{Streams, Told};
@@ -84,54 +85,13 @@ struct Shared {
 
 /// All routes, below the base path.
 fn router(shared: &Arc<Shared>) -> Router {
-    let api = Router::new()
-        .route("/info", get(api::info))
-        .route("/openapi.json", get(api::openapi))
-        .route("/state", get(api::state))
-        .route("/form", get(api::form))
-        .route("/check", post(api::check))
-        .route("/runs", get(api::runs).post(api::start))
-        .route("/runs/{number}", get(api::run))
-        .route("/run", patch(api::change))
-        .route("/run/stop", post(api::stop))
-        .route("/run/pause", post(pausing::pause))
-        .route("/run/resume", post(pausing::resume))
-        .route("/run/reset", post(api::reset))
-        .route("/run/note", post(api::note))
-        .route("/run/reload", post(api::reload))
-        .route("/snapshot", get(api::snapshot))
-        .route("/live", get(api::live))
-        .route("/timeline", get(api::timeline))
-        .route("/window", get(compare::window))
-        .route("/compare", get(compare::compare))
-        .route("/errors", get(api::errors))
-        .route("/exceptions", get(api::exceptions))
-        .route("/checks", get(api::checks))
-        .route("/logs", get(api::logs))
-        .route("/ratio", get(api::ratio))
-        .route("/script", get(script::script))
-        .route("/report", get(report::report))
-        .route("/login", post(api::login))
-        .route("/logout", post(api::logout));
-    let routes = Router::new()
-        .nest("/api/v1", api)
-        .route("/login", get(assets::page))
-        .route("/assets/{*path}", get(assets::asset))
-        .route("/healthz", get(async || "ok"))
-        .route("/swarm", post(locust::swarm))
-        .route("/stop", get(locust::stop).post(locust::stop))
-        .route("/stats/reset", get(locust::reset).post(locust::reset))
-        .route("/stats/requests", get(locust::requests))
-        .route("/stats/report", get(report::report))
-        .route("/stats/requests/csv", get(downloads::requests))
-        .route("/stats/failures/csv", get(downloads::failures))
-        .route("/stats/requests_full_history/csv", get(downloads::history))
-        .route("/exceptions", get(locust::exceptions))
-        .route("/exceptions/csv", get(downloads::exceptions))
-        .route("/tasks", get(locust::tasks))
-        .route("/logs", get(locust::logs))
-        .route("/worker-count", get(locust::worker_count))
-        .route("/user", post(locust::user));
+    // The page itself comes below: nested, `/` would be the base path without its slash.
+    let routes = routes::all()
+        .into_iter()
+        .filter(|(_, path, _)| *path != "/");
+    let routes = routes.fold(Router::new(), |all, (_, path, route)| {
+        all.route(path, route)
+    });
     let base = shared.options.base_path.as_str();
     let router = match base {
         "" => routes.route("/", get(assets::page)),

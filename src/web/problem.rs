@@ -74,6 +74,11 @@ impl Problem {
         }
     }
 
+    /// Whether users were to be set that a shape decides.
+    pub(super) fn is_shaped(&self) -> bool {
+        self.status() == StatusCode::CONFLICT && self.field.as_deref() == Some("users")
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -121,6 +126,11 @@ impl From<AskError> for Problem {
                     ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
                 }
             }
+            AskError::Shaped => Problem {
+                field: Some("users".to_owned()),
+                ..conflict("the script's shape decides how many users there are".to_owned())
+            }
+            .hint("edit the shape, or leave it with `use_shape: false`"),
             AskError::Run(refusal) => conflict(refusal.to_string()),
             AskError::Unable(why) => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, clean(&why).into_owned())

@@ -52,3 +52,4 @@ mod tool;
 mod verdicts;
 mod waits;
 mod watching;
+mod web;

@@ -263,11 +263,15 @@ impl Session<'_> {
                     }
                 }
             }
-            SaveOutcome::Same { was_broken: true } => {
+            SaveOutcome::Same {
+                was_broken: true, ..
+            } => {
                 let news = "mended: the script is again as it runs";
                 self.live().good(Vec::new(), Some(news));
             }
-            SaveOutcome::Same { was_broken: false } => {
+            SaveOutcome::Same {
+                was_broken: false, ..
+            } => {
                 let text = "the script has not changed".to_owned();
                 self.live().note(Level::Info, text);
             }

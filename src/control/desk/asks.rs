@@ -21,7 +21,7 @@ pub(super) enum Ask {
     Resume(Answer<()>),
     Reset(Answer<()>),
     Note(String, Answer<()>),
-    Reload(Answer<()>),
+    Reload(Answer<Looked>),
 }
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, AskError>>;
@@ -37,12 +37,27 @@ pub enum AskError {
     Wish(WishError),
     /// The script has mistakes, or cannot be read.
     Script(Arc<ScriptView>),
+    /// A shape of the script decides how many users there are.
+    Shaped,
     /// The run refuses.
     Run(Refusal),
     /// The load threads cannot start.
     Unable(String),
     /// The process is ending.
     Ending,
+}
+
+/// What became of a script that was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// It has not changed.
+    Same,
+    /// It has, and can be run. During a run its edition is on its way into service.
+    Edited,
+    /// It has mistakes, which the view tells.
+    Broken,
+    /// It could not be read; the view tells why.
+    Unreadable,
 }
 
 /// What a change came to.
@@ -116,7 +131,7 @@ impl DeskHandle {
         self.ask(Ask::Resume).await
     }
 
-    /// Sets the figures of the current run to zero.
+    /// Sets the figures of the current run to zero; during `setup`, when that is over.
     ///
     /// # Errors
     /// Without a run, or when it is stopping.
@@ -124,7 +139,7 @@ impl DeskHandle {
         self.ask(Ask::Reset).await
     }
 
-    /// Adds a note to the timeline of the current run.
+    /// Adds a note to the timeline of the current run; during `setup`, when that is over.
     ///
     /// # Errors
     /// Without a run, or when it is stopping.
@@ -132,11 +147,11 @@ impl DeskHandle {
         self.ask(|answer| Ask::Note(text, answer)).await
     }
 
-    /// Reads the script again as a signal would; the outcome shows in the view.
+    /// Reads the script again as a signal would.
     ///
     /// # Errors
-    /// When the process is ending.
-    pub async fn reload(&self) -> Result<(), AskError> {
+    /// While a run is stopping; when the wish does not fit the script any more.
+    pub async fn reload(&self) -> Result<Looked, AskError> {
         self.ask(Ask::Reload).await
     }
 

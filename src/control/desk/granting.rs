@@ -4,23 +4,28 @@
 //! nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::spawn_local;
+use tokio::time::timeout;
 
-use super::asks::{Answer, Ask, AskError, Changed};
+use super::asks::{Answer, Ask, AskError, Changed, Looked};
 use super::showing::script_view;
 use super::{Desk, DeskEvent, ScriptSource, Started};
 use crate::control::edit::Edit;
-use crate::control::preview::preview;
+use crate::control::preview::{Preview, preview};
 use crate::control::reading::{CheckInput, CheckedScript, evaluate, read};
-use crate::control::view::Stage;
+use crate::control::view::{RunView, Stage};
+use crate::control::wish::{Wish, WishError};
 use crate::runner::{Handle, Refusal};
 use crate::script::Level;
 use crate::units::Rate;
 
 /// Stack of the thread that evaluates a script: as large as a load thread's.
 const STACK: usize = 64 << 20;
+
+/// A run that has not answered for so long keeps the request until its `setup` is over.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
 impl Desk {
     /// Grants a request from outside, or refuses it.
@@ -62,34 +67,52 @@ impl Desk {
                 None
             }
             Ask::Pause(answer) => {
-                self.steer(answer, async |handle| handle.pause().await);
+                self.pass_on(answer, async |handle| handle.pause().await);
                 None
             }
             Ask::Resume(answer) => {
-                self.steer(answer, async |handle| handle.resume().await);
+                self.pass_on(answer, async |handle| handle.resume().await);
                 None
             }
             Ask::Reset(answer) => {
-                let result = match self.control.handle() {
-                    Some(handle) => handle.reset().await.map_err(AskError::Run),
-                    None => Err(self.wrong_stage()),
-                };
-                let _ = answer.send(result);
+                self.pass_on(answer, async |handle| handle.reset().await);
                 None
             }
             Ask::Note(text, answer) => {
-                let result = match self.control.handle() {
-                    Some(handle) => handle.note(text).await.map_err(AskError::Run),
-                    None => Err(self.wrong_stage()),
-                };
-                let _ = answer.send(result);
+                self.pass_on(answer, async |handle| handle.note(text).await);
                 None
             }
             Ask::Reload(answer) => {
-                self.control.look_again();
-                let _ = answer.send(Ok(()));
+                self.look(answer);
                 None
             }
+        }
+    }
+
+    /// Has the run answer, which it does during `setup` only when that is over.
+    fn pass_on<A>(&self, answer: Answer<()>, ask: A)
+    where
+        A: AsyncFnOnce(Handle) -> Result<(), Refusal> + 'static,
+    {
+        let Some(handle) = self.control.handle().cloned() else {
+            let _ = answer.send(Err(self.wrong_stage()));
+            return;
+        };
+        tokio::task::spawn_local(async move {
+            let _ = answer.send(ask(handle).await.map_err(AskError::Run));
+        });
+    }
+
+    /// Has the script read again; the answer comes with what became of it.
+    fn look(&mut self, answer: Answer<Looked>) {
+        if matches!(self.view.borrow().stage, Stage::Stopping(_)) {
+            let _ = answer.send(Err(self.wrong_stage()));
+        } else if self.control.look_again() {
+            self.looks.retain(|waiting| !waiting.is_closed());
+            self.looks.push(answer);
+        } else {
+            // A text that is part of Katydid.
+            let _ = answer.send(Ok(Looked::Same));
         }
     }
 
@@ -103,20 +126,6 @@ impl Desk {
         self.wish = wish.clone();
         self.publish(|view| view.wish = wish);
         Ok(())
-    }
-
-    /// Asks the current run for something, without waiting for the answer: that may take as long as
-    /// `setup` does.
-    fn steer(
-        &self,
-        answer: Answer<()>,
-        wish: impl AsyncFnOnce(Handle) -> Result<(), Refusal> + 'static,
-    ) {
-        let Some(handle) = self.control.handle().cloned() else {
-            let _ = answer.send(Err(self.wrong_stage()));
-            return;
-        };
-        spawn_local(async move { answer.send(wish(handle).await.map_err(AskError::Run)) });
     }
 
     fn wrong_stage(&self) -> AskError {
@@ -133,20 +142,21 @@ impl Desk {
             user_memory: wish.user_memory,
             ..CheckInput::new(&wish.params, wish.seed)
         };
-        let checked = self.evaluated(given).await?;
-        let declared = checked.scenario.as_ref();
-        let declared = declared.expect("a script that was evaluated declares something");
-        preview(&wish, declared).map_err(AskError::Wish)?;
-        self.control.given(&wish.params);
+        let checked = self.evaluated(given, edit).await?;
+        if let Some(declared) = &checked.scenario {
+            preview(&wish, declared).map_err(AskError::Wish)?;
+        }
+        self.show_script(&checked);
         self.start(wish, checked).await
     }
 
-    /// Evaluates the script on a thread of its own, and shows what became of it: unless its files
-    /// are those that were right before, so that it is the values that are wrong.
-    ///
-    /// # Errors
-    /// When it cannot be read, or has mistakes.
-    async fn evaluated(&mut self, given: CheckInput) -> Result<CheckedScript, AskError> {
+    /// Evaluates the script on a thread of its own. If it has mistakes, that is shown, unless it may
+    /// be due to the parameters of `edit`, which then are not taken over.
+    async fn evaluated(
+        &mut self,
+        given: CheckInput,
+        edit: &Edit,
+    ) -> Result<CheckedScript, AskError> {
         let source = self.source.clone();
         let (answer, answered) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -167,16 +177,13 @@ impl Desk {
         match answered.await.unwrap_or_else(|_| panicked()) {
             Ok(checked) => {
                 (self.hide)(checked.hidden.clone());
-                let before = self.view.borrow().script.clone();
-                let now = script_view(&checked, Some(&before));
-                if checked.scenario.is_none() && before.is_ok && before.hash == now.hash {
-                    return Err(AskError::Script(Arc::new(now)));
+                if checked.scenario.is_some() {
+                    return Ok(checked);
                 }
-                self.show_script(&checked);
-                match checked.scenario {
-                    Some(_) => Ok(checked),
-                    None => Err(AskError::Script(self.view.borrow().script.clone())),
+                if edit.params.is_empty() {
+                    self.show_script(&checked);
                 }
+                Err(AskError::Script(Arc::new(script_view(&checked, None))))
             }
             Err(message) => {
                 self.show_unreadable(message);
@@ -191,73 +198,109 @@ impl Desk {
         run: Option<u32>,
         edit: &Edit,
     ) -> Result<(Changed, Vec<(Level, String)>), AskError> {
-        let view = self.view();
-        let current = view.run.clone().filter(|_| view.stage.is_active());
-        let Some(current) = current.filter(|_| self.control.is_running()) else {
-            return Err(AskError::Stage(view.stage.clone()));
-        };
-        if run.is_some_and(|run| run != current.number) {
-            return Err(AskError::OtherRun(current.number));
-        }
-        if matches!(view.stage, Stage::Stopping(_)) {
-            return Err(AskError::Stage(view.stage.clone()));
-        }
-        let sets_users = edit.users.is_some() || edit.spawn_rate.is_some();
-        if sets_users && current.is_shaped && edit.use_shape != Some(false) {
-            return Err(AskError::Run(Refusal::PerClass));
-        }
+        let current = self.changeable(run)?;
         let wish = edit.applied_to(&self.wish);
-        if let Some(declared) = &view.script.declared {
-            preview(&wish, declared).map_err(AskError::Wish)?;
-        }
+        let plan = self.plan_of(&current, edit, &wish)?;
         // Whatever may still be refused comes first.
-        let mut lines = Vec::new();
-        let mut changed = Changed::default();
-        if let Some(cause) = edit.cause() {
-            let given = self.control.check_input(&wish);
-            let checked = self.evaluated(given).await?;
-            let before = std::mem::replace(&mut self.wish, Arc::new(wish.clone()));
-            match self.go_on_with(&wish, checked, cause).await {
-                Ok(more) => lines.extend(more),
-                Err(error) => {
-                    self.wish = before;
-                    return Err(AskError::Wish(error));
-                }
+        let next = match edit.cause() {
+            Some(cause) => {
+                let given = self.control.check_input(&wish);
+                let checked = self.evaluated(given, edit).await?;
+                let shown = script_view(&checked, Some(&self.view.borrow().script));
+                let next = self.next_edition(&wish, checked, cause);
+                let next = next.map_err(AskError::Wish)?;
+                next.map(|next| (next, cause, shown))
             }
+            None => None,
+        };
+        let Some(handle) = self.control.handle().cloned() else {
+            return Err(self.wrong_stage());
+        };
+        let mut changed = Changed::default();
+        if edit.sets_users() {
+            let (users, per_s) = (plan.users, plan.spawn_rate);
+            // A run with a shape gets its users with the edition that leaves the shape.
+            if !current.is_shaped {
+                let rate = Rate::from_per_sec(per_s).expect("it was one");
+                taken(handle.set_users(users, rate)).await?;
+            }
+            changed
+                .done
+                .push(format!("users: {users} at {per_s} a second"));
+        }
+        if let Some(run_time) = edit.run_time {
+            taken(handle.set_run_time(run_time)).await?;
+            changed.done.push("run time".to_owned());
+        }
+        let mut lines = Vec::new();
+        if let Some((next, cause, shown)) = next {
+            self.publish(|view| view.script = Arc::new(shown));
+            lines = self.hand_over(next).await;
             self.control.given(&wish.params);
             changed.is_reloading = true;
             changed
                 .done
                 .push(format!("{}: an edition goes into service", cause.as_str()));
         }
-        let Some(handle) = self.control.handle() else {
-            return Err(self.wrong_stage());
+        if edit.label.is_some() {
+            changed.done.push("label".to_owned());
+        }
+        self.changed(edit, Arc::new(wish), plan.end);
+        Ok((changed, lines))
+    }
+
+    /// The current run, if it is that one and can be changed.
+    fn changeable(&self, run: Option<u32>) -> Result<Arc<RunView>, AskError> {
+        let view = self.view();
+        let is_at_work = view.stage.is_active() && !matches!(view.stage, Stage::Stopping(_));
+        let current = view.run.clone();
+        match current.filter(|_| is_at_work && self.control.is_running()) {
+            Some(current) if run.is_none_or(|run| run == current.number) => Ok(current),
+            Some(current) => Err(AskError::OtherRun(current.number)),
+            None => Err(AskError::Stage(view.stage.clone())),
+        }
+    }
+
+    /// What a changed wish comes to, if the run can be changed so.
+    fn plan_of(&self, current: &RunView, edit: &Edit, wish: &Wish) -> Result<Preview, AskError> {
+        let script = self.view().script.clone();
+        let Some(declared) = &script.declared else {
+            return Err(AskError::Script(script));
         };
-        if sets_users {
-            let (users, rate) = (wish.users.unwrap_or(1), wish.spawn_rate);
-            let rate = rate.unwrap_or(Rate::from_per_sec(1.0).expect("a rate"));
-            handle.set_users(users, rate).await.map_err(AskError::Run)?;
-            changed
-                .done
-                .push(format!("users: {users} at {} a second", rate.per_sec()));
+        let plan = preview(wish, declared).map_err(AskError::Wish)?;
+        let is_shaped = plan.scenario.shape.is_some();
+        if edit.sets_users() && (is_shaped || (current.is_shaped && edit.use_shape.is_none())) {
+            return Err(AskError::Shaped);
         }
-        if let Some(run_time) = edit.run_time {
-            handle.set_run_time(run_time).await.map_err(AskError::Run)?;
-            changed.done.push("run time".to_owned());
+        let before = preview(&self.wish, declared).ok();
+        let iterations = before.map(|before| before.iterations);
+        let is_other_seed = |seed| seed != self.wish.seed && seed != Some(current.seed);
+        let fixed = |field| WishError::new("it cannot be changed during a run").of(field);
+        if edit.iterations.is_some() && iterations != Some(plan.iterations) {
+            return Err(AskError::Wish(fixed("iterations")));
         }
-        let label = edit.label.clone();
-        let wish = Arc::new(wish);
+        if edit.seed.is_some_and(is_other_seed) {
+            return Err(AskError::Wish(fixed("seed")));
+        }
+        Ok(plan)
+    }
+
+    /// Shows that the current run was changed.
+    fn changed(&mut self, edit: &Edit, wish: Arc<Wish>, ends: Option<Duration>) {
         self.wish = wish.clone();
-        let run_time = edit.run_time;
         self.publish(|view| {
             view.wish = wish;
-            if let Some(run) = &mut view.run {
-                let run = Arc::make_mut(run);
-                run.label = label.unwrap_or(std::mem::take(&mut run.label));
-                run.ends = run_time.unwrap_or(run.ends);
+            let Some(run) = &mut view.run else {
+                return;
+            };
+            let run = Arc::make_mut(run);
+            if let Some(label) = &edit.label {
+                run.label.clone_from(label);
+            }
+            if edit.run_time.is_some() {
+                run.ends = ends;
             }
         });
-        Ok((changed, lines))
     }
 
     fn stop(&mut self, is_at_once: bool) -> Result<(), AskError> {
@@ -269,5 +312,14 @@ impl Desk {
             handle.stop();
         }
         Ok(())
+    }
+}
+
+/// Waits until the run has taken a request, or keeps it until `setup` is over.
+async fn taken(request: impl Future<Output = Result<(), Refusal>>) -> Result<(), AskError> {
+    // What it refuses it refuses at once.
+    match timeout(AT_ONCE, request).await {
+        Ok(taken) => taken.map_err(AskError::Run),
+        Err(_) => Ok(()),
     }
 }

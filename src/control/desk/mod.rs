@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use self::asks::Ask;
+use self::asks::{Answer, Ask};
 use self::showing::script_view;
 use super::edit::Cause;
 use super::prepare::{Prepared, prepare};
@@ -26,7 +26,7 @@ use crate::http::without_credentials;
 use crate::runner::{Edition, Setup};
 use crate::script::{Bundle, File, Level, Line};
 
-pub use asks::{AskError, Changed, DeskHandle};
+pub use asks::{AskError, Changed, DeskHandle, Looked};
 
 /// Requests that may wait for the desk.
 const MOST_ASKS: usize = 64;
@@ -70,6 +70,16 @@ pub enum DeskEvent {
 struct Pending {
     generation: GenerationView,
     ends: Option<Duration>,
+    host: String,
+    is_shaped: bool,
+}
+
+/// An edition that the current run could take over.
+struct NextEdition {
+    edition: Edition,
+    /// Each a warning.
+    remarks: Vec<String>,
+    pending: Pending,
 }
 
 /// See the module.
@@ -81,6 +91,8 @@ pub struct Desk {
     asks_in: mpsc::Sender<Ask>,
     view: watch::Sender<Arc<View>>,
     pending: Vec<Pending>,
+    /// Who waits to hear what became of the script.
+    looks: Vec<Answer<Looked>>,
     /// Keeps secrets out of everything shown.
     hide: fn(Vec<String>),
     /// Whether a person asked for the end of the process.
@@ -116,6 +128,7 @@ impl Desk {
             asks_in,
             view: watch::Sender::new(Arc::new(view)),
             pending: Vec::new(),
+            looks: Vec::new(),
             hide,
             is_interrupted: false,
         }
@@ -215,13 +228,23 @@ impl Desk {
             return Vec::new();
         };
         if !self.control.is_running() {
+            self.control.read(&checked);
+            self.looked(Ok(Looked::Edited));
             return Vec::new();
         }
         let wish = self.wish.clone();
-        match self.go_on_with(&wish, *checked, Cause::Saved).await {
-            Ok(lines) => lines,
+        match self.next_edition(&wish, *checked, Cause::Saved) {
+            Ok(next) => {
+                let lines = match next {
+                    Some(next) => self.hand_over(next).await,
+                    None => Vec::new(),
+                };
+                self.looked(Ok(Looked::Edited));
+                lines
+            }
             Err(error) => {
                 self.control.refuse();
+                self.looked(Err(AskError::Wish(error.clone())));
                 let hint = error.hint.map(|hint| (Level::Error, hint));
                 let goes_on = "the script that runs goes on".to_owned();
                 let lines = [(Level::Error, error.message)].into_iter().chain(hint);
@@ -230,41 +253,61 @@ impl Desk {
         }
     }
 
-    /// Hands the edition of a checked script to the current run.
-    async fn go_on_with(
-        &mut self,
+    /// Answers those who asked for the script to be read, if this is what became of it.
+    fn looked(&mut self, result: Result<Looked, AskError>) {
+        if self.control.was_asked() {
+            for answer in self.looks.drain(..) {
+                let _ = answer.send(result.clone());
+            }
+        }
+    }
+
+    /// The edition of a checked script for the current run. Changes nothing.
+    fn next_edition(
+        &self,
         wish: &Wish,
         checked: CheckedScript,
         cause: Cause,
-    ) -> Result<Vec<(Level, String)>, WishError> {
+    ) -> Result<Option<NextEdition>, WishError> {
         let files = checked.shown.clone();
-        let Some(prepared) = prepare(wish, checked)? else {
-            return Ok(Vec::new());
+        let Some(Prepared { edition, remarks }) = prepare(wish, checked)? else {
+            return Ok(None);
         };
-        let Prepared { edition, remarks } = prepared;
-        self.pending.push(Pending {
-            generation: self.generation(0, &edition, cause, files),
+        let pending = Pending {
+            generation: self.generation(wish, &edition, cause, files),
             ends: edition.options.plan.end(),
-        });
-        let more = self.control.reload(edition).await;
-        let remarks = remarks.into_iter().chain(more);
-        Ok(remarks.map(|remark| (Level::Warn, remark)).collect())
+            host: host_of(&edition),
+            is_shaped: edition.scenario.shape.is_some(),
+        };
+        Ok(Some(NextEdition {
+            edition,
+            remarks,
+            pending,
+        }))
+    }
+
+    /// Hands an edition to the current run. Returns lines for the log.
+    async fn hand_over(&mut self, next: NextEdition) -> Vec<(Level, String)> {
+        self.pending.push(next.pending);
+        let more = self.control.reload(next.edition).await;
+        let remarks = next.remarks.into_iter().chain(more);
+        remarks.map(|remark| (Level::Warn, remark)).collect()
     }
 
     fn generation(
         &self,
-        number: u16,
+        wish: &Wish,
         edition: &Edition,
         cause: Cause,
         files: Vec<File>,
     ) -> GenerationView {
         let script = &self.view.borrow().script;
         GenerationView {
-            number,
+            number: 1,
             hash: edition.hash(),
             cause,
             files,
-            params: script.shown_params(&self.wish.params),
+            params: script.shown_params(&wish.params),
         }
     }
 
@@ -279,41 +322,38 @@ impl Desk {
         let Some(Prepared { edition, remarks }) = prepared else {
             return Err(AskError::Script(self.view.borrow().script.clone()));
         };
-        self.wish = wish;
-        let number = self
-            .view
-            .borrow()
-            .run
-            .as_ref()
-            .map_or(1, |last| last.number + 1);
-        let hosts = edition.bases.iter().flatten();
-        let host = hosts
-            .map(|host| without_credentials(host).into_owned())
-            .next();
+        let last = self.view.borrow().run.as_ref().map(|last| last.number);
+        let number = last.map_or(1, |last| last + 1);
         let run = RunView {
             number,
-            label: self.wish.label.clone(),
+            label: wish.label.clone(),
             script: edition.bundle.files()[0].path.clone(),
-            host: host.unwrap_or_default(),
+            host: host_of(&edition),
             seed: edition.inputs.seed,
             ends: edition.options.plan.end(),
             is_shaped: edition.scenario.shape.is_some(),
             summary: None,
-            generations: vec![Arc::new(self.generation(1, &edition, Cause::Start, files))],
+            generations: vec![Arc::new(self.generation(
+                &wish,
+                &edition,
+                Cause::Start,
+                files,
+            ))],
             waits_for: 0,
             why: None,
         };
         let setup = Setup {
-            threads: self.wish.threads.unwrap_or_else(limits::cores),
+            threads: wish.threads.unwrap_or_else(limits::cores),
             environment: Arc::new(edition.inputs.environment.clone()),
             edition: Arc::new(edition),
             observer: None,
         };
         let started = self.control.start(setup).await;
         started.map_err(|why| AskError::Unable(why.to_string()))?;
+        self.control.given(&wish.params);
+        self.wish = wish.clone();
         self.pending.clear();
         let run = Arc::new(run);
-        let wish = self.wish.clone();
         self.publish(|view| {
             view.stage = Stage::Starting;
             view.run = Some(run.clone());
@@ -326,4 +366,11 @@ impl Desk {
             remarks,
         })
     }
+}
+
+/// Where most requests go, without a password.
+fn host_of(edition: &Edition) -> String {
+    let host = edition.bases.iter().flatten().next();
+    let host = host.map(|host| without_credentials(host).into_owned());
+    host.unwrap_or_default()
 }

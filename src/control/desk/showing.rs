@@ -4,12 +4,11 @@
 
 use std::sync::Arc;
 
-use super::{Desk, MOST_FINISHED, Pending};
+use super::{Desk, Looked, MOST_FINISHED, Pending};
 use crate::control::reading::CheckedScript;
 use crate::control::view::{GenerationView, RunView, ScriptView, Stage, View};
 use crate::control::{Happening, SaveOutcome};
 use crate::runner::{Notice, State};
-use crate::script::diagnostic::Diagnostics;
 
 impl Desk {
     /// Keeps what is seen from outside up to date.
@@ -77,6 +76,8 @@ impl Desk {
                     };
                     run.generations.push(Arc::new(generation));
                     run.ends = pending.ends;
+                    run.host = pending.host;
+                    run.is_shaped = pending.is_shaped;
                     run.waits_for = 0;
                 });
             }
@@ -94,27 +95,19 @@ impl Desk {
 
     fn take_save(&mut self, outcome: &SaveOutcome) {
         match outcome {
-            SaveOutcome::Edited { checked, .. } | SaveOutcome::Broken(checked) => {
+            SaveOutcome::Edited { checked, .. } => self.show_script(checked),
+            SaveOutcome::Same { checked, .. } => {
                 self.show_script(checked);
+                self.looked(Ok(Looked::Same));
             }
-            SaveOutcome::Same { .. } => {
-                // It is again as the generation in service.
-                let files = self.view.borrow().run.as_ref().map(|run| {
-                    let last = run.generations.last().expect("a run has one");
-                    (last.files.clone(), last.hash.clone())
-                });
-                self.publish(|view| {
-                    let script = Arc::make_mut(&mut view.script);
-                    if let Some((files, hash)) = files {
-                        (script.files, script.hash) = (files, hash);
-                    }
-                    script.findings = Diagnostics::default();
-                    script.unreadable.clear();
-                    script.is_ok = true;
-                    script.read_unix_us = jiff::Timestamp::now().as_microsecond();
-                });
+            SaveOutcome::Broken(checked) => {
+                self.show_script(checked);
+                self.looked(Ok(Looked::Broken));
             }
-            SaveOutcome::Unreadable(message) => self.show_unreadable(message.clone()),
+            SaveOutcome::Unreadable(message) => {
+                self.show_unreadable(message.clone());
+                self.looked(Ok(Looked::Unreadable));
+            }
         }
     }
 
