@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::api::find_run;
-use super::figures::{self, Name};
+use super::figures::{self, Column, Name};
 use super::frames::closed_seconds;
 use super::problem::Problem;
 use super::requests::Query;
@@ -27,7 +27,7 @@ use crate::stats::{Row, Summary};
 struct Side {
     label: String,
     seconds: f64,
-    rows: Vec<Vec<f64>>,
+    rows: Vec<Vec<Column>>,
     intervals: BTreeMap<u32, [u64; 6]>,
     #[serde(skip)]
     names: Vec<Name>,
@@ -112,9 +112,11 @@ fn compared(view: &View, query: &Query) -> Result<Value, Problem> {
             numbers.insert(id, number);
         }
         for row in &mut side.rows {
-            let number = numbers.iter().find(|(id, _)| f64::from(**id) == row[0]);
+            let number = numbers
+                .iter()
+                .find(|(id, _)| Column(f64::from(**id)) == row[0]);
             if let Some((_, number)) = number {
-                row[0] = f64::from(*number);
+                row[0] = Column(f64::from(*number));
             }
         }
         let intervals = std::mem::take(&mut side.intervals).into_iter();

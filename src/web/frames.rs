@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
 
-use super::figures::{self, Name, Seconds, Slot};
+use super::figures::{self, Column, Name, Seconds, Slot};
 use super::forms::{Form, ScriptState, stage_word};
 use super::words::end_words;
 use crate::control::{self, RunView, View};
@@ -124,7 +124,7 @@ struct GenerationForm {
     last: u16,
     at_us: u64,
     end_us: u64,
-    rows: Vec<Vec<f64>>,
+    rows: Vec<Vec<Column>>,
     intervals: BTreeMap<u32, [u64; 6]>,
 }
 
@@ -223,7 +223,7 @@ struct Figures {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     series: BTreeMap<u32, Vec<Slot>>,
     names: Vec<Name>,
-    rows: Vec<Vec<f64>>,
+    rows: Vec<Vec<Column>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_generation: Option<Vec<GenerationForm>>,
     generations: Vec<GenerationInfo>,

@@ -142,12 +142,26 @@ impl Desk {
             user_memory: wish.user_memory,
             ..CheckInput::new(&wish.params, wish.seed)
         };
-        let checked = self.evaluated(given, edit).await?;
+        let checked = match self.evaluated(given, edit).await {
+            Ok(checked) => checked,
+            Err(error) => return Err(self.blamed(&wish, error)),
+        };
         if let Some(declared) = &checked.scenario {
             preview(&wish, declared).map_err(AskError::Wish)?;
         }
         self.show_script(&checked);
         self.start(wish, checked).await
+    }
+
+    /// Why a script has mistakes with this wish: a parameter, if the script that was right before
+    /// says so.
+    fn blamed(&self, wish: &Wish, error: AskError) -> AskError {
+        let view = self.view();
+        let declared = view.script.declared.as_ref();
+        match declared.map(|declared| preview(wish, declared)) {
+            Some(Err(wrong)) if wrong.field == Some("params") => AskError::Wish(wrong),
+            _ => error,
+        }
     }
 
     /// Evaluates the script on a thread of its own. If it has mistakes, that is shown, unless it may

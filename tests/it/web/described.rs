@@ -67,7 +67,9 @@ pub(super) fn hold(method: &str, path: &str, reply: &Reply) {
     let key = format!("{method} {template} {status} {kind}");
     let validator = {
         let mut all = VALIDATORS.lock().unwrap();
-        let made = all.entry(key).or_insert_with(|| Arc::new(validator(schema)));
+        let made = all
+            .entry(key)
+            .or_insert_with(|| Arc::new(validator(schema)));
         made.clone()
     };
     let value = reply.json();

@@ -5,14 +5,10 @@
 
 mod access;
 mod client;
-mod compare;
 mod described;
 mod fuzz;
-mod life;
-mod live;
 mod locust;
 mod numbers;
-mod reload;
 mod runs;
 
 use std::io::{Read, Write};
@@ -31,7 +27,9 @@ const PASSWORD = param("password", "", #{ secret: true });
 user("Shopper", #{
     weight: 2,
     wait_time: 0.02,
-    hello: task(2, || { this.client.get("/hello", #{ headers: #{ "Accept-Language": LANGUAGE } }); }, #{ tags: ["fast"] }),
+    hello: task(#{ weight: 2, tags: ["fast"] }, || {
+        this.client.get("/hello", #{ headers: #{ "Accept-Language": LANGUAGE } });
+    }),
     missing: task(|| {
         let r = this.client.get("/status/404");
         r.check("there", r.status == 200);

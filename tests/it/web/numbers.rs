@@ -1,0 +1,116 @@
+//! One run, told in every way there is: the figures are the same.
+//!
+//! Windows have coarser buckets than the whole run: their quantiles are up to 0.8 % above.
+
+use serde_json::Value;
+
+use super::{Ui, tool};
+use crate::peer::{Peer, Shop};
+
+const SCRIPT: &str = r#"
+user("Shopper", #{
+    wait_time: 0.01,
+    hello: task(2, || { this.client.get("/hello"); }),
+    slow: task(|| { this.client.get("/delay/3", #{ name: "slow, \"quoted\"" }); }),
+    missing: task(|| { this.client.get("/status/404"); }),
+});
+"#;
+
+/// The rows of a CSV file, by their headings.
+fn csv(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows = reader.records().map(|row| row.unwrap());
+    rows.map(|row| row.iter().map(str::to_owned).collect())
+        .collect()
+}
+
+fn ms(us: &Value) -> f64 {
+    us.as_f64().unwrap() / 1e3
+}
+
+#[test]
+fn page_document_and_files_say_the_same() {
+    let shop = Shop::open();
+    let files = tool(SCRIPT).args("-u 5 -r 100 -t 3s --autostart --json --csv out");
+    let ui = Ui::start(files.args(&format!("-H {}", shop.url())));
+    ui.reaches("stopped");
+    let snapshot = ui.api("snapshot");
+    let document = ui.api("runs/1")["document"].clone();
+    let names = snapshot["names"].as_array().unwrap();
+    let rows = snapshot["rows"].as_array().unwrap();
+    let series: Vec<&Value> = document["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain([&document["total"]])
+        .collect();
+    assert_eq!((names.len(), rows.len()), (series.len(), series.len()));
+    let downloaded = ui.get("/stats/requests/csv").status(200).text();
+    let table = csv(&downloaded);
+    for one in &series {
+        let at = names
+            .iter()
+            .position(|name| name[3] == one["name"] && name[2] == one["method"]);
+        let row = &rows[at.unwrap()];
+        let line = table.iter().find(|line| one["name"] == line[1]).unwrap();
+        for (column, field) in [(1, "requests"), (2, "failures")] {
+            assert_eq!(row[column].as_u64(), one[field].as_u64(), "{one}");
+            assert_eq!(line[column + 1], one[field].to_string());
+        }
+        let times = &one["response_time_ms"];
+        for (column, field) in [
+            (3, "p50"),
+            (4, "p66"),
+            (7, "p90"),
+            (8, "p95"),
+            (10, "p99"),
+            (11, "p99_9"),
+            (12, "p99_99"),
+            (13, "max"),
+            (14, "min"),
+        ] {
+            assert_eq!(
+                ms(&row[column]),
+                times[field].as_f64().unwrap(),
+                "{field} of {one}"
+            );
+        }
+        assert_eq!(line[4], times["p50"].to_string());
+    }
+
+    let whole = ui.api("window");
+    for window in whole["rows"].as_array().unwrap() {
+        let row = rows.iter().find(|row| row[0] == window[0]).unwrap();
+        assert_eq!((&window[1], &window[2]), (&row[1], &row[2]), "counts");
+        for column in 3..13 {
+            let (coarse, exact) = (
+                window[column].as_f64().unwrap(),
+                row[column].as_f64().unwrap(),
+            );
+            assert!(
+                coarse >= exact && coarse <= exact * 1.008 + 1.0,
+                "{coarse} for {exact}"
+            );
+        }
+        assert_eq!((&window[13], &window[14]), (&row[13], &row[14]), "extremes");
+    }
+
+    let failures = ui.get("/stats/failures/csv").status(200).text();
+    let exceptions = ui.get("/exceptions/csv").status(200).text();
+    let run = ui.ends();
+    let printed: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(printed, document, "--json");
+    assert_eq!(
+        std::fs::read_to_string(run.path("out_stats.csv")).unwrap(),
+        downloaded,
+        "--csv"
+    );
+    assert_eq!(
+        std::fs::read_to_string(run.path("out_failures.csv")).unwrap(),
+        failures
+    );
+    assert_eq!(
+        std::fs::read_to_string(run.path("out_exceptions.csv")).unwrap(),
+        exceptions
+    );
+}
