@@ -61,6 +61,6 @@ pub(super) async fn script(
 }
 
 pub(super) fn files(files: &[File]) -> Vec<Value> {
-    let form = |file: &File| json!({ "path": file.path, "text": file.text, "tokens": [] });
+    let form = |file: &File| json!({ "path": file.path, "text": file.text });
     files.iter().map(form).collect()
 }

@@ -275,11 +275,7 @@ export interface Ratio {
 
 export interface ScriptFiles {
   generation: number;
-  files: {
-    path: string;
-    text: string;
-    tokens: [line: number, column: number, length: number, kind: string][];
-  }[];
+  files: { path: string; text: string }[];
   findings: Finding[];
   params: { name: string; value: string }[];
 }

@@ -352,3 +352,44 @@ fn a_second_stop_ends_at_once() {
     ui.json(422, "POST /api/v1/run/stop", &json!({ "soon": true }));
     ui.ends();
 }
+
+#[test]
+fn a_paused_run_stands_still_and_goes_on() {
+    let shop = Shop::open();
+    let ui = Ui::of(SCRIPT, &format!("-H {} -u 2 -r 100", shop.url()));
+    ui.json(409, "POST /api/v1/run/pause", &Value::Null);
+    ui.starts(&json!({}));
+    ui.counts(10);
+    let paused = ui.json(200, "POST /api/v1/run/pause", &Value::Null);
+    assert_eq!(paused, json!({ "state": "paused" }));
+    let refused = ui.json(409, "POST /api/v1/run/pause", &Value::Null);
+    assert_eq!(refused["state"], "paused");
+    // Whatever was under way has ended when a whole second has nothing.
+    let still = ui.until("/api/v1/snapshot", |now| {
+        let requests = now["seconds"]["requests"].as_array()?;
+        (requests.last()? == 0).then(|| now["head"]["requests"].as_u64().unwrap())
+    });
+    let seconds = ui.api("snapshot")["t"].as_u64().unwrap();
+    ui.until("/api/v1/snapshot", |now| {
+        (now["t"].as_u64()? > seconds + 1).then_some(())
+    });
+    assert_eq!(ui.api("snapshot")["head"]["requests"], still);
+    let resumed = ui.json(200, "POST /api/v1/run/resume", &Value::Null);
+    assert_eq!(resumed, json!({ "state": "running" }));
+    ui.json(409, "POST /api/v1/run/resume", &Value::Null);
+    ui.counts(still + 10);
+    let marks = ui.api("snapshot")["marks"].clone();
+    let kinds: Vec<_> = marks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mark| &mark["kind"])
+        .collect();
+    assert!(
+        kinds.contains(&&json!("pause")) && kinds.contains(&&json!("resume")),
+        "{marks}"
+    );
+    assert!(ui.api("window")["paused_s"].as_f64().unwrap() >= 1.0);
+    ui.stops();
+    ui.ends();
+}

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Finding, ScriptFiles } from "../api.ts";
-import { tokens as lex } from "./lexer.ts";
+import { tokens as lex, type Token } from "./lexer.ts";
 import { wanted } from "./place.ts";
 
 type File = ScriptFiles["files"][number];
@@ -16,8 +16,8 @@ interface Props {
 
 export function Code({ file, findings, changed }: Props) {
   const lines = file.text.replace(/\n$/, "").split("\n");
-  const tokens = new Map<number, File["tokens"]>();
-  for (const token of file.tokens.length > 0 ? file.tokens : lex(file.text)) {
+  const tokens = new Map<number, Token[]>();
+  for (const token of lex(file.text)) {
     const list = tokens.get(token[0]);
     if (list) list.push(token);
     else tokens.set(token[0], [token]);
@@ -53,7 +53,7 @@ export function Code({ file, findings, changed }: Props) {
 }
 
 /** Columns of tokens are characters from 1; whatever is between them stays plain. */
-function coloured(line: string, tokens: File["tokens"]) {
+function coloured(line: string, tokens: Token[]) {
   if (tokens.length === 0) return line || " ";
   const characters = [...line];
   const parts = [];

@@ -1,11 +1,9 @@
 /**
- * Colours for a script where the server sent none. Not a parser: it knows comments, texts, numbers,
+ * Colours for a script. Not a parser: it knows comments, texts, numbers,
  * keywords and what is called, which is all that colours need.
  */
 
-import type { ScriptFiles } from "../api.ts";
-
-type Token = ScriptFiles["files"][number]["tokens"][number];
+export type Token = [line: number, column: number, length: number, kind: string];
 
 const PARTS = [
   "(?<comment>//[^\\n]*|/\\*[\\s\\S]*?(?:\\*/|$))",
