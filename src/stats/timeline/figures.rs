@@ -222,7 +222,7 @@ pub(super) fn write(to: &mut Vec<u8>, mut n: u64) {
     to.push(n.to_le_bytes()[0]);
 }
 
-/// Takes a number from the front of what [`write`] made.
+/// Takes a number from the front of what [`write()`] made.
 #[inline]
 pub(super) fn read(from: &mut &[u8]) -> u64 {
     let (mut n, mut shift) = (0, 0);
