@@ -2,15 +2,16 @@
 
 import { COL, type Intervals, type Row } from "./api.ts";
 import { integer, ms, rate, share } from "./format.ts";
+import { hasInterval } from "./hdr.ts";
 import { route } from "./store/route.ts";
 import { search } from "./store/signals.ts";
 import { comparison, sideTitle } from "./store/view.ts";
 
 /** The percentiles that have intervals, and where these stand. */
 const PERCENTILES = [
-  { name: "p50", column: COL.p50, at: 0 },
-  { name: "p95", column: COL.p95, at: 2 },
-  { name: "p99", column: COL.p99, at: 4 },
+  { name: "p50", q: 0.5, column: COL.p50, at: 0 },
+  { name: "p95", q: 0.95, column: COL.p95, at: 2 },
+  { name: "p99", q: 0.99, column: COL.p99, at: 4 },
 ] as const;
 
 export function CompareTable() {
@@ -64,11 +65,11 @@ export function CompareTable() {
                 {integer(a.get(id)?.[COL.requests] ?? 0)} <Arrow />{" "}
                 {integer(b.get(id)?.[COL.requests] ?? 0)}
               </td>
-              {PERCENTILES.map(({ name: quantile, column, at }) => (
+              {PERCENTILES.map((percentile) => (
                 <Change
-                  key={quantile}
-                  a={side(a.get(id), column, both.a.intervals, id, at)}
-                  b={side(b.get(id), column, both.b.intervals, id, at)}
+                  key={percentile.name}
+                  a={side(a.get(id), percentile, both.a.intervals, id)}
+                  b={side(b.get(id), percentile, both.b.intervals, id)}
                 />
               ))}
               <Failures a={a.get(id)} b={b.get(id)} />
@@ -81,7 +82,8 @@ export function CompareTable() {
       </table>
       <p class="compare-note">
         {before} → {after}. A change has a colour only where the 95 % intervals of the two
-        percentiles do not overlap; they assume that requests are independent of each other.
+        percentiles do not overlap (p95 has one from 73 requests on, p99 from 381); they assume that
+        requests are independent of each other.
       </p>
     </section>
   );
@@ -102,18 +104,18 @@ function rowsById(rows: Row[]): Map<number, Row> {
 
 interface Value {
   us: number;
+  /** None of too few requests. */
   interval: [number, number] | null;
 }
 
 function side(
   row: Row | undefined,
-  column: number,
+  { q, column, at }: (typeof PERCENTILES)[number],
   intervals: Intervals,
   id: number,
-  at: number,
 ): Value | null {
   if (!row || row[COL.requests] === 0) return null;
-  const own = intervals[id];
+  const own = hasInterval(row[COL.requests]!, q) ? intervals[id] : undefined;
   return { us: row[column] ?? 0, interval: own ? [own[at]!, own[at + 1]!] : null };
 }
 

@@ -119,3 +119,12 @@ test("heat cells keep all requests and lie around their times", () => {
     assert.ok(cells.some(([own]) => own === cell));
   }
 });
+
+test("few times have no interval of a high quantile", () => {
+  const least = (q) => {
+    let count = 1;
+    while (!hdr.hasInterval(count, q)) count++;
+    return count;
+  };
+  assert.deepEqual([0.5, 0.95, 0.99].map(least), [8, 73, 381]);
+});
