@@ -125,7 +125,7 @@ fn a_terminal_obeys_no_script_and_no_server() {
             r.check("c\x1b[2J", true);
             counter("z\x1b[2J").add(1);
             throw "\x1b]0;title\x07";
-        }), u: task(|| 1), on_stop: || stop_test("\x1b[2J\u202e") });"#;
+        }), u: task(0, || 1), on_stop: || stop_test("\x1b[2J\u202e") });"#;
     let run = Tool::running(script)
         .on(&server)
         .args("-u 1 -i 4 --csv out")
