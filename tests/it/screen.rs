@@ -10,7 +10,6 @@ use crate::tool::{BOUND, Written};
 /// Rows of letters, and what has scrolled off their top.
 pub(crate) struct Screen {
     written: Written,
-    since: Instant,
     columns: usize,
     rows: Vec<Vec<char>>,
     above: Vec<String>,
@@ -24,7 +23,6 @@ impl Screen {
     pub(crate) fn new(written: Written, columns: u16, rows: u16) -> Screen {
         Screen {
             written,
-            since: Instant::now(),
             columns: columns.into(),
             rows: vec![Vec::new(); rows.into()],
             above: Vec::new(),
@@ -37,12 +35,13 @@ impl Screen {
 
     /// Waits until the screen shows something; gives all that it shows then.
     pub(crate) fn until(&mut self, what: &str, is_shown: impl Fn(&str) -> bool) -> String {
+        let since = Instant::now();
         loop {
             let text = self.text();
             if is_shown(&text) {
                 return text;
             }
-            let left = BOUND.saturating_sub(self.since.elapsed());
+            let left = BOUND.saturating_sub(since.elapsed());
             match self.written.recv_timeout(left) {
                 Ok(part) => self.write(&part),
                 Err(why) => panic!("{why}: it does not show {what}:\n{text}"),

@@ -1,7 +1,7 @@
 //! The built binary, run as a person runs it: a script, arguments, signals, and what came out.
 //!
-//! Nothing here sleeps: a test waits for a line on stderr or for the end. Whatever lasts longer
-//! than `BOUND` is killed and fails its test with what was said until then.
+//! Nothing here sleeps: a test waits for a line on stderr or for the end. A wait that lasts longer
+//! than `BOUND` fails its test with what was said until then, and the tool is killed.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::peer::Peer;
 
-/// The longest that a run in these tests may take on a slow and busy machine.
+/// The longest that one wait in these tests may take on a slow and busy machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// A command line that is being put together.
@@ -139,6 +139,7 @@ impl Tool {
             stdout: String::new(),
             stderr: String::new(),
             started: Instant::now(),
+            waits_since: Instant::now(),
         }
     }
 }
@@ -183,6 +184,7 @@ impl Tool {
             stdout: String::new(),
             stderr: String::new(),
             started: Instant::now(),
+            waits_since: Instant::now(),
         };
         (running, written)
     }
@@ -221,11 +223,14 @@ pub(crate) struct Running {
     stdout: String,
     stderr: String,
     started: Instant,
+    /// When the present wait began.
+    waits_since: Instant,
 }
 
 impl Running {
     /// Waits until a line with this text was said, on stdout or stderr; returns the line.
     pub(crate) fn says(&mut self, text: &str) -> String {
+        self.waits_since = Instant::now();
         loop {
             match self.hear() {
                 Some(line) if line.contains(text) => return line,
@@ -237,6 +242,7 @@ impl Running {
 
     /// Waits until all these texts were said, in any order: what two threads say has none.
     pub(crate) fn says_each(&mut self, texts: &[&str]) {
+        self.waits_since = Instant::now();
         let mut missing: Vec<_> = texts.to_vec();
         while !missing.is_empty() {
             match self.hear() {
@@ -308,6 +314,7 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Finished {
+        self.waits_since = Instant::now();
         while self.hear().is_some() {}
         let status = self.child.wait().unwrap();
         let folder = TempDir::new().unwrap();
@@ -322,7 +329,7 @@ impl Running {
 
     /// The next line; `None` when both streams have ended.
     fn hear(&mut self) -> Option<String> {
-        let left = BOUND.saturating_sub(self.started.elapsed());
+        let left = BOUND.saturating_sub(self.waits_since.elapsed());
         match self.lines.recv_timeout(left) {
             Ok(Heard::Stdout(line)) => {
                 self.stdout.push_str(&line);
