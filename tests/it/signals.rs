@@ -20,9 +20,7 @@ fn just_begun(shop: &Shop) -> Running {
         .on(shop)
         .args("--threads 1 -u 2 -r 1000 -t 30")
         .start();
-    while !run.catches(Signal::TERM) {
-        std::thread::yield_now();
-    }
+    run.awaits(Signal::TERM);
     run
 }
 
@@ -96,9 +94,7 @@ fn what_does_not_listen_ends_as_usual() {
         )
         .args("check long.rhai")
         .start();
-    while !run.catches(Signal::TERM) {
-        std::thread::yield_now();
-    }
+    run.awaits(Signal::TERM);
     run.terminate();
     assert_eq!(run.finish().code, None, "by the signal");
 }

@@ -294,8 +294,15 @@ impl Running {
         self.signal(Signal::QUIT);
     }
 
-    /// Whether it has a handler for that signal by now.
-    pub(crate) fn catches(&self, signal: Signal) -> bool {
+    /// Waits until it has a handler for that signal.
+    pub(crate) fn awaits(&self, signal: Signal) {
+        while !self.catches(signal) {
+            assert!(self.started.elapsed() < BOUND, "no handler of {signal:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn catches(&self, signal: Signal) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
