@@ -21,8 +21,8 @@ fn iterations_are_exact() {
         // More users than iterations.
         (7, 50, 1000, 1),
         (7, 50, 1000, 4),
-        // Used up while users are still being started: 5 s would be needed for all of them.
-        (10, 100, 20, 2),
+        // Used up while users are still being started: 99 s would be needed for all of them.
+        (10, 100, 1, 2),
     ];
     for case in cases {
         let (iterations, users, rate, threads) = case;
@@ -48,7 +48,7 @@ fn iterations_are_exact() {
         }
         assert_eq!(document.count("/in_flight_at_stop"), 0, "{case:?}");
         assert!(
-            run.took < Duration::from_secs(4),
+            run.took < Duration::from_secs(30),
             "{case:?}: {:?}",
             run.took
         );
@@ -88,7 +88,7 @@ fn the_last_iterations_are_finished_and_every_user_stops_properly() {
 #[test]
 fn time_may_be_up_before_the_iterations_are() {
     let shop = Shop::open();
-    let script = r#"user("U", #{ wait_time: 0.3, t: task(|| { this.client.get("/hello"); }) });"#;
+    let script = r#"user("U", #{ wait_time: 0.6, t: task(|| { this.client.get("/hello"); }) });"#;
     let document = Tool::running(script)
         .args("-i 1000 -t 1s")
         .on(&shop)
@@ -96,7 +96,8 @@ fn time_may_be_up_before_the_iterations_are() {
         .code(0)
         .document();
     let finished = document.count("/iterations/finished");
-    assert!((1..=4).contains(&finished), "{finished}");
+    // At 0 and 0.6 s: neither is under way when the time is up.
+    assert!((1..=2).contains(&finished), "{finished}");
     assert_eq!(shop.counts().total, finished);
 }
 
