@@ -356,7 +356,7 @@ fn more_users_than_open_files_are_warned_of_and_counted() {
             "script.rhai",
             HELLO.replace("#{ t:", "#{ wait_time: 0.2, t:"),
         )
-        .args("-f script.rhai --headless --only-summary --json -u 100 -r 1000 -t 1s --threads 1")
+        .args("-f script.rhai --headless --only-summary --json -u 100 -r 1000 -i 500 --threads 1")
         .on(&shop)
         .run()
         .code(1)
@@ -416,7 +416,7 @@ fn a_full_disk_under_csv_is_told_while_the_run_goes_on() {
     }
     let prefix = full.path().join("run");
     let run = Tool::running(&HELLO.replace("#{ t:", "#{ wait_time: 0.1, t:"))
-        .args("-t 1500ms --csv")
+        .args("-i 16 --csv")
         .arg(prefix.to_str().unwrap())
         .on(&shop)
         .run()
