@@ -266,18 +266,20 @@ fn a_failed_connection_is_tried_again_as_often_as_the_class_says() {
 fn every_wait_has_its_limit() {
     let shop = Shop::open();
     let cases = [
-        ("", "timeout: 0.15", "request timed out"),
+        ("", "timeout: 0.15", "request timed out", "0.15"),
+        // It holds for the request after that as well, whose server may be busy.
         (
-            "network_timeout: \"150ms\",",
+            "network_timeout: \"1s\",",
             "",
             "timed out waiting for the server",
+            "1.0",
         ),
     ];
-    for (attribute, option, error) in cases {
+    for (attribute, option, error, limit) in cases {
         let script = format!(
             "user(\"U\", #{{ {attribute} t: task(|| {{
                 let r = this.client.get(\"/stall\", #{{ {option} }});
-                print(r.status, r.error, r.elapsed >= 0.15);
+                print(r.status, r.error, r.elapsed >= {limit});
                 this.client.get(\"/hello\");
             }}) }});"
         );
