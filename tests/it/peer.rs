@@ -7,8 +7,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use katydid::target::{Counts, Options, Target};
+
+use crate::tool::BOUND;
 
 /// Something that listens.
 pub(crate) trait Peer {
@@ -36,6 +39,16 @@ impl Shop {
     /// What it received.
     pub(crate) fn counts(&self) -> Counts {
         self.0.counts()
+    }
+
+    /// Waits until it has received so many requests for this route: they are under way, whatever
+    /// the users have said of them.
+    pub(crate) fn receives(&self, route: &str, count: u64) {
+        let begun = Instant::now();
+        while self.count(route) < count {
+            assert!(begun.elapsed() < BOUND, "{route}: {:?}", self.counts());
+            std::thread::yield_now();
+        }
     }
 
     /// How many requests for this route it received.

@@ -190,11 +190,12 @@ fn what_is_not_done_by_then_is_cancelled() {
             this.client.get("/delay/300"); print("quick"); }) });
         user("Slow", #{ fixed_count: 1, t: task(|| {
             print("slow begins"); this.client.get("/stall"); print("never"); }) });"#;
-    let mut run = Tool::running(script)
+    let run = Tool::running(script)
         .args("-u 2 -r 100 -s 1500ms")
         .on(&shop)
         .start();
-    run.prints("slow begins");
+    shop.receives("/delay/:ms", 1);
+    shop.receives("/stall", 1);
     run.interrupt();
     let run = run.finish().code(0);
     assert!(run.printed().contains(&"quick") && !run.printed().contains(&"never"));
@@ -207,7 +208,6 @@ fn what_is_not_done_by_then_is_cancelled() {
 
 #[test]
 fn on_stop_runs_for_everybody_with_its_state_intact() {
-    let shop = Shop::open();
     // Without a stop timeout the task is cancelled in the middle of a request, which the script
     // cannot catch, and nothing of it is counted but that it was in flight.
     let script = r#"
@@ -225,13 +225,12 @@ fn on_stop_runs_for_everybody_with_its_state_intact() {
             },
         });"#;
     for threads in [1, 3] {
-        let mut run = Tool::running(script)
+        let shop = Shop::open();
+        let run = Tool::running(script)
             .args(&format!("-u 4 -r 100 --threads {threads}"))
             .on(&shop)
             .start();
-        for _ in 0..4 {
-            run.prints("in");
-        }
+        shop.receives("/stall", 4);
         run.interrupt();
         let run = run.finish().code(0);
         let mut left: Vec<_> = run.printed();
@@ -257,8 +256,8 @@ fn a_user_that_is_stopped_in_on_start_has_no_on_stop() {
             t: task(|| {}),
             on_stop: || { print("out"); },
         });"#;
-    let mut run = Tool::running(script).on(&shop).start();
-    run.prints("in");
+    let run = Tool::running(script).on(&shop).start();
+    shop.receives("/stall", 1);
     run.interrupt();
     let run = run.finish().code(0);
     assert_eq!(run.printed(), ["in"]);
@@ -346,12 +345,12 @@ fn a_script_may_end_the_test_and_says_why() {
     let shop = Shop::open();
     let script = r#"
         user("Judge", #{ fixed_count: 1, t: task(|| {
-            sleep(0.3);
+            for n in 0..3 { queue("visited").take(); }
             stop_test("enough is enough");
         }) });
         user("Other", #{
             wait_time: 100,
-            t: task(|| { this.client.get("/hello"); }),
+            t: task(|| { this.client.get("/hello"); queue("visited").put(vu_id()); }),
             on_stop: || { this.client.get("/headers"); },
         });"#;
     let run = Tool::running(script)
