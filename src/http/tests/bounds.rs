@@ -78,16 +78,20 @@ async fn dripping() -> Peer {
 fn a_slow_drip_outlives_the_network_timeout_but_not_the_requests() {
     on_thread(async {
         let peer = dripping().await;
-        let session = impatient();
+        // Far more than a byte takes, also where this thread has to wait for a core.
+        let session = Session::new(&client(Options {
+            network_timeout: 10 * SHORT,
+            ..Options::default()
+        }));
         let mut request = peer.get("/");
-        request.timeout = Some(Duration::from_millis(150));
+        request.timeout = Some(20 * SHORT);
         let exchange = session.send(request).await;
         assert_eq!(
             exchange.result.as_ref().unwrap_err(),
             &Error::TimedOut(Limit::Request)
         );
         let whole = exchange.ended.since(exchange.started);
-        assert!((150_000..500_000).contains(&whole), "{whole}");
+        assert!((800_000..1_500_000).contains(&whole), "{whole}");
         assert!(exchange.received > 5, "{}", exchange.received);
     });
 }
@@ -104,7 +108,7 @@ fn a_handshake_that_never_ends_is_a_connection_timeout() {
         let request = Request::new(Method::GET, base.url("/", &[]).unwrap());
         // Without the system's certificates, which take a debug build 20 ms to read.
         let session = Session::new(&client(Options {
-            connection_timeout: SHORT,
+            connection_timeout: 5 * SHORT,
             insecure: true,
             ..Options::default()
         }));
@@ -113,7 +117,8 @@ fn a_handshake_that_never_ends_is_a_connection_timeout() {
             exchange.result.as_ref().unwrap_err(),
             &Error::TimedOut(Limit::Connection)
         );
-        assert!(exchange.phases.tls >= 35_000, "{:?}", exchange.phases);
+        // What remains of 200 ms when it is connected.
+        assert!(exchange.phases.tls >= 100_000, "{:?}", exchange.phases);
         assert_adds_up(&exchange);
     });
 }

@@ -187,14 +187,14 @@ fn a_timeout_or_a_cancel_resets_the_stream_and_keeps_the_connection() {
     on_thread(async {
         let (peer, session, resets) = stalling(Options::default()).await;
         let mut request = peer.get("/stall");
-        request.timeout = Some(Duration::from_millis(20));
+        request.timeout = Some(Duration::from_millis(200));
         let exchange = session.send(request).await;
         let expected = Error::TimedOut(Limit::Request);
         assert_eq!(exchange.result.as_ref().unwrap_err(), &expected);
         assert_adds_up(&exchange);
         assert_eq!(body(&session.send(peer.get("/")).await), "x");
         let cut = session.send(peer.get("/stall"));
-        let given_up = tokio::time::timeout(Duration::from_millis(20), cut).await;
+        let given_up = tokio::time::timeout(Duration::from_millis(200), cut).await;
         assert!(given_up.is_err());
         // The reset is on its way before the next request.
         assert_eq!(body(&session.send(peer.get("/")).await), "x");
@@ -207,7 +207,7 @@ fn a_timeout_or_a_cancel_resets_the_stream_and_keeps_the_connection() {
 fn a_connection_that_stays_silent_is_left_the_second_time() {
     on_thread(async {
         let options = Options {
-            network_timeout: Duration::from_millis(20),
+            network_timeout: Duration::from_millis(200),
             ..Options::default()
         };
         let (peer, session, _) = stalling(options).await;

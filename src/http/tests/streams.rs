@@ -116,7 +116,7 @@ fn both_limits_hold_for_the_body_too() {
     on_thread(async {
         let (peer, say, _left) = chunks().await;
         let session = Session::new(&client(Options {
-            network_timeout: Duration::from_millis(20),
+            network_timeout: Duration::from_millis(100),
             ..Options::default()
         }));
         let mut body = begun(&session, peer.get("/")).await;
@@ -128,7 +128,7 @@ fn both_limits_hold_for_the_body_too() {
         let (peer, _say, _left) = chunks().await;
         let session = super::session();
         let mut request = peer.get("/");
-        request.timeout = Some(Duration::from_millis(50));
+        request.timeout = Some(Duration::from_millis(200));
         let mut body = begun(&session, request).await;
         let error = next(&mut body, &session).await;
         assert_eq!(error, Err(Error::TimedOut(Limit::Request)));
