@@ -40,8 +40,9 @@ fn a_save_is_taken_up_and_what_is_wrong_with_one_stands_at_the_top() {
         "script.rhai",
         &task("this.client.get(\"/status/404\"); [1][2];"),
     );
-    let text = screen.shows("✗ GET /status/404");
-    assert!(!text.contains("/hello"), "{text}");
+    screen.until("the failure, and nothing of before", |text| {
+        text.contains("✗ GET /status/404") && !text.contains("/hello")
+    });
     let text = screen.until("the line of the mistake", |text| {
         text.starts_with("script.rhai · generation 2 (") && text.contains("earlier iterations")
     });
@@ -49,7 +50,11 @@ fn a_save_is_taken_up_and_what_is_wrong_with_one_stands_at_the_top() {
     assert!(text.contains("× script.rhai:3:54: array index 2"), "{text}");
 
     run.edit("script.rhai", &task("this.client.gett(\"/hello\");"));
-    let text = screen.shows("the saved script has mistakes");
+    let text = screen.until("the mistake below its headline", |text| {
+        text.contains("the saved script has mistakes")
+            && text.contains("\nerror: a client has no `gett`")
+            && iteration(text) > 0
+    });
     let (top, rest) = text.split_once("\nerror: ").unwrap_or_default();
     assert!(
         top.contains("the last good one goes on, generation 2 ("),
