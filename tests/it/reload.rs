@@ -132,8 +132,15 @@ fn a_top_level_that_computes_for_long_is_not_taken() {
     let good = class("t: task(|| print(\"one\"))");
     let mut run = started(&good, "-u 1");
     run.prints("one");
-    let slow = "let n = 0; while n < 5_000_000 { n += 1; }";
-    run.reload(&format!("{slow} {good}"));
+    // Two seconds of this machine: more than the half that an edit may take, less than the ten at
+    // which it is ended.
+    let counting = |to: u128| format!("let n = 0; while n < {to} {{ n += 1; }} {good}");
+    let checked = || {
+        let tool = Tool::new().file("script.rhai", counting(500_000));
+        tool.args("check script.rhai").run().code(0).took
+    };
+    let shortest = checked().min(checked()).min(checked());
+    run.reload(&counting(500_000 * 2_000 / shortest.as_millis().max(1)));
     run.says("the top level of the script computes for ");
     run.says("the edited script has mistakes");
     run.reload(&format!("loop {{}} {good}"));
