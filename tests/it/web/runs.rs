@@ -52,6 +52,9 @@ fn runs_follow_one_another_and_are_kept() {
     let refused = ui.json(409, "POST /api/v1/runs", &json!({}));
     assert_eq!(refused["state"], "running");
     ui.counts(20);
+    // Each run is to have one of what is looked at below, which is drawn by lot.
+    let missed = || ui.until("/api/v1/exceptions", |all| all["rows"].get(0).map(|_| ()));
+    missed();
     assert_eq!(
         ui.json(200, "POST /api/v1/run/note", &json!({ "text": " deploy " })),
         json!({})
@@ -71,6 +74,7 @@ fn runs_follow_one_another_and_are_kept() {
     assert_eq!(form["wish"]["users"], 3);
     assert_eq!(form["params"][0]["value"], "ko");
     ui.counts(5);
+    missed();
     ui.stops();
     let runs = ui.api("runs");
     let labels: Vec<_> = runs["runs"]
@@ -193,7 +197,9 @@ fn a_run_is_changed_and_what_is_refused_changes_nothing() {
     let generations = &ui.api("snapshot")["generations"];
     assert_eq!(generations[1]["cause"], "parameters");
     ui.until("/api/v1/state", |now| (now["users"] == 3).then_some(()));
-    assert!(shop.count("/coupons") > before);
+    ui.until("/api/v1/state", |_| {
+        (shop.count("/coupons") > before).then_some(())
+    });
     let script = ui.api("script?generation=2");
     assert_eq!(
         script["params"],
