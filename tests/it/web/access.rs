@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::{SCRIPT, Ui, raw, tool};
+use crate::peer::{Peer, Raw};
 use crate::tool::Tool;
 
 const TOKEN: &str = "0123456789abcdef-token";
@@ -145,9 +146,14 @@ fn nothing_outside_the_page_is_to_be_had_and_bodies_have_a_bound() {
 
 #[test]
 fn a_read_only_server_shows_a_run_and_its_exit_code_is_the_runs() {
+    // It cannot end before it has been looked at.
+    let (holding, release) = Raw::holding();
     let ui = Ui::of(
-        "user(\"A\", #{ wait_time: 0.05, t: task(|| { record(#{ type: \"x\", name: \"r\", response_time: 1 }); }) });",
-        "--web-read-only --autostart --autoquit 0 -i 20 --web-base-path /a/b",
+        "user(\"A\", #{ t: task(|| { if vu_iteration() == 20 { this.client.get(\"/\"); } }) });",
+        &format!(
+            "--web-read-only --autostart --autoquit 0 -i 20 --web-base-path /a/b -H {}",
+            holding.url()
+        ),
     );
     for request in [
         "POST /api/v1/run/stop",
@@ -164,6 +170,7 @@ fn a_read_only_server_shows_a_run_and_its_exit_code_is_the_runs() {
         client.reply("GET").status
     };
     assert_eq!(elsewhere, 404, "outside the base path");
+    release.send(()).unwrap();
     let run = ui.run.finish().code(0);
     run.says(&["20 started, 20 finished"]);
 }
