@@ -41,14 +41,13 @@ user("Visitor", #{
 });
 `;
 
-/** As many names as asked for, each of them requested over and over. */
+/** As many names as asked for, each of them requested over and over: ten users share them. */
 export const manyNames = (count) => `
 user("Many", #{
     wait_time: constant(0.01),
-    state: #{ at: 0 },
     one: task(|| {
-        this.at = (this.at + 1) % ${count};
-        this.client.get("/hello", #{ name: \`/products/\${this.at}\` });
+        let at = (vu_iteration() * 10 + vu_id()) % ${count};
+        this.client.get("/hello", #{ name: \`/products/\${at}\` });
     }),
 });
 `;
