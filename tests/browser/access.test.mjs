@@ -195,7 +195,7 @@ browse(
       "-r",
       "100",
       "-t",
-      "3",
+      "8",
       ...options,
     ]);
     return server.url;
