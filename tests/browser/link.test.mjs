@@ -59,10 +59,13 @@ test("twelve tabs are all live, three of them by a stream, and Stop answers at o
     ),
   );
   assert.ok(streams.size <= 3, `${streams.size} streams`);
-  const asked = Date.now();
-  await pages.at(-1).getByRole("button", { name: "Stop" }).click();
+  const last = pages.at(-1);
+  // From the request on: how long a click takes on a busy machine is not in question.
+  const asked = last.waitForRequest(/\/run\/stop/).then(() => Date.now());
+  await last.getByRole("button", { name: "Stop" }).click();
   await api(server).is("stopped");
-  assert.ok(Date.now() - asked < 3000, `Stop took ${Date.now() - asked} ms`);
+  const took = Date.now() - (await asked);
+  assert.ok(took < 3000, `Stop took ${took} ms`);
   await Promise.all(pages.map((page) => page.getByRole("button", { name: "New run" }).waitFor()));
   const another = await open(server.url, { context, allow: /status of 503/ });
   await another.getByRole("button", { name: "New run" }).waitFor();
