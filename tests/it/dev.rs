@@ -44,7 +44,10 @@ fn a_save_is_taken_up_and_what_is_wrong_with_one_stands_at_the_top() {
         text.contains("✗ GET /status/404") && !text.contains("/hello")
     });
     let text = screen.until("the line of the mistake", |text| {
-        text.starts_with("script.rhai · generation 2 (") && text.contains("earlier iterations")
+        text.starts_with("script.rhai · generation 2 (")
+            && text.contains("earlier iterations")
+            && text.contains("[1][2];")
+            && text.contains("× script.rhai:3:54: ")
     });
     assert!(text.contains("[1][2];"), "{text}");
     assert!(text.contains("× script.rhai:3:54: array index 2"), "{text}");

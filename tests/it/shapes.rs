@@ -69,7 +69,11 @@ fn users_follow_the_stages_up_down_and_up_again() {
         assert_eq!(who(&run, "stop", 0.5..1.0), [2, 3, 4, 5]);
         for (stopped, id) in (0_u32..).zip([5, 4, 3, 2]) {
             let due = 0.5 + f64::from(stopped) / 20.0 - 1e-6;
-            assert!(!who(&run, "stop", 0.0..due).contains(&id), "{id}: {:?}", told(&run));
+            assert!(
+                !who(&run, "stop", 0.0..due).contains(&id),
+                "{id}: {:?}",
+                told(&run)
+            );
         }
         assert_eq!(who(&run, "start", 1.0..1.5), [2, 3]);
         assert_eq!(who(&run, "stop", 1.5..9.0), [0, 1, 2, 3]);
