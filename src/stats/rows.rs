@@ -213,9 +213,9 @@ impl Row {
             if has_intervals {
                 self.intervals_us = lower.intervals_us();
             }
-            self.unfinished = Unfinished::of(&ended, &ages);
-            let (lower_us, upper_us) = (&self.response.quantiles_us, &self.unfinished.at_most_us);
-            self.certain_to = certain_to(lower_us, upper_us);
+            let lower_us = &self.response.quantiles_us;
+            self.unfinished = Unfinished::of(&ended, &ages, lower_us);
+            self.certain_to = certain_to(lower_us, &self.unfinished.at_most_us);
         } else {
             self.unfinished = Unfinished::none(self.response.quantiles_us);
         }

@@ -26,15 +26,21 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// Of a series with those response times of requests that `ended`, and `ages` of the others.
-    pub(super) fn of(ended: &Dist, ages: &Dist) -> Unfinished {
+    /// Of a series with those response times of requests that `ended`, and `ages` of the others;
+    /// `lower_us` are the quantiles of both. A quantile is the upper end of its bucket, but no more
+    /// than the longest time: of those that ended that is less, and no bound may cross the other.
+    pub(super) fn of(ended: &Dist, ages: &Dist, lower_us: &[u64; QUANTILES.len()]) -> Unfinished {
+        let mut at_most_us = at_most(ended.count, ended.count + ages.count, |quantile| {
+            ended.quantiles_us(&[quantile])[0]
+        });
+        for (upper_us, lower_us) in at_most_us.iter_mut().zip(lower_us) {
+            *upper_us = upper_us.map(|upper_us| upper_us.max(*lower_us));
+        }
         Unfinished {
             count: ages.count,
             min_us: ages.min_us,
             max_us: ages.max_us,
-            at_most_us: at_most(ended.count, ended.count + ages.count, |quantile| {
-                ended.quantiles_us(&[quantile])[0]
-            }),
+            at_most_us,
         }
     }
 
@@ -97,11 +103,9 @@ mod tests {
     fn bounds(ended: &Dist, ages: &Dist) -> (f64, [Option<u64>; QUANTILES.len()]) {
         let mut lower = ended.clone();
         lower.merge(ages);
-        let upper_us = Unfinished::of(ended, ages).at_most_us;
-        (
-            certain_to(&lower.quantiles_us(&QUANTILES), &upper_us),
-            upper_us,
-        )
+        let lower_us = lower.quantiles_us(&QUANTILES);
+        let upper_us = Unfinished::of(ended, ages, &lower_us).at_most_us;
+        (certain_to(&lower_us, &upper_us), upper_us)
     }
 
     #[test]
@@ -117,6 +121,26 @@ mod tests {
         let (certain, of_young) = bounds(&ended, &dist((0..20).map(|_| 1)));
         assert!(certain < 0.5);
         assert_eq!(of_young, upper_us);
+    }
+
+    #[test]
+    fn the_longest_that_ended_is_no_less_at_most_than_at_least() {
+        // Its bucket ends at 40,479 µs.
+        let (ended, ages) = (
+            dist([661, 37_087, 40_463].into_iter()),
+            dist([1_568_313].into_iter()),
+        );
+        let mut lower = ended.clone();
+        lower.merge(&ages);
+        let lower_us = lower.quantiles_us(&QUANTILES);
+        let upper_us = Unfinished::of(&ended, &ages, &lower_us).at_most_us;
+        let known = lower_us.iter().zip(upper_us.iter().flatten());
+        let known: Vec<_> = known.collect();
+        assert_eq!(known.len(), 3);
+        assert!(
+            known.iter().all(|(lower, upper)| lower <= upper),
+            "{known:?}"
+        );
     }
 
     #[test]
