@@ -207,22 +207,29 @@ impl Reload {
 
 /// The plan to follow under `edition`, for a run that has followed `plan` under the edition
 /// `before` until `elapsed`. `None` to keep `plan`, because both editions ask for the same users.
+/// `counted` is what the numbers of the edition's shape count, if a closure gives them.
 pub(super) fn plan_after(
     plan: &Plan,
     before: &Edition,
     edition: &Edition,
+    counted: Option<Division>,
     elapsed: Duration,
 ) -> Option<Arc<Plan>> {
     let (planned, after) = (&before.options.plan, &edition.options.plan);
     let is_scripted = LiveShape::is_in(edition);
-    let are_tracks_the_same =
-        plan.division() == Division::Mixed || edition.names().eq(before.names());
+    let are_tracks_the_same = match (plan.division(), counted) {
+        (Division::Mixed, None | Some(Division::Mixed)) => true,
+        (Division::PerClass(_), None | Some(Division::PerClass(_))) => {
+            edition.names().eq(before.names())
+        }
+        _ => false,
+    };
     let is_shape_the_same = planned == after && LiveShape::is_in(before) == is_scripted;
     if is_shape_the_same && are_tracks_the_same {
         return None;
     }
     // A shape's closure will decide; until then the numbers stay.
-    let division = match (is_scripted, plan.division()) {
+    let division = match (is_scripted, counted.unwrap_or(plan.division())) {
         (true, Division::PerClass(_)) => Division::PerClass(edition.scenario.classes.len()),
         (true, Division::Mixed) => Division::Mixed,
         (false, _) => after.division(),

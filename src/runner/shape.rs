@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Edition;
+use super::{Edition, Unable};
 use crate::load::{Division, Stage};
 use crate::scenario::Shape;
 use crate::script::{Line, Program, ShapeRequest};
@@ -19,6 +19,8 @@ pub(super) struct LiveShape {
     last: Option<ShapeRequest>,
     /// What its numbers count, once it has asked for any users.
     division: Option<Division>,
+    /// What it was asked when it went into service, and has not been followed yet.
+    answered: Option<ShapeRequest>,
 }
 
 /// What to do after the closure has been asked.
@@ -47,23 +49,52 @@ impl LiveShape {
             edition: edition.clone(),
             last: None,
             division: None,
+            answered: None,
         }
     }
 
-    /// The shape of an edited script, which continues with this one's memory and last answer. With
-    /// other classes its numbers may mean something else.
-    pub(super) fn renewed(self, edition: &Arc<Edition>, program: Rc<Program>) -> LiveShape {
-        program.remember_shape(&self.program);
-        let are_classes_the_same = edition.names().eq(self.edition.names());
-        let division = self.division.map(|division| match division {
-            Division::Mixed => Division::Mixed,
-            Division::PerClass(_) => Division::PerClass(edition.scenario.classes.len()),
-        });
-        LiveShape {
-            program,
-            edition: edition.clone(),
-            last: self.last.filter(|_| are_classes_the_same),
-            division,
+    /// The shape of an edited script, which continues with the memory and the last answer of the one
+    /// `before` it. With other classes its numbers may mean something else. It is asked at once,
+    /// because they may also count something else, on which the plan depends.
+    ///
+    /// # Errors
+    /// When the closure fails: the edit is not to go into service.
+    pub(super) fn edited(
+        edition: &Arc<Edition>,
+        program: Rc<Program>,
+        before: Option<&LiveShape>,
+        run_time: Duration,
+        users: u32,
+    ) -> Result<LiveShape, Unable> {
+        let mut shape = LiveShape::new(edition, program);
+        if let Some(before) = before {
+            shape.program.remember_shape(&before.program);
+            let are_classes_the_same = edition.names().eq(before.edition.names());
+            shape.last = before.last.clone().filter(|_| are_classes_the_same);
+        }
+        shape.answered = shape.answer(run_time, users).map_err(Unable::Script)?;
+        shape.division = match (shape.counted(), before.and_then(|before| before.division)) {
+            (Some(division), _) => Some(division),
+            // It asks for nobody, which says nothing of what its numbers count.
+            (None, Some(Division::PerClass(_))) => {
+                Some(Division::PerClass(edition.scenario.classes.len()))
+            }
+            (None, division) => division,
+        };
+        Ok(shape)
+    }
+
+    /// What its numbers count, once it has asked for any users.
+    pub(super) fn division(&self) -> Option<Division> {
+        self.division
+    }
+
+    fn counted(&self) -> Option<Division> {
+        match &self.answered {
+            Some(ShapeRequest::Users(division, stage)) if stage.users.iter().any(|n| *n > 0) => {
+                Some(*division)
+            }
+            _ => None,
         }
     }
 
@@ -74,17 +105,14 @@ impl LiveShape {
 
     /// Calls the closure, which can see the number of users alive.
     pub(super) fn ask(&mut self, run_time: Duration, users: u32) -> Turn {
-        let mut asked = match self.program.ask_shape(run_time, users, self.division) {
-            Some(Ok(asked)) => asked,
-            Some(Err(failure)) => {
-                let message = format!(
-                    "the shape's closure failed at {}: {}",
-                    failure.location(),
-                    failure.message
-                );
-                return Turn::Fail(message);
-            }
-            None => return Turn::Stay,
+        let answered = match self.answered.take() {
+            Some(answered) => Ok(Some(answered)),
+            None => self.answer(run_time, users),
+        };
+        let mut asked = match answered {
+            Ok(Some(asked)) => asked,
+            Ok(None) => return Turn::Stay,
+            Err(message) => return Turn::Fail(message),
         };
         if let ShapeRequest::Users(division, stage) = &mut asked {
             self.edition.scenario.without_left_out(*division, stage);
@@ -102,6 +130,14 @@ impl LiveShape {
                 Turn::To(division, stage)
             }
         }
+    }
+
+    fn answer(&self, run_time: Duration, users: u32) -> Result<Option<ShapeRequest>, String> {
+        let answer = self.program.ask_shape(run_time, users, self.division);
+        answer.transpose().map_err(|failure| {
+            let (place, message) = (failure.location(), &failure.message);
+            format!("the shape's closure failed at {place}: {message}")
+        })
     }
 
     /// What it has printed since the last look.

@@ -304,7 +304,14 @@ fn a_shape_changes_from_where_it_is() {
         "shape(|t| [#{{ U: 4 }}, 100]); {}",
         class("t: task(|| 0)")
     ));
+    // Who counted among all makes way for users of classes.
     run.in_service(4);
+    run.says("all users spawned: 4");
+    run.reload(&format!(
+        "shape(|t| throw \"no plan\"); {}",
+        class("t: task(|| 0)")
+    ));
+    run.says("the shape's closure failed at");
     run.reload(&stages(1, 0.001));
     run.says("the shape is over");
     run.finish().code(0);

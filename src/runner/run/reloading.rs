@@ -98,7 +98,8 @@ impl Run {
             Division::Mixed => before.users_of(0, elapsed),
             Division::PerClass(_) => 0,
         };
-        let plan = plan_after(before, &self.edition, &edition, elapsed);
+        let counted = self.shape.as_ref().and_then(LiveShape::division);
+        let plan = plan_after(before, &self.edition, &edition, counted, elapsed);
         // Announced before its first sample can arrive.
         let hash = edition.hash();
         self.numbers.generation(number, &hash, self.now_us());
@@ -116,6 +117,7 @@ impl Run {
                 shape.forget_last();
             }
             self.enter_stage();
+            self.ask_shape();
         }
         self.show();
         self.notice(Notice::Reloaded {
@@ -132,18 +134,28 @@ impl Run {
             self.shape = None;
             return Ok(());
         };
+        let shape = match LiveShape::is_in(edition) {
+            true => {
+                let (time, users) = (self.plan_time(), self.fleet.levels().users);
+                let before = self.shape.as_ref();
+                Some(LiveShape::edited(
+                    edition,
+                    program.clone(),
+                    before,
+                    time,
+                    users,
+                )?)
+            }
+            false => None,
+        };
         if let Some(control) = &self.control {
-            control.renew(control.prepare(edition, number, program.clone())?);
+            control.renew(control.prepare(edition, number, program)?);
         } else if Control::is_in(edition) {
-            let control = Control::open(edition, number, program.clone(), &self.to)?;
+            let control = Control::open(edition, number, program, &self.to)?;
             control.begin(self.epoch, self.epoch_unix_us);
             self.control = Some(control);
         }
-        let shape = self.shape.take();
-        self.shape = LiveShape::is_in(edition).then(|| match shape {
-            Some(shape) => shape.renewed(edition, program),
-            None => LiveShape::new(edition, program),
-        });
+        self.shape = shape;
         Ok(())
     }
 }
