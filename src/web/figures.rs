@@ -235,6 +235,9 @@ pub(super) struct ExceptionForm {
     message: String,
     location: String,
     count: u64,
+    first_us: u64,
+    last_us: u64,
+    stack: Vec<String>,
 }
 
 /// Exceptions of the script, most frequent first.
@@ -243,6 +246,9 @@ pub(super) fn exceptions(summary: &Summary) -> Vec<ExceptionForm> {
         message: clean(&row.message).into_owned(),
         location: clean(&row.location).into_owned(),
         count: row.count,
+        first_us: row.first_us,
+        last_us: row.last_us,
+        stack: row.frames().map(|line| clean(line).into_owned()).collect(),
     };
     summary.exceptions.iter().map(form).collect()
 }

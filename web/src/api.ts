@@ -78,7 +78,10 @@ export interface ExceptionRow {
   message: string;
   location: string;
   count: number;
-  stack?: string;
+  first_us: number;
+  last_us: number;
+  /** The functions that the first one happened in, innermost first, each with the place in it. */
+  stack: string[];
 }
 
 export interface CheckRow {

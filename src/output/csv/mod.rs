@@ -309,7 +309,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(exceptions.replace("\r\n", "\n"), @r"
         Count,Message,Traceback,Nodes
-        1,index out of bounds,scripts/hello.rhai:12:5,local
+        1,index out of bounds,scripts/hello.rhai:12:5; nth (scripts/hello.rhai:12:5); the task `hello` (scripts/hello.rhai:3:9),local
         ");
     }
 

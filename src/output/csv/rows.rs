@@ -8,9 +8,9 @@ use ::csv::{Terminator, Writer, WriterBuilder};
 
 use crate::stats::{Distribution, Kind, Row, Summary};
 
-use super::super::at;
 use super::super::numbers::{mean_ms, ms, share};
 use super::super::visible::cell;
+use super::super::{at, traceback};
 
 const QUANTILES: [&str; 11] = [
     "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
@@ -286,13 +286,15 @@ pub(super) fn failures(summary: &Summary) -> Vec<u8> {
     })
 }
 
-/// One row per exception.
+/// One row per exception. Its traceback, which has several lines in Locust, is on one: the place, and
+/// the call stack after it.
 pub(super) fn exceptions(summary: &Summary) -> Vec<u8> {
     table(|out| {
         out.write_record(EXCEPTIONS)?;
         for row in &summary.exceptions {
-            let (message, location) = (cell(&row.message), cell(&row.location));
-            out.write_record([&*row.count.to_string(), &message, &location, "local"])?;
+            let lines: Vec<&str> = traceback(row).collect();
+            let (message, traceback) = (cell(&row.message), cell(&lines.join("; ")));
+            out.write_record([&*row.count.to_string(), &message, &traceback, "local"])?;
         }
         Ok(())
     })
