@@ -42,7 +42,7 @@ impl Exceptions {
         stack: impl FnOnce() -> Option<Arc<str>>,
     ) {
         let place = self.number(location);
-        self.tally.count_with(place, message, at_us, stack);
+        self.tally.count_at(place, message, at_us, stack);
     }
 
     /// Adds what another counted.

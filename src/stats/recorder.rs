@@ -151,7 +151,7 @@ impl Recorder {
     /// itself is recorded apart.
     pub fn error(&mut self, series: SeriesId, at_us: u64, text: &str) {
         let owner = u32::try_from(series.index()).expect("a series' number has 32 bits");
-        self.errors.count(owner, text, at_us);
+        self.errors.count_at(owner, text, at_us, || None);
     }
 
     /// Counts an exception of a script at `at_us` after the run's epoch: its message and where

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::trace::Trace;
+
 /// The text under which an owner's texts beyond the limit are counted.
 pub const OTHER_TEXTS: &str = "(other errors)";
 
@@ -28,6 +30,8 @@ pub(super) struct TallyEntry {
     pub(super) last_us: u64,
     /// The call stack of the first occurrence, if its kind has one.
     pub(super) stack: Option<Arc<str>>,
+    /// When they occurred; empty if that is not asked for.
+    pub(super) trace: Trace,
 }
 
 impl TallyEntry {
@@ -79,14 +83,16 @@ impl Tally {
         }
     }
 
-    /// Counts one occurrence of `text`; does not allocate when the text is known and clean.
-    pub(super) fn count(&mut self, owner: u32, text: &str, at_us: u64) {
-        self.count_with(owner, text, at_us, || None);
+    /// Counts one occurrence of `text`, whenever that was; does not allocate when the text is known
+    /// and clean.
+    pub(super) fn count(&mut self, owner: u32, text: &str) {
+        let entry = self.entry(owner, &cleaned(text));
+        entry.add(1, (0, 0), || None);
     }
 
-    /// Likewise, with the call stack that `stack` makes: it is asked for only where it may be kept,
-    /// about once for each text and batch.
-    pub(super) fn count_with(
+    /// Likewise, at a moment of the run, with the call stack that `stack` makes: it is asked for only
+    /// where it may be kept, about once for each text and batch.
+    pub(super) fn count_at(
         &mut self,
         owner: u32,
         text: &str,
@@ -95,6 +101,7 @@ impl Tally {
     ) {
         let entry = self.entry(owner, &cleaned(text));
         entry.add(1, (at_us, at_us), stack);
+        entry.trace.add(at_us / 1_000_000, 1);
     }
 
     /// Adds what another tally counted, under this one's number of its owner.
@@ -102,6 +109,7 @@ impl Tally {
         let times = (other.first_us, other.last_us);
         let entry = self.entry(owner, &other.text);
         entry.add(other.count, times, || other.stack.clone());
+        entry.trace.merge(&other.trace);
     }
 
     /// The entry of a text, to be counted.
@@ -138,6 +146,7 @@ impl Tally {
             first_us: 0,
             last_us: 0,
             stack: None,
+            trace: Trace::default(),
         });
         number
     }
@@ -148,6 +157,7 @@ impl Tally {
             let entry = &mut self.entries[number as usize];
             out.push(entry.clone());
             entry.count = 0;
+            entry.trace.clear();
         }
     }
 
@@ -213,14 +223,14 @@ mod tests {
     #[test]
     fn beyond_the_limit_each_owner_has_one_more_text_and_nothing_is_lost() {
         let mut tally = Tally::new(2);
-        tally.count(1, "a", 10);
-        tally.count(1, "b", 20);
+        tally.count_at(1, "a", 10, || None);
+        tally.count_at(1, "b", 20, || None);
         assert!(!tally.overflowed());
         for n in 0..5 {
-            tally.count(1, &format!("c{n}"), 30 + n);
-            tally.count(2, &format!("d{n}"), 40 + n);
+            tally.count_at(1, &format!("c{n}"), 30 + n, || None);
+            tally.count_at(2, &format!("d{n}"), 40 + n, || None);
         }
-        tally.count(1, "a", 5);
+        tally.count_at(1, "a", 5, || None);
 
         let rows: Vec<(u32, &str, u64, u64, u64)> = tally
             .entries()
@@ -243,10 +253,10 @@ mod tests {
     fn taking_hands_over_only_what_was_counted_since() {
         let mut tally = Tally::new(10);
         let mut out = Vec::new();
-        tally.count(0, "a", 1);
-        tally.count(0, "b", 2);
+        tally.count_at(0, "a", 1, || None);
+        tally.count_at(0, "b", 2, || None);
         tally.take(&mut out);
-        tally.count(0, "b", 9);
+        tally.count_at(0, "b", 9, || None);
         tally.take(&mut out);
         tally.take(&mut out);
 
@@ -261,8 +271,8 @@ mod tests {
     fn the_stack_is_that_of_the_first_occurrence_in_whatever_order_they_come() {
         let part = |at_us: u64, stack: &str| {
             let mut tally = Tally::new(10);
-            tally.count_with(0, "a", at_us, || Some(stack.into()));
-            tally.count_with(0, "a", at_us + 1, || {
+            tally.count_at(0, "a", at_us, || Some(stack.into()));
+            tally.count_at(0, "a", at_us + 1, || {
                 panic!("a later one has no need of a stack")
             });
             let mut out = Vec::new();

@@ -1,7 +1,10 @@
 /** What goes wrong in a run, as its tabs tell it: how often, where, through which functions, when. */
 
 import assert from "node:assert/strict";
-import { api, browse, picture, serve, theShop, until } from "./harness.mjs";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { api, browse, open, picture, scratch, serve, theShop, until } from "./harness.mjs";
 import { save } from "./scripts.mjs";
 
 /** A page that tells local times in a zone of its own. */
@@ -65,12 +68,12 @@ browse(
     const [told] = (await get("api/v1/exceptions")).rows;
     const place = /\/(basket\.rhai:2:\d+)$/.exec(told.location)[1];
     const heads = await page.locator("main thead th").allTextContents();
-    assert.deepEqual(heads, ["Count", "Message", "Where", "First seen", "Last seen UTC+9"]);
+    assert.deepEqual(heads, ["Count", "Message", "Where", "When", "First seen", "Last seen UTC+9"]);
 
     const { head } = await snapshot();
-    const first = row.locator("td").nth(3);
+    const first = row.locator("td").nth(4);
     assert.equal(await first.textContent(), timeThere(head.epoch_us + told.first_us));
-    const last = row.locator("td").nth(4);
+    const last = row.locator("td").nth(5);
     const shown = await last.textContent();
     assert.ok(shown >= (await first.textContent()), shown);
     await until("another one", async () => (await last.textContent()) > shown);
@@ -99,6 +102,103 @@ browse(
     await page.locator("nav.tabs a", { hasText: "Exceptions" }).click();
     await row.locator("td").nth(2).getByRole("button", { name: place }).click();
     await until("the other file", async () => /goods without/.test(await goal.textContent()));
+  },
+  ELSEWHERE,
+);
+
+/** Fails in a burst after two seconds or so, and now and then all the time. */
+const BURSTS = `
+user("Caller", #{
+    wait_time: constant(0.05),
+    state: #{ calls: 0 },
+    ring: task(|| {
+        this.calls += 1;
+        if this.calls > 40 && this.calls < 60 { this.client.get("/status/503"); }
+        if this.calls % 9 == 1 { this.client.get("/status/404"); }
+        this.client.get("/hello");
+    }),
+});
+`;
+
+/** What the sparkline in the row with that text says, and the spans its bars take of its width. */
+async function sparkline(page, text) {
+  const row = page.locator("tbody tr", { hasText: text }).first();
+  const drawing = row.getByRole("img", { name: /^peak / });
+  await drawing.waitFor();
+  const path = await drawing.locator("path").last().getAttribute("d");
+  const spans = [...path.matchAll(/M([\d.]+) [^h]*h([\d.]+)/g)].map((found) => {
+    const [left, width] = [Number(found[1]) / 120, Number(found[2]) / 120];
+    return [left, left + width];
+  });
+  return { label: await drawing.getAttribute("aria-label"), spans, drawing };
+}
+
+/** In the page's own units of brightness, the ground and what the bars are filled with. */
+const colours = (drawing) =>
+  drawing.evaluate((svg) => [
+    getComputedStyle(document.body).backgroundColor,
+    getComputedStyle(svg.querySelector("path:last-child")).fill,
+  ]);
+
+browse(
+  "a failure shows when it happened, after a reload and in the report too",
+  async () => {
+    await server.stop();
+    const script = save("bursts.rhai", BURSTS);
+    server = await serve(["-f", script, "-H", await theShop(), "-u", "4", "-r", "100"]);
+    await api(server).run({}, 6);
+    await api(server).stop();
+    return `${server.url}/#failures`;
+  },
+  async (page) => {
+    const { get, snapshot } = api(server);
+    const { rows } = await get("api/v1/errors");
+    const { head, seconds } = await snapshot();
+    const [burst, steady] = ["503", "404"].map((status) =>
+      rows.find((row) => row.error.includes(status)),
+    );
+    const total = (trace) => trace.counts.reduce((sum, count) => sum + count, 0);
+    for (const row of [burst, steady]) assert.equal(total(row.trace), row.count);
+    const at = (trace) => trace.from + trace.counts.indexOf(Math.max(...trace.counts));
+    const label = ({ trace }) =>
+      `peak ${Math.max(...trace.counts)} in ${trace.step} s at ${timeThere(head.epoch_us + at(trace) * 1e6)}`;
+
+    const length = seconds.requests.length;
+    const first = await sparkline(page, burst.error);
+    assert.equal(first.label, label(burst));
+    const [begin, end] = [first.spans[0][0], first.spans.at(-1)[1]].map((part) => part * length);
+    assert.ok(Math.abs(begin - burst.trace.from) < 0.1, `from ${begin}, not ${burst.trace.from}`);
+    assert.ok(begin > 1 && end < length - 1, `${begin} to ${end} of ${length} s`);
+    const all = await sparkline(page, steady.error);
+    assert.equal(all.label, label(steady));
+    assert.ok(all.spans.length > first.spans.length && all.spans[0][0] === 0);
+
+    await pictures(page, "failures");
+    for (const media of [
+      { colorScheme: "light" },
+      { colorScheme: "dark" },
+      { forcedColors: "active" },
+    ]) {
+      await page.emulateMedia(media);
+      const [ground, fill] = await colours(first.drawing);
+      assert.notEqual(fill, ground, JSON.stringify(media));
+    }
+    await picture(page, "failures-forced");
+    await page.emulateMedia({ forcedColors: "none", colorScheme: "light" });
+
+    await page.reload();
+    assert.deepEqual(
+      { ...(await sparkline(page, burst.error)), drawing: 0 },
+      { ...first, drawing: 0 },
+    );
+    const path = join(scratch, "bursts.html");
+    writeFileSync(path, await get("api/v1/report"));
+    const report = await open(pathToFileURL(path).href, { offline: true, ...ELSEWHERE });
+    const kept = await sparkline(report, burst.error);
+    assert.deepEqual([kept.label, kept.spans], [first.label, first.spans]);
+    await kept.drawing.scrollIntoViewIfNeeded();
+    await picture(report, "failures-report");
+    await report.done();
   },
   ELSEWHERE,
 );

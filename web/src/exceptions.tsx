@@ -4,6 +4,7 @@ import { integer, plural, shortPath } from "./format.ts";
 import { showPlace } from "./script/place.ts";
 import { Scroll } from "./scroll.tsx";
 import { SeenCells, SeenHeads } from "./seen.tsx";
+import { Sparkline } from "./sparkline.tsx";
 import type { Run } from "./store/run.ts";
 
 export function Exceptions({ run }: { run: Run }) {
@@ -19,6 +20,7 @@ export function Exceptions({ run }: { run: Run }) {
             </th>
             <th scope="col">Message</th>
             <th scope="col">Where</th>
+            <th scope="col">When</th>
             <SeenHeads run={run} />
           </tr>
         </thead>
@@ -32,6 +34,9 @@ export function Exceptions({ run }: { run: Run }) {
               </td>
               <td class="break path">
                 <PlaceLink place={row.location} />
+              </td>
+              <td class="when">
+                <Sparkline run={run} trace={row.trace} />
               </td>
               <SeenCells run={run} row={row} />
             </tr>

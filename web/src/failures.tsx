@@ -4,6 +4,7 @@ import { Bar } from "./bar.tsx";
 import { integer, share } from "./format.ts";
 import { Scroll } from "./scroll.tsx";
 import { SeenCells, SeenHeads } from "./seen.tsx";
+import { Sparkline } from "./sparkline.tsx";
 import type { Run } from "./store/run.ts";
 
 export function Failures({ run }: { run: Run }) {
@@ -27,6 +28,7 @@ export function Failures({ run }: { run: Run }) {
             <th scope="col">Method</th>
             <th scope="col">Name</th>
             <th scope="col">Message</th>
+            <th scope="col">When</th>
             <SeenHeads run={run} />
           </tr>
         </thead>
@@ -42,6 +44,9 @@ export function Failures({ run }: { run: Run }) {
               <td class="break path">{row.name}</td>
               <td class="break message">
                 <div class="long">{row.error}</div>
+              </td>
+              <td class="when">
+                <Sparkline run={run} trace={row.trace} />
               </td>
               <SeenCells run={run} row={row} />
             </tr>

@@ -98,6 +98,7 @@ fn page_document_and_files_say_the_same() {
     }
 
     exceptions_say_the_same(&ui, &document);
+    traces_add_up(&ui);
     let failures = ui.get("/stats/failures/csv").status(200).text();
     let exceptions = ui.get("/exceptions/csv").status(200).text();
     let run = ui.ends();
@@ -116,6 +117,30 @@ fn page_document_and_files_say_the_same() {
         std::fs::read_to_string(run.path("out_exceptions.csv")).unwrap(),
         exceptions
     );
+}
+
+/// When failures and exceptions happened: all of them, between the first and the last.
+fn traces_add_up(ui: &Ui) {
+    let number = |of: &Value| of.as_u64().unwrap();
+    for what in ["errors", "exceptions"] {
+        let rows = ui.api(what)["rows"].clone();
+        assert!(!rows.as_array().unwrap().is_empty(), "{what}");
+        for row in rows.as_array().unwrap() {
+            let trace = &row["trace"];
+            // Three seconds have room for one stretch each.
+            assert_eq!(trace["step"], 1, "{row}");
+            let counts: Vec<u64> = trace["counts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(number)
+                .collect();
+            assert_eq!(counts.iter().sum::<u64>(), number(&row["count"]), "{row}");
+            let seconds = [&row["first_us"], &row["last_us"]].map(|us| number(us) / 1_000_000);
+            assert_eq!(number(&trace["from"]), seconds[0], "{row}");
+            assert_eq!(counts.len() as u64, seconds[1] - seconds[0] + 1, "{row}");
+        }
+    }
 }
 
 /// How often, when and through which functions the script threw.

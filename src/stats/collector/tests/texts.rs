@@ -40,3 +40,25 @@ fn an_exception_has_the_stack_of_the_first_one_since_the_reset() {
     let stack = Some(format!("thrown at {}", S + 5));
     assert_eq!(seen(&mut collector), (2, S + 5, S + 6, stack));
 }
+
+#[test]
+fn a_failure_counts_in_the_second_it_happened_in_also_in_a_batch_of_many() {
+    let mut collector = Collector::new(Limits::default());
+    let mut recorder = Recorder::new(0, Limits::default());
+    let series = recorder.series(&Kind::Http, "GET", "/a");
+    for at_us in [5 * S - 1, 5 * S, 5 * S + 1, 8 * S + 7] {
+        recorder.error(series, at_us, "no");
+    }
+    collector.absorb(recorder.take(None));
+    recorder.error(series, 8 * S + 8, "no");
+    collector.absorb(recorder.take(None));
+    let trace = collector.summary(9 * S).errors[0].trace.clone();
+    assert_eq!((trace.from(), trace.step()), (4, 1));
+    assert_eq!(trace.counts(), [1, 2, 0, 0, 2]);
+
+    collector.reset(9 * S);
+    recorder.error(series, 9 * S, "no");
+    collector.absorb(recorder.take(None));
+    let trace = collector.summary(10 * S).errors[0].trace.clone();
+    assert_eq!((trace.from(), trace.counts()), (9, &[1][..]));
+}
