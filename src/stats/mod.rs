@@ -67,3 +67,4 @@ pub use tally::OTHER_TEXTS;
 pub use timeline::{Stretch, Timeline, Windowed, WindowedRow};
 pub use trace::Trace;
 pub use unfinished::Unfinished;
+pub use window::SECONDS as CURRENT_SECONDS;

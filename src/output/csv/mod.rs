@@ -36,8 +36,8 @@ pub enum CsvFile {
     Failures,
     /// As `PREFIX_exceptions.csv`.
     Exceptions,
-    /// The columns of `PREFIX_stats_history.csv`, a row for each second. Of the current percentiles
-    /// the history keeps two; the others, and totals of times, are not there.
+    /// The columns of `PREFIX_stats_history.csv`, a row for each second. Totals of times are not
+    /// there, nor, of seconds long past, percentiles other than the 50th and the 95th.
     History,
 }
 

@@ -97,6 +97,7 @@ fn page_document_and_files_say_the_same() {
         assert_eq!((&window[13], &window[14]), (&row[13], &row[14]), "extremes");
     }
 
+    the_history_is_windows(&ui);
     exceptions_say_the_same(&ui, &document);
     traces_add_up(&ui);
     let failures = ui.get("/stats/failures/csv").status(200).text();
@@ -117,6 +118,30 @@ fn page_document_and_files_say_the_same() {
         std::fs::read_to_string(run.path("out_exceptions.csv")).unwrap(),
         exceptions
     );
+}
+
+/// Each second's percentiles in the file of the full history are those of the ten seconds up to it.
+fn the_history_is_windows(ui: &Ui) {
+    let history = csv(&ui
+        .get("/stats/requests_full_history/csv")
+        .status(200)
+        .text());
+    assert!(history.len() >= 3, "{history:?}");
+    for (line, end) in history.iter().zip(1_u64..) {
+        let from = end.saturating_sub(10);
+        let window = ui.api(&format!("window?from={from}&to={end}"));
+        assert_eq!(
+            (&window["from"], &window["to"]),
+            (&from.into(), &end.into())
+        );
+        let total = &window["rows"][0];
+        assert!(total[1].as_u64().unwrap() > 0, "{window}");
+        // Ten percentiles and the maximum; `50%` is the file's seventh column.
+        for column in 3..14 {
+            let written: f64 = line[column + 3].parse().unwrap();
+            assert_eq!(written, ms(&total[column]), "{column} up to second {end}");
+        }
+    }
 }
 
 /// When failures and exceptions happened: all of them, between the first and the last.
