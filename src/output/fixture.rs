@@ -74,7 +74,12 @@ pub(super) fn shop() -> Collector {
         count: 2,
     });
     recorder.iterations_missed(2);
-    recorder.exception("index out of bounds", "scripts/hello.rhai:12:5");
+    recorder.exception(
+        2_500_000,
+        "index out of bounds",
+        "scripts/hello.rhai:12:5",
+        || Some("nth (scripts/hello.rhai:12:5)\nthe task `hello` (scripts/hello.rhai:3:9)".into()),
+    );
 
     let mut collector = collector();
     collector.asked(10);
@@ -202,7 +207,7 @@ pub(super) fn troubled() -> Arc<Summary> {
             "the server closed the connection while it sent the body; ".repeat(3)
         );
         recorder.error(series, 7, &text);
-        recorder.exception(&format!("thrown {n}"), "scripts/a.rhai:1:1");
+        recorder.exception(7, &format!("thrown {n}"), "scripts/a.rhai:1:1", || None);
     }
     recorder.lag(0, 12_000);
     recorder.stale_retry();

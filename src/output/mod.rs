@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::stats::Summary;
+use crate::stats::{ExceptionRow, Summary};
 
 pub use console::{Console, Tables, notes};
 pub use csv::{Csv, CsvFile, HistoryRows, csv};
@@ -45,6 +45,11 @@ pub struct RunInfo {
 fn at(summary: &Summary, us: u64) -> Timestamp {
     let us = summary.epoch_unix_us.saturating_add_unsigned(us);
     Timestamp::from_microsecond(us).unwrap_or(Timestamp::MAX)
+}
+
+/// An exception's place, and its call stack with a line for each function.
+pub(crate) fn traceback(row: &ExceptionRow) -> impl Iterator<Item = &str> {
+    std::iter::once(&*row.location).chain(row.frames())
 }
 
 /// Somewhere summaries go.

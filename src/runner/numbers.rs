@@ -97,8 +97,8 @@ impl Numbers {
     }
 
     /// Counts an exception in a function that runs once.
-    pub(super) fn exception(&mut self, message: &str, place: &str) {
-        self.collector.exception(message, place);
+    pub(super) fn exception(&mut self, at_us: u64, message: &str, place: &str) {
+        self.collector.exception(at_us, message, place);
     }
 
     /// Users are told to stop.

@@ -177,8 +177,9 @@ impl Screen {
             let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             finding = finding.at(number(line), number(column), 1);
         }
-        if !failure.stack.is_empty() {
-            finding = finding.hint(format!("it was called by {}", failure.stack.join(", ")));
+        let functions: Vec<&str> = failure.functions().collect();
+        if !functions.is_empty() {
+            finding = finding.hint(format!("it was called by {}", functions.join(", ")));
         }
         let file = self.files.iter().find(|file| file.path == failure.file);
         let shown = finding.render(file.map(|file| file.text.as_str()), self.view.colours);
@@ -312,6 +313,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::script::Frame;
 
     fn screen(width: Option<usize>, colours: Colours) -> Screen {
         let view = View {
@@ -447,13 +449,21 @@ mod tests {
         assert!(end.starts_with("  POST /a\n"), "{end}");
     }
 
+    fn frame(function: &str) -> Frame {
+        Frame {
+            function: function.to_owned(),
+            file: "shop.rhai".to_owned(),
+            position: None,
+        }
+    }
+
     #[test]
     fn a_mistake_shows_its_line() {
         let failure = Failure {
             message: "function not found: boom (i64)".to_owned(),
             file: "shop.rhai".to_owned(),
             position: Some((2, 3)),
-            stack: vec!["price_of".to_owned()],
+            stack: ["price_of", "the task `buy`"].map(frame).into(),
         };
         let text = screen(None, Colours::Plain).text(&Event::Failed(failure));
         assert_snapshot!(text, @r"

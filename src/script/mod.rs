@@ -38,7 +38,7 @@ pub use load::declare::Inputs;
 pub use load::program::Program;
 pub use run::control::{Call, ControlUser, Outcome};
 pub use run::engine::fail_for_memory;
-pub use run::failure::{Control, Ended, Failure};
+pub use run::failure::{Control, Ended, Failure, Frame};
 pub use run::generation::Generation;
 pub use run::label::described;
 pub use run::log::{Level, Line, shortened};

@@ -29,7 +29,7 @@ impl Checks {
 
     /// Counts one; does not allocate when its name is known.
     pub(super) fn count(&mut self, name: &str, holds: bool) {
-        self.0.count(if holds { PASSES } else { FAILS }, name, 0);
+        self.0.count(if holds { PASSES } else { FAILS }, name);
     }
 
     /// Moves what was counted since the last call to the end of `out`.

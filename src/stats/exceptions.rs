@@ -32,10 +32,17 @@ impl Exceptions {
         }
     }
 
-    /// Counts one; does not allocate when it is known.
-    pub(super) fn count(&mut self, message: &str, location: &str) {
+    /// Counts one that happened at `at_us` after the run's epoch. When it is known only its call
+    /// stack allocates, which is made once a batch, for the first.
+    pub(super) fn count(
+        &mut self,
+        at_us: u64,
+        message: &str,
+        location: &str,
+        stack: impl FnOnce() -> Option<Arc<str>>,
+    ) {
         let place = self.number(location);
-        self.tally.count(place, message, 0);
+        self.tally.count_at(place, message, at_us, stack);
     }
 
     /// Adds what another counted.
@@ -91,7 +98,7 @@ mod tests {
     fn places_and_messages_are_bounded_and_nothing_is_lost() {
         let mut thread = Exceptions::new(3);
         for n in 0..10 {
-            thread.count("boom", &format!("a.rhai:{n}:1"));
+            thread.count(n, "boom", &format!("a.rhai:{n}:1"), || None);
         }
         let mut taken = Vec::new();
         thread.take(&mut taken);

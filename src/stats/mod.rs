@@ -43,6 +43,7 @@ mod sum;
 mod summary;
 mod tally;
 mod timeline;
+mod trace;
 mod unfinished;
 mod window;
 
@@ -64,4 +65,6 @@ pub use summary::{
 };
 pub use tally::OTHER_TEXTS;
 pub use timeline::{Stretch, Timeline, Windowed, WindowedRow};
+pub use trace::Trace;
 pub use unfinished::Unfinished;
+pub use window::SECONDS as CURRENT_SECONDS;

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::mem;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::batch::Batch;
 use super::cells::Cells;
@@ -150,12 +151,20 @@ impl Recorder {
     /// itself is recorded apart.
     pub fn error(&mut self, series: SeriesId, at_us: u64, text: &str) {
         let owner = u32::try_from(series.index()).expect("a series' number has 32 bits");
-        self.errors.count(owner, text, at_us);
+        self.errors.count_at(owner, text, at_us, || None);
     }
 
-    /// Counts an exception of a script: its message and where (`hello.rhai:12:5`).
-    pub fn exception(&mut self, message: &str, location: &str) {
-        self.exceptions.count(message, location);
+    /// Counts an exception of a script at `at_us` after the run's epoch: its message and where
+    /// (`hello.rhai:12:5`). `stack` makes the text of its call stack, a line for each function; it is
+    /// asked for once a batch, for the first of its kind.
+    pub fn exception(
+        &mut self,
+        at_us: u64,
+        message: &str,
+        location: &str,
+        stack: impl FnOnce() -> Option<Arc<str>>,
+    ) {
+        self.exceptions.count(at_us, message, location, stack);
     }
 
     /// Counts a check of a script, by its name.
@@ -302,7 +311,7 @@ mod tests {
         let a = recorder.series(&Kind::Http, "GET", "/a");
         recorder.record(Sample::new(a, 1, Outcome::Success, 5));
         recorder.error(a, 9, "boom");
-        recorder.exception("thrown", "a.rhai:1:2");
+        recorder.exception(9, "thrown", "a.rhai:1:2", || None);
         recorder.lag(9, 3);
         recorder.iteration_started();
 

@@ -10,8 +10,8 @@ use super::custom_metrics::{CustomMetrics, FloatHistogram};
 use super::series::Kind;
 
 impl Batch {
-    /// Gives every text in it to `rewrite`: names, protocols, failures, exceptions, checks. `None`
-    /// leaves it. A text is in a batch when it is first met, or counted, not with each sample.
+    /// Gives every text in it to `rewrite`: names, protocols, failures, exceptions with their
+    /// call stacks, checks. `None` leaves it. A text is in a batch when it is first met, or counted, not with each sample.
     pub fn rewrite(&mut self, rewrite: impl Fn(&str) -> Option<String>) {
         let change = |text: &mut Arc<str>| {
             if let Some(other) = rewrite(text) {
@@ -31,6 +31,7 @@ impl Batch {
         for (place, exception) in &mut self.exceptions {
             change(place);
             change(&mut exception.text);
+            exception.stack.iter_mut().for_each(change);
         }
         if let Some(custom) = &mut self.custom {
             custom.rename(change);
@@ -79,7 +80,10 @@ mod tests {
                 recorder.record(Sample::new(series, 1, Outcome::Failure, 5));
                 recorder.error(series, 5, &format!("why {secret}"));
             }
-            recorder.exception(&format!("boom {secret}"), &format!("{secret}.rhai:1:1"));
+            let place = format!("{secret}.rhai:1:1");
+            recorder.exception(5, &format!("boom {secret}"), &place, || {
+                Some(format!("f ({place})\ng ({place})").into())
+            });
             recorder.check(&format!("is {secret}"), true);
             recorder.count_own(&format!("c {secret}"), 2);
             recorder.measure_own(&format!("m {secret}"), 1.0);
@@ -95,6 +99,8 @@ mod tests {
         let shown = format!("{summary:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
         assert_eq!(summary.total.requests, 4);
+        let stack = summary.exceptions[0].stack.as_deref();
+        assert_eq!(stack, Some("f (*.rhai:1:1)\ng (*.rhai:1:1)"));
         assert_eq!(summary.requests.len(), 2);
         assert_eq!((summary.counters.len(), summary.counters[0].total), (1, 4));
         assert_eq!((summary.metrics.len(), summary.metrics[0].count), (1, 2));

@@ -16,6 +16,7 @@ use super::series::SeriesKey;
 use super::sum::Sum;
 use super::tally::{Tally, TallyEntry};
 use super::timeline::Timeline;
+use super::trace::Trace;
 use super::unfinished::Unfinished;
 
 /// The quantiles of every [`Distribution`]; the last is the maximum.
@@ -190,6 +191,8 @@ pub struct ErrorRow {
     pub first_us: u64,
     /// Last occurrence, µs since the run's epoch.
     pub last_us: u64,
+    /// When they occurred.
+    pub trace: Trace,
 }
 
 impl ErrorRow {
@@ -204,6 +207,7 @@ impl ErrorRow {
                 count: entry.count,
                 first_us: entry.first_us,
                 last_us: entry.last_us,
+                trace: entry.trace.clone(),
             }
         };
         let mut rows: Vec<ErrorRow> = errors.entries().iter().map(row).collect();
@@ -223,15 +227,33 @@ pub struct ExceptionRow {
     pub location: Arc<str>,
     /// Occurrences.
     pub count: u64,
+    /// First occurrence, µs since the run's epoch; zero if it was before, in `setup`.
+    pub first_us: u64,
+    /// Last occurrence, µs since the run's epoch.
+    pub last_us: u64,
+    /// The functions that the first one happened in, innermost first, each in a line with the place in
+    /// it: `price (shop.rhai:12:5)`. Bounded; `None` if it happened in no function of the script.
+    pub stack: Option<Arc<str>>,
+    /// When they occurred.
+    pub trace: Trace,
 }
 
 impl ExceptionRow {
+    /// The lines of the call stack.
+    pub fn frames(&self) -> impl Iterator<Item = &str> {
+        self.stack.iter().flat_map(|stack| stack.lines())
+    }
+
     /// Most frequent first.
     pub(super) fn all(exceptions: &Exceptions) -> Vec<ExceptionRow> {
         let row = |(place, entry): (&Arc<str>, &TallyEntry)| ExceptionRow {
             message: Arc::clone(&entry.text),
             location: Arc::clone(place),
             count: entry.count,
+            first_us: entry.first_us,
+            last_us: entry.last_us,
+            stack: entry.stack.clone(),
+            trace: entry.trace.clone(),
         };
         let mut rows: Vec<ExceptionRow> = exceptions.entries().map(row).collect();
         rows.sort_by(|a, b| {

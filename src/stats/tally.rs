@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::trace::Trace;
+
 /// The text under which an owner's texts beyond the limit are counted.
 pub const OTHER_TEXTS: &str = "(other errors)";
 
@@ -26,10 +28,29 @@ pub(super) struct TallyEntry {
     pub(super) first_us: u64,
     /// See `first_us`.
     pub(super) last_us: u64,
+    /// The call stack of the first occurrence, if its kind has one.
+    pub(super) stack: Option<Arc<str>>,
+    /// When they occurred; empty if that is not asked for.
+    pub(super) trace: Trace,
 }
 
 impl TallyEntry {
-    fn add(&mut self, count: u64, first_us: u64, last_us: u64) {
+    /// Adds `count` occurrences; `stack` is asked for only if the first of them is now the first of
+    /// all, or as early: of those the least stays, so that any order comes to the same.
+    fn add(
+        &mut self,
+        count: u64,
+        (first_us, last_us): (u64, u64),
+        stack: impl FnOnce() -> Option<Arc<str>>,
+    ) {
+        if self.count == 0 || first_us < self.first_us {
+            self.stack = stack();
+        } else if first_us == self.first_us {
+            self.stack = match (self.stack.take(), stack()) {
+                (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+                (ours, theirs) => ours.or(theirs),
+            };
+        }
         if self.count == 0 {
             (self.first_us, self.last_us) = (first_us, last_us);
         }
@@ -62,29 +83,43 @@ impl Tally {
         }
     }
 
-    /// Counts one occurrence of `text`; does not allocate when the text is known and clean.
-    pub(super) fn count(&mut self, owner: u32, text: &str, at_us: u64) {
-        self.add(owner, &cleaned(text), 1, at_us, at_us);
+    /// Counts one occurrence of `text`, whenever that was; does not allocate when the text is known
+    /// and clean.
+    pub(super) fn count(&mut self, owner: u32, text: &str) {
+        let entry = self.entry(owner, &cleaned(text));
+        entry.add(1, (0, 0), || None);
+    }
+
+    /// Likewise, at a moment of the run, with the call stack that `stack` makes: it is asked for only
+    /// where it may be kept, about once for each text and batch.
+    pub(super) fn count_at(
+        &mut self,
+        owner: u32,
+        text: &str,
+        at_us: u64,
+        stack: impl FnOnce() -> Option<Arc<str>>,
+    ) {
+        let entry = self.entry(owner, &cleaned(text));
+        entry.add(1, (at_us, at_us), stack);
+        entry.trace.add(at_us / 1_000_000, 1);
     }
 
     /// Adds what another tally counted, under this one's number of its owner.
     pub(super) fn merge(&mut self, owner: u32, other: &TallyEntry) {
-        self.add(
-            owner,
-            &other.text,
-            other.count,
-            other.first_us,
-            other.last_us,
-        );
+        let times = (other.first_us, other.last_us);
+        let entry = self.entry(owner, &other.text);
+        entry.add(other.count, times, || other.stack.clone());
+        entry.trace.merge(&other.trace);
     }
 
-    fn add(&mut self, owner: u32, text: &str, count: u64, first_us: u64, last_us: u64) {
+    /// The entry of a text, to be counted.
+    fn entry(&mut self, owner: u32, text: &str) -> &mut TallyEntry {
         let number = self.number(owner, text);
         let entry = &mut self.entries[number as usize];
         if entry.count == 0 {
             self.touched.push(number);
         }
-        entry.add(count, first_us, last_us);
+        entry
     }
 
     fn number(&mut self, owner: u32, text: &str) -> u32 {
@@ -110,6 +145,8 @@ impl Tally {
             count: 0,
             first_us: 0,
             last_us: 0,
+            stack: None,
+            trace: Trace::default(),
         });
         number
     }
@@ -120,6 +157,7 @@ impl Tally {
             let entry = &mut self.entries[number as usize];
             out.push(entry.clone());
             entry.count = 0;
+            entry.trace.clear();
         }
     }
 
@@ -185,14 +223,14 @@ mod tests {
     #[test]
     fn beyond_the_limit_each_owner_has_one_more_text_and_nothing_is_lost() {
         let mut tally = Tally::new(2);
-        tally.count(1, "a", 10);
-        tally.count(1, "b", 20);
+        tally.count_at(1, "a", 10, || None);
+        tally.count_at(1, "b", 20, || None);
         assert!(!tally.overflowed());
         for n in 0..5 {
-            tally.count(1, &format!("c{n}"), 30 + n);
-            tally.count(2, &format!("d{n}"), 40 + n);
+            tally.count_at(1, &format!("c{n}"), 30 + n, || None);
+            tally.count_at(2, &format!("d{n}"), 40 + n, || None);
         }
-        tally.count(1, "a", 5);
+        tally.count_at(1, "a", 5, || None);
 
         let rows: Vec<(u32, &str, u64, u64, u64)> = tally
             .entries()
@@ -215,10 +253,10 @@ mod tests {
     fn taking_hands_over_only_what_was_counted_since() {
         let mut tally = Tally::new(10);
         let mut out = Vec::new();
-        tally.count(0, "a", 1);
-        tally.count(0, "b", 2);
+        tally.count_at(0, "a", 1, || None);
+        tally.count_at(0, "b", 2, || None);
         tally.take(&mut out);
-        tally.count(0, "b", 9);
+        tally.count_at(0, "b", 9, || None);
         tally.take(&mut out);
         tally.take(&mut out);
 
@@ -227,5 +265,31 @@ mod tests {
             .map(|e| (&*e.text, e.count, e.first_us))
             .collect();
         assert_eq!(rows, [("a", 1, 1), ("b", 1, 2), ("b", 1, 9)]);
+    }
+
+    #[test]
+    fn the_stack_is_that_of_the_first_occurrence_in_whatever_order_they_come() {
+        let part = |at_us: u64, stack: &str| {
+            let mut tally = Tally::new(10);
+            tally.count_at(0, "a", at_us, || Some(stack.into()));
+            tally.count_at(0, "a", at_us + 1, || {
+                panic!("a later one has no need of a stack")
+            });
+            let mut out = Vec::new();
+            tally.take(&mut out);
+            out.remove(0)
+        };
+        let parts = [part(30, "c"), part(10, "b"), part(10, "a"), part(20, "d")];
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
+            let mut sum = Tally::new(10);
+            for at in order {
+                sum.merge(0, &parts[at]);
+            }
+            let [entry] = sum.entries() else {
+                panic!("{:?}", sum.entries())
+            };
+            let seen = (entry.count, entry.first_us, entry.last_us);
+            assert_eq!((seen, entry.stack.as_deref()), ((8, 10, 31), Some("a")));
+        }
     }
 }

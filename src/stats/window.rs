@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::cell::Cell;
 
 /// Current figures are over up to this many completed seconds.
-pub(super) const SECONDS: u64 = 10;
+pub const SECONDS: u64 = 10;
 /// Room for the seconds of the window, the running one and one that is late.
 const KEPT: u64 = 12;
 

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Serialize, Serializer};
 
 use crate::screen::show::clean;
-use crate::stats::{self, History, Mark, Row, Stretch, Summary, WindowedRow};
+use crate::stats::{self, History, Mark, Row, Stretch, Summary, Trace, WindowedRow};
 
 /// `[id, kind, method, name]`.
 pub(super) type Name = (u32, String, String, String);
@@ -207,6 +207,24 @@ pub(super) fn marks(summary: &Summary) -> Vec<MarkForm> {
     summary.marks.iter().map(form).collect()
 }
 
+/// When something happened, by stretches of the run.
+#[derive(Serialize)]
+struct TraceForm {
+    from: u64,
+    step: u64,
+    counts: Vec<u64>,
+}
+
+impl TraceForm {
+    fn of(trace: &Trace) -> TraceForm {
+        TraceForm {
+            from: trace.from(),
+            step: trace.step(),
+            counts: trace.counts().to_vec(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct ErrorForm {
     method: String,
@@ -215,6 +233,7 @@ pub(super) struct ErrorForm {
     count: u64,
     first_us: u64,
     last_us: u64,
+    trace: TraceForm,
 }
 
 /// Failures by text, most frequent first.
@@ -226,6 +245,7 @@ pub(super) fn errors(summary: &Summary) -> Vec<ErrorForm> {
         count: row.count,
         first_us: row.first_us,
         last_us: row.last_us,
+        trace: TraceForm::of(&row.trace),
     };
     summary.errors.iter().map(form).collect()
 }
@@ -235,6 +255,10 @@ pub(super) struct ExceptionForm {
     message: String,
     location: String,
     count: u64,
+    first_us: u64,
+    last_us: u64,
+    stack: Vec<String>,
+    trace: TraceForm,
 }
 
 /// Exceptions of the script, most frequent first.
@@ -243,6 +267,10 @@ pub(super) fn exceptions(summary: &Summary) -> Vec<ExceptionForm> {
         message: clean(&row.message).into_owned(),
         location: clean(&row.location).into_owned(),
         count: row.count,
+        first_us: row.first_us,
+        last_us: row.last_us,
+        stack: row.frames().map(|line| clean(line).into_owned()).collect(),
+        trace: TraceForm::of(&row.trace),
     };
     summary.exceptions.iter().map(form).collect()
 }

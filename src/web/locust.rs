@@ -248,10 +248,12 @@ pub(super) async fn exceptions(State(shared): State<Arc<Shared>>) -> Json<Value>
     let summary = view.run.as_ref().and_then(|run| run.summary.clone());
     let rows = summary.iter().flat_map(|summary| summary.exceptions.iter());
     let rows = rows.map(|row| {
+        let lines = output::traceback(row);
+        let traceback: Vec<String> = lines.map(|line| clean(line).into_owned()).collect();
         json!({
             "count": row.count,
             "msg": clean(&row.message),
-            "traceback": clean(&row.location),
+            "traceback": traceback.join("\n"),
             "nodes": "local",
         })
     });

@@ -65,6 +65,13 @@ export interface Metric {
   p99: number;
 }
 
+/** When something happened: counts by stretches of `step` seconds, the first at second `from`. */
+export interface Trace {
+  from: number;
+  step: number;
+  counts: number[];
+}
+
 export interface ErrorRow {
   method: string;
   name: string;
@@ -72,13 +79,18 @@ export interface ErrorRow {
   count: number;
   first_us: number;
   last_us: number;
+  trace: Trace;
 }
 
 export interface ExceptionRow {
   message: string;
   location: string;
   count: number;
-  stack?: string;
+  first_us: number;
+  last_us: number;
+  /** The functions that the first one happened in, innermost first, each with the place in it. */
+  stack: string[];
+  trace: Trace;
 }
 
 export interface CheckRow {

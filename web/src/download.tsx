@@ -44,7 +44,7 @@ export function Download({ run }: { run: Run }) {
           <File href={`exceptions/csv${which}`} name="Exceptions" kind="CSV" />
           <File
             href={`stats/requests_full_history/csv${which}`}
-            name="Full history, a row for each name and second"
+            name="Full history, a row for each second"
             kind="CSV"
           />
           <File href={`api/v1/runs/${run.run}`} name="Summary, as --json writes it" kind="JSON" />

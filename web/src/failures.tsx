@@ -1,8 +1,10 @@
 /** What failed, how often, when. */
 
 import { Bar } from "./bar.tsx";
-import { integer, localTime, moment, share, zone } from "./format.ts";
+import { integer, share } from "./format.ts";
 import { Scroll } from "./scroll.tsx";
+import { SeenCells, SeenHeads } from "./seen.tsx";
+import { Sparkline } from "./sparkline.tsx";
 import type { Run } from "./store/run.ts";
 
 export function Failures({ run }: { run: Run }) {
@@ -12,9 +14,6 @@ export function Failures({ run }: { run: Run }) {
   if (rows.length === 0) {
     return <p class="empty">no failure so far: {integer(requests)} requests</p>;
   }
-  // Times of an error are moments of the run; its epoch makes them wall-clock times.
-  const epoch = run.head?.epoch_us ?? 0;
-  const at = (us: number) => (us > 1e15 ? us : epoch + us);
   return (
     <Scroll label="Table of failures">
       <table class="plain wide">
@@ -29,10 +28,8 @@ export function Failures({ run }: { run: Run }) {
             <th scope="col">Method</th>
             <th scope="col">Name</th>
             <th scope="col">Message</th>
-            <th scope="col">First seen</th>
-            <th scope="col">
-              Last seen <small>{zone(run.now_us)}</small>
-            </th>
+            <th scope="col">When</th>
+            <SeenHeads run={run} />
           </tr>
         </thead>
         <tbody>
@@ -48,8 +45,10 @@ export function Failures({ run }: { run: Run }) {
               <td class="break message">
                 <div class="long">{row.error}</div>
               </td>
-              <td title={moment(at(row.first_us))}>{localTime(at(row.first_us))}</td>
-              <td title={moment(at(row.last_us))}>{localTime(at(row.last_us))}</td>
+              <td class="when">
+                <Sparkline run={run} trace={row.trace} />
+              </td>
+              <SeenCells run={run} row={row} />
             </tr>
           ))}
         </tbody>

@@ -36,8 +36,8 @@ pub enum CsvFile {
     Failures,
     /// As `PREFIX_exceptions.csv`.
     Exceptions,
-    /// The columns of `PREFIX_stats_history.csv`, a row for each second. Of the current percentiles
-    /// the history keeps two; the others, and totals of times, are not there.
+    /// The columns of `PREFIX_stats_history.csv`, a row for each second. Totals of times are not
+    /// there, nor, of seconds long past, percentiles other than the 50th and the 95th.
     History,
 }
 
@@ -309,7 +309,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(exceptions.replace("\r\n", "\n"), @r"
         Count,Message,Traceback,Nodes
-        1,index out of bounds,scripts/hello.rhai:12:5,local
+        1,index out of bounds,scripts/hello.rhai:12:5; nth (scripts/hello.rhai:12:5); the task `hello` (scripts/hello.rhai:3:9),local
         ");
     }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use ::csv::{Terminator, Writer, WriterBuilder};
 
-use crate::stats::{Distribution, Kind, Row, Summary};
+use crate::stats::{CURRENT_SECONDS, Distribution, Kind, Row, Summary};
 
-use super::super::at;
 use super::super::numbers::{mean_ms, ms, share};
 use super::super::visible::cell;
+use super::super::{at, traceback};
 
 const QUANTILES: [&str; 11] = [
     "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
@@ -157,10 +157,18 @@ pub(super) fn history(summary: &Summary, named: &[Row]) -> Vec<u8> {
 }
 
 /// The history's rows for all seconds, of the total alone.
+///
+/// The percentiles of a row are over the up to ten seconds that end with its own: response times as
+/// the timeline has them, at most 0.8 % above, those of missed slots and of cut requests included.
+/// After a quarter of an hour the timeline merges two seconds into one stretch, later four, and so on;
+/// where the ten seconds are no whole stretches any more, a row has the median and the 95th
+/// percentile that the history keeps of the requests that ended, to 0.1 %, and `N/A` for the others.
+/// Each row reads up to ten stretches anew.
 pub(super) fn seconds(summary: &Summary) -> Vec<u8> {
     let (mut requests, mut failures, mut received) = (0, 0, 0);
     table(|out| {
-        for (second, at_us) in summary.history.iter().zip((1..).map(|n| n * 1_000_000)) {
+        for (second, end) in summary.history.iter().zip(1_u64..) {
+            let at_us = end * 1_000_000;
             requests += second.requests;
             failures += second.failures;
             received += second.received;
@@ -169,11 +177,15 @@ pub(super) fn seconds(summary: &Summary) -> Vec<u8> {
             cells.extend(named_cells(&summary.total));
             cells.push(format!("{:.6}", second.rps));
             cells.push(format!("{:.6}", second.failures_per_s));
-            cells.extend(QUANTILES.map(|quantile| match quantile {
-                "50%" if second.rps > 0.0 => ms(second.p50_us).to_string(),
-                "95%" if second.rps > 0.0 => ms(second.p95_us).to_string(),
-                _ => "N/A".to_owned(),
-            }));
+            let recent = end.saturating_sub(CURRENT_SECONDS)..end;
+            cells.extend(match summary.timeline.total_response(recent) {
+                Some(response) => quantiles(&response),
+                None => QUANTILES.map(|quantile| match quantile {
+                    "50%" if second.rps > 0.0 => ms(second.p50_us).to_string(),
+                    "95%" if second.rps > 0.0 => ms(second.p95_us).to_string(),
+                    _ => "N/A".to_owned(),
+                }),
+            });
             cells.extend([requests.to_string(), failures.to_string()]);
             cells.extend(["N/A", "N/A", "N/A", "N/A"].map(str::to_owned));
             let size = share(received, requests);
@@ -286,13 +298,15 @@ pub(super) fn failures(summary: &Summary) -> Vec<u8> {
     })
 }
 
-/// One row per exception.
+/// One row per exception. Its traceback, which has several lines in Locust, is on one: the place, and
+/// the call stack after it.
 pub(super) fn exceptions(summary: &Summary) -> Vec<u8> {
     table(|out| {
         out.write_record(EXCEPTIONS)?;
         for row in &summary.exceptions {
-            let (message, location) = (cell(&row.message), cell(&row.location));
-            out.write_record([&*row.count.to_string(), &message, &location, "local"])?;
+            let lines: Vec<&str> = traceback(row).collect();
+            let (message, traceback) = (cell(&row.message), cell(&lines.join("; ")));
+            out.write_record([&*row.count.to_string(), &message, &traceback, "local"])?;
         }
         Ok(())
     })
@@ -360,4 +374,59 @@ fn table(fill: impl FnOnce(&mut Writer<Vec<u8>>) -> ::csv::Result<()>) -> Vec<u8
         .from_writer(Vec::new());
     fill(&mut out).expect("writing to memory does not fail");
     out.into_inner().expect("writing to memory does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::{Collector, Limits, Outcome, Recorder, Sample};
+
+    const LENGTH: u64 = 1_000;
+
+    /// A run of a thousand seconds, three requests in each, which take longer and longer.
+    fn long_run() -> std::sync::Arc<Summary> {
+        let mut collector = Collector::new(Limits::default());
+        let mut recorder = Recorder::new(0, Limits::default());
+        let series = recorder.series(&Kind::Http, "GET", "/");
+        for second in 0..LENGTH {
+            for n in 1..=3 {
+                let sample = Sample::new(series, 1, Outcome::Success, second * 1_000_000);
+                recorder.record(sample.service_us(n * (1_000 + second)));
+            }
+            collector.absorb(recorder.take(None));
+            collector.tick((second + 1) * 1_000_000);
+        }
+        collector.summary(LENGTH * 1_000_000)
+    }
+
+    #[test]
+    fn percentiles_of_a_second_are_those_of_its_window_or_two_if_that_is_merged() {
+        let summary = long_run();
+        let content = seconds(&summary);
+        let mut reader = ::csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(&content[..]);
+        let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
+        assert_eq!(rows.len() as u64, LENGTH);
+        let (mut whole, mut merged) = (0, 0);
+        for (row, end) in rows.iter().zip(1_u64..) {
+            let asked = end.saturating_sub(10)..end;
+            let window = summary.timeline.window(asked.clone());
+            let told: Vec<&str> = row.iter().skip(6).take(11).collect();
+            if window.seconds == asked {
+                whole += 1;
+                assert_eq!(told, quantiles(&window.rows[0].response), "{end}");
+            } else {
+                merged += 1;
+                let at = usize::try_from(end - 1).expect("below a thousand");
+                let second = summary.history.iter().nth(at).expect("a second");
+                let mut expected = ["N/A"; 11].map(str::to_owned);
+                expected[0] = ms(second.p50_us).to_string();
+                expected[5] = ms(second.p95_us).to_string();
+                assert_eq!(told, expected, "{end}");
+            }
+        }
+        // Above 900 stretches of a second the oldest are merged, and every other window is cut.
+        assert!(whole > 900 && merged > 20, "{whole} and {merged}");
+    }
 }

@@ -168,6 +168,9 @@ struct Exception<'a> {
     message: &'a str,
     location: &'a str,
     count: u64,
+    first_s: f64,
+    last_s: f64,
+    stack: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -261,6 +264,9 @@ impl<'a> Document<'a> {
             message: &row.message,
             location: &row.location,
             count: row.count,
+            first_s: seconds(row.first_us),
+            last_s: seconds(row.last_us),
+            stack: row.frames().collect(),
         });
         let checks = summary.checks.iter().map(|row| Check {
             name: &row.name,

@@ -263,7 +263,9 @@ impl Run {
                 }
                 HookStep::Late { what, limit } => {
                     let message = format!("`{what}` took longer than {limit:?} and was ended");
-                    self.numbers.exception(&message, "--on-stop-timeout");
+                    let now_us = self.now_us();
+                    self.numbers
+                        .exception(now_us, &message, "--on-stop-timeout");
                     self.notice(Notice::Late { what, limit });
                 }
                 HookStep::Close => self.is_over = true,

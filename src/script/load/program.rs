@@ -298,7 +298,7 @@ fn evaluate(
         }
         None => {}
     }
-    let failure = match failure::ended(*error, &file, Position::NONE) {
+    let failure = match failure::ended(*error, "the script", &file, Position::NONE) {
         Ended::Failure(failure) => failure,
         Ended::Control(_) => {
             let message = "the top level of the script steers no user: it only describes";

@@ -11,6 +11,7 @@ use rhai::{
     GlobalRuntimeState, ImmutableString, Module, NativeCallContext, Position, Scope, Shared,
 };
 
+use super::failure::{self, Ended};
 use crate::script::load::definitions::Definition;
 
 /// States kept for the next call; more are dropped.
@@ -47,6 +48,11 @@ impl Callable {
             file: definition.file.clone(),
             begins: definition.begins(),
         }
+    }
+
+    /// What an error means that a call of it came to.
+    pub(crate) fn ended(&self, error: EvalAltResult) -> Ended {
+        failure::ended(error, &self.what, &self.file, self.begins)
     }
 }
 

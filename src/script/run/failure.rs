@@ -3,6 +3,8 @@
 //! Turns Rhai's nested errors into a message, a place and a call stack for people. The caller of
 //! the script decides what a failure means for the user.
 
+use std::fmt;
+
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::call::Callable;
@@ -128,9 +130,32 @@ pub struct Failure {
     pub file: String,
     /// Line and column, from 1; `None` if Rhai does not know.
     pub position: Option<(usize, usize)>,
-    /// The functions it happened in, innermost first.
-    pub stack: Vec<String>,
+    /// The functions it happened in, innermost first; the last one is what Katydid called.
+    pub stack: Vec<Frame>,
 }
+
+/// A function that an error came through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its name, or what it is: ``the task `browse` ``.
+    pub function: String,
+    /// The file it stands in, as in the bundle.
+    pub file: String,
+    /// Where in it the error happened, or the call of the next inner function stands: line and
+    /// column, from 1; `None` if Rhai does not know.
+    pub position: Option<(usize, usize)>,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
+        let place = located(&self.file, self.position);
+        write!(to, "{} ({place})", self.function)
+    }
+}
+
+/// The longest call stack that is told, in bytes; like all texts of a batch it has to stay below
+/// what is cut there.
+const LONGEST_TRACE: usize = 900;
 
 impl Failure {
     /// What a `wait_time` closure returned is not a length of time.
@@ -175,30 +200,70 @@ impl Failure {
             message: message.to_owned(),
             file: callable.file.to_string(),
             position: known(callable.begins),
-            stack: Vec::new(),
+            stack: vec![Frame {
+                function: callable.what.clone(),
+                file: callable.file.to_string(),
+                position: known(callable.begins),
+            }],
         }
     }
 
     /// `scripts/shop.rhai:12:5`.
     #[must_use]
     pub fn location(&self) -> String {
-        match self.position {
-            Some((line, column)) => format!("{}:{line}:{column}", self.file),
-            None => self.file.clone(),
+        located(&self.file, self.position)
+    }
+
+    /// The functions of the script that it happened in, innermost first, without what Katydid called.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        let inner = self.stack.len().saturating_sub(1);
+        let frames = self.stack.iter().take(inner);
+        frames.map(|frame| frame.function.as_str())
+    }
+
+    /// The call stack as a text, a line for each function, innermost first; `None` without one. What
+    /// is too long leaves out functions before the outermost, and says how many.
+    #[must_use]
+    pub fn trace(&self) -> Option<String> {
+        let (outermost, inner) = self.stack.split_last()?;
+        let outermost = outermost.to_string();
+        let mut text = String::new();
+        for (nth, frame) in inner.iter().enumerate() {
+            let line = format!("{frame}\n");
+            if text.len() + line.len() + outermost.len() > LONGEST_TRACE {
+                text += &format!("… {} more\n", inner.len() - nth);
+                break;
+            }
+            text += &line;
         }
+        text += &outermost;
+        text.truncate(text.floor_char_boundary(LONGEST_TRACE + "… 99 more\n".len()));
+        Some(text)
     }
 }
 
-/// What an error of Rhai means, of a call that began in `file` at `begins`.
-pub(crate) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> Ended {
+fn located(file: &str, position: Option<(usize, usize)>) -> String {
+    match position {
+        Some((line, column)) => format!("{file}:{line}:{column}"),
+        None => file.to_owned(),
+    }
+}
+
+/// What an error of Rhai means, of a call of `what` that began in `file` at `begins`.
+pub(crate) fn ended(mut error: EvalAltResult, what: &str, file: &str, begins: Position) -> Ended {
     let mut file = file.to_owned();
     let mut stack = Vec::new();
+    let mut function = what.to_owned();
     // The innermost place known: some errors come without one.
     let mut nearest = (file.clone(), begins);
     loop {
         match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
-                stack.push(described(&name));
+                stack.push(Frame {
+                    function: std::mem::replace(&mut function, described(&name)),
+                    file: file.clone(),
+                    position: known(position),
+                });
                 if !position.is_none() {
                     nearest = (file.clone(), position);
                 }
@@ -220,6 +285,11 @@ pub(crate) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> E
                 return Ended::Control(control.unwrap_or(Control::Cancelled));
             }
             other => {
+                stack.push(Frame {
+                    function,
+                    file: file.clone(),
+                    position: known(other.position()),
+                });
                 stack.reverse();
                 if !other.position().is_none() {
                     nearest = (file, other.position());
@@ -230,7 +300,7 @@ pub(crate) fn ended(mut error: EvalAltResult, file: &str, begins: Position) -> E
     }
 }
 
-fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<String>) -> Failure {
+fn failure(error: &EvalAltResult, place: (String, Position), stack: Vec<Frame>) -> Failure {
     let message = match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => "thrown".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) => value::shown(value),

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, EvalAltResult, Map};
 
 use super::call::Callable;
-use super::failure::{self, Ended, Failure};
+use super::failure::{Ended, Failure};
 use super::log::Level;
 use super::user::User;
 use crate::coroutine;
@@ -52,7 +52,8 @@ pub(crate) fn user_error(user: &Rc<User>, failure: &Failure) {
         map.insert("message".into(), failure.message.clone().into());
         map.insert("location".into(), failure.location().into());
         map.insert("class".into(), user.class.name.clone().into());
-        let stack = failure.stack.iter().cloned().map(Dynamic::from);
+        let stack = failure.functions();
+        let stack = stack.map(|function| Dynamic::from(function.to_owned()));
         map.insert("stack".into(), Dynamic::from_array(stack.collect()));
         map
     });
@@ -78,7 +79,7 @@ fn tell(user: &Rc<User>, event: Event, map: impl FnOnce() -> Map) {
         let result = coroutine::without_waiting(|| {
             states.call(&program.engine, listener, arguments, &mut tag, &mut this)
         });
-        let ended = result.map_err(|error| failure::ended(*error, &listener.file, listener.begins));
+        let ended = result.map_err(|error| listener.ended(*error));
         // A control call is kept by the user, and ends what it runs.
         if let Err(Ended::Failure(mut failure)) = ended {
             failure.message = user.class.secrets.mask(failure.message);

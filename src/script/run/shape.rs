@@ -12,7 +12,7 @@ use rhai::{Array, Dynamic, Engine, GlobalRuntimeState, Map};
 
 use super::call::{CallStates, Callable};
 use super::extent::KeptGauge;
-use super::failure::{self, Ended, EvaluationStop, Failure};
+use super::failure::{Ended, EvaluationStop, Failure};
 use super::log::Line;
 use crate::load::{Division, Stage};
 use crate::scenario::Random;
@@ -161,7 +161,7 @@ impl ShapeFunction {
                 let message = "the shape's closure computed for more than 10 s";
                 return Box::new(Failure::at_callable(message, &function));
             }
-            match failure::ended(*error, &function.file, function.begins) {
+            match function.ended(*error) {
                 Ended::Failure(failure) => failure,
                 Ended::Control(_) => {
                     let message = "a shape's closure steers no user: it returns numbers";

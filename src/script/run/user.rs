@@ -5,19 +5,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::Context;
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 
 use super::call::Callable;
 use super::extent::{self, KeptGauge};
-use super::failure::{self, Control, Ended, Failure};
+use super::failure::{Control, Ended, Failure};
 use super::generation::{Generation, Membership};
 use super::listeners;
 use super::observer::Event;
 use super::thread::Thread;
 use super::verdict::{self, Open};
-use crate::clock::Micros;
+use crate::clock::{self, Micros};
 use crate::coroutine::{self, Label};
 use crate::http::Session;
 use crate::scenario::{Function, Random};
@@ -298,8 +299,7 @@ impl Instance {
         result: Result<Dynamic, Box<EvalAltResult>>,
     ) -> Result<Dynamic, Ended> {
         let user = &self.user;
-        let mut result =
-            result.map_err(|error| failure::ended(*error, &callable.file, callable.begins));
+        let mut result = result.map_err(|error| callable.ended(*error));
         if let Some(control) = user.ending.take() {
             result = Err(Ended::Control(control));
         } else if coroutine::is_leaving() {
@@ -425,12 +425,15 @@ impl User {
         channels.push(Rc::downgrade(channel));
     }
 
-    /// Counts an error in the script under Exceptions.
+    /// Counts an error in the script under Exceptions, as of now.
     pub fn exception(&self, failure: &Failure) {
         if let Some(tracer) = &self.thread.tracer {
             tracer.tell(Event::Failed(failure.clone()));
         }
-        self.thread
-            .record(|recorder| recorder.exception(&failure.message, &failure.location()));
+        let at_us = self.thread.run_us(clock::now());
+        self.thread.record(|recorder| {
+            let stack = || failure.trace().map(Arc::from);
+            recorder.exception(at_us, &failure.message, &failure.location(), stack);
+        });
     }
 }

@@ -104,7 +104,50 @@ fn a_mistake_in_an_imported_file_is_in_that_file() {
     let files = [("main.rhai", main.as_str()), ("lib.rhai", LIB)];
     let failure = failure_of(&files);
     assert_eq!(failure.location(), "lib.rhai:13:15");
-    assert_eq!(failure.stack, ["price"]);
+    assert_eq!(failure.functions().collect::<Vec<_>>(), ["price"]);
+    assert_eq!(
+        failure.trace().as_deref(),
+        Some("price (lib.rhai:13:15)\nthe task `t` (lib.rhai:9:14)")
+    );
+}
+
+#[test]
+fn a_call_stack_names_functions_with_the_places_in_them() {
+    let trace_of = |body: &str| {
+        let main = format!("import \"lib\" as lib;\nuser(\"U\", #{{ t: task(|| {{ {body} }}) }});");
+        let files = [("main.rhai", main.as_str()), ("lib.rhai", LIB)];
+        failure_of(&files).trace().expect("a task was called")
+    };
+    assert_eq!(trace_of("throw 1"), "the task `t` (main.rhai:2:27)");
+    assert_eq!(
+        trace_of("lib::fails(3)"),
+        "fails (lib.rhai:2:5)\nthe task `t` (main.rhai:2:32)"
+    );
+    let nested = trace_of("lib::each([7], |x| lib::fails(x))");
+    let lines: Vec<&str> = nested.lines().collect();
+    assert_eq!(lines[0], "fails (lib.rhai:2:5)", "{nested}");
+    assert!(lines[1].starts_with("a closure (main.rhai:2:"), "{nested}");
+    assert!(lines.contains(&"each (lib.rhai:5:10)"), "{nested}");
+    assert_eq!(
+        lines[lines.len() - 1],
+        "the task `t` (main.rhai:2:32)",
+        "{nested}"
+    );
+}
+
+#[test]
+fn a_long_call_stack_leaves_out_its_middle() {
+    let script = "fn deeper(n) { if n == 0 { throw \"down\"; } deeper(n - 1) }
+        user(\"U\", #{ t: task(|| deeper(50)) });";
+    let failure = failure_of(&[("main.rhai", script)]);
+    assert_eq!(failure.stack.len(), 52);
+    let trace = failure.trace().expect("a task was called");
+    let lines: Vec<&str> = trace.lines().collect();
+    assert!(trace.len() < 950, "{} bytes", trace.len());
+    assert_eq!(lines[0], "deeper (main.rhai:1:28)");
+    assert_eq!(lines[lines.len() - 1], "the task `t` (main.rhai:2:33)");
+    let left_out = 52 - (lines.len() - 1);
+    assert_eq!(lines[lines.len() - 2], format!("… {left_out} more"));
 }
 
 #[test]

@@ -237,9 +237,9 @@ impl Collector {
         self.in_flight += requests;
     }
 
-    /// Counts an exception that no load thread saw.
-    pub fn exception(&mut self, message: &str, location: &str) {
-        self.exceptions.count(message, location);
+    /// Counts an exception that no load thread saw, at `at_us` after the run's epoch.
+    pub fn exception(&mut self, at_us: u64, message: &str, location: &str) {
+        self.exceptions.count(at_us, message, location, || None);
     }
 
     /// How many users are still in an older generation than the newest.

@@ -86,6 +86,21 @@ impl Timeline {
         }
     }
 
+    /// The total's response times over exactly these seconds, as [`Timeline::window`] has them; `None`
+    /// if they no longer begin and end with stretches, which grow with age. Reads only the total's.
+    #[must_use]
+    pub fn total_response(&self, seconds: Range<u64>) -> Option<Distribution> {
+        if self.total.snap(&seconds) != seconds {
+            return None;
+        }
+        let (mut sum, mut figures) = (Heap::default(), Figures::default());
+        for stretch in self.stretches(TOTAL, seconds) {
+            figures.decode(&stretch.bytes);
+            sum.add(&figures);
+        }
+        Some(WindowedRow::of(TOTAL, &sum.take()).response)
+    }
+
     /// Widens them to stretches of the total and of the names.
     fn snap(&self, mut seconds: Range<u64>) -> Range<u64> {
         loop {

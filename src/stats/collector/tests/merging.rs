@@ -112,7 +112,9 @@ fn record(recorder: &mut Recorder, event: &Event) {
             recorder.count_own("bytes", event.service_us);
             if outcome == Outcome::Failure {
                 recorder.error(series, event.end_us, "no");
-                recorder.exception("no", "a.rhai:1:1");
+                recorder.exception(event.end_us, "no", "a.rhai:1:1", || {
+                    Some(format!("f (a.rhai:{}:1)", event.service_us).into())
+                });
             }
         }
         What::Group => {

@@ -5,6 +5,7 @@
 mod merging;
 mod pauses;
 mod seconds;
+mod texts;
 mod timeline;
 
 use super::*;
