@@ -5,6 +5,7 @@
 
 mod access;
 mod client;
+mod compare;
 mod described;
 mod fuzz;
 mod locust;
