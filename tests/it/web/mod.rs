@@ -8,6 +8,7 @@ mod client;
 mod compare;
 mod described;
 mod fuzz;
+mod life;
 mod locust;
 mod numbers;
 mod runs;
