@@ -13,6 +13,7 @@ mod life;
 mod live;
 mod locust;
 mod numbers;
+mod reload;
 mod runs;
 
 use std::io::{Read, Write};
