@@ -19,12 +19,13 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::access::{Access, Rules};
-use super::live::{Streams, Told};
+use super::live::{PATIENCE, Streams, Told};
 use super::{Options, Peer, Shared, router};
 use crate::control::DeskHandle;
 
@@ -39,6 +40,9 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// How long accepting pauses when file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the system holds for a client that does not read; by itself it would go up to 4 MB.
+const SEND_BUFFER: usize = 256 << 10;
 
 /// Nicer to everything else than the load threads are.
 const NICE: i32 = 10;
@@ -306,6 +310,10 @@ async fn accept(
 /// Serves one connection; whatever goes wrong with it concerns nobody else.
 async fn serve(socket: TcpStream, peer: SocketAddr, router: Router, acceptor: Option<TlsAcceptor>) {
     let _ = socket.set_nodelay(true);
+    // Where these are not to be had, a client that does not read costs more, and nothing else.
+    let options = SockRef::from(&socket);
+    let _ = options.set_send_buffer_size(SEND_BUFFER);
+    let _ = options.set_tcp_user_timeout(Some(PATIENCE));
     let router = router.layer(axum::Extension(Peer(peer)));
     let service = TowerToHyperService::new(router);
     let mut http = auto::Builder::new(TokioExecutor::new());

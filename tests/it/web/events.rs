@@ -32,6 +32,8 @@ impl Event {
 pub(super) struct Events {
     client: Client<TcpStream>,
     rest: String,
+    /// How many bytes of events have come.
+    pub(super) bytes: usize,
 }
 
 /// Asks for a stream with these lines as headers; the status of the answer, and the stream if it is
@@ -52,8 +54,12 @@ pub(super) fn ask_over(
     let head = client.head().expect("an answer");
     let is_stream = head.header("content-type") == Some("text/event-stream");
     assert_eq!(is_stream, head.status == 200);
-    let rest = String::new();
-    (head.status, is_stream.then_some(Events { client, rest }))
+    let stream = is_stream.then(|| Events {
+        client,
+        rest: String::new(),
+        bytes: 0,
+    });
+    (head.status, stream)
 }
 
 impl Ui {
@@ -77,6 +83,7 @@ impl Events {
             }
             assert!(begun.elapsed() < BOUND, "nothing but comments");
             let chunk = self.client.chunk()?;
+            self.bytes += chunk.len();
             self.rest.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }

@@ -15,6 +15,7 @@ mod locust;
 mod numbers;
 mod reload;
 mod runs;
+mod stuck;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
