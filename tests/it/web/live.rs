@@ -212,15 +212,13 @@ fn polling_leaves_nothing_out_either() {
         known.learn(&frame);
     }
     let whole = Known::of(&ui.api("snapshot"));
-    assert_eq!((known.seconds, known.rows), (whole.seconds, whole.rows));
+    assert_eq!((&known.seconds, &known.rows), (&whole.seconds, &whole.rows));
 
-    // Whoever knows all waits for news, but not for long, and is told nothing twice.
+    // Whoever knows all waits for news, but not for long, and is told no figures twice. Lines of the
+    // log may be: they have numbers.
     let seq = frame["seq"].as_u64().unwrap();
     let nothing = ui.get(&format!("/api/v1/live?after={seq}")).json();
-    assert_eq!(
-        (&nothing["seq"], &nothing["log"]),
-        (&json!(seq), &json!([]))
-    );
+    assert_eq!(nothing["seq"], seq);
     for absent in ["errors", "exceptions", "checks", "marks", "form"] {
         assert_eq!(nothing[absent], Value::Null, "{absent}");
     }
