@@ -20,6 +20,8 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Finding>,
@@ -36,6 +38,7 @@ impl Problem {
             detail: detail.into(),
             hint: None,
             field: None,
+            param: None,
             state: None,
             findings: Vec::new(),
             retry_after: None,
@@ -88,6 +91,7 @@ impl From<WishError> for Problem {
     fn from(error: WishError) -> Problem {
         Problem {
             field: error.field.map(str::to_owned),
+            param: error.param,
             hint: error.hint.map(|hint| clean(&hint).into_owned()),
             ..Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -287,6 +287,7 @@ export interface Problem {
   detail: string;
   hint?: string;
   field?: string;
+  param?: string;
   state?: State;
   findings?: Finding[];
 }

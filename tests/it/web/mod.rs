@@ -13,6 +13,7 @@ mod life;
 mod live;
 mod locust;
 mod numbers;
+mod params;
 mod reload;
 mod runs;
 mod stuck;
