@@ -5,7 +5,6 @@
 //! KiB). With a thousand names that are long a frame has some 300 KB, so that it takes four of them, one
 //! a second; with twenty names it would take minutes. From then on it is left for 30 s.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -44,9 +43,7 @@ const MOST_GROWTH: u64 = 8 << 20;
 fn small(ui: &Ui, browser: &str) -> Events {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(2_048).unwrap();
-    socket
-        .connect(&SocketAddr::from(ui.address).into())
-        .unwrap();
+    socket.connect(&ui.address.into()).unwrap();
     let client = Client::new(socket.into());
     let header = format!("user-agent: {browser}");
     events::ask_over(ui, client, "", &[&header])
