@@ -409,7 +409,7 @@ fn length(text: &str) -> Result<Duration, units::Invalid> {
 }
 
 fn rate(text: &str) -> Result<Rate, units::Invalid> {
-    text.parse()
+    text.parse::<Rate>()?.of_users(text)
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -140,7 +140,7 @@ impl Attendance<'_> {
             Happening::Notice(notice) => show::notice(&notice),
             Happening::Lost(count) => show::lost(count),
             Happening::Saved(outcome) => {
-                follow::report(&outcome);
+                follow::report(&outcome, self.desk.is_running());
                 each(&self.desk.saved(outcome).await);
             }
             Happening::Interrupted { .. } if !self.desk.is_running() => return Some(self.exit),

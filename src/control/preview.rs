@@ -80,12 +80,11 @@ fn check_param(declared: &Scenario, name: &str, value: &str) -> Result<(), WishE
         let error = WishError::new(format!("the script has no parameter `{name}`"));
         return Err(error.hint(hint).of("params"));
     };
-    if !param.choices.is_empty() && !param.choices.iter().any(|choice| choice == value) {
-        let message = format!("the parameter `{name}` is none of its choices");
-        let hint = format!("it may be {}", param.choices.join(", "));
-        return Err(WishError::new(message).hint(hint).of("params"));
-    }
-    Ok(())
+    let wrong = |why| WishError {
+        param: Some(name.to_owned()),
+        ..WishError::new(format!("the parameter `{name}`: {why}")).of("params")
+    };
+    param.read(value).map(drop).map_err(wrong)
 }
 
 /// Where the number of users bends.
@@ -116,6 +115,7 @@ fn points(plan: &Plan) -> Vec<(Duration, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{Param, ParamKind};
     use crate::units::Rate;
 
     fn seconds(points: &[(Duration, u32)]) -> Vec<(f64, u32)> {
@@ -141,20 +141,36 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_checked_by_name_and_choice() {
+    fn parameters_are_checked_by_name_type_and_choice() {
         let mut declared = Scenario::default();
-        declared.params.push(crate::scenario::Param {
-            name: "language".to_owned(),
-            default: "en".to_owned(),
+        let param = |name: &str, kind, choices: &[&str]| Param {
+            name: name.to_owned(),
+            kind,
+            is_list: false,
+            default: String::new(),
             help: String::new(),
-            choices: vec!["en".to_owned(), "ko".to_owned()],
+            choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
             secret: false,
             required: false,
-        });
+        };
+        declared.params = vec![
+            param("language", ParamKind::Text, &["en", "ko"]),
+            param("pages", ParamKind::Integer, &[]),
+        ];
         assert_eq!(check_param(&declared, "language", "ko"), Ok(()));
+        assert_eq!(check_param(&declared, "pages", "12"), Ok(()));
         let wrong = check_param(&declared, "language", "xx").unwrap_err();
-        assert_eq!(wrong.hint.as_deref(), Some("it may be en, ko"));
+        assert!(wrong.message.contains("en, ko"), "{wrong:?}");
+        let wrong = check_param(&declared, "pages", "abc").unwrap_err();
+        assert_eq!(
+            wrong.message,
+            "the parameter `pages`: `abc` is not a whole number"
+        );
+        assert_eq!(
+            (wrong.field, wrong.param.as_deref()),
+            (Some("params"), Some("pages"))
+        );
         let wrong = check_param(&declared, "langauge", "ko").unwrap_err();
-        assert_eq!(wrong.field, Some("params"));
+        assert_eq!((wrong.field, wrong.param), (Some("params"), None));
     }
 }

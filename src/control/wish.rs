@@ -68,6 +68,8 @@ pub struct Changes {
 pub struct WishError {
     /// The field of [`Wish`] that is wrong, if it is one.
     pub field: Option<&'static str>,
+    /// The parameter of the script that is wrong, if it is one.
+    pub param: Option<String>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.

@@ -5,6 +5,7 @@
 
 mod hooks;
 pub mod names;
+mod params;
 mod random;
 mod ratio;
 mod select;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use crate::load::{ClassShare, Division, Stage};
 
 pub use hooks::{Event, Hooks};
+pub use params::{Param, ParamKind, ParamValue};
 pub use random::Random;
 pub use ratio::{Ratio, Whole, ratios};
 pub use select::Tags;
@@ -103,23 +105,6 @@ pub struct Options {
     pub on_stop_timeout: Option<Duration>,
     /// `seed`
     pub seed: Option<u64>,
-}
-
-/// A parameter of the script: `param(name, default, #{…})`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Param {
-    /// What `-p name=value` calls it.
-    pub name: String,
-    /// Its default as text.
-    pub default: String,
-    /// What it is for.
-    pub help: String,
-    /// The values it may have; empty for any.
-    pub choices: Vec<String>,
-    /// Whether its value is never shown.
-    pub secret: bool,
-    /// Whether the person must give it.
-    pub required: bool,
 }
 
 impl Class {

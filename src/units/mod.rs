@@ -35,6 +35,7 @@ enum Problem {
     Negative,
     Zero,
     TooLarge,
+    TooSlow,
 }
 
 impl Invalid {
@@ -43,6 +44,26 @@ impl Invalid {
             quantity,
             text: text.to_owned(),
             problem,
+        }
+    }
+
+    /// What is wrong, without what would have been valid.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        let (one, many) = match self.quantity {
+            Quantity::Duration => ("a duration", "durations"),
+            Quantity::Rate => ("a rate", "rates"),
+            Quantity::Bytes => ("a size", "sizes"),
+        };
+        let text = &self.text;
+        match self.problem {
+            Problem::Malformed => format!("`{text}` is not {one}"),
+            Problem::Negative => format!("`{text}` is negative, and {many} are not"),
+            Problem::Zero => format!("`{text}` would start nothing: {many} are above zero"),
+            Problem::TooLarge => format!("`{text}` is too large for {one}"),
+            Problem::TooSlow => format!(
+                "`{text}` is too slow: users are started at one a day (0.0000116 a second) or faster"
+            ),
         }
     }
 
@@ -64,19 +85,7 @@ impl Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (one, many) = match self.quantity {
-            Quantity::Duration => ("a duration", "durations"),
-            Quantity::Rate => ("a rate", "rates"),
-            Quantity::Bytes => ("a size", "sizes"),
-        };
-        let text = &self.text;
-        match self.problem {
-            Problem::Malformed => write!(f, "`{text}` is not {one}")?,
-            Problem::Negative => write!(f, "`{text}` is negative, and {many} are not")?,
-            Problem::Zero => write!(f, "`{text}` would start nothing: {many} are above zero")?,
-            Problem::TooLarge => write!(f, "`{text}` is too large for {one}")?,
-        }
-        write!(f, "; {}", self.valid_forms())
+        write!(f, "{}; {}", self.problem(), self.valid_forms())
     }
 }
 

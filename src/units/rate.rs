@@ -12,6 +12,10 @@ use super::{Invalid, Problem, Quantity};
 /// The highest rate: one a nanosecond.
 const HIGHEST_PER_SEC: f64 = 1e9;
 
+/// The lowest rate at which a person may have users started: one a day. Below it, a second user would
+/// come after every run is over; a slip of the pen, not a wish.
+const LOWEST_OF_USERS_PER_SEC: f64 = 1.0 / 86_400.0;
+
 /// A number of events a second: above zero, at most 10^9.
 ///
 /// Reads `10` and `10/s`, with `k` and `M` for thousands and millions, and `/m` or `/h`.
@@ -33,6 +37,18 @@ impl Rate {
     #[must_use]
     pub fn per_sec(self) -> f64 {
         self.per_sec
+    }
+
+    /// Itself, if it is one that users may be started at: not below one a day. `text` is how it was
+    /// written.
+    ///
+    /// # Errors
+    /// When it is below.
+    pub fn of_users(self, text: &str) -> Result<Rate, Invalid> {
+        match self.per_sec < LOWEST_OF_USERS_PER_SEC {
+            true => Err(Invalid::new(Quantity::Rate, text, Problem::TooSlow)),
+            false => Ok(self),
+        }
     }
 
     fn checked(per_sec: f64, text: &str) -> Result<Rate, Invalid> {
@@ -143,6 +159,23 @@ mod tests {
         for per_sec in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
             assert!(Rate::from_per_sec(per_sec).is_err(), "{per_sec}");
         }
+    }
+
+    #[test]
+    fn users_start_at_one_a_day_or_faster() {
+        for text in ["0.00001", "0.04/h"] {
+            let rate: Rate = text.parse().unwrap();
+            let wrong = rate.of_users(text).unwrap_err().problem();
+            let words =
+                "is too slow: users are started at one a day (0.0000116 a second) or faster";
+            assert_eq!(wrong, format!("`{text}` {words}"));
+        }
+        for text in ["0.0000116", "0.05/h", "1000"] {
+            let rate: Rate = text.parse().unwrap();
+            assert_eq!(rate.of_users(text), Ok(rate));
+        }
+        let day = Rate::from_per_sec(1.0 / 86_400.0).unwrap();
+        assert!(day.of_users("").is_ok());
     }
 
     proptest! {

@@ -17,7 +17,7 @@ use super::frames::{LogForm, RunHead, Wanted, closed_seconds, snapshot as whole}
 use super::live::{Listener, poll, stream};
 use super::problem::Problem;
 use super::requests::{Body, Query};
-use super::{Peer, Shared, assets, figures, wishes};
+use super::{Peer, Shared, figures, wishes};
 use crate::control::{Looked, RunView, Stage, View, preview};
 use crate::output::{self, RunInfo};
 use crate::screen::journal;
@@ -78,7 +78,7 @@ pub(super) async fn info(State(shared): State<Arc<Shared>>) -> Json<Value> {
         "is_read_only": shared.access.is_read_only(),
         "is_demo": shared.options.is_demo,
         "needs_token": needs_token,
-        "has_ui": assets::HAS_UI,
+        "has_ui": !shared.assets.is_empty(),
         "base_path": shared.options.base_path,
     }))
 }

@@ -24,20 +24,22 @@ pub(super) struct Asset {
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// Whether the page was built.
-pub(super) const HAS_UI: bool = !ASSETS.is_empty();
+/// The page's files, as the build made them; none if it made none.
+pub(super) fn built() -> &'static [Asset] {
+    ASSETS
+}
 
 /// In place of a page that was not built.
 const NO_PAGE: &str = include_str!("no_page.html");
 
 /// The file at a path.
-pub(super) fn find(path: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|asset| asset.path == path)
+pub(super) fn find(all: &'static [Asset], path: &str) -> Option<&'static Asset> {
+    all.iter().find(|asset| asset.path == path)
 }
 
 /// The page itself.
-pub(super) async fn page(headers: HeaderMap) -> Response {
-    match find("index.html") {
+pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    match find(shared.assets, "index.html") {
         Some(asset) => deliver(asset, &headers),
         None => {
             let html = HeaderValue::from_static("text/html; charset=utf-8");
@@ -47,8 +49,12 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
 }
 
 /// A part of the page.
-pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    match find(&format!("assets/{path}")) {
+pub(super) async fn asset(
+    State(shared): State<Arc<Shared>>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match find(shared.assets, &format!("assets/{path}")) {
         Some(asset) => deliver(asset, &headers),
         None => Problem::new(StatusCode::NOT_FOUND, "there is no such file").into_response(),
     }

@@ -150,13 +150,25 @@ fn side(view: &View, field: &str, what: &str) -> Result<Side, Problem> {
         });
     }
     let run = find_run(view, number(what)?)?;
-    let summary = summary_of(&run)?;
+    let label = format!("run {}", run.number);
+    Ok(whole(&run, summary_of(&run)?, label))
+}
+
+/// All of a run.
+fn whole(run: &RunView, summary: &Summary, label: String) -> Side {
     let rows: Vec<&Row> = figures::all_rows(summary).collect();
-    Ok(Side {
-        label: format!("run {}", run.number),
+    // Rows of names have no intervals of their own: those are from the timeline, by its buckets.
+    let since = (summary.since_us / 1_000_000).min(closed_seconds(run));
+    let window = since..closed_seconds(run).max(since + 1);
+    let window = summary.timeline.window(window).rows;
+    let total = (summary.total.id, summary.total.intervals_us);
+    let named = window.iter().map(|row| (row.id, row.intervals_us));
+    Side {
+        label,
         seconds: std::time::Duration::from_micros(summary.elapsed_us).as_secs_f64(),
+        intervals: named.chain([total]).collect(),
         ..side_of(&rows)
-    })
+    }
 }
 
 /// The seconds of a run that a window is about, if it has any; else which end is wrong, and why.
@@ -200,12 +212,7 @@ fn generation_of(run: &RunView, number: u64) -> Option<Side> {
     let label = format!("generation {number}");
     if summary.by_generation.is_empty() {
         let only = summary.generations.last()?;
-        let rows: Vec<&Row> = figures::all_rows(summary).collect();
-        return (u64::from(only.n) == number).then(|| Side {
-            label,
-            seconds: std::time::Duration::from_micros(summary.elapsed_us).as_secs_f64(),
-            ..side_of(&rows)
-        });
+        return (u64::from(only.n) == number).then(|| whole(run, summary, label));
     }
     let rows = summary
         .by_generation

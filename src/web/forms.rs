@@ -10,7 +10,7 @@ use super::command_line::command_line;
 use super::words::{time_text, wait_words};
 use crate::control::{Preview, RunView, ScriptView, Stage, View, Wish, WishError, preview};
 use crate::runner::End;
-use crate::scenario::{Param, Ratio, Scenario, Shape, Whole, ratios};
+use crate::scenario::{Param, ParamKind, Ratio, Scenario, Shape, Whole, ratios};
 use crate::screen::show::clean;
 use crate::script::diagnostic::Severity;
 
@@ -192,15 +192,7 @@ impl ParamForm {
         };
         ParamForm {
             name: param.name.clone(),
-            r#type: if !param.choices.is_empty() {
-                "choice"
-            } else if matches!(param.default.as_str(), "true" | "false") {
-                "bool"
-            } else if param.default.parse::<f64>().is_ok() {
-                "number"
-            } else {
-                "text"
-            },
+            r#type: type_word(param),
             default: shown(&param.default),
             value: given
                 .filter(|_| !param.secret)
@@ -211,6 +203,19 @@ impl ParamForm {
             is_secret: param.secret,
             is_required: param.required,
         }
+    }
+}
+
+/// The word for the field that a parameter needs.
+fn type_word(param: &Param) -> &'static str {
+    match (param.is_list, param.choices.is_empty(), param.kind) {
+        (true, true, _) => "list",
+        (true, false, _) => "choices",
+        (false, false, _) => "choice",
+        (false, true, ParamKind::Integer) => "integer",
+        (false, true, ParamKind::Number) => "number",
+        (false, true, ParamKind::Bool) => "bool",
+        (false, true, ParamKind::Text) => "text",
     }
 }
 
@@ -236,6 +241,7 @@ struct ClassForm {
 #[derive(Serialize)]
 struct RefusalForm {
     field: Option<&'static str>,
+    param: Option<String>,
     message: String,
     hint: Option<String>,
 }
@@ -283,6 +289,7 @@ impl Form {
             preview: preview.map(|preview| PreviewForm::of(&preview, wish, script)),
             refusal: refusal.map(|error| RefusalForm {
                 field: error.field,
+                param: error.param,
                 message: clean(&error.message).into_owned(),
                 hint: error.hint.map(|hint| clean(&hint).into_owned()),
             }),

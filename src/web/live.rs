@@ -1,7 +1,7 @@
 //! The stream of frames: server-sent events, or one frame at a time for clients that poll.
 //!
-//! A stream holds only the newest state: what a slow client has missed is not kept for it. It is
-//! closed when its client reads nothing for 30 s.
+//! A stream holds only the newest state: what a slow client has missed is not kept for it. It ends
+//! when its client reads nothing for 30 s, and its connection with it.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -31,7 +31,7 @@ const MOST_OF_BROWSER: usize = 3;
 const MOST_STREAMS: usize = 64;
 
 /// A client that reads nothing for so long has gone.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two events of a stream.
 const AT_LEAST: Duration = Duration::from_millis(100);

@@ -42,6 +42,7 @@ use axum::middleware;
 use axum::routing::get;
 
 use self::access::Access;
+use self::assets::Asset;
 use self::live::{Streams, Told};
 use self::problem::Problem;
 use crate::control::DeskHandle;
@@ -81,6 +82,7 @@ struct Shared {
     options: Options,
     streams: Streams,
     told: Told,
+    assets: &'static [Asset],
 }
 
 /// All routes, below the base path.

@@ -16,9 +16,11 @@ pub(super) struct Problem {
     status: u16,
     pub(super) detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+    hint: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) field: Option<String>,
+    pub(super) field: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -36,6 +38,7 @@ impl Problem {
             detail: detail.into(),
             hint: None,
             field: None,
+            param: None,
             state: None,
             findings: Vec::new(),
             retry_after: None,
@@ -45,7 +48,7 @@ impl Problem {
     /// A value that is wrong.
     pub(super) fn field(field: &str, detail: impl Into<String>) -> Problem {
         Problem {
-            field: Some(field.to_owned()),
+            field: Some(field.into()),
             ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         }
     }
@@ -53,7 +56,7 @@ impl Problem {
     /// With this hint.
     pub(super) fn hint(self, hint: impl Into<String>) -> Problem {
         Problem {
-            hint: Some(hint.into()),
+            hint: Some(hint.into().into()),
             ..self
         }
     }
@@ -87,8 +90,9 @@ impl Problem {
 impl From<WishError> for Problem {
     fn from(error: WishError) -> Problem {
         Problem {
-            field: error.field.map(str::to_owned),
-            hint: error.hint.map(|hint| clean(&hint).into_owned()),
+            field: error.field.map(Into::into),
+            param: error.param.map(Into::into),
+            hint: error.hint.map(|hint| clean(&hint).into()),
             ..Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 clean(&error.message).into_owned(),
@@ -127,7 +131,7 @@ impl From<AskError> for Problem {
                 }
             }
             AskError::Shaped => Problem {
-                field: Some("users".to_owned()),
+                field: Some("users".into()),
                 ..conflict("the script's shape decides how many users there are".to_owned())
             }
             .hint("edit the shape, or leave it with `use_shape: false`"),

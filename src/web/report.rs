@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::api::document;
-use super::assets::{self, REPORT_POLICY};
+use super::assets::{self, Asset, REPORT_POLICY};
 use super::downloads::{attach, file_name};
 use super::figures;
 use super::frames::snapshot;
@@ -30,7 +30,10 @@ use super::script::files;
 use crate::control::{RunView, View};
 use crate::stats::Summary;
 
-/// Where the data go in the page's shell.
+/// The page that a report's data are put into.
+const SHELL: &str = "report.html";
+
+/// Where the data go in it.
 const DATA_MARK: &str = "{{katydid-run}}";
 
 /// Most bytes of the histories of names, before compression and base64.
@@ -47,7 +50,9 @@ pub(super) async fn report(
     let instance = shared.instance.clone();
     // Compressing takes up to some 100 ms: streams go on meanwhile.
     let named = run.clone();
-    let made = tokio::task::spawn_blocking(move || page(&instance, &view, &run, with_script)).await;
+    let shell = assets::find(shared.assets, SHELL);
+    let make = move || page(shell, &instance, &view, &run, with_script);
+    let made = tokio::task::spawn_blocking(make).await;
     let failed = || {
         let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
         Problem::new(status, "the report could not be made")
@@ -57,7 +62,7 @@ pub(super) async fn report(
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     headers.insert(header::CONTENT_TYPE, kind);
-    if assets::HAS_UI {
+    if shell.is_some() {
         let policy = HeaderName::from_static("content-security-policy");
         headers.insert(policy, HeaderValue::from_static(REPORT_POLICY));
     }
@@ -67,9 +72,15 @@ pub(super) async fn report(
     Ok(response)
 }
 
-/// The file's content.
-pub(super) fn page(instance: &str, view: &View, run: &RunView, with_script: bool) -> String {
-    let Some(shell) = assets::find("report.html") else {
+/// The file's content; plain without a shell to put it in.
+fn page(
+    shell: Option<&Asset>,
+    instance: &str,
+    view: &View,
+    run: &RunView,
+    with_script: bool,
+) -> String {
+    let Some(shell) = shell else {
         return plain(run);
     };
     let shell = std::str::from_utf8(shell.plain).expect("the build made it of text");
@@ -161,7 +172,8 @@ impl Html {
     /// # Errors
     /// Why it can't be written.
     pub(crate) fn write(&self, view: &View, run: &Arc<RunView>) -> io::Result<()> {
-        let html = page("", view, run, false);
+        let shell = assets::find(assets::built(), SHELL);
+        let html = page(shell, "", view, run, false);
         if let Some(folder) = self
             .path
             .parent()

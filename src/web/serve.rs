@@ -19,12 +19,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::access::{Access, Rules};
-use super::live::{Streams, Told};
+use super::assets::{self, Asset};
+use super::live::{PATIENCE, Streams, Told};
 use super::{Options, Peer, Shared, router};
 use crate::control::DeskHandle;
 
@@ -39,6 +41,9 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// How long accepting pauses when file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the system holds for a client that does not read; by itself it would go up to 4 MB.
+const SEND_BUFFER: usize = 256 << 10;
 
 /// Nicer to everything else than the load threads are.
 const NICE: i32 = 10;
@@ -126,7 +131,16 @@ impl Drop for Server {
 ///
 /// # Errors
 /// When the address, the certificate or the thread is not to be had.
-pub(crate) fn start(mut options: Options, desk: DeskHandle) -> Result<Server, WebError> {
+pub(crate) fn start(options: Options, desk: DeskHandle) -> Result<Server, WebError> {
+    start_with(assets::built(), options, desk)
+}
+
+/// The same with these files for the page.
+fn start_with(
+    assets: &'static [Asset],
+    mut options: Options,
+    desk: DeskHandle,
+) -> Result<Server, WebError> {
     let listeners = match listen(options.host, options.port) {
         Err(WebError::Listen(_, error))
             if options.may_move && error.kind() == io::ErrorKind::AddrInUse =>
@@ -166,6 +180,7 @@ pub(crate) fn start(mut options: Options, desk: DeskHandle) -> Result<Server, We
         options,
         streams: Streams::default(),
         told: Told::default(),
+        assets,
     });
     let (stop, stopped) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -306,6 +321,10 @@ async fn accept(
 /// Serves one connection; whatever goes wrong with it concerns nobody else.
 async fn serve(socket: TcpStream, peer: SocketAddr, router: Router, acceptor: Option<TlsAcceptor>) {
     let _ = socket.set_nodelay(true);
+    // Where these are not to be had, a client that does not read costs more, and nothing else.
+    let options = SockRef::from(&socket);
+    let _ = options.set_send_buffer_size(SEND_BUFFER);
+    let _ = options.set_tcp_user_timeout(Some(PATIENCE));
     let router = router.layer(axum::Extension(Peer(peer)));
     let service = TowerToHyperService::new(router);
     let mut http = auto::Builder::new(TokioExecutor::new());
@@ -368,4 +387,87 @@ pub(super) async fn guard(
     };
     set(header::CACHE_CONTROL, keep);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+    use crate::control::{
+        self, CheckInput, Control, Desk, DeskEvent, Happening, Interrupts, ScriptSource, Wish,
+    };
+    use crate::script::Bundle;
+
+    fn get(port: u16, path: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut all = String::new();
+        stream.read_to_string(&mut all).unwrap();
+        all
+    }
+
+    /// A desk that has had a run of three samples.
+    async fn desk() -> Desk {
+        let text = r#"user("U", #{ t: task(|| {
+            record(#{ type: "x", name: "<r>", response_time: 1 });
+        }) });"#;
+        let bundle = Bundle::from_text("script.rhai", text);
+        let checked = control::evaluate(bundle.clone(), &CheckInput::default());
+        let control = Control::new(Interrupts::listen(|| 0).unwrap());
+        let wish = Wish {
+            iterations: Some(Some(3)),
+            threads: Some(1),
+            ..Wish::default()
+        };
+        let source = ScriptSource::Text(bundle);
+        let mut desk = Desk::new(control, source, wish, &checked, |_| {});
+        desk.begin(checked).await.unwrap();
+        loop {
+            if let DeskEvent::Happening(Happening::Finished(_)) = desk.next().await {
+                return desk;
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_page_everything_else_is_served() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default())
+            .unwrap();
+        let desk = runtime.block_on(desk());
+        let server = start_with(&[], Options::default(), desk.handle()).unwrap();
+        let port = server.link().rsplit_once(':').unwrap().1.parse().unwrap();
+        let page = get(port, "/");
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("without its web UI"));
+        assert!(page.contains("content-security-policy: default-src 'none'"));
+        // What it leads to is there.
+        let links: Vec<_> = page
+            .split("href=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap())
+            .collect();
+        assert_eq!(links.len(), 4, "{page}");
+        for link in links {
+            let answer = get(port, &format!("/{link}"));
+            assert!(answer.starts_with("HTTP/1.1 200"), "{link}: {answer}");
+        }
+        assert!(get(port, "/assets/main.js").starts_with("HTTP/1.1 404"));
+        assert!(get(port, "/api/v1/info").contains("\"has_ui\":false"));
+        assert!(get(port, "/api/v1/state").contains("\"state\":\"stopped\""));
+        let report = get(port, "/stats/report");
+        assert!(report.contains("its reports have no charts"), "{report}");
+        assert!(
+            report.contains("\"requests\": 3") && report.contains("&lt;r>"),
+            "{report}"
+        );
+        assert!(
+            !report.contains("<r>") && !report.contains("<script"),
+            "{report}"
+        );
+        server.close();
+    }
 }

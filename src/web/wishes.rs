@@ -182,7 +182,10 @@ fn rate(field: &str, value: &Value) -> Result<Rate, Problem> {
             "a number above 0 is expected: users started a second",
         )
     };
-    Rate::from_per_sec(number(value).ok_or_else(wrong)?).map_err(|_| wrong())
+    let per_sec = number(value).ok_or_else(wrong)?;
+    let rate = Rate::from_per_sec(per_sec).map_err(|_| wrong())?;
+    let slow = |invalid: units::Invalid| Problem::field(field, invalid.problem());
+    rate.of_users(&format!("{per_sec:?}")).map_err(slow)
 }
 
 fn length(field: &str, value: &Value) -> Result<Duration, Problem> {

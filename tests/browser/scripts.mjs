@@ -28,13 +28,15 @@ const LANGUAGE = param("language", "en", #{ help: "Accept-Language to send", cho
 const PAGES = param("pages", 3, #{ help: "pages a visitor looks at" });
 const POLITE = param("polite", false);
 const GREETING = param("greeting", "hello");
+const FACTOR = param("factor", 1.5);
+const SECTIONS = param("sections", ["new"], #{ choices: ["new", "old", "sale"] });
 const KEY = param("api_key", "", #{ secret: true });
 
 user("Visitor", #{
     wait_time: constant(0.05),
     headers: #{ "X-Api-Key": KEY },
     look: task(|| {
-        let name = \`/anything/\${LANGUAGE}-\${PAGES}-\${POLITE}-\${GREETING}\`;
+        let name = \`/anything/\${LANGUAGE}-\${PAGES}-\${POLITE}-\${GREETING}-\${FACTOR}-\${SECTIONS.len()}\`;
         this.client.get(name);
         if KEY != "${SECRET}" { throw "the key did not come"; }
     }),

@@ -9,6 +9,7 @@ mod appends;
 mod as_curl;
 mod bad_input;
 mod batches;
+mod build_script;
 mod circles;
 mod clients;
 mod commands;

@@ -310,6 +310,15 @@ impl Running {
         mask >> (signal.as_raw() - 1) & 1 == 1
     }
 
+    /// The memory that it has, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kib: u64 = line.trim_end_matches("kB").trim().parse().unwrap();
+        kib * 1024
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }

@@ -299,6 +299,7 @@ export interface Problem {
   detail: string;
   hint?: string;
   field?: string;
+  param?: string;
   state?: State;
   findings?: Finding[];
 }

@@ -19,7 +19,7 @@ export interface Wish {
   run_time?: string | null;
   iterations?: number | null;
   host?: string | null;
-  params?: Record<string, string>;
+  params?: Record<string, string | undefined>;
   classes?: string[];
   tags?: string[];
   exclude_tags?: string[];
@@ -51,7 +51,7 @@ export interface Preview {
 
 export interface Param {
   name: string;
-  type: "text" | "number" | "bool" | "choice";
+  type: "text" | "integer" | "number" | "bool" | "choice" | "list" | "choices";
   default: string;
   value: string | null;
   is_given: boolean;
@@ -89,5 +89,10 @@ export interface Form {
   shape: "none" | "stages" | "closure";
   script: ScriptState;
   preview: Preview | null;
-  refusal: { field: string | null; message: string; hint: string | null } | null;
+  refusal: {
+    field: string | null;
+    param: string | null;
+    message: string;
+    hint: string | null;
+  } | null;
 }

@@ -5,7 +5,7 @@ import { Dialog } from "./dialog.tsx";
 import { clock } from "./format.ts";
 import { order, stop } from "./header/steer.tsx";
 import { KEYS } from "./keys.ts";
-import { ParamFields } from "./start/params.tsx";
+import { ParamFields, type ParamValues } from "./start/params.tsx";
 import type { Run } from "./store/run.ts";
 import { dialog } from "./store/signals.ts";
 import { COLUMNS, setVisible, visible } from "./table/columns.ts";
@@ -104,7 +104,7 @@ function Stop({ run }: { run: Run }) {
 function Edit({ run }: { run: Run }) {
   const [host, setHost] = useState(run.head?.host ?? "");
   const [runTime, setRunTime] = useState("");
-  const [params, setParams] = useState<Record<string, string>>({});
+  const [params, setParams] = useState<ParamValues>({});
   const submit = (event: Event) => {
     event.preventDefault();
     const change: Record<string, unknown> = { run: run.run };

@@ -9,6 +9,7 @@ use crate::control::reading::CheckedScript;
 use crate::control::view::{GenerationView, RunView, ScriptView, Stage, View};
 use crate::control::{Happening, SaveOutcome};
 use crate::runner::{Notice, State};
+use crate::script::diagnostic::Diagnostics;
 
 impl Desk {
     /// Keeps what is seen from outside up to date.
@@ -121,6 +122,8 @@ impl Desk {
         self.publish(|view| {
             let script = Arc::make_mut(&mut view.script);
             (script.unreadable, script.is_ok) = (message, false);
+            // Whatever was wrong with its text.
+            script.findings = Diagnostics::default();
             script.read_unix_us = jiff::Timestamp::now().as_microsecond();
         });
     }

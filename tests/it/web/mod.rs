@@ -5,11 +5,18 @@
 
 mod access;
 mod client;
+mod compare;
 mod described;
+mod events;
 mod fuzz;
+mod life;
+mod live;
 mod locust;
 mod numbers;
+mod params;
+mod reload;
 mod runs;
+mod stuck;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -22,6 +22,7 @@ const PAUSE_MS = 250;
 
 interface Trouble {
   field: string | null;
+  param: string | null;
   message: string;
   hint: string | null;
 }
@@ -31,11 +32,13 @@ function troubleOf(error: unknown): Trouble {
     const { problem } = error;
     // A value that only the script can judge comes back as a finding in the script.
     const finding = problem.findings?.[0];
-    if (finding) return { field: null, message: finding.message, hint: null };
-    return { field: problem.field ?? null, message: error.message, hint: problem.hint ?? null };
+    if (finding) return { field: null, param: null, message: finding.message, hint: null };
+    const { field = null, param = null, hint = null } = problem;
+    return { field, param, message: error.message, hint };
   }
   return {
     field: null,
+    param: null,
     message: error instanceof Error ? error.message : String(error),
     hint: null,
   };
@@ -74,12 +77,16 @@ export function StartForm({ run }: { run: Run }) {
   const [changes, setChanges] = useState<Wish>({});
   const wish: Wish = { ...form.wish, ...changes };
   const [isSending, setIsSending] = useState(false);
+  const [isParamsOpen, setIsParamsOpen] = useState(
+    form.params.some((param) => param.is_required && !param.is_given),
+  );
   const { preview, trouble, setTrouble } = useCheck(changes, form);
   const change = (part: Partial<Wish>) => setChanges({ ...changes, ...part });
   const isBroken = !run.script.is_ok;
   const isReadOnly = info.value?.is_read_only ?? false;
   const byShape = form.shape !== "none" && (wish.use_shape ?? true);
   const wrong = (field: string) => (trouble?.field === field ? trouble : null);
+  const wrongParam = trouble?.param ? { param: trouble.param, message: trouble.message } : null;
   const knownFields = ["users", "spawn_rate", "host", "run_time"];
 
   const submit = async (event: Event) => {
@@ -157,13 +164,17 @@ export function StartForm({ run }: { run: Run }) {
           />
         </Field>
         {form.params.length > 0 && (
-          <details open={form.params.some((param) => param.is_required && !param.is_given)}>
+          <details
+            open={isParamsOpen || wrongParam !== null}
+            onToggle={(event) => setIsParamsOpen(event.currentTarget.open)}
+          >
             <summary>
               Script parameters <small>{paramWords(form, changes)}</small>
             </summary>
             <ParamFields
               params={form.params}
               values={changes.params ?? {}}
+              wrong={wrongParam}
               onChange={(name, value) => change({ params: { ...changes.params, [name]: value } })}
             />
           </details>
@@ -184,7 +195,7 @@ export function StartForm({ run }: { run: Run }) {
           />
         </details>
         <More form={form} wish={wish} change={change} />
-        {trouble && !knownFields.includes(trouble.field ?? "") && !isBroken && (
+        {trouble && !wrongParam && !knownFields.includes(trouble.field ?? "") && !isBroken && (
           <p class="bad" role="alert">
             {trouble.field && <b>{trouble.field}: </b>}
             {trouble.message} {trouble.hint && <span class="muted">{trouble.hint}</span>}

@@ -8,6 +8,7 @@ use super::{Declarations, tasks};
 use crate::scenario::Options;
 use crate::script::results::Result;
 use crate::script::value;
+use crate::units::{Invalid, Rate};
 
 /// Registers what this file owns.
 pub(super) fn register(engine: &mut Engine) {
@@ -43,7 +44,11 @@ pub(crate) fn set_option(options: &mut Options, key: &str, value: &Dynamic) -> R
         }
         "spawn_rate" => {
             let rate = value::number(value).filter(|rate| *rate > 0.0);
-            options.spawn_rate = Some(rate.ok_or("`spawn_rate` is a number above zero")?);
+            let rate = rate.ok_or("`spawn_rate` is a number above zero")?;
+            let wrong = |wrong: Invalid| format!("`spawn_rate`: {}", wrong.problem());
+            let asked = Rate::from_per_sec(rate).map_err(wrong)?;
+            asked.of_users(&format!("{rate:?}")).map_err(wrong)?;
+            options.spawn_rate = Some(rate);
         }
         "run_time" => options.run_time = Some(length()?),
         "stop_timeout" => options.stop_timeout = Some(length()?),

@@ -1,12 +1,12 @@
 //! `param(name, default, #{…})`: values of a script that can be set from outside.
 //!
-//! Owns reading the declaration and the given value, in the type of the default. `cli` collects the
-//! given values.
+//! Owns reading the declaration, and which value holds; `scenario` reads the one given, in the type of
+//! the default.
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::Declarations;
-use crate::scenario::Param;
+use crate::scenario::{Param, ParamKind, ParamValue};
 use crate::script::results::Result;
 use crate::script::value;
 
@@ -27,7 +27,9 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
     let declarations = Declarations::required(&context)?;
     let mut param = Param {
         name: name.to_owned(),
-        default: default.to_string(),
+        kind: kind_of(&default),
+        is_list: default.is_array(),
+        default: texts(&default).join(", "),
         help: String::new(),
         choices: Vec::new(),
         secret: false,
@@ -68,22 +70,16 @@ fn param(context: NativeCallContext, name: &str, default: Dynamic, more: Map) ->
         declarations.secrets.add_if_long(&default.to_string());
     }
     let value = match given {
-        Some(text) => typed(text, &default),
+        Some(text) => param.read(text).map(|values| dynamic(&param, values)),
         None if param.required => Err("it must be given".to_owned()),
-        None => Ok(default.clone()),
-    };
-    let value = value.and_then(|value| {
-        let chosen = match value.read_lock::<Array>() {
-            Some(several) => several.iter().map(Dynamic::to_string).collect(),
-            None => vec![value.to_string()],
-        };
-        let fits = |one: &String| param.choices.is_empty() || param.choices.contains(one);
-        if chosen.iter().all(fits) {
-            Ok(value)
-        } else {
-            Err(format!("it is one of: {}", param.choices.join(", ")))
+        None => {
+            let fits = |one: &String| param.choices.is_empty() || param.choices.contains(one);
+            match texts(&default).iter().all(fits) {
+                true => Ok(default.clone()),
+                false => Err(param.no_choice()),
+            }
         }
-    });
+    };
     let value = value.unwrap_or_else(|wrong| {
         let message = format!("the parameter `{name}`: {wrong}");
         let hint = format!("say `-p {name}=VALUE`");
@@ -114,30 +110,40 @@ fn keep_secret(declarations: &Declarations, value: &Dynamic) {
     }
 }
 
-/// The given text, in the type of the default.
-fn typed(text: &str, default: &Dynamic) -> Result<Dynamic, String> {
-    let wrong = |what: &str| format!("`{text}` is not {what}");
+/// The type of a default, or of the first in a list.
+fn kind_of(default: &Dynamic) -> ParamKind {
     if default.is_int() {
-        text.parse::<i64>()
-            .map(Dynamic::from)
-            .map_err(|_| wrong("a whole number"))
+        ParamKind::Integer
     } else if default.is_float() {
-        text.parse::<f64>()
-            .map(Dynamic::from)
-            .map_err(|_| wrong("a number"))
+        ParamKind::Number
     } else if default.is_bool() {
-        text.parse::<bool>()
-            .map(Dynamic::from)
-            .map_err(|_| wrong("`true` or `false`"))
+        ParamKind::Bool
     } else if let Some(several) = default.read_lock::<Array>() {
-        let first = several.first().cloned().unwrap_or_else(|| "".into());
-        let parts = text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
-        let parts: Result<Array, _> = parts.map(|part| typed(part, &first)).collect();
-        Ok(parts?.into())
+        let first = several.first().filter(|first| !first.is_array());
+        first.map_or(ParamKind::Text, kind_of)
     } else {
-        Ok(text.to_owned().into())
+        ParamKind::Text
+    }
+}
+
+/// A default as text, each of a list.
+fn texts(default: &Dynamic) -> Vec<String> {
+    match default.read_lock::<Array>() {
+        Some(several) => several.iter().map(Dynamic::to_string).collect(),
+        None => vec![default.to_string()],
+    }
+}
+
+/// What was given, as the script gets it.
+fn dynamic(param: &Param, values: Vec<ParamValue>) -> Dynamic {
+    let mut values = values.into_iter().map(|value| match value {
+        ParamValue::Integer(value) => Dynamic::from(value),
+        ParamValue::Number(value) => Dynamic::from(value),
+        ParamValue::Bool(value) => Dynamic::from(value),
+        ParamValue::Text(value) => value.into(),
+    });
+    match param.is_list {
+        true => values.collect::<Array>().into(),
+        false => values.next().unwrap_or_default(),
     }
 }

@@ -17,7 +17,7 @@ use crate::scenario::names::did_you_mean;
 use crate::script::diagnostic::{Diagnostic, found};
 use crate::script::results::{Problem, Result};
 use crate::script::value;
-use crate::units::Rate;
+use crate::units::{Invalid, Rate};
 
 /// What `shape(…)` declared.
 pub(crate) struct ShapeDeclaration {
@@ -291,12 +291,15 @@ pub(super) fn users_of(key: &str, value: &Dynamic) -> Result<u32, String> {
 
 pub(crate) fn rate_of(value: &Dynamic) -> Result<Rate, String> {
     let rate = value::number(value).and_then(|rate| Rate::from_per_sec(rate).ok());
-    rate.ok_or_else(|| {
+    let rate = rate.ok_or_else(|| {
         format!(
             "`spawn_rate` is a number of users a second above zero, not {}",
             shown(value)
         )
-    })
+    })?;
+    let slow = |wrong: Invalid| format!("`spawn_rate`: {}", wrong.problem());
+    rate.of_users(&format!("{:?}", rate.per_sec()))
+        .map_err(slow)
 }
 
 fn shown(value: &Dynamic) -> String {
