@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::asks::{Answer, Ask, AskError, Changed, Looked};
-use super::showing::script_view;
+use super::showing::{script_view, show_done};
 use super::{Desk, DeskEvent, ScriptSource, Started};
 use crate::control::edit::Edit;
 use crate::control::preview::{Preview, preview};
@@ -98,8 +98,16 @@ impl Desk {
             let _ = answer.send(Err(self.wrong_stage()));
             return;
         };
+        let (seen, run) = (
+            self.view.clone(),
+            self.view().run.as_ref().map(|run| run.number),
+        );
         tokio::task::spawn_local(async move {
-            let _ = answer.send(ask(handle).await.map_err(AskError::Run));
+            let done = ask(handle.clone()).await;
+            if let (Ok(()), Some(run)) = (done, run) {
+                show_done(&seen, run, &handle);
+            }
+            let _ = answer.send(done.map_err(AskError::Run));
         });
     }
 

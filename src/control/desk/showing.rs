@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::{Desk, Looked, MOST_FINISHED, Pending};
 use crate::control::reading::CheckedScript;
 use crate::control::view::{GenerationView, RunView, ScriptView, Stage, View};
 use crate::control::{Happening, SaveOutcome};
-use crate::runner::{Notice, State};
+use crate::runner::{Handle, Notice, State};
 use crate::script::diagnostic::Diagnostics;
 
 impl Desk {
@@ -16,15 +18,9 @@ impl Desk {
     pub(super) fn take(&mut self, happening: &Happening) {
         match happening {
             Happening::Entered(state) => {
-                let stage = match state {
-                    State::Starting => Stage::Starting,
-                    State::SettingUp => Stage::SettingUp,
-                    State::Spawning => Stage::Spawning,
-                    State::Running => Stage::Running,
-                    State::Paused => Stage::Paused,
-                    State::Stopping(_) | State::Ended(_) => return,
-                };
-                self.publish(|view| view.stage = stage);
+                if let Some(stage) = stage_of(state) {
+                    self.publish(|view| view.stage = stage);
+                }
             }
             Happening::Summary(summary) => {
                 let summary = summary.clone();
@@ -137,12 +133,41 @@ impl Desk {
     }
 
     pub(super) fn publish(&self, change: impl FnOnce(&mut View)) {
-        self.view.send_modify(|view| {
-            let view = Arc::make_mut(view);
-            view.seq += 1;
-            change(view);
-        });
+        publish(&self.view, change);
     }
+}
+
+/// Shows what a run has just done, so that whoever asked for it finds it done when they look. Its
+/// own news of that come later.
+pub(super) fn show_done(seen: &watch::Sender<Arc<View>>, run: u32, handle: &Handle) {
+    let (summary, state) = (handle.summary(), handle.state());
+    let (summary, stage) = (summary.borrow().clone(), stage_of(&state.borrow()));
+    publish(seen, |view| {
+        if let Some(current) = view.run.as_mut().filter(|current| current.number == run) {
+            Arc::make_mut(current).summary = Some(summary);
+            view.stage = stage.unwrap_or_else(|| view.stage.clone());
+        }
+    });
+}
+
+fn publish(seen: &watch::Sender<Arc<View>>, change: impl FnOnce(&mut View)) {
+    seen.send_modify(|view| {
+        let view = Arc::make_mut(view);
+        view.seq += 1;
+        change(view);
+    });
+}
+
+/// Where a run that goes on stands.
+fn stage_of(state: &State) -> Option<Stage> {
+    Some(match state {
+        State::Starting => Stage::Starting,
+        State::SettingUp => Stage::SettingUp,
+        State::Spawning => Stage::Spawning,
+        State::Running => Stage::Running,
+        State::Paused => Stage::Paused,
+        State::Stopping(_) | State::Ended(_) => return None,
+    })
 }
 
 /// How a script that was read is seen; `before` tells what the last one without errors declares.
