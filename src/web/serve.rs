@@ -135,7 +135,7 @@ pub(crate) fn start(options: Options, desk: DeskHandle) -> Result<Server, WebErr
     start_with(assets::built(), options, desk)
 }
 
-/// The same with these files for the page.
+/// Serves the UI with these files as its page.
 fn start_with(
     assets: &'static [Asset],
     mut options: Options,
