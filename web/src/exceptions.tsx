@@ -1,6 +1,6 @@
 /** What the script threw. */
 
-import { integer } from "./format.ts";
+import { integer, shortPath } from "./format.ts";
 import { showPlace } from "./script/place.ts";
 import { Scroll } from "./scroll.tsx";
 import type { Run } from "./store/run.ts";
@@ -10,7 +10,7 @@ export function Exceptions({ run }: { run: Run }) {
   if (rows.length === 0) return <p class="empty">no exception so far</p>;
   return (
     <Scroll label="Table of exceptions">
-      <table class="plain wide">
+      <table class="plain wide stacking">
         <thead>
           <tr>
             <th scope="col" class="num">
@@ -34,8 +34,13 @@ export function Exceptions({ run }: { run: Run }) {
                 )}
               </td>
               <td>
-                <button type="button" class="link" onClick={() => showPlace(row.location)}>
-                  <code>{row.location}</code>
+                <button
+                  type="button"
+                  class="link"
+                  title={row.location}
+                  onClick={() => showPlace(row.location)}
+                >
+                  <code>{shortPath(row.location)}</code>
                 </button>
               </td>
             </tr>

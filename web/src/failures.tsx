@@ -17,7 +17,7 @@ export function Failures({ run }: { run: Run }) {
   const at = (us: number) => (us > 1e15 ? us : epoch + us);
   return (
     <Scroll label="Table of failures">
-      <table class="plain wide">
+      <table class="plain wide stacking">
         <thead>
           <tr>
             <th scope="col" class="num">
@@ -43,13 +43,17 @@ export function Failures({ run }: { run: Run }) {
                 <Bar share={row.count / total} />
                 {share(row.count, total)}
               </td>
-              <td>{row.method}</td>
+              <td class="method">{row.method}</td>
               <td class="break path">{row.name}</td>
               <td class="break message">
                 <div class="long">{row.error}</div>
               </td>
-              <td title={moment(at(row.first_us))}>{localTime(at(row.first_us))}</td>
-              <td title={moment(at(row.last_us))}>{localTime(at(row.last_us))}</td>
+              <td class="seen" title={moment(at(row.first_us))}>
+                {localTime(at(row.first_us))}
+              </td>
+              <td class="seen" title={moment(at(row.last_us))}>
+                {localTime(at(row.last_us))}
+              </td>
             </tr>
           ))}
         </tbody>

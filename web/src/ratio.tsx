@@ -37,9 +37,9 @@ function Tree({ nodes }: { nodes: Record<string, RatioNode> }) {
       {Object.entries(nodes).map(([name, node]) => (
         <li key={name}>
           <p>
-            <span class="num">{(node.ratio * 100).toFixed(1)} %</span>
+            <span class="task">{name}</span>
             <Bar share={node.ratio} />
-            <span>{name}</span>
+            <span class="num">{(node.ratio * 100).toFixed(1)} %</span>
           </p>
           {node.tasks && <Tree nodes={node.tasks} />}
         </li>
