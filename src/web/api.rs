@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::forms::{Form, PreviewForm, findings, ratio_trees, stage_word};
+use super::forms::{Form, PreviewForm, findings, ratio_trees, ratios_of_run, stage_word};
 use super::frames::{LogForm, RunHead, Wanted, closed_seconds, snapshot as whole};
 use super::live::{Listener, poll, stream};
 use super::problem::Problem;
@@ -406,8 +406,12 @@ pub(super) async fn logs(query: Query) -> Answer<Json<Value>> {
     Ok(Json(json!({ "lines": lines })))
 }
 
-pub(super) async fn ratio(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(ratio_trees(&shared.view()))
+pub(super) async fn ratio(State(shared): State<Arc<Shared>>, query: Query) -> Answer<Json<Value>> {
+    if query.number("run")?.is_some() {
+        let run = shared.some_run(&query)?;
+        return Ok(Json(ratios_of_run(&run)));
+    }
+    Ok(Json(ratio_trees(&shared.view())))
 }
 
 pub(super) async fn login(

@@ -23,6 +23,7 @@ use super::api::document;
 use super::assets::{self, REPORT_POLICY};
 use super::downloads::{attach, file_name};
 use super::figures;
+use super::forms::ratios_of_run;
 use super::frames::snapshot;
 use super::problem::Problem;
 use super::requests::Query;
@@ -43,11 +44,14 @@ pub(super) async fn report(
 ) -> Result<Response, Problem> {
     let run = shared.some_run(&query)?;
     let view = shared.view();
-    let with_script = query.is_set("script");
+    let look = Look {
+        with_script: query.is_set("script"),
+        theme: theme(&query)?,
+    };
     let instance = shared.instance.clone();
     // Compressing takes up to some 100 ms: streams go on meanwhile.
     let named = run.clone();
-    let made = tokio::task::spawn_blocking(move || page(&instance, &view, &run, with_script)).await;
+    let made = tokio::task::spawn_blocking(move || page(&instance, &view, &run, look)).await;
     let failed = || {
         let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
         Problem::new(status, "the report could not be made")
@@ -67,8 +71,26 @@ pub(super) async fn report(
     Ok(response)
 }
 
+/// What a reader may choose of a report.
+#[derive(Clone, Copy, Debug, Default)]
+struct Look {
+    /// Whether the script's text is in it.
+    with_script: bool,
+    /// `light` or `dark`, whatever the system is.
+    theme: Option<&'static str>,
+}
+
+fn theme(query: &Query) -> Result<Option<&'static str>, Problem> {
+    match query.get("theme") {
+        None | Some("") => Ok(None),
+        Some("light") => Ok(Some("light")),
+        Some("dark") => Ok(Some("dark")),
+        Some(_) => Err(Problem::field("theme", "it is light or dark")),
+    }
+}
+
 /// The file's content.
-pub(super) fn page(instance: &str, view: &View, run: &RunView, with_script: bool) -> String {
+fn page(instance: &str, view: &View, run: &RunView, look: Look) -> String {
     let Some(shell) = assets::find("report.html") else {
         return plain(run);
     };
@@ -79,7 +101,7 @@ pub(super) fn page(instance: &str, view: &View, run: &RunView, with_script: bool
         snapshot.remove("form");
         snapshot.insert("log".to_owned(), json!([]));
     }
-    let scripts = if with_script {
+    let scripts = if look.with_script {
         scripts(run)
     } else {
         Value::Null
@@ -89,6 +111,8 @@ pub(super) fn page(instance: &str, view: &View, run: &RunView, with_script: bool
         "series": run.summary.as_deref().map(histories).unwrap_or_default(),
         "document": document(run),
         "scripts": scripts,
+        "ratio": ratios_of_run(run),
+        "theme": look.theme,
     });
     let text = serde_json::to_vec(&data).expect("plain data");
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
@@ -161,7 +185,7 @@ impl Html {
     /// # Errors
     /// Why it can't be written.
     pub(crate) fn write(&self, view: &View, run: &Arc<RunView>) -> io::Result<()> {
-        let html = page("", view, run, false);
+        let html = page("", view, run, Look::default());
         if let Some(folder) = self
             .path
             .parent()

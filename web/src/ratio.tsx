@@ -13,7 +13,7 @@ export function Ratios({ run }: { run: Run }) {
   const generation = run.generations.length;
   useEffect(() => {
     source()
-      .ratio()
+      .ratio(run.run)
       .then(setRatio, (error: unknown) => setTrouble(String(error)));
   }, [run.run, generation, run.users.asked]);
   if (!ratio) return <p class="empty">{trouble || "…"}</p>;
