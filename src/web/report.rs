@@ -45,9 +45,10 @@ pub(super) async fn report(
     let run = shared.some_run(&query)?;
     let view = shared.view();
     let look = Look {
-        with_script: query.is_set("script"),
+        with_script: query.flag("script")?.unwrap_or(false),
         theme: theme(&query)?,
     };
+    let is_download = query.flag("download")?.unwrap_or(false);
     let instance = shared.instance.clone();
     // Compressing takes up to some 100 ms: streams go on meanwhile.
     let named = run.clone();
@@ -65,7 +66,7 @@ pub(super) async fn report(
         let policy = HeaderName::from_static("content-security-policy");
         headers.insert(policy, HeaderValue::from_static(REPORT_POLICY));
     }
-    if query.is_set("download") {
+    if is_download {
         attach(headers, &file_name(&named, "report", "html"));
     }
     Ok(response)
