@@ -35,7 +35,7 @@ use crate::stats::Summary;
 const DATA_MARK: &str = "{{katydid-run}}";
 
 /// Most bytes of the histories of names, before compression and base64.
-const MOST_HISTORY: usize = 2_500_000;
+const MOST_HISTORY: usize = 3_500_000;
 
 /// `/stats/report`, `/api/v1/report`.
 pub(super) async fn report(
@@ -123,15 +123,16 @@ fn page(instance: &str, view: &View, run: &RunView, look: Look) -> String {
     shell.replacen(DATA_MARK, &BASE64_STANDARD.encode(packed), 1)
 }
 
-/// The stretches of each name, as many as there is room for, the busiest names first.
+/// The stretches of each name: so long that all names have room. Of very many names the busiest.
 fn histories(summary: &Summary) -> serde_json::Map<String, Value> {
+    let timeline = summary.timeline.thinned(MOST_HISTORY);
     let mut rows: Vec<_> = figures::all_rows(summary).skip(1).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.requests));
     let mut left = MOST_HISTORY;
     let mut all = serde_json::Map::new();
     for row in rows {
-        let stretches: Vec<_> = summary.timeline.stretches(row.id, 0..u64::MAX).collect();
-        let bytes: usize = stretches.iter().map(|it| it.bytes.len() + 8).sum();
+        let stretches: Vec<_> = timeline.stretches(row.id, 0..u64::MAX).collect();
+        let bytes: usize = stretches.iter().map(|it| it.bytes.len()).sum();
         if bytes > left {
             break;
         }
@@ -198,5 +199,103 @@ impl Html {
         beside.push(".new");
         fs::write(&beside, html)?;
         fs::rename(&beside, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{ScriptView, Stage, Wish};
+    use crate::stats::{Collector, Kind, Limits, Outcome, Recorder, Sample};
+
+    /// What a report may weigh: it is sent around by mail.
+    const MOST_BYTES: usize = 5_000_000;
+
+    /// Numbers that look like chance (SplitMix64), as shares of one.
+    struct Chance(u64);
+
+    impl Chance {
+        fn next(&mut self) -> f64 {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            (((z ^ (z >> 31)) >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+        }
+
+        /// Microseconds around `median`, log-normal with a σ of 0.5, as services answer.
+        fn time_us(&mut self, median: f64) -> u64 {
+            let normal =
+                (-2.0 * self.next().ln()).sqrt() * (std::f64::consts::TAU * self.next()).cos();
+            (median * (0.5 * normal).exp()) as u64
+        }
+    }
+
+    /// A run of so many names and seconds, each name with `rate` requests in each of them.
+    fn ran(names: u32, seconds: u64, rate: u64) -> Arc<Summary> {
+        let mut collector = Collector::new(Limits::default());
+        let mut recorder = Recorder::new(0, Limits::default());
+        let mut chance = Chance(1);
+        let series: Vec<_> = (0..names)
+            .map(|n| recorder.series(&Kind::Http, "GET", &format!("/products/{n}/[id]/reviews")))
+            .collect();
+        for second in 0..seconds {
+            for (n, series) in series.iter().enumerate() {
+                for _ in 0..rate {
+                    let time = chance.time_us(5_000.0 + 500.0 * n as f64);
+                    let start = second * 1_000_000 + (chance.next() * 900_000.0) as u64;
+                    let sample = Sample::new(*series, 1, Outcome::Success, start);
+                    recorder.record(sample.service_us(time).bytes(200, 5_000));
+                    if recorder.is_full() {
+                        collector.absorb(recorder.take(None));
+                    }
+                }
+            }
+            collector.absorb(recorder.take(None));
+            collector.tick((second + 1) * 1_000_000);
+        }
+        collector.end(seconds * 1_000_000);
+        collector.summary(seconds * 1_000_000)
+    }
+
+    fn view_of(summary: Arc<Summary>) -> (View, Arc<RunView>) {
+        let run = Arc::new(RunView {
+            number: 1,
+            label: String::new(),
+            script: "shop.rhai".to_owned(),
+            host: "http://shop:8080".to_owned(),
+            seed: 1,
+            ends: None,
+            is_shaped: false,
+            summary: Some(summary),
+            generations: Vec::new(),
+            waits_for: 0,
+            why: None,
+        });
+        let view = View {
+            seq: 1,
+            stage: Stage::Ready,
+            run: Some(run.clone()),
+            finished: Arc::default(),
+            script: Arc::new(ScriptView::default()),
+            wish: Arc::new(Wish::default()),
+            exit: None,
+        };
+        (view, run)
+    }
+
+    /// An hour of a hundred names has 360,000 histograms, one a second and name, here of one request
+    /// each.
+    #[test]
+    fn an_hour_of_a_hundred_names_is_a_file_that_can_be_mailed() {
+        let summary = ran(100, 3_600, 1);
+        let (view, run) = view_of(summary.clone());
+        let html = page("", &view, &run, Look::default());
+        assert!(html.len() < MOST_BYTES, "{} bytes", html.len());
+        let kept = histories(&summary);
+        assert_eq!(kept.len(), 100, "each name keeps its history");
+        let slots = kept["1"].as_array().expect("a list of slots");
+        let longest = slots.iter().filter_map(|slot| slot[1].as_u64()).max();
+        assert!(longest <= Some(8), "{longest:?} s in one slot");
     }
 }
