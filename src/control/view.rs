@@ -103,6 +103,8 @@ pub struct GenerationView {
     pub files: Vec<File>,
     /// The parameters that were given, secrets as `***`.
     pub params: Vec<(String, String)>,
+    /// What the run made of it: its classes and tasks, without those that were not selected.
+    pub scenario: Arc<Scenario>,
 }
 
 /// The script as it was last read.

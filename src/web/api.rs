@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::forms::{Form, PreviewForm, findings, ratio_trees, stage_word};
+use super::forms::{Form, PreviewForm, findings, ratio_trees, ratios_of_run, stage_word};
 use super::frames::{LogForm, RunHead, Wanted, closed_seconds, snapshot as whole};
 use super::live::{Listener, poll, stream};
 use super::problem::Problem;
@@ -235,8 +235,9 @@ pub(super) async fn stop(
     if let Some(unknown) = object.keys().find(|key| *key != "now") {
         return Err(Problem::field(unknown, "there is no such field"));
     }
+    let waits = query.flag("wait")?.unwrap_or(false);
     shared.desk.stop(now).await?;
-    let is_over = query.is_set("wait") && wait_for_end(&shared).await;
+    let is_over = waits && wait_for_end(&shared).await;
     let status = if is_over {
         StatusCode::OK
     } else {
@@ -327,8 +328,8 @@ pub(super) async fn live(
     let listener = Listener {
         known: after.and_then(|seq| shared.told.at(seq)),
         wanted: Wanted {
-            rows: !matches!(query.get("rows"), Some("0")),
-            generations: query.is_set("generations"),
+            rows: query.flag("rows")?.unwrap_or(true),
+            generations: query.flag("generations")?.unwrap_or(false),
             series: query.series()?,
         },
         // Tabs of one browser share its address and its name.
@@ -406,8 +407,12 @@ pub(super) async fn logs(query: Query) -> Answer<Json<Value>> {
     Ok(Json(json!({ "lines": lines })))
 }
 
-pub(super) async fn ratio(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(ratio_trees(&shared.view()))
+pub(super) async fn ratio(State(shared): State<Arc<Shared>>, query: Query) -> Answer<Json<Value>> {
+    if query.number("run")?.is_some() {
+        let run = shared.some_run(&query)?;
+        return Ok(Json(ratios_of_run(&run)));
+    }
+    Ok(Json(ratio_trees(&shared.view())))
 }
 
 pub(super) async fn login(

@@ -145,7 +145,8 @@ fn side(view: &View, field: &str, what: &str) -> Result<Side, Problem> {
     if let Some((run, generation)) = what.split_once("/gen:") {
         let run = find_run(view, number(run)?)?;
         return generation_of(&run, number(generation)?).ok_or_else(|| {
-            let problem = Problem::field(field, "the run has no rows of this generation alone");
+            let detail = "the run has no rows of this generation alone";
+            let problem = Problem::new(StatusCode::NOT_FOUND, detail);
             problem.hint("it keeps the newest, the one before, and all earlier ones together")
         });
     }

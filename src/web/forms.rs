@@ -350,26 +350,38 @@ fn classes(wish: &Wish, declared: &Scenario, preview: Option<&Preview>) -> Vec<C
         .collect()
 }
 
-/// The shares of classes and tasks, as Locust's `/tasks` has them.
+/// The shares of classes and tasks of the run under way, or of the one that would start now, as
+/// Locust's `/tasks` has them.
 pub(super) fn ratio_trees(view: &View) -> serde_json::Value {
+    if let Some(run) = view.run.as_ref().filter(|_| view.stage.is_active()) {
+        return ratios_of_run(run);
+    }
     let Some(declared) = &view.script.declared else {
-        return serde_json::json!({ "per_class": {}, "total": {} });
+        return trees(&Scenario::default(), None);
     };
-    let resolved = preview(&view.wish, declared).ok();
-    let scenario = resolved
-        .as_ref()
-        .map_or(&**declared, |preview| &preview.scenario);
-    let users = users_of(view.run.as_deref()).or(resolved.as_ref().map(|it| it.peak_users));
-    let tree = |whole| tree(&ratios(scenario, users, whole));
-    serde_json::json!({ "per_class": tree(Whole::Each), "total": tree(Whole::Total) })
+    match preview(&view.wish, declared) {
+        Ok(preview) => trees(&preview.scenario, Some(preview.peak_users)),
+        Err(_) => trees(declared, None),
+    }
 }
 
-/// How many users run.
-fn users_of(run: Option<&RunView>) -> Option<u32> {
-    let summary = run?.summary.as_ref()?;
-    u32::try_from(summary.users.running)
-        .ok()
-        .filter(|users| *users > 0)
+/// The trees of a run: by its latest generation, and the users it has, or had at most.
+pub(super) fn ratios_of_run(run: &RunView) -> serde_json::Value {
+    let Some(latest) = run.generations.last() else {
+        return trees(&Scenario::default(), None);
+    };
+    let users = run.summary.as_ref().map(|summary| &summary.users);
+    let count = users.map_or(0, |users| match users.running {
+        0 => users.peak,
+        running => running,
+    });
+    let count = u32::try_from(count).ok().filter(|count| *count > 0);
+    trees(&latest.scenario, count)
+}
+
+fn trees(scenario: &Scenario, users: Option<u32>) -> serde_json::Value {
+    let tree = |whole| tree(&ratios(scenario, users, whole));
+    serde_json::json!({ "per_class": tree(Whole::Each), "total": tree(Whole::Total) })
 }
 
 fn tree(ratios: &[Ratio]) -> serde_json::Value {

@@ -92,8 +92,14 @@ impl Query {
         found.map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn is_set(&self, name: &str) -> bool {
-        matches!(self.get(name), Some("1" | "true"))
+    /// Yes or no, if it is given.
+    pub(super) fn flag(&self, name: &'static str) -> Result<Option<bool>, Problem> {
+        match self.get(name) {
+            None => Ok(None),
+            Some("1" | "true") => Ok(Some(true)),
+            Some("0" | "false") => Ok(Some(false)),
+            Some(_) => Err(Problem::field(name, "1 or 0 is expected")),
+        }
     }
 
     /// A whole number, if it is given.
@@ -140,7 +146,12 @@ mod tests {
         assert_eq!(query.number("from").unwrap(), Some(3));
         assert_eq!(query.number("to").unwrap(), None);
         assert_eq!(query.series().unwrap(), [1, 2]);
-        assert!(query.is_set("now") && !query.is_set("wait"));
+        assert_eq!(query.flag("now").unwrap(), Some(true));
+        assert_eq!(query.flag("wait").unwrap(), None);
+        assert_eq!(
+            query.flag("from").unwrap_err().field.as_deref(),
+            Some("from")
+        );
         assert_eq!(query.get("name"), Some("a b"));
         let wrong = Query::of("from=-1&series=1,2,3,4,5,6,7");
         assert_eq!(

@@ -21,6 +21,7 @@ pub(super) async fn script(
     State(shared): State<Arc<Shared>>,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
+    query.number("run")?;
     let Some(number) = query.number("generation")? else {
         let view = shared.view();
         let script = &view.script;

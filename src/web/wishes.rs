@@ -10,7 +10,7 @@ use super::problem::Problem;
 use crate::control::Edit;
 use crate::units::{self, Rate};
 
-/// The longest text of any field.
+/// The longest text of any field, in characters.
 const LONGEST: usize = 2_000;
 
 /// What a JSON object asks for. `also` names fields that the caller reads itself.
@@ -20,6 +20,7 @@ pub(super) fn from_json(object: &Map<String, Value>, also: &[&str]) -> Result<Ed
         if also.contains(&field.as_str()) {
             continue;
         }
+        within(field, value.as_str().unwrap_or_default())?;
         match field.as_str() {
             "users" => edit.users = Some(users(field, value)?),
             "spawn_rate" => edit.spawn_rate = Some(rate(field, value)?),
@@ -208,11 +209,16 @@ fn text(field: &str, value: &Value) -> Result<String, Problem> {
         Value::Bool(value) => value.to_string(),
         _ => return Err(Problem::field(field, "a text is expected")),
     };
-    if text.len() > LONGEST {
-        let detail = format!("at most {LONGEST} bytes are expected");
+    within(field, &text)?;
+    Ok(text)
+}
+
+fn within(field: &str, text: &str) -> Result<(), Problem> {
+    if text.chars().nth(LONGEST).is_some() {
+        let detail = format!("at most {LONGEST} characters are expected");
         return Err(Problem::field(field, detail));
     }
-    Ok(text)
+    Ok(())
 }
 
 fn texts(field: &str, value: &Value) -> Result<Vec<String>, Problem> {
@@ -270,6 +276,11 @@ mod tests {
             (r#"{"classes": "A"}"#, "classes"),
             (r#"{"use_shape": 1}"#, "use_shape"),
             (r#"{"uers": 1}"#, "uers"),
+            (
+                &format!(r#"{{"stop_timeout": "{}"}}"#, "0".repeat(2_001)),
+                "stop_timeout",
+            ),
+            (&format!(r#"{{"label": "{}"}}"#, "é".repeat(2_001)), "label"),
         ] {
             let problem = json(text).unwrap_err();
             assert_eq!(problem.field.as_deref(), Some(field), "{text}");

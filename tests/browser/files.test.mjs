@@ -90,6 +90,12 @@ test("the report works from disk with the network off", async () => {
     const whole = rows[0][1].toLocaleString("en-US");
     await until("the total", async () => (await requests()) === whole);
     assert.ok((await page.locator(".panel canvas").count()) >= 3);
+    const ratios = page.locator("#part-ratio .tree");
+    await ratios.getByText("Mixed", { exact: true }).first().waitFor();
+    const shares = await ratios.first().locator("li p").allTextContents();
+    const expected = ["Mixed100.0 %", "fail20.0 %", "look60.0 %", "raise20.0 %"];
+    assert.deepEqual(shares, expected, "tasks by weight");
+    assert.equal(await page.locator("#part-percentiles thead th").count(), 2 + 11 + 1);
     const over = page.locator(".panel .u-over").first();
     await over.scrollIntoViewIfNeeded();
     const box = await over.boundingBox();
@@ -105,6 +111,14 @@ test("the report works from disk with the network off", async () => {
     await page.emulateMedia({ media: "print" });
     const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     assert.match(ground, /^rgb\(255, 255, 255\)$|^rgba\(0, 0, 0, 0\)$/, "prints on white");
+    // Paper does not scroll: whatever would, is as high as what is in it.
+    const cut = await page.evaluate(() => {
+      const areas = [...document.querySelectorAll(".grid, .scroll, .logs, .script, .long")];
+      const isCut = ({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 1;
+      return areas.filter(isCut).map(({ className }) => className);
+    });
+    assert.deepEqual(cut, [], "prints all of it");
+    await picture(page, `report-print-${colorScheme}`);
     await page.done();
   }
 });

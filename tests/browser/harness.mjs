@@ -167,27 +167,18 @@ export function api(server) {
   return { base, call, get, state, snapshot, second, is, run, stop };
 }
 
-/**
- * Told by the page itself: layout shifts that no input of the person has caused. A bar with a message
- * that comes or goes may push the rest; that it does so is left out.
- */
+/** Told by the page itself: layout shifts that no input of the person has caused. */
 function watchShifts() {
   const shifts = [];
-  const bars = [];
-  const barsResized = new ResizeObserver(() => bars.push(performance.now()));
-  new MutationObserver(() => {
-    for (const section of document.querySelectorAll(".banners")) barsResized.observe(section);
-  }).observe(document, { childList: true, subtree: true });
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       if (entry.hadRecentInput) continue;
       const moved = entry.sources.map(({ node }) => (node?.parentElement ?? node)?.outerHTML);
       const text = moved.map((html) => html?.slice(0, 120)).join("\n    ");
-      shifts.push({ at: entry.startTime, value: entry.value, text });
+      shifts.push({ value: entry.value, text });
     }
   }).observe({ type: "layout-shift", buffered: true });
-  window.theShifts = () =>
-    shifts.filter(({ at }) => !bars.some((moment) => Math.abs(moment - at) < 200));
+  window.theShifts = () => shifts;
 }
 
 /**

@@ -184,8 +184,19 @@ browse(
     const runs = (await get("api/v1/runs")).runs.length;
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("button", { name: "New run" }).click();
+    await page.getByRole("button", { name: "Start" }).waitFor();
+    await page.evaluate(() => {
+      window.states = [];
+      const look = () => {
+        const state = document.querySelector(".run-screen .state")?.className;
+        if (state) window.states.push(state);
+      };
+      new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+    });
     await page.getByRole("button", { name: "Start" }).click();
     await page.locator(".state-running").waitFor();
+    const states = await page.evaluate(() => window.states);
+    assert.ok(!states.some((state) => /stopped/.test(state)), `the old run flashes: ${states}`);
     await until(
       "requests of the new run",
       async () => Number((await cells(page, "Aggregated"))?.[2]) > 5,

@@ -39,6 +39,13 @@ export function App() {
       <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
         To the numbers
       </button>
+      <button
+        type="button"
+        class="skip to-messages"
+        onClick={() => document.getElementById("messages")?.focus()}
+      >
+        To the messages
+      </button>
       {isFormShown() ? <FormScreen run={current.value ?? run} /> : <RunScreen run={run} />}
       <Dialogs run={run} />
       <ChartTable />
@@ -66,10 +73,10 @@ function FormScreen({ run }: { run: Run }) {
   return (
     <div class="screen form-screen">
       <FormHeader run={run} />
-      <Banners />
       <main id="main" tabIndex={-1}>
         <StartForm key={run.instance} run={run} />
       </main>
+      <Banners />
     </div>
   );
 }
@@ -82,7 +89,6 @@ function RunScreen({ run }: { run: Run }) {
       <Header run={run} />
       <Figures run={run} />
       <Tabs run={run} />
-      <Banners run={run} />
       {hasWindow && <WindowBar run={run} />}
       <main id="main" tabIndex={-1} aria-label={tab}>
         <Boundary key={tab}>
@@ -99,6 +105,7 @@ function RunScreen({ run }: { run: Run }) {
           {tab === "download" && <Download run={run} />}
         </Boundary>
       </main>
+      <Banners run={run} />
       <StatusLine run={run} />
       {narrow.value && source().isLive && run.run === current.value?.run && (
         <section class="bottombar" aria-label="Steering">

@@ -1,4 +1,7 @@
-/** Bars that say what is wrong and what goes on in spite of it. */
+/**
+ * Bars that say what is wrong and what goes on in spite of it. They stand at the bottom, where what
+ * scrolls makes room for them: nothing moves under the reader's eyes when one comes or goes.
+ */
 
 import { useEffect, useState } from "preact/hooks";
 import { FindingView } from "./finding.tsx";
@@ -11,7 +14,7 @@ import { connection, current, isActive, toast } from "./store/signals.ts";
 
 export function Banners({ run }: { run?: Run }) {
   return (
-    <section class="banners" aria-label="Messages">
+    <section class="banners" id="messages" tabIndex={-1} aria-label="Messages">
       <ConnectionBar />
       {run && run.run !== current.value?.run && run.run !== null && <PastBar run={run} />}
       {run && <ScriptBar run={run} />}
@@ -27,9 +30,38 @@ export function Banners({ run }: { run?: Run }) {
   );
 }
 
+/** Puts a message away: until it says something else, or has been over and comes again. */
+function useDismissal(what: string | null): { isAway: boolean; dismiss: () => void } {
+  const [away, setAway] = useState<string | null>(null);
+  useEffect(() => {
+    if (what === null) setAway(null);
+  }, [what]);
+  return { isAway: what !== null && away === what, dismiss: () => setAway(what) };
+}
+
+function Dismiss({ onClick }: { onClick: () => void }) {
+  return (
+    <button
+      type="button"
+      class="icon dismiss"
+      title="Dismiss"
+      onClick={() => {
+        onClick();
+        // The button is gone now, and the focus would be nowhere.
+        document.getElementById("main")?.focus();
+      }}
+    >
+      <Icon name="close" label="Dismiss" />
+    </button>
+  );
+}
+
 function ConnectionBar() {
   const link = connection.value;
   const known = current.value;
+  const isOver = link.kind === "restarted" || link.kind === "ended";
+  const { isAway, dismiss } = useDismissal(isOver ? link.kind : null);
+  if (isAway) return null;
   if (link.kind === "lost") return <LostBar since={link.since} nextAt={link.nextAt} />;
   if (link.kind === "restarted") {
     return (
@@ -45,6 +77,7 @@ function ConnectionBar() {
         >
           Show the new one
         </button>
+        <Dismiss onClick={dismiss} />
       </p>
     );
   }
@@ -53,6 +86,7 @@ function ConnectionBar() {
       <p class="bar" role="status">
         {link.text}. The page keeps what it has
         {known && <>, as of {localTime(known.now_us)}</>}.
+        <Dismiss onClick={dismiss} />
       </p>
     );
   }
@@ -107,6 +141,10 @@ function ScriptBar({ run }: { run: Run }) {
     }
   }, [isOk, wasBroken]);
   const generation = run.generations[run.generations.length - 1]?.n ?? 1;
+  const errors = run.script.findings.filter((finding) => finding.severity === "error");
+  const first = errors[0] ?? run.script.findings[0];
+  const { isAway, dismiss } = useDismissal(isOk ? null : JSON.stringify(first ?? ""));
+  if (isAway) return null;
   if (isOk) {
     if (!wasBroken) return null;
     return (
@@ -115,8 +153,6 @@ function ScriptBar({ run }: { run: Run }) {
       </p>
     );
   }
-  const errors = run.script.findings.filter((finding) => finding.severity === "error");
-  const first = errors[0] ?? run.script.findings[0];
   const isScriptTab = route.value.tab === "script";
   const goesOn = isActive(run.state) ? ` Generation ${generation} goes on.` : "";
   return (
@@ -128,6 +164,7 @@ function ScriptBar({ run }: { run: Run }) {
             Show
           </button>
         )}
+        <Dismiss onClick={dismiss} />
       </p>
       {first && !isScriptTab && <FindingView finding={first} />}
     </div>
@@ -148,14 +185,18 @@ function WaitBar({ run }: { run: Run }) {
 const RECENT_S = 10;
 const ALMOST_ALL = 0.99;
 
-/** Nothing but failures with one text: then it is said once, where it cannot be missed. */
-function TargetBar({ run }: { run: Run }) {
+function isUnreachable(run: Run): boolean {
   const from = Math.max(0, run.t - RECENT_S);
   const sum = (column: number[]) => column.slice(from, run.t).reduce((a, b) => a + b, 0);
   const [requests, failures] = [sum(run.seconds.requests), sum(run.seconds.failures)];
-  if (requests < 5 || failures / requests < ALMOST_ALL) return null;
-  const most = [...run.errors].sort((a, b) => b.count - a.count)[0];
-  if (!most) return null;
+  return requests >= 5 && failures / requests >= ALMOST_ALL;
+}
+
+/** Nothing but failures with one text: then it is said once, where it cannot be missed. */
+function TargetBar({ run }: { run: Run }) {
+  const most = isUnreachable(run) ? [...run.errors].sort((a, b) => b.count - a.count)[0] : null;
+  const { isAway, dismiss } = useDismissal(most ? `${run.run} ${most.error}` : null);
+  if (!most || isAway) return null;
   const host = run.head?.host ?? "";
   const isLoopback = /\/\/(localhost|127\.|\[::1\])/.test(host) && /connect/i.test(most.error);
   return (
@@ -169,6 +210,7 @@ function TargetBar({ run }: { run: Run }) {
       <button type="button" onClick={() => go({ tab: "failures" })}>
         Show
       </button>
+      <Dismiss onClick={dismiss} />
     </p>
   );
 }

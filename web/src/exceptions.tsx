@@ -12,7 +12,7 @@ export function Exceptions({ run }: { run: Run }) {
   if (rows.length === 0) return <p class="empty">no exception so far</p>;
   return (
     <Scroll label="Table of exceptions">
-      <table class="plain wide">
+      <table class="plain wide stacking">
         <thead>
           <tr>
             <th scope="col" class="num">

@@ -16,7 +16,7 @@ export function Failures({ run }: { run: Run }) {
   }
   return (
     <Scroll label="Table of failures">
-      <table class="plain wide">
+      <table class="plain wide stacking">
         <thead>
           <tr>
             <th scope="col" class="num">
@@ -40,7 +40,7 @@ export function Failures({ run }: { run: Run }) {
                 <Bar share={row.count / total} />
                 {share(row.count, total)}
               </td>
-              <td>{row.method}</td>
+              <td class="method">{row.method}</td>
               <td class="break path">{row.name}</td>
               <td class="break message">
                 <div class="long">{row.error}</div>

@@ -13,7 +13,7 @@ export function Ratios({ run }: { run: Run }) {
   const generation = run.generations.length;
   useEffect(() => {
     source()
-      .ratio()
+      .ratio(run.run)
       .then(setRatio, (error: unknown) => setTrouble(String(error)));
   }, [run.run, generation, run.users.asked]);
   if (!ratio) return <p class="empty">{trouble || "…"}</p>;
@@ -37,9 +37,9 @@ function Tree({ nodes }: { nodes: Record<string, RatioNode> }) {
       {Object.entries(nodes).map(([name, node]) => (
         <li key={name}>
           <p>
-            <span class="num">{(node.ratio * 100).toFixed(1)} %</span>
+            <span class="task">{name}</span>
             <Bar share={node.ratio} />
-            <span>{name}</span>
+            <span class="num">{(node.ratio * 100).toFixed(1)} %</span>
           </p>
           {node.tasks && <Tree nodes={node.tasks} />}
         </li>

@@ -15,11 +15,15 @@ import { Figures } from "./header/figures.tsx";
 import { ThemeSwitch } from "./header/header.tsx";
 import { Logo } from "./icons.tsx";
 import { Logs } from "./logs.tsx";
+import { narrow } from "./narrow.ts";
+import { Ratios } from "./ratio.tsx";
 import { ScriptTab } from "./script/script.tsx";
 import { route } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 import { current, info } from "./store/signals.ts";
-import { view } from "./store/view.ts";
+import { type View, view } from "./store/view.ts";
+import { Cards } from "./table/cards.tsx";
+import { COLUMNS } from "./table/columns.ts";
 import { Grid } from "./table/grid.tsx";
 import { WindowBar } from "./windowbar.tsx";
 
@@ -29,12 +33,14 @@ export function Report() {
   const hasChecks = run.checks.length + run.counters.length + run.metrics.length > 0;
   const parts: [id: string, title: string, part: ComponentChildren][] = [
     ["statistics", "Statistics", <Numbers key="n" run={run} />],
+    ["percentiles", "Percentiles", <Percentiles key="p" />],
     ["failures", "Failures", <Failures key="f" run={run} />],
   ];
   if (run.exceptions.length > 0) {
     parts.push(["exceptions", "Exceptions", <Exceptions key="e" run={run} />]);
   }
   if (hasChecks) parts.push(["checks", "Checks", <Checks key="c" run={run} />]);
+  parts.push(["ratio", "Ratio", <Ratios key="r" run={run} />]);
   parts.push(["script", "Script", <ScriptTab key="s" run={run} />]);
   if (run.log.length > 0) parts.push(["logs", "Log", <Logs key="l" run={run} />]);
   return (
@@ -64,7 +70,8 @@ export function Report() {
         ))}
       </main>
       <footer class="muted">
-        Made by Katydid {info.value?.version}. Drag on a chart to see the numbers of a window.
+        Made by Katydid {info.value?.version}.{" "}
+        <span class="hint">Drag on a chart to see the numbers of a window.</span>
       </footer>
       <Dialogs run={run} />
       <ChartTable />
@@ -80,9 +87,11 @@ function Title({ run }: { run: Run }) {
     ["Script", shortPath(head?.script ?? "")],
     ["Host", head?.host ?? ""],
     ["Began", began == null ? "–" : moment(began)],
+    ["Ended", began == null ? "–" : moment(began + run.t * 1e6)],
     ["Length", clock(run.t)],
     ["Users", `${integer(run.users.peak)} at most`],
     ["Seed", String(head?.seed ?? "")],
+    ["Katydid", info.value?.version ?? ""],
   ];
   return (
     <header class="report-head">
@@ -140,9 +149,20 @@ function Numbers({ run }: { run: Run }) {
       <Figures run={run} />
       <WindowBar run={run} />
       <ChartsTab run={run} />
-      {window.kind === "compare" ? <CompareTable /> : now && <Grid view={now} />}
+      {window.kind === "compare" ? <CompareTable /> : now && <Rows view={now} />}
     </>
   );
+}
+
+function Rows({ view: now }: { view: View }) {
+  return narrow.value ? <Cards view={now} /> : <Grid view={now} />;
+}
+
+const QUANTILES = COLUMNS.filter(({ key }) => /^p\d/.test(key) || key === "max");
+
+/** All percentiles of all names, in the same window. */
+function Percentiles() {
+  return view.value && <Grid view={view.value} columns={QUANTILES} />;
 }
 
 export function Unreadable({ reason }: { reason: string }) {

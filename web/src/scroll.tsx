@@ -9,3 +9,9 @@ export function Scroll(props: { label: string; class?: string; children: Compone
     </section>
   );
 }
+
+/** For bars that scroll sideways: browsers leave what gets the focus half out of sight. */
+export function showFocused(event: FocusEvent): void {
+  if (event.target instanceof Element)
+    event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
+}

@@ -23,7 +23,7 @@ export function SeenCells({ run, row }: { run: Run; row: { first_us: number; las
   return (
     <>
       {[row.first_us, row.last_us].map((us, nth) => (
-        <td key={nth === 0 ? "first" : "last"} title={moment(wallTime(run, us))}>
+        <td class="seen" key={nth === 0 ? "first" : "last"} title={moment(wallTime(run, us))}>
           {localTime(wallTime(run, us))}
         </td>
       ))}

@@ -1,6 +1,7 @@
 /** The tabs: links, so that they can be opened, shared and gone back from. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { showFocused } from "./scroll.tsx";
 import { go, link, route, TABS, type Tab } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 
@@ -61,7 +62,7 @@ export function Tabs({ run }: { run: Run }) {
     if (bar && own) bar.scrollLeft = own.offsetLeft - (bar.clientWidth - own.offsetWidth) / 2;
   }, [current]);
   return (
-    <nav class="tabs" aria-label="Views" ref={nav}>
+    <nav class="tabs" aria-label="Views" ref={nav} onFocusIn={showFocused}>
       {shownTabs(run).map((tab) => {
         const count = badge(tab, run);
         return (

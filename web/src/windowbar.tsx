@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { Icon } from "./icons.tsx";
+import { showFocused } from "./scroll.tsx";
 import { go, route, type Window } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 import { dialog, isActive, isZoomed, latency, search } from "./store/signals.ts";
@@ -28,7 +29,7 @@ export function WindowBar({ run }: { run: Run }) {
   const { window } = route.value;
   const isTable = route.value.tab === "statistics";
   return (
-    <section class="windowbar" aria-label="Window and search">
+    <section class="windowbar" aria-label="Window and search" onFocusIn={showFocused}>
       <div class="segments" role="group" aria-label="Window">
         <Choice window={{ kind: "whole" }}>Whole run</Choice>
         {run.since_us > 0 && <Choice window={{ kind: "reset" }}>Since reset</Choice>}

@@ -122,6 +122,35 @@ test("the row of a window is that of its times", () => {
   assert.equal(within(histories.get(0), 5, 9).length, 4);
 });
 
+test("a window is as much longer as the stretches of names need to be whole in it", () => {
+  const next = raw.random(7);
+  const seconds = Array.from({ length: 16 }, () => raw.someTimes(next, 5, 800, 40_000));
+  // As in a long report: the name has stretches of four seconds where the total has single ones.
+  const fours = [0, 4, 8, 12].map((from) => [
+    from,
+    4,
+    raw.slot({ response: seconds.slice(from, from + 4).flat() }),
+  ]);
+  const histories = new Map([
+    [0, seriesOf(seconds)],
+    [1, put([], fours)],
+  ]);
+  const names = [
+    [0, "total", "", "Aggregated"],
+    [1, "http", "GET", "/"],
+  ];
+  const part = partOf(histories, names, 5, 9);
+  assert.deepEqual([part.from, part.to], [4, 12]);
+  assert.deepEqual(
+    part.rows.map((row) => [row[1], row[18]]),
+    [
+      [40, 5],
+      [40, 5],
+    ],
+    "the name's row is the total's, and so is its rate",
+  );
+});
+
 test("changed lines are those that the version before does not have", () => {
   assert.deepEqual([...changedLines("a\nb\nc", "a\nx\nb\nc\ny")], [2, 5]);
   assert.deepEqual([...changedLines("a\nb", "a\nb")], []);

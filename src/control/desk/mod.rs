@@ -308,6 +308,7 @@ impl Desk {
             cause,
             files,
             params: script.shown_params(&wish.params),
+            scenario: Arc::new(edition.scenario.clone()),
         }
     }
 

@@ -85,6 +85,15 @@ impl Axis {
         }
     }
 
+    /// This axis in at most so many bytes, as far as that is possible: of longer stretches.
+    pub(super) fn thinned(&self, budget: usize) -> Axis {
+        let mut axis = self.clone();
+        axis.budget = budget;
+        let open = axis.open_bytes();
+        axis.tiers.coarsen_to(budget.saturating_sub(open));
+        axis
+    }
+
     fn shrink(&mut self) {
         self.tiers
             .shrink_to(self.budget.saturating_sub(self.open_bytes()));

@@ -125,6 +125,16 @@ impl Tiers {
         }
     }
 
+    /// Makes stretches longer, as evenly as possible: what is recent is worth no more than the rest.
+    pub(super) fn coarsen_to(&mut self, bytes: usize) {
+        while self.bytes > bytes {
+            let Some(finest) = self.all.iter().position(|tier| tier.len > 1) else {
+                return;
+            };
+            self.thin(finest);
+        }
+    }
+
     /// The tier with the most stretches. Of several the coarsest.
     fn fullest(&self) -> usize {
         let tiers = self.all.iter().enumerate();

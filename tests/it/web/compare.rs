@@ -248,14 +248,14 @@ fn windows_that_there_are_not_are_named() {
         ("compare?a=1@7000-7001&b=1", 422, "a", "the run has only"),
         (
             "compare?a=1/gen:2&b=1",
-            422,
-            "a",
+            404,
+            "",
             "no rows of this generation",
         ),
         (
             "compare?a=1/gen:0&b=1",
-            422,
-            "a",
+            404,
+            "",
             "no rows of this generation",
         ),
         ("compare?a=2&b=1", 404, "", "no run 2"),

@@ -101,11 +101,12 @@ function Legend({ data, run }: { data: PanelData; run: Run }) {
   const under = cursor.value;
   const second = under ?? run.t - 1;
   const note = under === null ? null : data.lines.map((line) => line.note?.(second)).find(Boolean);
+  const lines = data.isTopFirst ? [...data.lines].reverse() : data.lines;
   const marks = under === null ? "" : wordsAt(run.marks, second);
   return (
     <p class="legend" title={note?.full}>
       {under !== null && <b class="at">{clock(second)}</b>}
-      {[...data.lines].reverse().map((line) => (
+      {lines.map((line) => (
         <LegendEntry key={line.label} line={line} second={second} />
       ))}
       {marks && <span class="muted">{marks}</span>}

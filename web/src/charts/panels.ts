@@ -26,7 +26,10 @@ export interface PanelData {
   id: string;
   title: string;
   unit: string;
+  /** As they are drawn, the last one on top. */
   lines: Line[];
+  /** The legend begins with the last line. */
+  isTopFirst?: boolean;
   isLog?: boolean;
   /** Values are whole numbers. */
   isCount?: boolean;
@@ -138,6 +141,7 @@ export function responseTimes(run: Run, chosen: number[], latency: Latency): Pan
     title: latency === "response" ? "Response time" : "Service time",
     unit: "ms",
     isLog: true,
+    isTopFirst: true,
   };
   if (chosen.length > 1) {
     const lines = chosen.map((id, at) =>
@@ -173,7 +177,7 @@ export function users(run: Run): PanelData {
       format: integer,
     });
   }
-  return { id: "users", title: "Users", unit: "", isCount: true, lines };
+  return { id: "users", title: "Users", unit: "", isCount: true, isTopFirst: true, lines };
 }
 
 export function inFlight(run: Run): PanelData {
@@ -208,11 +212,11 @@ export function generator(run: Run): PanelData {
   return {
     id: "generator",
     title: "Generator",
-    unit: "% of its cores, ms of lag",
+    unit: "%, ms",
     limit: LATE_MS,
     lines: [
       {
-        label: "CPU %",
+        label: "CPU % of its cores",
         colour: "line-1",
         isArea: true,
         values: seconds.cpu_us.map((us) => us / 1e4 / cores),

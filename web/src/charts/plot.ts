@@ -25,6 +25,9 @@ export interface Handlers {
 }
 
 const AXIS_FONT = "11px system-ui, sans-serif";
+/** Height of the time axis, and the least that two labels of the other one are apart, in pixels. */
+const TIME_AXIS = 23;
+const LABEL_PX = 13;
 
 /** The columns of a plot: seconds, then each line. */
 export function columns(scene: Scene): uPlot.AlignedData {
@@ -81,14 +84,17 @@ export function makePlot(
       y: { distr: data.isLog ? 3 : 1, range: (_, low, high) => yRange(scene().data, low, high) },
     },
     axes: [
-      { ...axis, size: 20, gap: 4, space: 64, incrs: STEPS, values: (_, s) => s.map(clock) },
+      { ...axis, size: TIME_AXIS, gap: 7, space: 64, incrs: STEPS, values: (_, s) => s.map(clock) },
       {
         ...axis,
         size: 42,
         gap: 6,
         space: 26,
         ...(data.isLog && {
-          splits: (_: uPlot, __: number, low: number, high: number) => decades(low, high),
+          splits: (u: uPlot, __: number, low: number, high: number) =>
+            decades(low, high, u.height - TIME_AXIS),
+          // uPlot itself would name the powers of ten only.
+          filter: (_: uPlot, splits: number[]) => splits,
         }),
         values: (_, splits) => splits.map((value) => axisLabel(value, data.isLog ?? false)),
       },
@@ -116,9 +122,10 @@ export function makePlot(
 /** Steps of the time axis in seconds that people count in. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
-/** Powers of ten, and their doubles and fives where there are only two of them. */
-function decades(low: number, high: number): number[] {
-  const steps = high / low < 300 ? [1, 2, 5] : [1];
+/** Powers of ten, and their doubles and fives where `pixels` have room for their labels. */
+function decades(low: number, high: number, pixels: number): number[] {
+  const perDecade = pixels / Math.log10(high / low);
+  const steps = perDecade * Math.log10(2) >= LABEL_PX ? [1, 2, 5] : [1];
   const found: number[] = [];
   for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) {
     for (const step of steps) {

@@ -15,4 +15,6 @@ export function showPlace(location: string): void {
   const place = /^(.+?):(\d+)(?::\d+)?$/.exec(location);
   wanted.value = place ? { path: place[1]!, line: Number(place[2]) } : null;
   go({ tab: "script" });
+  // A report has no tabs, but this part further down.
+  document.getElementById("part-script")?.scrollIntoView();
 }

@@ -8,7 +8,7 @@ import { Icon } from "../icons.tsx";
 import { refreshRuns } from "../store/live.ts";
 import { go } from "../store/route.ts";
 import type { Run } from "../store/run.ts";
-import { info, isFormOpen, runs, say } from "../store/signals.ts";
+import { current, info, isFormOpen, runs, say } from "../store/signals.ts";
 import { Refused, source } from "../store/source.ts";
 import { Classes, ShareBars } from "./classes.tsx";
 import { Command } from "./command.tsx";
@@ -71,6 +71,21 @@ function useCheck(wish: Wish, form: Form) {
   return { preview, trouble, setTrouble };
 }
 
+/** What a new run is waited for; beyond it the page shows what it has. */
+const ARRIVAL_MS = 2000;
+
+/** Until the page knows of that run. The run before would stand there for a moment otherwise. */
+async function arrival(run: number): Promise<void> {
+  let stop = () => {};
+  await new Promise<void>((done) => {
+    stop = current.subscribe((now) => {
+      if ((now?.run ?? 0) >= run) done();
+    });
+    setTimeout(done, ARRIVAL_MS);
+  });
+  stop();
+}
+
 export function StartForm({ run }: { run: Run }) {
   const { form } = run;
   // Only what a person changed is sent; the rest follows the script and the last run.
@@ -93,7 +108,8 @@ export function StartForm({ run }: { run: Run }) {
     event.preventDefault();
     setIsSending(true);
     try {
-      await source().send("POST", "runs", changes);
+      const made = (await source().send("POST", "runs", changes)) as { run: number };
+      await arrival(made.run);
       isFormOpen.value = false;
       go({ tab: "statistics", window: { kind: "whole" }, chosen: [], run: null });
       void refreshRuns();

@@ -68,7 +68,7 @@ export const http: Source = {
   compare: (a, b) =>
     get<Comparison>(`compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`),
   runs: async () => (await get<{ runs: RunHead[] }>("runs")).runs,
-  ratio: () => get<Ratio>("ratio"),
+  ratio: (run) => get<Ratio>(run === null ? "ratio" : `ratio?run=${run}`),
   form: () => get<Form>("form"),
   script: (run, generation) =>
     get<ScriptFiles>(

@@ -54,16 +54,26 @@ export interface Part {
   intervals: Intervals;
 }
 
-/** All rows of a window, snapped to the stretches of the total. */
+/** The window, as much longer as it takes to have none of these stretches in part. */
+function snapped(all: Iterable<Series>, from: number, to: number): [from: number, to: number] {
+  let [first, end] = [from, to];
+  for (const series of all) {
+    for (const stretch of within(series, from, to)) {
+      first = Math.min(first, stretch.from);
+      end = Math.max(end, stretch.from + stretch.len);
+    }
+  }
+  return first === from && end === to ? [from, to] : snapped(all, first, end);
+}
+
+/** All rows of a window, snapped to the stretches of the total and of the names, which are longer. */
 export function partOf(
   histories: ReadonlyMap<number, Series>,
   names: Iterable<Name>,
   from: number,
   to: number,
 ): Part {
-  const total = within(histories.get(0) ?? [], from, to);
-  const last = total[total.length - 1];
-  const [first, end] = [total[0]?.from ?? from, last ? last.from + last.len : to];
+  const [first, end] = snapped([...histories.values()], from, to);
   const rows: Row[] = [];
   const intervals: Intervals = {};
   for (const [id] of names) {

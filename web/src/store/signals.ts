@@ -96,7 +96,8 @@ export function applyTheme(): void {
   colours.value++;
 }
 
-// Canvases do not follow style sheets: they are drawn anew for another scheme, and for paper.
-for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+// Canvases do not follow style sheets: they are drawn anew for another scheme, for the reader's own
+// colours, and for paper.
+for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "print"]) {
   matchMedia(query).addEventListener("change", applyTheme);
 }

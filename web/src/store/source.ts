@@ -28,7 +28,8 @@ export interface Source {
   window(run: number, from: number, to: number): Promise<WindowRows>;
   compare(a: string, b: string): Promise<Comparison>;
   runs(): Promise<RunHead[]>;
-  ratio(): Promise<Ratio>;
+  /** Of that run; without one, of what would start now. */
+  ratio(run: number | null): Promise<Ratio>;
   /** What a run that starts now would be. */
   form(): Promise<Form>;
   /** The files of a generation of a run; without one, as they were last read. */

@@ -15,11 +15,12 @@ const ROW_PX = 28;
 
 type Item = { kind: "row"; entry: Entry } | { kind: "heading"; text: string };
 
-export function Grid({ view }: { view: View }) {
+/** The rows of a view; without `columns` those that the reader has chosen. */
+export function Grid({ view, columns: own }: { view: View; columns?: Column[] }) {
   const scroller = useRef<HTMLDivElement>(null);
   const [isHeld, setHeld] = useState(false);
   const still = useRef<{ asked: string; ids: number[] } | null>(null);
-  const columns = COLUMNS.filter((column) => visible.value.includes(column.key));
+  const columns = own ?? COLUMNS.filter((column) => visible.value.includes(column.key));
   const now = latency.value;
   const { requests, groups } = ordered(view, search.value, now);
   // Sorting or searching anew makes a new order, which is held in its turn.
