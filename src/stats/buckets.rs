@@ -24,7 +24,7 @@ const MAX_SUMMED: u64 = 64;
 
 /// The bucket of a time of at most [`LONGEST_US`].
 #[inline]
-fn index_of(us: u64) -> u16 {
+pub(super) fn index_of(us: u64) -> u16 {
     let us = u32::try_from(us).expect("an hour in µs fits into 32 bits");
     let spare = (u32::BITS - us.leading_zeros()).saturating_sub(BITS);
     u16::try_from(spare * STEPS + (us >> spare)).expect("there are 23,552")

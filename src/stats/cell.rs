@@ -17,7 +17,7 @@ const MAX_STEPS: u64 = 10_000;
 pub(super) struct Latencies {
     pub(super) service: Dist,
     /// Equal to `service` until the first response time that is not.
-    differing: Option<Box<Dist>>,
+    pub(super) differing: Option<Box<Dist>>,
 }
 
 impl Latencies {
@@ -69,8 +69,8 @@ impl Latencies {
 /// them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Missed {
-    successes: Dist,
-    failures: Dist,
+    pub(super) successes: Dist,
+    pub(super) failures: Dist,
 }
 
 impl Missed {
@@ -104,7 +104,7 @@ pub struct Cell {
     pub(super) sent: u64,
     pub(super) received: u64,
     /// Fields of samples that were cut to fit.
-    clipped: u64,
+    pub(super) clipped: u64,
     /// The greatest lag with which an iteration began.
     pub(super) lag_us: u64,
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::series::OTHER_NAMES;
 
 /// Counters that are kept apart.
-const COUNTERS: usize = 1_000;
+pub(super) const COUNTERS: usize = 1_000;
 
 /// Metrics that are kept apart; one whose values are spread evenly over all 24 decades of both
 /// signs would take 4 MB, a usual one some KB.
-const METRICS: usize = 100;
+pub(super) const METRICS: usize = 100;
 
 /// Smaller magnitudes count as zero.
 const SMALLEST: f64 = 1e-9;
@@ -103,7 +103,7 @@ pub(super) struct FloatHistogram {
     /// Values beyond [`LARGEST`].
     pub(super) clipped: u64,
     /// By a key in the order of the values.
-    buckets: HashMap<i32, u64>,
+    pub(super) buckets: HashMap<i32, u64>,
 }
 
 impl FloatHistogram {
@@ -140,6 +140,19 @@ impl FloatHistogram {
         }
     }
 
+    /// Whether a bucket has that key.
+    pub(super) fn is_key(key: i32) -> bool {
+        let largest = key_of(LARGEST);
+        (-largest..=largest).contains(&key)
+    }
+
+    /// Key and count of each bucket that has something, ascending.
+    pub(super) fn sorted(&self) -> Vec<(i32, u64)> {
+        let mut sorted: Vec<(i32, u64)> = self.buckets.iter().map(|(k, n)| (*k, *n)).collect();
+        sorted.sort_unstable();
+        sorted
+    }
+
     /// The values at ascending quantiles (0 to 1); zeros without values.
     ///
     /// A quantile q is the highest value of the bucket in which the ⌈q·count⌉-th smallest lies,
@@ -151,9 +164,7 @@ impl FloatHistogram {
         reason = "a rank is a count, which is far below 2^53"
     )]
     pub(super) fn quantiles<const N: usize>(&self, quantiles: [f64; N]) -> [f64; N] {
-        let mut sorted: Vec<(i32, u64)> = self.buckets.iter().map(|(k, n)| (*k, *n)).collect();
-        sorted.sort_unstable();
-        let mut rows = sorted.into_iter();
+        let mut rows = self.sorted().into_iter();
         let mut current = rows.next();
         let mut below = 0;
         quantiles.map(|quantile| {

@@ -18,7 +18,7 @@ pub(super) struct Dist {
     /// How many values were above [`LONGEST_US`]: they enter the quantiles as one hour; the exact
     /// maximum and sum keep them.
     pub(super) clipped: u64,
-    buckets: Buckets,
+    pub(super) buckets: Buckets,
 }
 
 impl Dist {

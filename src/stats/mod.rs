@@ -19,6 +19,7 @@ mod buckets;
 mod cell;
 mod cells;
 mod checks;
+mod coding;
 mod collector;
 #[cfg(test)]
 mod conservation;
@@ -45,11 +46,13 @@ mod tally;
 mod timeline;
 mod trace;
 mod unfinished;
+mod varint;
 mod window;
 
 pub use batch::{Batch, Iterations};
 pub use cell::Cell;
 pub use checks::OTHER_CHECKS;
+pub use coding::{Bounds, Damaged, Decoder, Encoder};
 pub use collector::{Collector, Times};
 pub use history::{History, Mark, Marked, Second};
 pub use ledger::{Ledger, Report};

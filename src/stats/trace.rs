@@ -3,7 +3,7 @@
 //! What is counted, and in which unit it is shown, is not decided here.
 
 /// The most stretches of a trace.
-const MOST: u64 = 64;
+pub(super) const MOST: u64 = 64;
 
 /// Counts by stretches of the run, from the first that has one to the last: at most 64, each of
 /// 2^k seconds from a multiple of 2^k on, k being the least with which they fit. So any parts of a
@@ -11,10 +11,10 @@ const MOST: u64 = 64;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// k.
-    power: u32,
+    pub(super) power: u32,
     /// How many stretches lie between the run's epoch and the first of these.
-    before: u64,
-    counts: Vec<u64>,
+    pub(super) before: u64,
+    pub(super) counts: Vec<u64>,
 }
 
 impl Trace {

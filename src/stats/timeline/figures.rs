@@ -1,7 +1,7 @@
 //! What one series added up to in a stretch, and how it is encoded: the form in which it is kept
 //! and in which pages get it.
 //!
-//! All numbers are varints (LEB128, unsigned). Which stretch and which series it is stands elsewhere.
+//! All numbers are varints. Which stretch and which series it is stands elsewhere.
 //!
 //! ```text
 //! flags            bit 0: service times differ and follow, bit 1: ages of unfinished requests follow,
@@ -15,6 +15,7 @@
 
 use super::times::{Coarse, Extremes, Pile};
 use crate::stats::cell::Cell;
+use crate::stats::varint::{self, write};
 
 const DIFFERS: u64 = 1;
 const HAS_AGES: u64 = 2;
@@ -212,29 +213,10 @@ impl Heap {
     }
 }
 
-/// Appends a number.
-#[inline]
-pub(super) fn write(to: &mut Vec<u8>, mut n: u64) {
-    while n >= 0x80 {
-        to.push(n.to_le_bytes()[0] | 0x80);
-        n >>= 7;
-    }
-    to.push(n.to_le_bytes()[0]);
-}
-
-/// Takes a number from the front of what [`write()`] made.
+/// Takes a number from the front of what the timeline has written.
 #[inline]
 pub(super) fn read(from: &mut &[u8]) -> u64 {
-    let (mut n, mut shift) = (0, 0);
-    loop {
-        let (byte, rest) = from.split_first().expect("every number is whole");
-        *from = rest;
-        n |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return n;
-        }
-        shift += 7;
-    }
+    varint::read(from).expect("every number is whole")
 }
 
 fn write_times(to: &mut Vec<u8>, times: &Coarse) {

@@ -7,7 +7,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::figures::{Figures, read, write};
+use super::figures::{Figures, read};
+use crate::stats::varint::write;
 
 /// An index of the series' numbers, ascending, and the length of what each has; then all that.
 #[derive(Clone, Debug)]

@@ -1,0 +1,219 @@
+//! The way out: a report becomes bytes.
+//!
+//! Owns which series this stream has named. What the bytes look like is told in the module above.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{
+    FAILURES, FAILURES_DIFFER, GROUP, HTTP, MISSED, PROTOCOL, SUCCESSES, SUCCESSES_DIFFER,
+    UNFINISHED, UNFINISHED_DIFFER,
+};
+use crate::stats::batch::Iterations;
+use crate::stats::cell::{Cell, Latencies};
+use crate::stats::cells::Stamped;
+use crate::stats::custom_metrics::{CustomMetrics, FloatHistogram};
+use crate::stats::dist::Dist;
+use crate::stats::ledger::Report;
+use crate::stats::series::{Kind, SeriesKey};
+use crate::stats::tally::TallyEntry;
+use crate::stats::trace::Trace;
+use crate::stats::varint::write as number;
+
+/// Encodes the reports of one ledger for one stream, in their order.
+///
+/// A stream that is opened anew needs another, and a [`Decoder`](super::Decoder) of its own at the
+/// other end.
+#[derive(Clone, Debug, Default)]
+pub struct Encoder {
+    /// The series it has named.
+    named: usize,
+}
+
+impl Encoder {
+    /// The bytes of a report. About 3 ns a bucket.
+    ///
+    /// Series that are new to the stream are named in it, so a report that is not sent after all
+    /// needs a new stream.
+    #[must_use]
+    pub fn encode(&mut self, report: &Report) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(64 * report.cells.len() + 64);
+        let to = &mut bytes;
+        let new = &report.keys[self.named.min(report.keys.len())..];
+        all(to, new, key);
+        self.named = self.named.max(report.keys.len());
+        all(to, &report.cells, stamped);
+        all(to, &report.lags, |to, (second, lags)| {
+            number(to, *second);
+            times(to, lags);
+        });
+        all(to, &report.gauges, |to, (second, gauge)| {
+            numbers(to, [*second, gauge.in_flight, gauge.cpu_us]);
+        });
+        all(to, &report.errors, counted);
+        all(to, &report.exceptions, |to, (place, exception)| {
+            text(to, place);
+            counted(to, exception);
+        });
+        all(to, &report.checks, counted);
+        custom(to, &report.custom);
+        let Iterations {
+            started,
+            finished,
+            interrupted,
+            missed,
+            dropped,
+        } = report.iterations;
+        numbers(to, [started, finished, interrupted, missed, dropped]);
+        numbers(
+            to,
+            [report.stale_retries, report.folded, report.last_end_us],
+        );
+        bytes
+    }
+}
+
+fn numbers<const N: usize>(to: &mut Vec<u8>, all: [u64; N]) {
+    all.into_iter().for_each(|n| number(to, n));
+}
+
+/// A list behind its length.
+fn all<T>(
+    to: &mut Vec<u8>,
+    list: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    each: impl Fn(&mut Vec<u8>, T),
+) {
+    let list = list.into_iter();
+    number(to, list.len() as u64);
+    list.for_each(|one| each(to, one));
+}
+
+fn text(to: &mut Vec<u8>, text: &str) {
+    number(to, text.len() as u64);
+    to.extend_from_slice(text.as_bytes());
+}
+
+fn key(to: &mut Vec<u8>, key: &SeriesKey) {
+    match &key.kind {
+        Kind::Http => number(to, HTTP),
+        Kind::Group => number(to, GROUP),
+        Kind::Protocol(protocol) => {
+            number(to, PROTOCOL);
+            text(to, protocol);
+        }
+        Kind::Total => unreachable!("no series is the total"),
+    }
+    all(to, key.class.as_slice(), |to, class| text(to, class));
+    text(to, &key.name);
+    text(to, &key.method);
+}
+
+fn stamped(to: &mut Vec<u8>, stamped: &Stamped) {
+    let Stamped {
+        second,
+        series,
+        generation,
+        cell,
+    } = stamped;
+    numbers(to, [*second, *series as u64, u64::from(*generation)]);
+    let Cell {
+        successes,
+        failures,
+        missed,
+        unfinished,
+        sent,
+        received,
+        clipped,
+        lag_us,
+    } = cell;
+    let outcome = |latencies: &Latencies, has: u64, differs: u64| match latencies {
+        it if it.service.count == 0 => 0,
+        it if it.is_same() => has,
+        _ => has | differs,
+    };
+    let ages = unfinished.as_deref();
+    let flags = outcome(successes, SUCCESSES, SUCCESSES_DIFFER)
+        | outcome(failures, FAILURES, FAILURES_DIFFER)
+        | missed.as_ref().map_or(0, |_| MISSED)
+        | ages.map_or(0, |ages| outcome(ages, UNFINISHED, UNFINISHED_DIFFER));
+    number(to, flags);
+    for it in [Some(successes), Some(failures), ages]
+        .into_iter()
+        .flatten()
+    {
+        latencies(to, it);
+    }
+    if let Some(missed) = missed {
+        times(to, &missed.successes);
+        times(to, &missed.failures);
+    }
+    numbers(to, [*sent, *received, *clipped, *lag_us]);
+}
+
+fn latencies(to: &mut Vec<u8>, latencies: &Latencies) {
+    if latencies.service.count > 0 {
+        times(to, &latencies.service);
+        if !latencies.is_same() {
+            times(to, latencies.response());
+        }
+    }
+}
+
+fn times(to: &mut Vec<u8>, dist: &Dist) {
+    number(to, dist.count);
+    if dist.count == 0 {
+        return;
+    }
+    let above = dist.max_us - dist.min_us;
+    numbers(to, [dist.min_us, above, dist.sum_us, dist.clipped]);
+    let buckets = dist.buckets.sorted();
+    let mut last = 0;
+    number(to, buckets.len() as u64);
+    for (index, n) in &*buckets {
+        numbers(to, [u64::from(index - last), *n]);
+        last = *index;
+    }
+}
+
+fn counted(to: &mut Vec<u8>, entry: &TallyEntry) {
+    number(to, u64::from(entry.owner));
+    text(to, &entry.text);
+    let lasted = entry.last_us - entry.first_us;
+    numbers(to, [entry.count, entry.first_us, lasted]);
+    all(to, entry.stack.as_slice(), |to, stack| text(to, stack));
+    let Trace {
+        power,
+        before,
+        counts,
+    } = &entry.trace;
+    numbers(to, [u64::from(*power), *before]);
+    all(to, counts, |to, count| number(to, *count));
+}
+
+fn custom(to: &mut Vec<u8>, custom: &CustomMetrics) {
+    let CustomMetrics { counters, metrics } = custom;
+    named(to, counters, |to, count| number(to, *count));
+    named(to, metrics, metric);
+}
+
+fn named<T>(to: &mut Vec<u8>, entries: &BTreeMap<Arc<str>, T>, each: impl Fn(&mut Vec<u8>, &T)) {
+    all(to, entries, |to, (name, value)| {
+        text(to, name);
+        each(to, value);
+    });
+}
+
+fn metric(to: &mut Vec<u8>, spread: &FloatHistogram) {
+    number(to, spread.count);
+    for value in [spread.min, spread.max, spread.sum] {
+        to.extend_from_slice(&value.to_le_bytes());
+    }
+    number(to, spread.clipped);
+    let mut last = i32::MIN;
+    let buckets = spread.sorted();
+    number(to, buckets.len() as u64);
+    for (key, n) in buckets {
+        numbers(to, [u64::from(key.abs_diff(last)), n]);
+        last = key;
+    }
+}
