@@ -3,10 +3,12 @@
 //! Owns that a thread which comes late mixes users as those do that were there: which class a user
 //! got depends on all edits before. How few users change their class is `mix`'s.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ClassShare, Mix};
 
 /// What one edition says of the classes; plain data, which can be kept and sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Classes {
     /// How many users had got their classes from the mix when it went into service.
     pub mixed: u32,

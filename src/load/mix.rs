@@ -3,8 +3,10 @@
 //! Owns the interleaving of classes by weight and fixed count. `ramp` says when the user starts,
 //! `split` where it runs.
 
+use serde::{Deserialize, Serialize};
+
 /// How large a part of the users one class is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassShare {
     /// Its share relative to the other classes' weights; 0 for none. Ignored with a fixed count.
     pub weight: f64,

@@ -6,12 +6,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Ramp;
-use super::stage::{Stage, Step, nobody};
+use super::stage::{Change, Stage, Step, nobody};
 use crate::units::Rate;
 
 /// What the numbers of users in a plan count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Division {
     /// All users; the mix decides the class of each.
     Mixed,
@@ -35,7 +37,7 @@ impl Division {
 /// Each track is a sequence of users with ordinals from 0; its number of users changes one by
 /// one, and the last started is the first stopped. After its end a plan keeps its numbers; the
 /// runner stops the users.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     division: Division,
     /// At least one; the first begins at zero.
@@ -52,19 +54,6 @@ pub(super) struct RampAt {
     pub(super) begins: Duration,
     /// How many users there should be.
     pub(super) users: u32,
-}
-
-/// What a stage amounts to, for people.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Change {
-    /// The number of its stage, from 0.
-    pub stage: u32,
-    /// Users of all classes when it begins.
-    pub from: u32,
-    /// Users of all classes that it goes to.
-    pub to: u32,
-    /// Users that start or stop a second.
-    pub per_sec: f64,
 }
 
 impl Plan {

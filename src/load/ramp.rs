@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::Rate;
 
 /// From one number of users to another, one at a time.
@@ -12,7 +14,7 @@ use crate::units::Rate;
 /// Going up, user n (from 0) starts (n - from) / rate after the beginning: the first one at once,
 /// none of them in bunches. Going down, the last one in is the first one out: user from - 1 stops
 /// at once, the others at the same rate.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ramp {
     from: u32,
     to: u32,

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Ramp;
 use super::plan::Division;
 use crate::units::Rate;
 
 /// A part of a plan: go to a number of users, then stay there until its length is over.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// How long it lasts, its ramp included. A ramp that does not fit is cut short: the next stage
     /// continues from the number that was reached.
@@ -22,8 +24,21 @@ pub struct Stage {
     pub rate: Option<Rate>,
 }
 
+/// What a stage amounts to, for people.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// The number of its stage, from 0.
+    pub stage: u32,
+    /// Users of all classes when it begins.
+    pub from: u32,
+    /// Users of all classes that it goes to.
+    pub to: u32,
+    /// Users that start or stop a second.
+    pub per_sec: f64,
+}
+
 /// A stage placed in time, its ramps worked out.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Step {
     pub(super) number: u32,
     pub(super) begins: Duration,

@@ -4,9 +4,11 @@
 //! reached by channels only, and carry out orders in their own way.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::Notice;
@@ -23,7 +25,7 @@ pub(super) struct MemberId(pub(super) u32);
 
 /// What a load thread, or a member, regularly reports of its users. Each report is complete, so the
 /// next one makes up for one that is lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Levels {
     pub(super) users: u32,
     /// The most at once in the last tenth of a second.
@@ -68,8 +70,9 @@ impl FromIterator<Levels> for Levels {
 #[derive(Debug)]
 pub(super) struct Member {
     orders: mpsc::Sender<Order>,
-    /// The number of its first load thread, and the channels that return emptied batches to each.
-    first: u32,
+    /// Its load threads.
+    threads: Range<u32>,
+    /// The channels that return emptied batches to those of them that are in this process.
     spares: Vec<mpsc::Sender<Batch>>,
     standing: Standing,
     levels: Levels,
@@ -94,13 +97,13 @@ pub(super) enum Standing {
 impl Member {
     pub(super) fn new(
         orders: mpsc::Sender<Order>,
-        first: u32,
+        threads: Range<u32>,
         spares: Vec<mpsc::Sender<Batch>>,
         number: u16,
     ) -> Member {
         Member {
             orders,
-            first,
+            threads,
             spares,
             standing: Standing::Preparing { number },
             levels: Levels::default(),
@@ -114,6 +117,14 @@ impl Member {
     /// Gives an order; a member that has ended needs none.
     pub(super) fn order(&self, order: Order) {
         let _ = self.orders.try_send(order);
+    }
+
+    /// Returns an emptied batch to its load thread; dropped if the channel is full.
+    pub(super) fn give_back(&self, thread: u32, batch: Batch) {
+        let index = (thread - self.threads.start) as usize;
+        if let Some(spare) = self.spares.get(index) {
+            let _ = spare.try_send(batch);
+        }
     }
 }
 
@@ -151,8 +162,7 @@ impl Fleet {
     }
 
     pub(super) fn join(&mut self, id: MemberId, member: Member) {
-        let threads = u32::try_from(member.spares.len()).expect("it was made of a u32");
-        self.next = (id.0 + 1, member.first + threads);
+        self.next = (id.0 + 1, member.threads.end);
         self.members.insert(id, member);
     }
 
@@ -204,7 +214,7 @@ impl Fleet {
         let members = self.members.values();
         members
             .filter(|member| member.standing == Standing::Serving)
-            .flat_map(|member| (member.first..).take(member.spares.len()))
+            .flat_map(|member| member.threads.clone())
             .collect()
     }
 
@@ -248,12 +258,10 @@ impl Fleet {
 
     /// Returns an emptied batch to its load thread; dropped if the channel is full.
     pub(super) fn give_back(&self, thread: u32, batch: Batch) {
-        let spare = self.members.values().find_map(|member| {
-            let index = thread.checked_sub(member.first)?;
-            member.spares.get(index as usize)
-        });
-        if let Some(spare) = spare {
-            let _ = spare.try_send(batch);
+        let members = self.members.values();
+        let mut owners = members.filter(|member| member.threads.contains(&thread));
+        if let Some(member) = owners.next() {
+            member.give_back(thread, batch);
         }
     }
 
@@ -332,9 +340,9 @@ mod tests {
     fn fleet(users: u32, budget: Option<u64>) -> (Fleet, [mpsc::Receiver<Order>; 2]) {
         let plan = Plan::closed(users, Rate::from_per_sec(1e6).unwrap(), None);
         let mut fleet = Fleet::new(Arc::new(plan), budget.map(Budget::of));
-        let ways = [(ONE, 0), (TWO, 2)].map(|(id, first)| {
+        let ways = [(ONE, 0..2), (TWO, 2..4)].map(|(id, threads)| {
             let (orders, orders_out) = mpsc::channel(8);
-            fleet.join(id, Member::new(orders, first, Vec::new(), 1));
+            fleet.join(id, Member::new(orders, threads, Vec::new(), 1));
             fleet.stand(id, Standing::Serving);
             orders_out
         });

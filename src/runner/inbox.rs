@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::Command;
+use super::elsewhere::Coming;
 use super::fleet::MemberId;
 use super::load_thread::News;
-use super::run::Coming;
 use crate::script::{Call, Line, Outcome};
-use crate::stats::Batch;
+use crate::stats::{Batch, Report};
 
 /// Something that happened.
 pub(super) enum Event {
@@ -23,6 +23,8 @@ pub(super) enum Event {
     /// A call of a function that runs once has ended.
     Answered(Call, Outcome),
     Batch(Batch),
+    /// What a member elsewhere measured.
+    Report(Report),
     Line(Line),
     /// A timer is due.
     Due(Timer),
@@ -52,6 +54,7 @@ pub(super) struct Inbox {
     commands: mpsc::Receiver<Command>,
     is_steered: bool,
     batches: mpsc::Receiver<Batch>,
+    reports: mpsc::Receiver<Report>,
     lines: mpsc::Receiver<Line>,
     /// Calls in progress, answered in order.
     calls: VecDeque<(Call, oneshot::Receiver<Outcome>)>,
@@ -63,6 +66,7 @@ impl Inbox {
         coming: mpsc::Receiver<Coming>,
         commands: mpsc::Receiver<Command>,
         batches: mpsc::Receiver<Batch>,
+        reports: mpsc::Receiver<Report>,
         lines: mpsc::Receiver<Line>,
     ) -> Inbox {
         Inbox {
@@ -71,6 +75,7 @@ impl Inbox {
             commands,
             is_steered: true,
             batches,
+            reports,
             lines,
             calls: VecDeque::new(),
         }
@@ -105,6 +110,7 @@ impl Inbox {
                 Event::Command(command)
             }
             Some(batch) = self.batches.recv() => Event::Batch(batch),
+            Some(report) = self.reports.recv() => Event::Report(report),
             // What a call printed comes before what follows from its end.
             Some(line) = self.lines.recv() => Event::Line(line),
             (call, outcome) = answer(&mut self.calls) => Event::Answered(call, outcome),
@@ -117,14 +123,23 @@ impl Inbox {
         self.batches.try_recv().ok()
     }
 
+    /// A report that is here already.
+    pub(super) fn report(&mut self) -> Option<Report> {
+        self.reports.try_recv().ok()
+    }
+
     /// A line that is here already.
     pub(super) fn line(&mut self) -> Option<Line> {
         self.lines.try_recv().ok()
     }
 
-    /// The next news of a run that has not begun.
-    pub(super) async fn news(&mut self) -> Option<(MemberId, News)> {
-        self.news.recv().await
+    /// What happens to a run that has not begun: news, and members that come and go.
+    pub(super) async fn early(&mut self) -> Option<Event> {
+        tokio::select! {
+            biased;
+            news = self.news.recv() => news.map(|(id, news)| Event::News(id, news)),
+            coming = self.coming.recv() => coming.map(Event::Coming),
+        }
     }
 }
 

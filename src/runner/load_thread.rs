@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -90,7 +91,7 @@ pub(super) struct Adoption {
 }
 
 /// News from a load thread, or from all threads of a member as one.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum News {
     /// It is ready to begin.
     Ready,

@@ -13,6 +13,7 @@ mod assignments;
 mod control;
 mod crew;
 mod edition;
+pub mod elsewhere;
 mod emergency;
 mod fleet;
 mod holding;
@@ -49,7 +50,7 @@ use crate::units::Rate;
 pub use edition::Edition;
 pub use memory::allowed as allowed_memory;
 use run::Wish;
-pub use run::{Refusal, start};
+pub use run::{Opening, Refusal, open, start};
 pub use unable::Unable;
 
 /// The options of a run, fully resolved.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::usage;
-use crate::stats::{Batch, Collector, Generation, Limits, Mark, Summary};
+use crate::stats::{Batch, Collector, Generation, Limits, Mark, Report, Summary};
 
 /// After this many iterations without a request, a run gets a notice.
 pub(super) const SILENT_ITERATIONS: u64 = 10;
@@ -58,6 +58,11 @@ impl Numbers {
     /// Adds a batch; returns it empty.
     pub(super) fn absorb(&mut self, batch: Batch) -> Batch {
         self.collector.absorb(batch)
+    }
+
+    /// Adds what a member elsewhere measured; each report has to come once.
+    pub(super) fn apply(&mut self, report: &Report) {
+        self.collector.apply(report);
     }
 
     /// A generation goes into service; to be called before its first sample can arrive.

@@ -22,7 +22,7 @@ const THREAD_STACK: usize = 64 << 20;
 
 /// Orders queued for a thread. A run gives a few a second, so if the queue is full a script has
 /// held the thread for a long time, and that ends the run.
-const ORDERS: usize = 256;
+pub(super) const ORDERS: usize = 256;
 
 /// Full batches queued for the collector, and emptied ones on their way back, per load thread.
 pub(super) const BATCHES: usize = 64;
@@ -104,7 +104,7 @@ pub(super) fn start(
         let _ = news_in.send((id, news)).await;
     };
     spawn_local(threads.serve(first, orders_out, news_out, said));
-    Ok(Member::new(orders_in, first, spares, number))
+    Ok(Member::new(orders_in, first..first + count, spares, number))
 }
 
 impl Threads {

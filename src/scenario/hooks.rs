@@ -3,8 +3,10 @@
 //! Only their names, and whether they exist; the functions themselves stay with the script, and the
 //! runner decides when an event happens.
 
+use serde::{Deserialize, Serialize};
+
 /// Something that happens in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The test begins: `setup` is done, and no user has been started.
     TestStart,
@@ -74,7 +76,7 @@ impl Event {
 }
 
 /// Which hooks a script has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hooks {
     /// `setup`
     pub setup: bool,

@@ -14,6 +14,8 @@ mod tasks;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::load::{ClassShare, Division, Stage};
 
 pub use hooks::{Event, Hooks};
@@ -24,7 +26,7 @@ pub use select::Tags;
 pub use tasks::{Body, Cursor, Function, Order, Set, Task};
 
 /// Everything a script declares.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
     /// The user classes, in the order written.
     pub classes: Vec<Class>,
@@ -42,7 +44,7 @@ pub struct Scenario {
 }
 
 /// What `shape(…)` declares.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Shape {
     /// These stages.
     Stages(Division, Vec<Stage>),
@@ -51,7 +53,7 @@ pub enum Shape {
 }
 
 /// A user class.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Class {
     /// Its name, as in reports.
     pub name: String,
@@ -68,7 +70,7 @@ pub struct Class {
 }
 
 /// The wait between two iterations of a user.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Wait {
     /// Always the same.
     Constant(Duration),
@@ -83,7 +85,7 @@ pub enum Wait {
 }
 
 /// What `options(#{…})` sets. The command line and the environment win.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// `users`: the most users at once.
     pub users: Option<u32>,

@@ -3,8 +3,10 @@
 //! Owns their types. Whoever takes a value, from the command line, a form or the script's top level,
 //! reads it here, and so refuses it in the same words.
 
+use serde::{Deserialize, Serialize};
+
 /// The type of a parameter's values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ParamKind {
     /// A whole number.
     Integer,
@@ -30,7 +32,7 @@ pub enum ParamValue {
 }
 
 /// A parameter of the script: `param(name, default, #{…})`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Param {
     /// What `-p name=value` calls it.
     pub name: String,

@@ -3,10 +3,12 @@
 //! Choosing the next task is arithmetic on these and on chance. `vu` runs tasks, enters sets and
 //! leaves them; the script has the functions.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Random, Wait};
 
 /// A task of a class or of a set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Its name, as in reports.
     pub name: String,
@@ -19,7 +21,7 @@ pub struct Task {
 }
 
 /// What a task runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// A function of the script, by its index in the class's table of functions.
     Function(usize),
@@ -28,7 +30,7 @@ pub enum Body {
 }
 
 /// A set of tasks: a user enters it, runs its tasks, and leaves it by `interrupt()`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Set {
     /// Its name as a task.
     pub name: String,
@@ -47,7 +49,7 @@ pub struct Set {
 }
 
 /// How the next task of a set is chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// By weight, independent of the last one.
     Weighted,
@@ -144,7 +146,7 @@ fn weighted(weights: impl Iterator<Item = u32> + Clone, random: &mut Random) -> 
 }
 
 /// Which of a class's functions to call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Function {
     /// `on_start`
     OnStart,

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::decimal::Decimal;
 use super::duration::is_negative_number;
 use super::{Invalid, Problem, Quantity};
@@ -19,7 +21,7 @@ const LOWEST_OF_USERS_PER_SEC: f64 = 1.0 / 86_400.0;
 /// A number of events a second: above zero, at most 10^9.
 ///
 /// Reads `10` and `10/s`, with `k` and `M` for thousands and millions, and `/m` or `/h`.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Rate {
     per_sec: f64,
 }

@@ -44,7 +44,6 @@ impl Budget {
     }
 
     /// None at first: they are [given](Budget::give) as they are asked for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
     pub(crate) fn asking() -> Budget {
         Budget::begun(0, false)
     }
@@ -101,7 +100,6 @@ impl Budget {
 }
 
 /// For the giver of iterations to this process.
-#[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
 impl Budget {
     /// Resolves when users are waiting for more.
     pub(crate) async fn asked(&self) {
@@ -120,6 +118,19 @@ impl Budget {
     pub(crate) fn close(&self) {
         self.0.is_final.store(true, Ordering::Release);
         self.0.more.notify_waiters();
+    }
+
+    /// Takes up to so many, for the users of another process.
+    pub(crate) fn take_up_to(&self, most: u64) -> u64 {
+        let order = Ordering::Relaxed;
+        let less = |left: u64| Some(left - left.min(most));
+        let left = self.0.left.fetch_update(order, order, less);
+        left.unwrap_or(0).min(most)
+    }
+
+    /// Puts back what was taken for another process and not used there.
+    pub(crate) fn put_back(&self, count: u64) {
+        self.0.left.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Takes all that are left, to be given to others.
@@ -183,6 +194,16 @@ mod tests {
         budget.close();
         assert_eq!((budget.is_used_up(), budget.take()), (false, Taken::One));
         assert!(budget.is_used_up());
+    }
+
+    #[test]
+    fn another_process_takes_some_and_puts_back_the_rest() {
+        let budget = Budget::of(10);
+        assert_eq!((budget.take_up_to(7), budget.take_up_to(7)), (7, 3));
+        assert!(budget.is_used_up());
+        budget.put_back(2);
+        assert_eq!((budget.take(), budget.take_up_to(9)), (Taken::One, 1));
+        assert_eq!(budget.take(), Taken::UsedUp);
     }
 
     #[test]

@@ -4,33 +4,27 @@
 
 use std::collections::BTreeSet;
 
+use tokio::sync::oneshot;
+
 use super::Run;
 use crate::runner::assignments::Assignment;
+use crate::runner::elsewhere::{Coming, Joined};
 use crate::runner::fleet::{MemberId, Standing};
 use crate::runner::hooks::Phase;
 use crate::runner::load_thread::{Order, Start};
+#[cfg(test)]
 use crate::runner::threads;
-
-/// A member that comes or goes.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "all members of a run in one process are there when it begins"
-    )
-)]
-pub(in crate::runner) enum Coming {
-    /// One more member, of load threads in this process.
-    Joins { threads: u32 },
-    /// A member stops its users and ends.
-    Leaves(MemberId),
-}
 
 impl Run {
     pub(super) fn come(&mut self, coming: Coming) {
         match coming {
-            Coming::Joins { threads } if self.end.is_none() => {
+            Coming::Joins { threads, joined } if self.end.is_none() => {
+                self.join_from_elsewhere(threads, joined);
+            }
+            // Whoever waits for it learns that the run is over.
+            Coming::Joins { .. } => {}
+            #[cfg(test)]
+            Coming::JoinsHere { threads } => {
                 let (id, first) = self.fleet.next();
                 let number = self.reload.number();
                 match threads::start(id, first, threads, &self.edition, number, &self.to) {
@@ -38,13 +32,30 @@ impl Run {
                     Err(why) => self.fail(why.to_string()),
                 }
             }
-            Coming::Joins { .. } => {}
-            Coming::Leaves(id) if self.fleet.is_serving(id) => {
+            Coming::Gone(id) => self.ended(MemberId(id), 0),
+            Coming::Leaves(id) => self.leave(MemberId(id)),
+        }
+    }
+
+    fn join_from_elsewhere(&mut self, threads: u32, joined: oneshot::Sender<Joined>) {
+        let (id, first) = self.fleet.next();
+        let number = self.reload.number();
+        let is_limited = self.to.budget.is_some();
+        let (member, told) = Joined::new(id, first, threads, &self.edition, number, is_limited);
+        // If nobody waits for it, there is nobody who could join.
+        if joined.send(told).is_ok() {
+            self.fleet.join(id, member);
+        }
+    }
+
+    fn leave(&mut self, id: MemberId) {
+        match self.fleet.is_serving(id) {
+            true => {
                 self.fleet.stand(id, Standing::Leaving);
                 self.deal();
             }
             // A member without users has nothing to hand over.
-            Coming::Leaves(id) => self.fleet.order(id, self.stop_order()),
+            false => self.fleet.order(id, self.stop_order()),
         }
     }
 
@@ -105,8 +116,16 @@ impl Run {
         self.assign(next);
     }
 
-    /// A member has ended.
-    pub(super) fn lose(&mut self, id: MemberId) {
+    /// A member has ended, with so many requests in flight when their users were cut.
+    pub(super) fn ended(&mut self, id: MemberId, cut: u64) {
+        self.numbers.in_flight(cut);
+        self.lose(id);
+        if self.fleet.is_empty() {
+            self.tear_down();
+        }
+    }
+
+    fn lose(&mut self, id: MemberId) {
         let was_serving = self.fleet.is_serving(id);
         self.fleet.leave(id);
         let steps = self.reload.left(id);

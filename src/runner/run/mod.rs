@@ -38,10 +38,9 @@ use crate::shared::Milestone;
 use crate::stats::Batch;
 use crate::vu::PlanClock;
 
-pub(super) use membership::Coming;
-pub use starting::start;
 #[cfg(test)]
 pub(super) use starting::start_with;
+pub use starting::{Opening, open, start};
 pub use wishes::Refusal;
 pub(super) use wishes::Wish;
 
@@ -143,6 +142,7 @@ impl Run {
             Event::Command(command) => self.handle_command(command.unwrap_or(Command::Stop)),
             Event::Answered(call, outcome) => self.answered(call, outcome),
             Event::Batch(batch) => self.absorb(batch),
+            Event::Report(report) => self.numbers.apply(&report),
             Event::Line(line) => self.notice(Notice::Script(line)),
             Event::Due(timer) => self.due(timer),
         }
@@ -218,13 +218,7 @@ impl Run {
             News::Failed(why) => self.fail(why.to_string()),
             News::StopTest(why) => self.stop(End::StopTest(why)),
             News::Overflowed => self.notice(Notice::TooManyNames),
-            News::Ended { cut } => {
-                self.numbers.in_flight(cut);
-                self.lose(id);
-                if self.fleet.is_empty() {
-                    self.tear_down();
-                }
-            }
+            News::Ended { cut } => self.ended(id, cut),
         }
         self.look_at_reload();
         self.start_ready();
@@ -454,6 +448,9 @@ impl Run {
     fn show_all(&mut self) {
         while let Some(batch) = self.inbox.batch() {
             self.absorb(batch);
+        }
+        while let Some(report) = self.inbox.report() {
+            self.numbers.apply(&report);
         }
         self.show();
     }

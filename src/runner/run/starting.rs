@@ -8,7 +8,6 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use super::Run;
-use super::membership::Coming;
 use super::reloading::on_control;
 use super::wishes::Early;
 use crate::clock;
@@ -16,18 +15,22 @@ use crate::coroutine;
 use crate::load::Slots;
 use crate::runner::assignments::Assignments;
 use crate::runner::control::Control;
+use crate::runner::elsewhere::{Coming, Gate, Joined};
 use crate::runner::emergency::Emergency;
-use crate::runner::fleet::Fleet;
+use crate::runner::fleet::{Fleet, MemberId};
 use crate::runner::hooks::Hooks;
-use crate::runner::inbox::Inbox;
+use crate::runner::inbox::{Event, Inbox};
 use crate::runner::load_thread::News;
 use crate::runner::numbers::Numbers;
 use crate::runner::reload::Reload;
 use crate::runner::shape::LiveShape;
 use crate::runner::threads::{self, BATCHES, Connections};
-use crate::runner::{Handle, Setup, State, Unable};
+use crate::runner::{Command, Edition, Handle, Setup, State, Unable};
 use crate::script::Shared;
 use crate::vu::{Budget, PlanClock};
+
+/// Reports of members elsewhere that wait for the loop. Whoever brings more has to wait.
+const REPORTS: usize = 64;
 
 /// How many notices a reader may fall behind.
 const NOTICES: usize = 1_024;
@@ -41,103 +44,204 @@ const NOTICES: usize = 1_024;
 /// Readers that subscribe before they await anything else miss no notice.
 pub async fn start(setup: Arc<Setup>) -> Result<Handle, Unable> {
     let threads = setup.threads;
-    let (_, nobody) = mpsc::channel(1);
-    start_with(setup, &[threads], Slots::local(threads), nobody).await
+    let mut opening = Opening::new(setup, threads, Slots::local(threads))?;
+    opening.join_here(threads)?;
+    opening.begin().await
 }
 
-/// Starts a run with `members`, each given by its number of load threads; more come and go as
-/// `coming` says. Users are dealt by `slots`.
+/// A run whose members are in other processes, `threads` load threads at the start; with what those
+/// are told that begin it, by their numbers of threads. Must be called in a tokio runtime with local
+/// tasks.
 ///
 /// # Errors
-/// As [`start`].
+/// When the script's functions for the whole run cannot be made here.
+pub fn open(setup: Arc<Setup>, members: &[u32]) -> Result<(Opening, Vec<Joined>), Unable> {
+    let threads = members.iter().sum();
+    let mut opening = Opening::new(setup, 0, Slots::shared(threads))?;
+    let joined = members.iter().map(|threads| opening.join(*threads));
+    let joined = joined.collect();
+    Ok((opening, joined))
+}
+
+/// Starts a run with `members` of this process, each given by its number of load threads; more come
+/// and go by the gate. Users are dealt by `slots`.
+#[cfg(test)]
 pub(in crate::runner) async fn start_with(
     setup: Arc<Setup>,
     members: &[u32],
     slots: Slots,
-    coming: mpsc::Receiver<Coming>,
-) -> Result<Handle, Unable> {
-    let edition = setup.edition.clone();
-    let options = &edition.options;
-    let (news_in, news) = mpsc::channel(64);
-    let (lines_in, lines) = mpsc::channel(1_024);
-    let threads: u32 = members.iter().sum();
-    let (batches_in, batches) = mpsc::channel(BATCHES * threads as usize);
-    let (commands_in, commands) = mpsc::channel(16);
-    let budget = options.iterations.map(Budget::of);
-    let to = Connections {
-        setup,
-        group: coroutine::new_group(),
-        news: news_in,
-        batches: batches_in,
-        log: lines_in,
-        shared: Arc::new(Shared::default()),
-        budget: budget.clone(),
-    };
-    let program = on_control(&edition, false)?;
-    let control = match &program {
-        Some(program) if Control::is_in(&edition) => {
-            Some(Control::open(&edition, 1, program.clone(), &to)?)
-        }
-        _ => None,
-    };
-    let shape = program
-        .filter(|_| LiveShape::is_in(&edition))
-        .map(|program| LiveShape::new(&edition, program));
-    let mut inbox = Inbox::new(news, coming, commands, batches, lines);
-    let mut fleet = Fleet::new(options.plan.clone(), budget);
+) -> Result<(Handle, Gate), Unable> {
+    let mut opening = Opening::new(setup, members.iter().sum(), slots)?;
     for threads in members {
-        let (id, first) = fleet.next();
-        fleet.join(id, threads::start(id, first, *threads, &edition, 1, &to)?);
+        opening.join_here(*threads)?;
     }
-    while !fleet.are_all_ready() {
-        match inbox.news().await {
-            Some((id, News::Ready)) => fleet.is_ready(id),
-            Some((_, News::Failed(why))) => return Err(why),
-            _ => {
-                return Err(Unable::System(
-                    "a load thread ended before it began".to_owned(),
-                ));
+    let gate = opening.gate();
+    Ok((opening.begin().await?, gate))
+}
+
+/// A run that waits for its members to be ready.
+pub struct Opening {
+    inbox: Inbox,
+    fleet: Fleet,
+    control: Option<Control>,
+    shape: Option<LiveShape>,
+    assignments: Assignments,
+    edition: Arc<Edition>,
+    to: Connections,
+    commands: mpsc::Sender<Command>,
+    gate: Gate,
+}
+
+impl Opening {
+    /// Of `threads` load threads in this process.
+    fn new(setup: Arc<Setup>, threads: u32, slots: Slots) -> Result<Opening, Unable> {
+        let edition = setup.edition.clone();
+        let options = &edition.options;
+        let (news_in, news) = mpsc::channel(64);
+        let (lines_in, lines) = mpsc::channel(1_024);
+        let (batches_in, batches) = mpsc::channel((BATCHES * threads as usize).max(1));
+        let (reports_in, reports) = mpsc::channel(REPORTS);
+        let (coming_in, coming) = mpsc::channel(64);
+        let (commands_in, commands) = mpsc::channel(16);
+        let budget = options.iterations.map(Budget::of);
+        let gate = Gate {
+            coming: coming_in,
+            news: news_in.clone(),
+            reports: reports_in,
+            lines: lines_in.clone(),
+            budget: budget.clone(),
+        };
+        let to = Connections {
+            setup,
+            group: coroutine::new_group(),
+            news: news_in,
+            batches: batches_in,
+            log: lines_in,
+            shared: Arc::new(Shared::default()),
+            budget: budget.clone(),
+        };
+        let program = on_control(&edition, false)?;
+        let control = match &program {
+            Some(program) if Control::is_in(&edition) => {
+                Some(Control::open(&edition, 1, program.clone(), &to)?)
+            }
+            _ => None,
+        };
+        let shape = program
+            .filter(|_| LiveShape::is_in(&edition))
+            .map(|program| LiveShape::new(&edition, program));
+        Ok(Opening {
+            inbox: Inbox::new(news, coming, commands, batches, reports, lines),
+            fleet: Fleet::new(options.plan.clone(), budget),
+            control,
+            shape,
+            assignments: Assignments::new(slots),
+            edition,
+            to,
+            commands: commands_in,
+            gate,
+        })
+    }
+
+    /// Where members of other processes come to the run.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
+    /// What exists once for the whole run.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Shared> {
+        self.to.shared.clone()
+    }
+
+    fn join_here(&mut self, threads: u32) -> Result<(), Unable> {
+        let (id, first) = self.fleet.next();
+        let member = threads::start(id, first, threads, &self.edition, 1, &self.to)?;
+        self.fleet.join(id, member);
+        Ok(())
+    }
+
+    fn join(&mut self, threads: u32) -> Joined {
+        let (id, first) = self.fleet.next();
+        let is_limited = self.to.budget.is_some();
+        let (member, joined) = Joined::new(id, first, threads, &self.edition, 1, is_limited);
+        self.fleet.join(id, member);
+        joined
+    }
+
+    /// Waits until all members are ready, and starts the run. One in another process that goes
+    /// before that is done without.
+    ///
+    /// # Errors
+    /// When a member cannot begin, or none is left.
+    ///
+    /// Dropping the future ends the members.
+    pub async fn begin(mut self) -> Result<Handle, Unable> {
+        while !self.fleet.are_all_ready() {
+            match self.inbox.early().await {
+                Some(Event::News(id, News::Ready)) => self.fleet.is_ready(id),
+                Some(Event::News(_, News::Failed(why))) => return Err(why),
+                Some(Event::News(id, News::Ended { .. })) => self.fleet.leave(id),
+                Some(Event::Coming(Coming::Gone(id) | Coming::Leaves(id))) => {
+                    self.fleet.leave(MemberId(id));
+                }
+                Some(Event::Coming(Coming::Joins { threads, joined })) => {
+                    let told = self.join(threads);
+                    if let Err(told) = joined.send(told) {
+                        self.fleet.leave(MemberId(told.member));
+                    }
+                }
+                _ => {}
+            }
+            if self.fleet.is_empty() {
+                let nobody = "a load thread ended before it began";
+                return Err(Unable::System(nobody.to_owned()));
             }
         }
+        Ok(self.go())
     }
-    let (state_in, state) = watch::channel(State::Starting);
-    let (notices, _) = broadcast::channel(NOTICES);
-    let numbers = Numbers::new(jiff::Timestamp::now().as_microsecond());
-    let summary = numbers.watch();
-    to.shared.show(summary.clone());
-    let run = Run {
-        epoch: clock::now(),
-        epoch_unix_us: 0,
-        begun: Instant::now(),
-        classes: Arc::new([edition.classes(0)]),
-        edition,
-        reload: Reload::default(),
-        opened: None,
-        hooks: Hooks::new(),
-        early: Early::default(),
-        inbox,
-        fleet,
-        assignments: Assignments::new(slots),
-        numbers,
-        control,
-        shape,
-        emergency: Emergency::new(to.group),
-        to,
-        state: state_in,
-        notices: notices.clone(),
-        plan_clock: PlanClock::default(),
-        under_way: State::Starting,
-        tick_at: None,
-        end: None,
-        is_killed: false,
-        grace: None,
-        is_over: false,
-    };
-    tokio::task::spawn_local(run.go());
-    Ok(Handle {
-        commands: commands_in,
-        state,
-        summary,
-        notices,
-    })
+
+    fn go(self) -> Handle {
+        let (state_in, state) = watch::channel(State::Starting);
+        let (notices, _) = broadcast::channel(NOTICES);
+        let numbers = Numbers::new(jiff::Timestamp::now().as_microsecond());
+        let summary = numbers.watch();
+        self.to.shared.show(summary.clone());
+        let run = Run {
+            epoch: clock::now(),
+            epoch_unix_us: 0,
+            begun: Instant::now(),
+            classes: Arc::new([self.edition.classes(0)]),
+            edition: self.edition,
+            reload: Reload::default(),
+            opened: None,
+            hooks: Hooks::new(),
+            early: Early::default(),
+            inbox: self.inbox,
+            fleet: self.fleet,
+            assignments: self.assignments,
+            numbers,
+            control: self.control,
+            shape: self.shape,
+            emergency: Emergency::new(self.to.group),
+            to: self.to,
+            state: state_in,
+            notices: notices.clone(),
+            plan_clock: PlanClock::default(),
+            under_way: State::Starting,
+            tick_at: None,
+            end: None,
+            is_killed: false,
+            grace: None,
+            is_over: false,
+        };
+        tokio::task::spawn_local(run.go());
+        Handle {
+            commands: self.commands,
+            state,
+            summary,
+            notices,
+        }
+    }
 }

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::{BOUND, edited, on_runtime, setup_of};
 use crate::load::Slots;
-use crate::runner::fleet::MemberId;
-use crate::runner::run::{Coming, start_with};
+use crate::runner::elsewhere::{Coming, Gate};
+use crate::runner::run::start_with;
 use crate::runner::{End, Handle, Notice, Setup, State};
 use crate::stats::Summary;
 use crate::target::{self, Target};
@@ -48,13 +48,16 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn start(setup: Arc<Setup>, members: &[u32]) -> Run {
-        let (coming, comes) = mpsc::channel(8);
         let slots = Slots::shared(members.iter().sum());
-        let handle = start_with(setup, members, slots, comes).await.unwrap();
+        let (handle, gate) = start_with(setup, members, slots).await.unwrap();
+        Run::of(handle, gate)
+    }
+
+    pub(super) fn of(handle: Handle, gate: Gate) -> Run {
         Run {
             notices: handle.notices(),
             handle,
-            coming,
+            coming: gate.coming,
         }
     }
 
@@ -77,6 +80,15 @@ impl Run {
     /// Stops it: its last figures.
     pub(super) async fn stop(self) -> Arc<Summary> {
         self.handle.stop();
+        self.until(End::Stopped).await
+    }
+
+    /// Waits until its users have done all they were to do: its last figures.
+    pub(super) async fn ends(self) -> Arc<Summary> {
+        self.until(End::Done).await
+    }
+
+    async fn until(self, end: End) -> Arc<Summary> {
         let mut state = self.handle.state();
         let ended = state.wait_for(|state| matches!(state, State::Ended(_)));
         let ended = timeout(BOUND, ended)
@@ -84,7 +96,10 @@ impl Run {
             .expect("it ends")
             .unwrap()
             .clone();
-        assert!(matches!(ended, State::Ended(ended) if ended.why == End::Stopped));
+        assert!(
+            matches!(&ended, State::Ended(ended) if ended.why == end),
+            "{ended:?}"
+        );
         self.handle.summary().borrow().clone()
     }
 }
@@ -119,7 +134,10 @@ fn members_come_and_go_and_users_classes_rows_and_counts_stay_exact() {
             // In the middle of the ramp, which takes 0.4 s.
             run.told(|notice| matches!(notice, Notice::Ramping(_)))
                 .await;
-            run.coming.send(Coming::Joins { threads: 2 }).await.unwrap();
+            run.coming
+                .send(Coming::JoinsHere { threads: 2 })
+                .await
+                .unwrap();
             run.told(|notice| matches!(notice, Notice::Arrived(change) if change.to == USERS))
                 .await;
             run.shows(|summary| summary.users.running == 40 && alive(summary) == [30, 10])
@@ -127,7 +145,10 @@ fn members_come_and_go_and_users_classes_rows_and_counts_stay_exact() {
 
             // During a reload.
             run.handle.reload(edited.edition.clone()).await.unwrap();
-            run.coming.send(Coming::Joins { threads: 1 }).await.unwrap();
+            run.coming
+                .send(Coming::JoinsHere { threads: 1 })
+                .await
+                .unwrap();
             run.told(|notice| matches!(notice, Notice::Reloaded { .. }))
                 .await;
             run.shows(|summary| {
@@ -139,7 +160,7 @@ fn members_come_and_go_and_users_classes_rows_and_counts_stay_exact() {
 
             // One that was there from the beginning, and one that came late, both at once.
             for id in [0, 2] {
-                let leaves = Coming::Leaves(MemberId(id));
+                let leaves = Coming::Leaves(id);
                 run.coming.send(leaves).await.unwrap();
             }
             let went = |summary: &Summary| {
@@ -181,10 +202,13 @@ fn who_joins_during_setup_has_its_part_from_the_first_user_on() {
         let script = "setup(|| sleep(0.3));
             user(\"U\", #{ on_start: || print(\"comes\"), wait_time: 0.01, t: task(|| ()) });";
         let mut run = Run::start(setup_of(script, 6, 1e6), &[1]).await;
-        run.coming.send(Coming::Joins { threads: 1 }).await.unwrap();
+        run.coming
+            .send(Coming::JoinsHere { threads: 1 })
+            .await
+            .unwrap();
         run.told(|notice| matches!(notice, Notice::Arrived(change) if change.to == 6))
             .await;
-        run.coming.send(Coming::Leaves(MemberId(0))).await.unwrap();
+        run.coming.send(Coming::Leaves(0)).await.unwrap();
         run.shows(|summary| summary.users.running == 6 && summary.elapsed_us > 1_000_000)
             .await;
         assert!(run.stop().await.users.peak <= 6);
@@ -199,13 +223,16 @@ fn a_run_goes_on_while_somebody_is_left_and_ends_with_the_last() {
         let mut run = Run::start(setup_of(script, 6, 1e6), &[1, 1]).await;
         run.told(|notice| matches!(notice, Notice::Arrived(_)))
             .await;
-        run.coming.send(Coming::Leaves(MemberId(1))).await.unwrap();
+        run.coming.send(Coming::Leaves(1)).await.unwrap();
         // One that nobody knows, and one that is leaving already.
-        run.coming.send(Coming::Leaves(MemberId(7))).await.unwrap();
-        run.coming.send(Coming::Leaves(MemberId(1))).await.unwrap();
+        run.coming.send(Coming::Leaves(7)).await.unwrap();
+        run.coming.send(Coming::Leaves(1)).await.unwrap();
         run.shows(|summary| summary.users.running == 6 && summary.elapsed_us > 1_000_000)
             .await;
-        run.coming.send(Coming::Joins { threads: 1 }).await.unwrap();
+        run.coming
+            .send(Coming::JoinsHere { threads: 1 })
+            .await
+            .unwrap();
         // It is stopped before it has begun, or in the middle of its first users: both are in
         // order.
         let summary = run.stop().await;

@@ -3,6 +3,7 @@
 //! Users, scripts, threads and channels are real; only the network is left out where it is not asked.
 
 mod crews;
+mod elsewhere;
 mod members;
 mod pausing;
 

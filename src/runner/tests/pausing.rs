@@ -9,8 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::members::{Run, alive, counters, script as two_classes};
 use super::{BOUND, edited, on_runtime, setup_of};
-use crate::runner::fleet::MemberId;
-use crate::runner::run::Coming;
+use crate::runner::elsewhere::Coming;
 use crate::runner::{End, Notice, Refusal, State};
 use crate::stats::{Mark, Summary};
 use crate::target::{self, Target};
@@ -363,7 +362,10 @@ fn who_joins_in_a_pause_takes_over_its_users_after_it() {
         let run = Run::start(setup, &[1, 1]).await;
         run.shows(|summary| summary.users.running == 24).await;
         run.handle.pause().await.unwrap();
-        run.coming.send(Coming::Joins { threads: 1 }).await.unwrap();
+        run.coming
+            .send(Coming::JoinsHere { threads: 1 })
+            .await
+            .unwrap();
         // Whoever has too many gives them up.
         run.shows(|summary| count(summary, "went") > 0 && summary.users.running < 24)
             .await;
@@ -379,7 +381,7 @@ fn who_joins_in_a_pause_takes_over_its_users_after_it() {
         .await;
         // All three are at work: the first two may go.
         for id in [0, 1] {
-            let leaves = Coming::Leaves(MemberId(id));
+            let leaves = Coming::Leaves(id);
             run.coming.send(leaves).await.unwrap();
         }
         run.shows(|summary| summary.users.running == 24 && count(summary, "went") >= 24)

@@ -1,0 +1,210 @@
+//! Where members of other processes come to a run.
+//!
+//! Owns their side of the run's channels. Who may come, and what became of the connection, the
+//! transport knows.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::edition::{Content, Contents, SentEdition, Unsendable};
+use super::order::SentOrder;
+use super::said::Said;
+use crate::runner::Edition;
+use crate::runner::fleet::{Member, MemberId};
+use crate::runner::load_thread::{News, Order};
+use crate::runner::threads::ORDERS;
+use crate::script::Line;
+use crate::stats::Report;
+use crate::vu::Budget;
+
+/// A member that comes or goes.
+#[derive(Debug)]
+pub enum Coming {
+    /// One more, with so many load threads; it is told who it is.
+    Joins {
+        /// How many load threads it has.
+        threads: u32,
+        /// What it gets.
+        joined: oneshot::Sender<Joined>,
+    },
+    /// One more, of load threads in this process.
+    #[cfg(test)]
+    JoinsHere {
+        /// How many.
+        threads: u32,
+    },
+    /// A member hands its users over, stops and ends.
+    Leaves(u32),
+    /// A member has gone without a word, and its users with it.
+    Gone(u32),
+}
+
+/// The way to a run, for those who bring members to it. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    pub(in crate::runner) coming: mpsc::Sender<Coming>,
+    pub(in crate::runner) news: mpsc::Sender<(MemberId, News)>,
+    pub(in crate::runner) reports: mpsc::Sender<Report>,
+    pub(in crate::runner) lines: mpsc::Sender<Line>,
+    pub(in crate::runner) budget: Option<Budget>,
+}
+
+impl Gate {
+    /// A member with so many load threads joins; `None` if the run is over. Dropping the future
+    /// after its first poll does not take that back: such a member has to be told [`Gate::gone`].
+    pub async fn join(&self, threads: u32) -> Option<Joined> {
+        let (joined, answer) = oneshot::channel();
+        let coming = Coming::Joins { threads, joined };
+        self.coming.send(coming).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// A member leaves in order: it stays until its users are with others.
+    pub async fn leave(&self, member: u32) {
+        // A run that is over needs no members.
+        let _ = self.coming.send(Coming::Leaves(member)).await;
+    }
+
+    /// A member has gone without a word.
+    pub async fn gone(&self, member: u32) {
+        let _ = self.coming.send(Coming::Gone(member)).await;
+    }
+
+    /// What a member says, in the order in which it said it. What it measured before comes before.
+    pub async fn say(&self, member: u32, said: Said) {
+        let _ = self.news.send((MemberId(member), said.0)).await;
+    }
+
+    /// What a member measured. Each report has to come once, and waits here while the run is busy.
+    pub async fn report(&self, report: Report) {
+        let _ = self.reports.send(report).await;
+    }
+
+    /// What a script printed on a member; lost if the run is busy.
+    pub fn print(&self, line: Line) {
+        let _ = self.lines.try_send(line);
+    }
+
+    /// Takes up to so many iterations for a member; zero if none are left. Without a limit there
+    /// are always as many.
+    #[must_use]
+    pub fn iterations(&self, most: u64) -> u64 {
+        self.budget
+            .as_ref()
+            .map_or(most, |budget| budget.take_up_to(most))
+    }
+
+    /// Gives back what a member did not use.
+    pub fn give_back(&self, iterations: u64) {
+        if let Some(budget) = &self.budget {
+            budget.put_back(iterations);
+        }
+    }
+}
+
+/// What a member is told when it joins.
+#[derive(Debug)]
+pub struct Joined {
+    /// Identifies it; never used again in the run.
+    pub member: u32,
+    /// The numbers of its load threads.
+    pub threads: Range<u32>,
+    /// The edition to begin with, and the number of its generation.
+    pub edition: Arc<Edition>,
+    /// See there.
+    pub number: u16,
+    /// What it is to do from now on.
+    pub orders: Orders,
+    /// Whether the run has a limit of iterations.
+    pub is_limited: bool,
+}
+
+impl Joined {
+    /// A member that joins, as the run sees it and as it sees itself.
+    pub(in crate::runner) fn new(
+        id: MemberId,
+        first: u32,
+        threads: u32,
+        edition: &Arc<Edition>,
+        number: u16,
+        is_limited: bool,
+    ) -> (Member, Joined) {
+        let threads = first..first.saturating_add(threads);
+        let (sender, orders) = mpsc::channel(ORDERS);
+        let orders = Orders {
+            threads: threads.clone(),
+            orders,
+        };
+        let member = Member::new(sender, threads.clone(), Vec::new(), number);
+        let joined = Joined {
+            member: id.0,
+            threads,
+            edition: edition.clone(),
+            number,
+            orders,
+            is_limited,
+        };
+        (member, joined)
+    }
+}
+
+/// The orders to one member.
+#[derive(Debug)]
+pub struct Orders {
+    threads: Range<u32>,
+    orders: mpsc::Receiver<Order>,
+}
+
+impl Orders {
+    /// The next order; `None` when the run is over. `sent` gives what is sent of an edition.
+    /// Cancel safe, as long as `sent` does not wait.
+    ///
+    /// # Errors
+    /// When an edition cannot be sent. The order is lost then, and the member cannot go on.
+    pub async fn next(&mut self, sent: &SentEditions) -> Option<Result<SentOrder, Unsendable>> {
+        let order = self.orders.recv().await?;
+        let of = |edition: &Arc<Edition>| Ok(sent.of(edition)?.0.clone());
+        Some(SentOrder::of(&order, self.threads.clone(), of))
+    }
+}
+
+/// What is sent of the editions of a run, made once for all its members.
+#[derive(Debug, Default)]
+pub struct SentEditions(Mutex<Vec<SentOnce>>);
+
+/// An edition, and what is sent of it.
+type SentOnce = (Weak<Edition>, Arc<(SentEdition, Contents)>);
+
+impl SentEditions {
+    /// What is sent of an edition. The first time, it reads the edition's data files.
+    ///
+    /// # Errors
+    /// As [`SentEdition::of`].
+    pub fn of(&self, edition: &Arc<Edition>) -> Result<Arc<(SentEdition, Contents)>, Unsendable> {
+        let mut kept = self.kept();
+        let that = Arc::downgrade(edition);
+        if let Some((_, sent)) = kept.iter().find(|(kept, _)| kept.ptr_eq(&that)) {
+            return Ok(sent.clone());
+        }
+        // The run has dropped those that no member is asked to make any more.
+        kept.retain(|(kept, _)| kept.strong_count() > 0);
+        let sent = Arc::new(SentEdition::of(edition)?);
+        kept.push((that, sent.clone()));
+        Ok(sent)
+    }
+
+    /// What a file of one of them holds.
+    #[must_use]
+    pub fn content(&self, content: &Content) -> Option<Arc<[u8]>> {
+        let kept = self.kept();
+        let mut all = kept.iter().map(|(_, sent)| &sent.1);
+        all.find_map(|contents| contents.get(content).cloned())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<SentOnce>> {
+        // A panic while it was held has left whole entries.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,338 @@
+//! A process that is a member of another's run.
+//!
+//! Owns its load threads, carrying out orders on them, and adding up what they measure. It decides
+//! nothing about the run, and outlives the connection: where orders come from and where reports go
+//! is the transport's.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep_until};
+
+use super::edition::Contents;
+use super::order::SentOrder;
+use super::said::Said;
+use crate::clock::{self, Micros};
+use crate::coroutine;
+use crate::data::RationSource;
+use crate::runner::emergency::{self, Emergency};
+use crate::runner::fleet::{Member, MemberId};
+use crate::runner::load_thread::{News, Order};
+use crate::runner::threads::{self, BATCHES, Connections};
+use crate::runner::{Edition, Setup, Unable, usage};
+use crate::script::{Line, Shared};
+use crate::stats::{Batch, Ledger, Limits, Report};
+use crate::vu::Budget;
+
+/// A second is reported so long after it has ended: what was measured in its last tenth has come
+/// by then.
+const AFTER_A_SECOND: Duration = Duration::from_millis(200);
+
+/// What happens to a worker that its master has to know, and that waits here for the transport. With
+/// a transport that takes nothing, reports wait in the ledger instead, and add up there.
+const HAPPENINGS: usize = 1_024;
+
+/// Where the levels of users, which are told ten times a second, begin to be left out.
+const LEVELS: usize = HAPPENINGS / 2;
+
+/// What a process begins with as a member of a run.
+pub struct Work {
+    /// The edition to begin with, and the number of its generation.
+    pub edition: Arc<Edition>,
+    /// See there.
+    pub number: u16,
+    /// The numbers of its load threads in the run.
+    pub threads: Range<u32>,
+    /// What exists once for the whole run.
+    pub shared: Arc<Shared>,
+    /// Whether the run has a limit of iterations, which then have to be [given](Worker::give).
+    pub is_limited: bool,
+    /// Who counts turns of rows, for the editions to come.
+    pub asks: Option<Arc<dyn RationSource>>,
+}
+
+/// What its master has to know.
+#[derive(Debug)]
+pub enum Happening {
+    /// What it says of itself.
+    Said(Said),
+    /// What it measured; comes before what is said of it later.
+    Report(Report),
+    /// What a script printed.
+    Line(Line),
+    /// Its users want iterations, and there are none.
+    WantsIterations,
+}
+
+/// The load threads of this process, as a member of another's run.
+#[derive(Debug)]
+pub struct Worker {
+    orders: mpsc::Sender<Order>,
+    budget: Option<Budget>,
+    environment: Arc<BTreeMap<String, String>>,
+    asks: Option<Arc<dyn RationSource>>,
+}
+
+impl Worker {
+    /// Starts the load threads, which compile the edition and say that they are ready. Must be
+    /// called in a runtime with local tasks. What happens comes by the receiver, until after the
+    /// last thread has ended.
+    ///
+    /// # Errors
+    /// When the system has no thread for one of them.
+    pub fn start(work: Work) -> Result<(Worker, mpsc::Receiver<Happening>), Unable> {
+        let Work {
+            edition,
+            number,
+            threads,
+            shared,
+            is_limited,
+            asks,
+        } = work;
+        let environment = Arc::new(edition.inputs.environment.clone());
+        let budget = is_limited.then(Budget::asking);
+        let count = threads.end - threads.start;
+        let (news_in, news) = mpsc::channel(64);
+        let (batches_in, batches) = mpsc::channel(BATCHES * count as usize);
+        let (log, lines) = mpsc::channel(1_024);
+        let to = Connections {
+            setup: Arc::new(Setup {
+                edition: edition.clone(),
+                threads: count,
+                environment: environment.clone(),
+                observer: None,
+            }),
+            group: coroutine::new_group(),
+            news: news_in,
+            batches: batches_in,
+            log,
+            shared,
+            budget: budget.clone(),
+        };
+        let emergency = Emergency::new(to.group);
+        let member = threads::start(MemberId(0), threads.start, count, &edition, number, &to)?;
+        // The loop ends when the threads have: none of the senders may stay here.
+        drop(to);
+        let (happens, happenings) = mpsc::channel(HAPPENINGS);
+        let (orders, orders_out) = mpsc::channel(threads::ORDERS);
+        let working = Working {
+            member,
+            edition,
+            orders: orders_out,
+            news,
+            batches,
+            lines,
+            budget: budget.clone(),
+            happens,
+            ledger: Ledger::new(Limits::default()),
+            emergency,
+            epoch: None,
+            report_at: None,
+            latest: None,
+        };
+        spawn_local(working.go());
+        let worker = Worker {
+            orders,
+            budget,
+            environment,
+            asks,
+        };
+        Ok((worker, happenings))
+    }
+
+    /// Carries out an order. `here` turns a moment of the master's clock, in µs, into one of this
+    /// machine's; `contents` holds the files of its edition, if it has one.
+    ///
+    /// # Errors
+    /// When the order contradicts itself, a file of its edition is missing, or too many orders have
+    /// not been taken yet.
+    pub fn order(
+        &self,
+        order: SentOrder,
+        here: impl Fn(u64) -> Micros,
+        contents: &Contents,
+    ) -> Result<(), Unable> {
+        let strange = || Unable::System("the master gives an order that is none".to_owned());
+        let assembled = match order.edition() {
+            Some(sent) => {
+                let edition = sent.clone().assembled(contents, self.asks.clone())?;
+                Some(Arc::new(edition))
+            }
+            None => None,
+        };
+        let order = order.order(here, assembled).ok_or_else(strange)?;
+        let sent = self.orders.try_send(order);
+        sent.map_err(|_| Unable::System("load threads take no orders any more".to_owned()))
+    }
+
+    /// Gives users iterations; none, if there are no more.
+    pub fn give(&self, iterations: u64) {
+        match &self.budget {
+            Some(budget) if iterations == 0 => budget.close(),
+            Some(budget) => budget.give(iterations),
+            None => {}
+        }
+    }
+
+    /// Takes iterations back that nobody has begun.
+    #[must_use]
+    pub fn unused(&self) -> u64 {
+        self.budget.as_ref().map_or(0, Budget::give_back)
+    }
+
+    /// What `env` gives.
+    #[must_use]
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+}
+
+/// The loop of a worker.
+struct Working {
+    member: Member,
+    edition: Arc<Edition>,
+    orders: mpsc::Receiver<Order>,
+    news: mpsc::Receiver<(MemberId, News)>,
+    batches: mpsc::Receiver<Batch>,
+    lines: mpsc::Receiver<Line>,
+    budget: Option<Budget>,
+    happens: mpsc::Sender<Happening>,
+    ledger: Ledger,
+    emergency: Emergency,
+    /// The first user's start, once it is known.
+    epoch: Option<Micros>,
+    /// When the next second is reported.
+    report_at: Option<Instant>,
+    /// The latest moment for its threads to end, once one of them has crashed.
+    latest: Option<Instant>,
+}
+
+impl Working {
+    async fn go(mut self) {
+        let mut has_ended = false;
+        while !has_ended {
+            tokio::select! {
+                biased;
+                Some((_, news)) = self.news.recv() => has_ended = self.hear(news).await,
+                order = self.orders.recv() => match order {
+                    Some(order) => self.carry_out(order),
+                    // Whoever gave orders is gone, and so are their results.
+                    None => return,
+                },
+                Some(batch) = self.batches.recv() => self.absorb(batch),
+                Some(line) = self.lines.recv() => {
+                    // A line that finds no room is one that nobody could read.
+                    let _ = self.happens.try_send(Happening::Line(line));
+                }
+                () = asked(self.budget.as_ref()) => {
+                    self.happen(Happening::WantsIterations).await;
+                }
+                () = sleep_until(self.emergency.look_at()) => self.look().await,
+                () = due(self.report_at) => self.report(),
+                () = due(self.latest) => has_ended = self.hear(News::Ended { cut: 0 }).await,
+            }
+        }
+    }
+
+    /// Whether that was the last of it.
+    async fn hear(&mut self, news: News) -> bool {
+        let has_ended = matches!(news, News::Ended { .. });
+        if has_ended {
+            // What threads measured comes before their end.
+            while let Ok(batch) = self.batches.try_recv() {
+                self.absorb(batch);
+            }
+            let report = self.cut();
+            self.happen(Happening::Report(report)).await;
+        }
+        let is_level = matches!(news, News::Levels(_));
+        if !is_level || self.happens.capacity() > LEVELS {
+            self.happen(Happening::Said(Said(news))).await;
+        }
+        has_ended
+    }
+
+    /// The master has to know it. Nothing else can go on if it takes nothing for minutes.
+    async fn happen(&self, happening: Happening) {
+        let _ = self.happens.send(happening).await;
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match &order {
+            Order::Start(start) => {
+                self.epoch = Some(start.epoch);
+                self.ledger.cpu(usage::cpu_us());
+                self.ledger.begin();
+                self.report_at = Some(self.next_report());
+            }
+            Order::Prepare(preparation) => self.edition = preparation.edition.clone(),
+            _ => {}
+        }
+        self.member.order(order);
+    }
+
+    fn absorb(&mut self, batch: Batch) {
+        let thread = batch.thread();
+        let emptied = self.ledger.absorb(batch);
+        self.member.give_back(thread, emptied);
+    }
+
+    /// What the run's clock shows.
+    fn now_us(&self) -> u64 {
+        self.epoch.map_or(0, |epoch| clock::now().since(epoch))
+    }
+
+    /// When the second that goes on now is reported.
+    fn next_report(&self) -> Instant {
+        let left = 1_000_000 - self.now_us() % 1_000_000;
+        Instant::now() + Duration::from_micros(left) + AFTER_A_SECOND
+    }
+
+    fn cut(&mut self) -> Report {
+        self.ledger.cpu(usage::cpu_us());
+        let now_us = self.now_us();
+        self.ledger.cut(now_us)
+    }
+
+    fn report(&mut self) {
+        self.report_at = Some(self.next_report());
+        // With no room, what there is waits in the ledger.
+        if let Ok(permit) = self.happens.clone().try_reserve() {
+            let report = self.cut();
+            permit.send(Happening::Report(report));
+        }
+    }
+
+    /// Looks for what ends it. A load thread that crashed says nothing any more, so the end is said
+    /// for it.
+    async fn look(&mut self) {
+        if let Some(what) = self.emergency.look(&self.edition.scenario) {
+            let failed = News::Failed(Unable::System(what));
+            self.happen(Happening::Said(Said(failed))).await;
+            self.member.order(Order::Stop {
+                stop_timeout: Duration::ZERO,
+                on_stop_timeout: Duration::ZERO,
+            });
+            self.latest = Some(Instant::now() + emergency::GRACE);
+        }
+    }
+}
+
+/// Resolves when users want iterations and there are none.
+async fn asked(budget: Option<&Budget>) {
+    match budget {
+        Some(budget) => budget.asked().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,215 @@
+//! Members whose orders, news and reports are bytes, as between processes: what they are told is
+//! what they would be told here, and what they measure arrives.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_local;
+
+use super::members::{Run, alive, counters, script};
+use super::{edited, on_runtime, setup_of};
+use crate::clock::Micros;
+use crate::runner::elsewhere::{
+    Gate, Happening, Joined, Said, SentEdition, SentEditions, SentOrder, Work, Worker,
+};
+use crate::runner::{Notice, Options, Setup, open};
+use crate::script::Shared;
+use crate::stats::{Bounds, Decoder, Encoder, Limits, Summary};
+use crate::target::{self, Target};
+
+/// Iterations that a worker gets at once.
+const RANGE: u64 = 7;
+
+/// Another process, as far as one can be in this one: all that it shares with the run is bytes.
+async fn works(joined: Joined, gate: Gate, sent: Rc<SentEditions>, iterations: Rc<Cell<u64>>) {
+    let Joined {
+        member,
+        threads,
+        edition,
+        number,
+        mut orders,
+        is_limited,
+    } = joined;
+    let made = sent.of(&edition).unwrap();
+    let bytes = postcard::to_allocvec(&made.0).unwrap();
+    let arrived: SentEdition = postcard::from_bytes(&bytes).unwrap();
+    let work = Work {
+        edition: Arc::new(arrived.assembled(&made.1, None).unwrap()),
+        number,
+        threads,
+        shared: Arc::new(Shared::default()),
+        is_limited,
+        asks: None,
+    };
+    let (worker, mut happens) = Worker::start(work).unwrap();
+    let worker = Rc::new(worker);
+    let gives = (worker.clone(), sent.clone());
+    let ordering = spawn_local(async move {
+        let (worker, sent) = gives;
+        while let Some(order) = orders.next(&sent).await {
+            let order = SentOrder::decoded(&order.unwrap().encoded()).unwrap();
+            let contents = order.edition().map(|edition| {
+                let wanted = edition.contents().into_iter();
+                let contents = wanted.map(|content| (content, sent.content(&content).unwrap()));
+                contents.collect()
+            });
+            let here = |us| Micros::default() + Duration::from_micros(us);
+            let contents = contents.unwrap_or_default();
+            worker.order(order, here, &contents).unwrap();
+        }
+    });
+    let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(Limits::default()));
+    let bounds = Bounds {
+        second: u64::MAX / 2_000_000,
+        generation: 9,
+    };
+    while let Some(happening) = happens.recv().await {
+        match happening {
+            Happening::Said(said) => {
+                let said = Said::decoded(&said.encoded()).unwrap();
+                let is_end = said.is_end();
+                if is_end {
+                    gate.give_back(worker.unused());
+                }
+                gate.say(member, said).await;
+                if is_end {
+                    break;
+                }
+            }
+            Happening::Report(report) => {
+                let report = decoder.decode(&encoder.encode(&report), bounds).unwrap();
+                gate.report(report).await;
+            }
+            Happening::WantsIterations => {
+                let given = gate.iterations(RANGE);
+                iterations.set(iterations.get() + given);
+                worker.give(given);
+            }
+            Happening::Line(line) => gate.print(line),
+        }
+    }
+    ordering.abort();
+}
+
+/// A run all of whose members are elsewhere.
+struct Apart {
+    run: Run,
+    gate: Gate,
+    sent: Rc<SentEditions>,
+    /// Iterations that were handed out.
+    iterations: Rc<Cell<u64>>,
+}
+
+impl Apart {
+    async fn start(setup: Arc<Setup>, members: &[u32]) -> Apart {
+        let (opening, joined) = open(setup, members).unwrap();
+        let gate = opening.gate();
+        let sent = Rc::new(SentEditions::default());
+        let iterations = Rc::new(Cell::new(0));
+        for joined in joined {
+            spawn_local(works(
+                joined,
+                gate.clone(),
+                sent.clone(),
+                iterations.clone(),
+            ));
+        }
+        let run = Run::of(opening.begin().await.unwrap(), gate.clone());
+        Apart {
+            run,
+            gate,
+            sent,
+            iterations,
+        }
+    }
+
+    async fn join(&self, threads: u32) -> u32 {
+        let joined = self.gate.join(threads).await.expect("the run goes on");
+        let member = joined.member;
+        let (gate, sent) = (self.gate.clone(), self.sent.clone());
+        spawn_local(works(joined, gate, sent, self.iterations.clone()));
+        member
+    }
+}
+
+fn target() -> (Target, String) {
+    let target = Target::start(target::Options {
+        address: ([127, 0, 0, 1], 0).into(),
+        ..target::Options::default()
+    });
+    let target = target.unwrap();
+    let url = format!("http://{}", target.address());
+    (target, url)
+}
+
+/// As `script`, without rows: whose turn it is is counted elsewhere.
+fn without_rows(weights: [u32; 2], url: &str) -> String {
+    let script = script(weights, url);
+    script.replace("counter(\"rows\").add(ROWS.next());", "")
+}
+
+#[test]
+fn members_elsewhere_come_and_go_and_users_classes_and_counts_stay_exact() {
+    let (target, url) = target();
+    let first = setup_of(&without_rows([3, 1], &url), 40, 100.0);
+    let edited = edited(&first, &without_rows([1, 1], &url), 40, 100.0);
+    on_runtime(async {
+        let mut apart = Apart::start(first, &[1, 2]).await;
+        let run = &mut apart.run;
+        run.told(|notice| matches!(notice, Notice::Arrived(change) if change.to == 40))
+            .await;
+        run.shows(|summary| summary.users.running == 40 && alive(summary) == [30, 10])
+            .await;
+        run.handle.reload(edited.edition.clone()).await.unwrap();
+        let late = apart.join(2).await;
+        let run = &mut apart.run;
+        run.told(|notice| matches!(notice, Notice::Reloaded { .. }))
+            .await;
+        let are_in_balance = |summary: &Summary| {
+            let users = summary.users;
+            users.behind == 0 && users.running == 40 && alive(summary) == [20, 20]
+        };
+        run.shows(are_in_balance).await;
+        let went = |summary: &Summary| {
+            let all = counters(summary);
+            let of = |name| all.get(name).copied().unwrap_or(0);
+            of("A went") + of("B went")
+        };
+        let before = went(&run.handle.summary().borrow());
+        apart.gate.leave(0).await;
+        run.shows(|summary| went(summary) >= before + 8 && are_in_balance(summary))
+            .await;
+        apart.gate.leave(late).await;
+        run.shows(|summary| went(summary) >= before + 16 && are_in_balance(summary))
+            .await;
+        let summary = apart.run.stop().await;
+        assert_eq!(summary.total.requests, target.counts().total);
+        assert_eq!(summary.total.failures, 0);
+        assert_eq!(summary.exceptions.len(), 0, "{:?}", summary.exceptions);
+        assert_eq!(alive(&summary), [0, 0], "all have gone");
+        assert!(summary.users.peak <= 40, "{:?}", summary.users);
+        assert_eq!(counters(&summary)["taken"], summary.total.requests);
+    });
+}
+
+#[test]
+fn iterations_are_as_many_as_were_asked_for() {
+    let (target, url) = target();
+    let setup = setup_of(&without_rows([3, 1], &url), 20, 1e6);
+    let mut setup = Arc::into_inner(setup).unwrap();
+    let edition = Arc::get_mut(&mut setup.edition).unwrap();
+    edition.options = Options {
+        iterations: Some(203),
+        ..edition.options.clone()
+    };
+    on_runtime(async {
+        let apart = Apart::start(Arc::new(setup), &[1, 2]).await;
+        let summary = apart.run.ends().await;
+        assert_eq!(summary.iterations.started, 203);
+        assert_eq!(summary.total.requests, 203);
+        assert_eq!(target.counts().total, 203);
+        assert!(apart.iterations.get() >= 203);
+    });
+}
