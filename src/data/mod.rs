@@ -12,6 +12,7 @@ mod json;
 mod packed;
 mod parse;
 mod rows;
+mod sent;
 mod sources;
 mod table;
 mod text;
