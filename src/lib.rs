@@ -6,6 +6,7 @@
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod control;
 #[expect(unsafe_code, reason = "stack switching needs it; see the module")]
 pub mod coroutine;

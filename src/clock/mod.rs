@@ -10,13 +10,16 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 pub use timers::{Deadline, Sleep, Timers};
 
 /// A moment on the machine's monotonic clock, in microseconds since an unspecified start.
 ///
 /// Reading it costs one vDSO call (about 25 ns). Only differences mean anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Micros(u64);
 
 /// The current time.

@@ -7,6 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{Plan, Split};
 
 /// One thread's share, the same for every plan: some of the slots that all users are divided among.
@@ -158,8 +161,46 @@ impl Part {
     }
 }
 
+/// The number of slots, and the steps from each slot to the next: small, as they ascend.
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut last = 0;
+        let steps = self
+            .slots
+            .iter()
+            .map(|slot| slot - std::mem::replace(&mut last, *slot));
+        (self.count(), steps.collect::<Vec<u32>>()).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Part, D::Error> {
+        let (count, steps) = <(u32, Vec<u32>)>::deserialize(from)?;
+        let mut last = 0_u32;
+        let slots = steps.into_iter().map(|step| {
+            last = last.checked_add(step)?;
+            Some(last)
+        });
+        let slots: Option<Vec<u32>> = slots.collect();
+        let part = slots.and_then(|slots| Part::of(count, slots));
+        part.ok_or_else(|| D::Error::custom("slots that there are not"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_part_is_sent_in_little_and_only_slots_that_there_are_come() {
+        let part = Part::of(4_096, (0..2_000).map(|nth| 2 * nth).collect()).unwrap();
+        let bytes = postcard::to_allocvec(&part).unwrap();
+        assert!(bytes.len() < 2_010, "{}", bytes.len());
+        assert_eq!(postcard::from_bytes(&bytes), Ok(part));
+        let beyond = postcard::to_allocvec(&(4_u32, vec![1_u32, 3])).unwrap();
+        assert!(postcard::from_bytes::<Part>(&beyond).is_err());
+        let too_far = postcard::to_allocvec(&(4_u32, vec![1, u32::MAX])).unwrap();
+        assert!(postcard::from_bytes::<Part>(&too_far).is_err());
+    }
+
     use proptest::prelude::*;
 
     use super::*;

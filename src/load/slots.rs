@@ -65,6 +65,13 @@ impl Slots {
         }
     }
 
+    /// With known owners: by slot, the number of its thread. A number that no thread has stands for
+    /// a slot that is free.
+    #[must_use]
+    pub fn owned(owners: Vec<u32>) -> Slots {
+        Slots { owners, deals: 0 }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u32 {

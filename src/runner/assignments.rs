@@ -13,14 +13,14 @@ use crate::load::{Part, Slots};
 
 /// By load thread: its part of the plan.
 #[derive(Clone, Debug)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     by_thread: Arc<BTreeMap<u32, Part>>,
     /// That of a thread without one.
     nothing: Part,
 }
 
 impl Parts {
-    pub(super) fn new(by_thread: BTreeMap<u32, Part>, slots: u32) -> Parts {
+    pub(crate) fn new(by_thread: BTreeMap<u32, Part>, slots: u32) -> Parts {
         Parts {
             by_thread: Arc::new(by_thread),
             nothing: Part::of(slots, Vec::new()).expect("no slot is beyond the last"),
@@ -28,22 +28,22 @@ impl Parts {
     }
 
     /// The part of a thread.
-    pub(super) fn of(&self, thread: u32) -> &Part {
+    pub(crate) fn of(&self, thread: u32) -> &Part {
         self.by_thread.get(&thread).unwrap_or(&self.nothing)
     }
 }
 
 /// Gives every thread its part.
 #[derive(Clone, Debug)]
-pub(super) struct Assignment {
+pub(crate) struct Assignment {
     /// Identifies it in news.
-    pub(super) number: u16,
-    pub(super) parts: Parts,
+    pub(crate) number: u16,
+    pub(crate) parts: Parts,
 }
 
 /// The state of a run's assignments.
 #[derive(Debug)]
-pub(super) struct Assignments {
+pub(crate) struct Assignments {
     slots: Slots,
     /// The parts in the last assignment.
     now: Assignment,
@@ -62,7 +62,7 @@ enum Move {
 }
 
 impl Assignments {
-    pub(super) fn new(slots: Slots) -> Assignments {
+    pub(crate) fn new(slots: Slots) -> Assignments {
         let parts = Parts::new(slots.parts(), slots.count());
         Assignments {
             slots,
@@ -73,30 +73,41 @@ impl Assignments {
         }
     }
 
+    /// For a run that goes on under another master: the next assignment has the number after this.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for a master that is started again")
+    )]
+    pub(crate) fn resumed(slots: Slots, number: u16) -> Assignments {
+        let mut resumed = Assignments::new(slots);
+        resumed.now.number = number;
+        resumed
+    }
+
     /// The part of each thread.
-    pub(super) fn parts(&self) -> &Parts {
+    pub(crate) fn parts(&self) -> &Parts {
         &self.now.parts
     }
 
     /// Whether users are in transit, so that the members' levels do not add up to the whole.
-    pub(super) fn is_under_way(&self) -> bool {
+    pub(crate) fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
 
     /// Whether slots have to be dealt again.
-    pub(super) fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         self.is_stale && !self.is_under_way()
     }
 
     /// Whether exactly these threads have slots, and none of those are in transit.
-    pub(super) fn are_dealt_to(&self, threads: &[u32]) -> bool {
+    pub(crate) fn are_dealt_to(&self, threads: &[u32]) -> bool {
         let owners = self.now.parts.by_thread.keys();
         !self.is_under_way() && owners.eq(threads)
     }
 
     /// Deals all slots to these threads. `members`, including those that are leaving, first give up
     /// what is no longer theirs; `None` while the previous deal is still in progress.
-    pub(super) fn deal(
+    pub(crate) fn deal(
         &mut self,
         threads: &[u32],
         members: BTreeSet<MemberId>,
@@ -124,7 +135,7 @@ impl Assignments {
 
     /// A member has completed an assignment. After the last one, returns the next step, which
     /// `members` have to complete in turn.
-    pub(super) fn done(
+    pub(crate) fn done(
         &mut self,
         id: MemberId,
         number: u16,
@@ -134,7 +145,7 @@ impl Assignments {
     }
 
     /// A member is gone, and its users with it: as [`Assignments::done`].
-    pub(super) fn left(&mut self, id: MemberId, members: BTreeSet<MemberId>) -> Option<Assignment> {
+    pub(crate) fn left(&mut self, id: MemberId, members: BTreeSet<MemberId>) -> Option<Assignment> {
         self.waits_no_longer(id, members)
     }
 

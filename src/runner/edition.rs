@@ -132,7 +132,7 @@ impl Edition {
 #[cfg(test)]
 impl Edition {
     /// Of a script that has not been checked.
-    pub(super) fn unchecked(script: &str) -> std::sync::Arc<Edition> {
+    pub(crate) fn unchecked(script: &str) -> std::sync::Arc<Edition> {
         let plan = crate::load::Plan::idle(crate::load::Division::Mixed);
         std::sync::Arc::new(Edition {
             bundle: Bundle::from_text("s.rhai", script),

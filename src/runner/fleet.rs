@@ -21,21 +21,22 @@ use crate::vu::Budget;
 
 /// Identifies a member of a run; never reused within the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct MemberId(pub(super) u32);
+pub(crate) struct MemberId(pub(crate) u32);
 
 /// What a load thread, or a member, regularly reports of its users. Each report is complete, so the
 /// next one makes up for one that is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Levels {
-    pub(super) users: u32,
+pub struct Levels {
+    /// How many there are.
+    pub users: u32,
     /// The most at once in the last tenth of a second.
-    pub(super) peak: u32,
+    pub peak: u32,
     /// Users in an older generation than the one in service.
-    pub(super) behind: u32,
+    pub behind: u32,
     /// The stage whose number of users has been reached.
-    pub(super) stage: Option<u32>,
+    pub stage: Option<u32>,
     /// All users have ended by themselves, and under the plan no more will start.
-    pub(super) is_idle: bool,
+    pub is_idle: bool,
 }
 
 impl Levels {

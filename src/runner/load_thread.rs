@@ -73,17 +73,19 @@ pub(super) struct Start {
 
 /// A generation to compile.
 #[derive(Clone, Debug)]
-pub(super) struct Preparation {
+pub(crate) struct Preparation {
     /// Identifies this preparation in news, since some are abandoned.
-    pub(super) ticket: u32,
-    pub(super) edition: Arc<Edition>,
+    pub(crate) ticket: u32,
+    pub(crate) edition: Arc<Edition>,
     /// The number of the generation.
-    pub(super) number: u16,
+    pub(crate) number: u16,
 }
 
 /// What all threads must agree on when an edited script goes into service.
 #[derive(Clone, Debug)]
 pub(super) struct Adoption {
+    /// The generation's number.
+    pub(super) number: u16,
     /// How many users the mix has assigned to classes so far.
     pub(super) mixed: u32,
     /// The plan to follow from now on, if it changes.
@@ -91,13 +93,15 @@ pub(super) struct Adoption {
 }
 
 /// News from a load thread, or from all threads of a member as one.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum News {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum News {
     /// It is ready to begin.
     Ready,
     /// It has compiled a generation, with remarks for the script's author; or why it could not.
     Prepared {
+        /// Of what was to be compiled.
         ticket: u32,
+        /// Remarks for the script's author.
         result: Result<Vec<String>, Unable>,
     },
     /// The prepared generation is in service, and its users that are behind are counted.
@@ -114,7 +118,10 @@ pub(super) enum News {
     /// There are too many names of requests: some share a row.
     Overflowed,
     /// It has ended, with `cut` requests in flight when their users were cut.
-    Ended { cut: u64 },
+    Ended {
+        /// How many.
+        cut: u64,
+    },
 }
 
 /// What a load thread starts from.

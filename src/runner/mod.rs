@@ -47,8 +47,14 @@ use crate::script::{Line, Observer};
 use crate::stats::Summary;
 use crate::units::Rate;
 
+#[cfg(test)]
+pub(crate) use assignments::{Assignment, Assignments};
 pub use edition::Edition;
+#[cfg(test)]
+pub(crate) use fleet::MemberId;
 pub use memory::allowed as allowed_memory;
+#[cfg(test)]
+pub(crate) use reload::{Reload, ReloadStep};
 use run::Wish;
 pub use run::{Opening, Refusal, open, start};
 pub use unable::Unable;

@@ -30,7 +30,7 @@ const TELL_AFTER: Duration = Duration::from_secs(1);
 
 /// What to do next.
 #[derive(Debug)]
-pub(super) enum ReloadStep {
+pub(crate) enum ReloadStep {
     /// Compile the edition's part for control, and report whether that worked.
     Open(Arc<Edition>),
     /// Have these members compile it.
@@ -44,16 +44,16 @@ pub(super) enum ReloadStep {
 
 /// An edition about to go into service.
 #[derive(Debug)]
-pub(super) struct Adopted {
-    pub(super) edition: Arc<Edition>,
-    pub(super) number: u16,
+pub(crate) struct Adopted {
+    pub(crate) edition: Arc<Edition>,
+    pub(crate) number: u16,
     /// What the script's author should know.
-    pub(super) remarks: Vec<String>,
+    pub(crate) remarks: Vec<String>,
 }
 
 /// The state of a run's reloads.
 #[derive(Debug, Default)]
-pub(super) struct Reload {
+pub(crate) struct Reload {
     /// Generations before the current one.
     replaced: u16,
     /// How many editions members have been asked to compile.
@@ -77,31 +77,43 @@ struct UnderWay {
 }
 
 impl Reload {
+    /// For a run that goes on under another master, with the generation of this number.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for a master that is started again")
+    )]
+    pub(crate) fn resumed(number: u16) -> Reload {
+        Reload {
+            replaced: number.saturating_sub(1),
+            ..Reload::default()
+        }
+    }
+
     /// The number of the generation in service.
-    pub(super) fn number(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.replaced + 1
     }
 
     /// Whether members are at different generations.
-    pub(super) fn is_under_way(&self) -> bool {
+    pub(crate) fn is_under_way(&self) -> bool {
         self.under_way.is_some() || !self.adopting.is_empty()
     }
 
     /// When to [look](Reload::look) again even if nothing has happened.
-    pub(super) fn due_at(&self) -> Option<Instant> {
+    pub(crate) fn due_at(&self) -> Option<Instant> {
         let (_, since) = self.waiting.as_ref()?;
         (!self.was_told && !self.is_under_way()).then(|| *since + TELL_AFTER)
     }
 
     /// Takes an edition; it replaces one that is still waiting.
-    pub(super) fn take(&mut self, edition: Arc<Edition>, now: Instant) {
+    pub(crate) fn take(&mut self, edition: Arc<Edition>, now: Instant) {
         self.waiting = Some((edition, now));
         // After another save, say again that an edition is waiting.
         self.was_told = false;
     }
 
     /// Begins with the waiting edition once no users are `behind`.
-    pub(super) fn look(&mut self, behind: u32, now: Instant) -> Option<ReloadStep> {
+    pub(crate) fn look(&mut self, behind: u32, now: Instant) -> Option<ReloadStep> {
         if self.is_under_way() {
             return None;
         }
@@ -122,7 +134,7 @@ impl Reload {
     }
 
     /// Control has compiled its part; these are the members.
-    pub(super) fn opened(&mut self, members: BTreeSet<MemberId>) -> Vec<ReloadStep> {
+    pub(crate) fn opened(&mut self, members: BTreeSet<MemberId>) -> Vec<ReloadStep> {
         let Some(under_way) = &mut self.under_way else {
             return Vec::new();
         };
@@ -141,7 +153,7 @@ impl Reload {
     }
 
     /// A member has compiled its generation, or failed to.
-    pub(super) fn prepared(
+    pub(crate) fn prepared(
         &mut self,
         id: MemberId,
         ticket: u32,
@@ -177,7 +189,7 @@ impl Reload {
     }
 
     /// Abandons an edition; the generation in service stays.
-    pub(super) fn abandon(&mut self, why: Unable) -> Vec<ReloadStep> {
+    pub(crate) fn abandon(&mut self, why: Unable) -> Vec<ReloadStep> {
         match self.under_way.take() {
             Some(_) => vec![
                 ReloadStep::Discard,
@@ -188,18 +200,18 @@ impl Reload {
     }
 
     /// The edition is in service on control, and these members have the order to adopt it.
-    pub(super) fn in_service(&mut self, members: BTreeSet<MemberId>) {
+    pub(crate) fn in_service(&mut self, members: BTreeSet<MemberId>) {
         self.replaced += 1;
         self.adopting = members;
     }
 
     /// A member has put what it prepared into service.
-    pub(super) fn adopted(&mut self, id: MemberId) {
+    pub(crate) fn adopted(&mut self, id: MemberId) {
         self.adopting.remove(&id);
     }
 
     /// A member has left, so nothing waits for it any longer.
-    pub(super) fn left(&mut self, id: MemberId) -> Vec<ReloadStep> {
+    pub(crate) fn left(&mut self, id: MemberId) -> Vec<ReloadStep> {
         self.adopting.remove(&id);
         self.no_longer_prepares(id)
     }

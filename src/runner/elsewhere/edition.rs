@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::data::{RationSource, Sources};
 use crate::files::Files;
-use crate::load::Plan;
+use crate::load::{Division, Plan};
 use crate::runner::{Edition, Options, Unable};
 use crate::scenario::Scenario;
 use crate::script::{Bundle, Inputs};
@@ -29,7 +29,7 @@ pub type Content = [u8; 32];
 pub type Contents = BTreeMap<Content, Arc<[u8]>>;
 
 /// An edition without the contents of its files.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SentEdition {
     /// The script's path, which is the first of the files.
     main: PathBuf,
@@ -63,6 +63,28 @@ impl fmt::Display for Unsendable {
 }
 
 impl std::error::Error for Unsendable {}
+
+impl Default for SentEdition {
+    /// Of a script without anything.
+    fn default() -> SentEdition {
+        SentEdition {
+            main: PathBuf::new(),
+            files: Vec::new(),
+            params: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            seed: 0,
+            now_us: 0,
+            user_memory: None,
+            declared: Scenario::default(),
+            scenario: Scenario::default(),
+            bases: Vec::new(),
+            plan: Plan::idle(Division::Mixed),
+            iterations: None,
+            stop_timeout: Duration::ZERO,
+            on_stop_timeout: Duration::ZERO,
+        }
+    }
+}
 
 impl SentEdition {
     /// What is sent of an edition, and what its files hold. Reads data files again, so it is for a
@@ -133,16 +155,16 @@ impl SentEdition {
     /// # Errors
     /// When one of its files has not come.
     pub fn assembled(
-        self,
+        &self,
         contents: &Contents,
         asks: Option<Arc<dyn RationSource>>,
     ) -> Result<Edition, Unable> {
         let mut files = Vec::new();
-        for (path, content) in self.files {
-            let bytes = contents.get(&content).ok_or_else(|| {
+        for (path, content) in &self.files {
+            let bytes = contents.get(content).ok_or_else(|| {
                 Unable::System(format!("{} has not come from the master", path.display()))
             })?;
-            files.push((path, bytes.to_vec()));
+            files.push((path.clone(), bytes.to_vec()));
         }
         let files = Files::sent(files);
         let bundle = Bundle::read_from(&files, &self.main);
@@ -155,18 +177,18 @@ impl SentEdition {
         Ok(Edition {
             bundle,
             inputs: Inputs {
-                params: self.params,
-                environment: self.environment,
+                params: self.params.clone(),
+                environment: self.environment.clone(),
                 seed: self.seed,
                 now_us: self.now_us,
                 sources: Arc::new(sources),
                 user_memory: self.user_memory.map(Bytes),
             },
-            declared: self.declared,
-            scenario: self.scenario,
-            bases: self.bases,
+            declared: self.declared.clone(),
+            scenario: self.scenario.clone(),
+            bases: self.bases.clone(),
             options: Options {
-                plan: Arc::new(self.plan),
+                plan: Arc::new(self.plan.clone()),
                 iterations: self.iterations,
                 stop_timeout: self.stop_timeout,
                 on_stop_timeout: self.on_stop_timeout,

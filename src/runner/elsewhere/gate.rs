@@ -10,7 +10,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::edition::{Content, Contents, SentEdition, Unsendable};
 use super::order::SentOrder;
-use super::said::Said;
 use crate::runner::Edition;
 use crate::runner::fleet::{Member, MemberId};
 use crate::runner::load_thread::{News, Order};
@@ -73,8 +72,8 @@ impl Gate {
     }
 
     /// What a member says, in the order in which it said it. What it measured before comes before.
-    pub async fn say(&self, member: u32, said: Said) {
-        let _ = self.news.send((MemberId(member), said.0)).await;
+    pub async fn say(&self, member: u32, news: News) {
+        let _ = self.news.send((MemberId(member), news)).await;
     }
 
     /// What a member measured. Each report has to come once, and waits here while the run is busy.
@@ -111,14 +110,8 @@ pub struct Joined {
     pub member: u32,
     /// The numbers of its load threads.
     pub threads: Range<u32>,
-    /// The edition to begin with, and the number of its generation.
-    pub edition: Arc<Edition>,
-    /// See there.
-    pub number: u16,
-    /// What it is to do from now on.
+    /// What it is to do.
     pub orders: Orders,
-    /// Whether the run has a limit of iterations.
-    pub is_limited: bool,
 }
 
 impl Joined {
@@ -134,6 +127,7 @@ impl Joined {
         let threads = first..first.saturating_add(threads);
         let (sender, orders) = mpsc::channel(ORDERS);
         let orders = Orders {
+            begins: Some((edition.clone(), number, is_limited)),
             threads: threads.clone(),
             orders,
         };
@@ -141,10 +135,7 @@ impl Joined {
         let joined = Joined {
             member: id.0,
             threads,
-            edition: edition.clone(),
-            number,
             orders,
-            is_limited,
         };
         (member, joined)
     }
@@ -153,6 +144,9 @@ impl Joined {
 /// The orders to one member.
 #[derive(Debug)]
 pub struct Orders {
+    /// The first order: to begin with that edition, as the generation of that number, and whether
+    /// iterations are limited.
+    begins: Option<(Arc<Edition>, u16, bool)>,
     threads: Range<u32>,
     orders: mpsc::Receiver<Order>,
 }
@@ -164,8 +158,16 @@ impl Orders {
     /// # Errors
     /// When an edition cannot be sent. The order is lost then, and the member cannot go on.
     pub async fn next(&mut self, sent: &SentEditions) -> Option<Result<SentOrder, Unsendable>> {
-        let order = self.orders.recv().await?;
         let of = |edition: &Arc<Edition>| Ok(sent.of(edition)?.0.clone());
+        if let Some((edition, generation, is_limited)) = self.begins.take() {
+            return Some(of(&edition).map(|edition| SentOrder::Begin {
+                threads: self.threads.clone(),
+                generation,
+                edition,
+                is_limited,
+            }));
+        }
+        let order = self.orders.recv().await?;
         Some(SentOrder::of(&order, self.threads.clone(), of))
     }
 }
@@ -175,14 +177,17 @@ impl Orders {
 pub struct SentEditions(Mutex<Vec<SentOnce>>);
 
 /// An edition, and what is sent of it.
-type SentOnce = (Weak<Edition>, Arc<(SentEdition, Contents)>);
+type SentOnce = (Weak<Edition>, Arc<(Arc<SentEdition>, Contents)>);
 
 impl SentEditions {
     /// What is sent of an edition. The first time, it reads the edition's data files.
     ///
     /// # Errors
     /// As [`SentEdition::of`].
-    pub fn of(&self, edition: &Arc<Edition>) -> Result<Arc<(SentEdition, Contents)>, Unsendable> {
+    pub fn of(
+        &self,
+        edition: &Arc<Edition>,
+    ) -> Result<Arc<(Arc<SentEdition>, Contents)>, Unsendable> {
         let mut kept = self.kept();
         let that = Arc::downgrade(edition);
         if let Some((_, sent)) = kept.iter().find(|(kept, _)| kept.ptr_eq(&that)) {
@@ -190,7 +195,8 @@ impl SentEditions {
         }
         // The run has dropped those that no member is asked to make any more.
         kept.retain(|(kept, _)| kept.strong_count() > 0);
-        let sent = Arc::new(SentEdition::of(edition)?);
+        let (sent, contents) = SentEdition::of(edition)?;
+        let sent = Arc::new((Arc::new(sent), contents));
         kept.push((that, sent.clone()));
         Ok(sent)
     }

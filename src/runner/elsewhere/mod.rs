@@ -21,6 +21,8 @@ mod worker;
 
 pub use edition::{Content, Contents, SentEdition, Unsendable};
 pub use gate::{Coming, Gate, Joined, Orders, SentEditions};
-pub use order::SentOrder;
-pub use said::{Said, Strange};
+pub use order::{SentOrder, SentStart};
 pub use worker::{Happening, Work, Worker};
+
+pub use super::fleet::Levels;
+pub use super::load_thread::News;

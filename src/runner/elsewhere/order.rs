@@ -1,9 +1,8 @@
-//! Orders as bytes.
+//! Orders to a member elsewhere, as plain data.
 //!
-//! Owns the form between the processes, and the moments in it, which are of the run's clock. The
-//! orders themselves are `load_thread`'s.
+//! Owns the form between the processes, and the moments in it, which are of the run's clock. What
+//! orders mean is `load_thread`'s.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,193 +17,186 @@ use crate::runner::assignments::{Assignment, Parts};
 use crate::runner::load_thread::{Adoption, Order, Preparation, Start};
 use crate::units::Rate;
 
-/// An order to a member elsewhere. Moments are microseconds of the run's process.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SentOrder(Sent);
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Sent {
-    Start {
-        epoch_us: u64,
-        unix_us: i64,
-        plan: Plan,
-        parts: SentParts,
-        classes: Vec<Classes>,
-        paused_us: u64,
-        paused_at_us: Option<u64>,
+/// An order to a member elsewhere. Its load threads are one, their parts in the order of their
+/// numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SentOrder {
+    /// Start load threads with these numbers, and compile a generation.
+    Begin {
+        /// The numbers of the load threads.
+        threads: Range<u32>,
+        /// The generation's number.
+        generation: u16,
+        /// What it is of.
+        edition: Arc<SentEdition>,
+        /// Whether the run has a limit of iterations.
+        is_limited: bool,
     },
-    CatchUp(Box<SentEdition>, u16),
+    /// Instead of the generation compiled earlier, this one.
+    CatchUp(u16, Arc<SentEdition>),
+    /// Start users.
+    Start(Box<SentStart>),
+    /// Take this part of the plan.
     Assign {
+        /// The assignment.
         number: u16,
-        parts: SentParts,
+        /// By thread: its part.
+        parts: Vec<Part>,
+        /// How fast users start that come from others.
         pace: Rate,
     },
+    /// Users finish their iteration and wait.
     Pause,
-    Resume {
-        paused_us: u64,
-    },
-    Follow(Plan),
-    Prepare {
-        ticket: u32,
-        edition: Box<SentEdition>,
-        number: u16,
-    },
-    Adopt {
-        mixed: u32,
-        plan: Option<Plan>,
-    },
+    /// They go on, after pauses of so many µs in all.
+    Resume(u64),
+    /// Follow another plan.
+    Follow(Arc<Plan>),
+    /// Compile a generation, under this ticket.
+    Prepare(u32, u16, Arc<SentEdition>),
+    /// Put it into service: how many users the mix has given classes, and the plan, if it changes.
+    Adopt(u16, u32, Option<Arc<Plan>>),
+    /// Drop what was prepared.
     Discard,
+    /// Stop all users and end.
     Stop {
+        /// What a running task gets to finish.
         stop_timeout: Duration,
+        /// What all `on_stop` together get.
         on_stop_timeout: Duration,
     },
 }
 
-/// The slots of one member's threads, and how many there are in all.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct SentParts {
-    count: u32,
-    by_thread: BTreeMap<u32, Vec<u32>>,
+/// How users begin, or how things stand for one who comes late.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SentStart {
+    /// The run's beginning; may lie in the future.
+    pub epoch: Micros,
+    /// That moment in µs since 1970.
+    pub unix_us: i64,
+    /// How many users there should be when.
+    pub plan: Arc<Plan>,
+    /// By thread: its part of it.
+    pub parts: Vec<Part>,
+    /// What all editions so far said of the classes.
+    pub classes: Arc<[Classes]>,
+    /// The length of all pauses in µs, and since when the run is paused.
+    pub pauses: (u64, Option<Micros>),
 }
 
-impl SentParts {
-    fn of(parts: &Parts, threads: Range<u32>) -> SentParts {
-        let of = |thread| (thread, parts.of(thread).slots().to_vec());
-        SentParts {
-            count: parts.of(threads.start).count(),
-            by_thread: threads.map(of).collect(),
-        }
-    }
+fn parts_of(parts: &Parts, threads: Range<u32>) -> Vec<Part> {
+    threads.map(|thread| parts.of(thread).clone()).collect()
+}
 
-    fn parts(self) -> Option<Parts> {
-        let mut by_thread = BTreeMap::new();
-        for (thread, slots) in self.by_thread {
-            by_thread.insert(thread, Part::of(self.count, slots)?);
-        }
-        Some(Parts::new(by_thread, self.count))
-    }
+/// `None` if these are not the parts of so many threads.
+fn parts_for(threads: Range<u32>, parts: Vec<Part>) -> Option<Parts> {
+    let count = parts.first()?.count();
+    let are_right = parts.len() == threads.len() && parts.iter().all(|it| it.count() == count);
+    are_right.then(|| Parts::new(threads.zip(parts).collect(), count))
 }
 
 impl SentOrder {
-    /// The bytes of it.
-    #[must_use]
-    pub fn encoded(&self) -> Vec<u8> {
-        postcard::to_allocvec(self).expect("memory is all that it takes")
-    }
-
-    /// The order of those bytes, from whom one takes orders; `None` if they are none.
-    #[must_use]
-    pub fn decoded(bytes: &[u8]) -> Option<SentOrder> {
-        postcard::from_bytes(bytes).ok()
-    }
-
     /// What is sent of an order to the member with these threads; `sent` gives what is sent of its
     /// edition, if it has one.
     pub(super) fn of<E>(
         order: &Order,
         threads: Range<u32>,
-        sent: impl Fn(&Arc<Edition>) -> Result<SentEdition, E>,
+        sent: impl Fn(&Arc<Edition>) -> Result<Arc<SentEdition>, E>,
     ) -> Result<SentOrder, E> {
-        Ok(SentOrder(match order {
-            Order::Start(start) => Sent::Start {
-                epoch_us: start.epoch.get(),
+        Ok(match order {
+            Order::Start(start) => SentOrder::Start(Box::new(SentStart {
+                epoch: start.epoch,
                 unix_us: start.unix_us,
-                plan: (*start.plan).clone(),
-                parts: SentParts::of(&start.parts, threads),
-                classes: start.classes.to_vec(),
-                paused_us: start.pauses.0,
-                paused_at_us: start.pauses.1.map(Micros::get),
-            },
-            Order::CatchUp(edition, number) => Sent::CatchUp(Box::new(sent(edition)?), *number),
-            Order::Assign { assignment, pace } => Sent::Assign {
+                plan: start.plan.clone(),
+                parts: parts_of(&start.parts, threads),
+                classes: start.classes.clone(),
+                pauses: start.pauses,
+            })),
+            Order::CatchUp(edition, number) => SentOrder::CatchUp(*number, sent(edition)?),
+            Order::Assign { assignment, pace } => SentOrder::Assign {
                 number: assignment.number,
-                parts: SentParts::of(&assignment.parts, threads),
+                parts: parts_of(&assignment.parts, threads),
                 pace: *pace,
             },
-            Order::Pause => Sent::Pause,
-            Order::Resume { paused_us } => Sent::Resume {
-                paused_us: *paused_us,
-            },
-            Order::Follow(plan) => Sent::Follow((**plan).clone()),
-            Order::Prepare(preparation) => Sent::Prepare {
-                ticket: preparation.ticket,
-                edition: Box::new(sent(&preparation.edition)?),
-                number: preparation.number,
-            },
-            Order::Adopt(adoption) => Sent::Adopt {
-                mixed: adoption.mixed,
-                plan: adoption.plan.as_deref().cloned(),
-            },
-            Order::Discard => Sent::Discard,
+            Order::Pause => SentOrder::Pause,
+            Order::Resume { paused_us } => SentOrder::Resume(*paused_us),
+            Order::Follow(plan) => SentOrder::Follow(plan.clone()),
+            Order::Prepare(preparation) => {
+                let edition = sent(&preparation.edition)?;
+                SentOrder::Prepare(preparation.ticket, preparation.number, edition)
+            }
+            Order::Adopt(Adoption {
+                number,
+                mixed,
+                plan,
+            }) => SentOrder::Adopt(*number, *mixed, plan.clone()),
+            Order::Discard => SentOrder::Discard,
             Order::Stop {
                 stop_timeout,
                 on_stop_timeout,
-            } => Sent::Stop {
+            } => SentOrder::Stop {
                 stop_timeout: *stop_timeout,
                 on_stop_timeout: *on_stop_timeout,
             },
-        }))
+        })
     }
 
     /// The edition it carries, if it carries one.
     #[must_use]
-    pub fn edition(&self) -> Option<&SentEdition> {
-        match &self.0 {
-            Sent::CatchUp(edition, _) | Sent::Prepare { edition, .. } => Some(edition),
+    pub fn edition(&self) -> Option<&Arc<SentEdition>> {
+        match self {
+            SentOrder::Begin { edition, .. }
+            | SentOrder::CatchUp(_, edition)
+            | SentOrder::Prepare(_, _, edition) => Some(edition),
             _ => None,
         }
     }
 
-    /// The order again. `here` turns a moment of the run's process into one of this process;
-    /// `assembled` is the edition it carries. `None` if it contradicts itself.
+    /// The order again, for these load threads. `here` turns a moment of the run's process into one
+    /// of this process; `assembled` is the edition it carries. `None` if it contradicts itself, or
+    /// is the one to begin.
     pub(super) fn order(
         self,
-        here: impl Fn(u64) -> Micros,
+        threads: Range<u32>,
+        here: impl Fn(Micros) -> Micros,
         assembled: Option<Arc<Edition>>,
     ) -> Option<Order> {
-        Some(match self.0 {
-            Sent::Start {
-                epoch_us,
-                unix_us,
-                plan,
-                parts,
-                classes,
-                paused_us,
-                paused_at_us,
-            } => Order::Start(Start {
-                epoch: here(epoch_us),
-                unix_us,
-                plan: Arc::new(plan),
-                parts: parts.parts()?,
-                classes: classes.into(),
-                pauses: (paused_us, paused_at_us.map(here)),
+        Some(match self {
+            SentOrder::Begin { .. } => return None,
+            SentOrder::Start(start) => Order::Start(Start {
+                epoch: here(start.epoch),
+                unix_us: start.unix_us,
+                plan: start.plan,
+                parts: parts_for(threads, start.parts)?,
+                classes: start.classes,
+                pauses: (start.pauses.0, start.pauses.1.map(here)),
             }),
-            Sent::CatchUp(_, number) => Order::CatchUp(assembled?, number),
-            Sent::Assign {
+            SentOrder::CatchUp(number, _) => Order::CatchUp(assembled?, number),
+            SentOrder::Assign {
                 number,
                 parts,
                 pace,
             } => Order::Assign {
                 assignment: Assignment {
                     number,
-                    parts: parts.parts()?,
+                    parts: parts_for(threads, parts)?,
                 },
                 pace,
             },
-            Sent::Pause => Order::Pause,
-            Sent::Resume { paused_us } => Order::Resume { paused_us },
-            Sent::Follow(plan) => Order::Follow(Arc::new(plan)),
-            Sent::Prepare { ticket, number, .. } => Order::Prepare(Preparation {
+            SentOrder::Pause => Order::Pause,
+            SentOrder::Resume(paused_us) => Order::Resume { paused_us },
+            SentOrder::Follow(plan) => Order::Follow(plan),
+            SentOrder::Prepare(ticket, number, _) => Order::Prepare(Preparation {
                 ticket,
                 edition: assembled?,
                 number,
             }),
-            Sent::Adopt { mixed, plan } => Order::Adopt(Adoption {
+            SentOrder::Adopt(number, mixed, plan) => Order::Adopt(Adoption {
+                number,
                 mixed,
-                plan: plan.map(Arc::new),
+                plan,
             }),
-            Sent::Discard => Order::Discard,
-            Sent::Stop {
+            SentOrder::Discard => Order::Discard,
+            SentOrder::Stop {
                 stop_timeout,
                 on_stop_timeout,
             } => Order::Stop {

@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::edition::Contents;
 use super::order::SentOrder;
-use super::said::Said;
 use crate::clock::{self, Micros};
 use crate::coroutine;
 use crate::data::RationSource;
@@ -59,7 +58,7 @@ pub struct Work {
 #[derive(Debug)]
 pub enum Happening {
     /// What it says of itself.
-    Said(Said),
+    Said(News),
     /// What it measured; comes before what is said of it later.
     Report(Report),
     /// What a script printed.
@@ -71,6 +70,7 @@ pub enum Happening {
 /// The load threads of this process, as a member of another's run.
 #[derive(Debug)]
 pub struct Worker {
+    threads: Range<u32>,
     orders: mpsc::Sender<Order>,
     budget: Option<Budget>,
     environment: Arc<BTreeMap<String, String>>,
@@ -136,6 +136,7 @@ impl Worker {
         };
         spawn_local(working.go());
         let worker = Worker {
+            threads,
             orders,
             budget,
             environment,
@@ -144,8 +145,7 @@ impl Worker {
         Ok((worker, happenings))
     }
 
-    /// Carries out an order. `here` turns a moment of the master's clock, in µs, into one of this
-    /// machine's; `contents` holds the files of its edition, if it has one.
+    /// Carries out an order. `here` turns a moment of the master's clock into one of this machine's; `contents` holds the files of its edition, if it has one.
     ///
     /// # Errors
     /// When the order contradicts itself, a file of its edition is missing, or too many orders have
@@ -153,18 +153,19 @@ impl Worker {
     pub fn order(
         &self,
         order: SentOrder,
-        here: impl Fn(u64) -> Micros,
+        here: impl Fn(Micros) -> Micros,
         contents: &Contents,
     ) -> Result<(), Unable> {
         let strange = || Unable::System("the master gives an order that is none".to_owned());
         let assembled = match order.edition() {
             Some(sent) => {
-                let edition = sent.clone().assembled(contents, self.asks.clone())?;
+                let edition = sent.assembled(contents, self.asks.clone())?;
                 Some(Arc::new(edition))
             }
             None => None,
         };
-        let order = order.order(here, assembled).ok_or_else(strange)?;
+        let order = order.order(self.threads.clone(), here, assembled);
+        let order = order.ok_or_else(strange)?;
         let sent = self.orders.try_send(order);
         sent.map_err(|_| Unable::System("load threads take no orders any more".to_owned()))
     }
@@ -251,7 +252,7 @@ impl Working {
         }
         let is_level = matches!(news, News::Levels(_));
         if !is_level || self.happens.capacity() > LEVELS {
-            self.happen(Happening::Said(Said(news))).await;
+            self.happen(Happening::Said(news)).await;
         }
         has_ended
     }
@@ -312,7 +313,7 @@ impl Working {
     async fn look(&mut self) {
         if let Some(what) = self.emergency.look(&self.edition.scenario) {
             let failed = News::Failed(Unable::System(what));
-            self.happen(Happening::Said(Said(failed))).await;
+            self.happen(Happening::Said(failed)).await;
             self.member.order(Order::Stop {
                 stop_timeout: Duration::ZERO,
                 on_stop_timeout: Duration::ZERO,

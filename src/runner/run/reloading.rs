@@ -104,6 +104,7 @@ impl Run {
         let hash = edition.hash();
         self.numbers.generation(number, &hash, self.now_us());
         self.fleet.order_all(&Order::Adopt(Adoption {
+            number,
             mixed,
             plan: plan.clone(),
         }));

@@ -337,6 +337,7 @@ fn users_that_move_while_a_reload_changes_their_classes_keep_to_the_mix() {
         }));
         one.prepares().await;
         one.member.order(Order::Adopt(Adoption {
+            number: 2,
             mixed: USERS,
             plan: None,
         }));

@@ -4,15 +4,15 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::task::spawn_local;
 
 use super::members::{Run, alive, counters, script};
 use super::{edited, on_runtime, setup_of};
-use crate::clock::Micros;
 use crate::runner::elsewhere::{
-    Gate, Happening, Joined, Said, SentEdition, SentEditions, SentOrder, Work, Worker,
+    Contents, Gate, Happening, Joined, News, SentEdition, SentEditions, SentOrder, Work, Worker,
 };
 use crate::runner::{Notice, Options, Setup, open};
 use crate::script::Shared;
@@ -22,22 +22,37 @@ use crate::target::{self, Target};
 /// Iterations that a worker gets at once.
 const RANGE: u64 = 7;
 
+fn over_the_wire<T: Serialize + DeserializeOwned>(said: &T) -> T {
+    postcard::from_bytes(&postcard::to_allocvec(said).unwrap()).unwrap()
+}
+
+fn contents(edition: &SentEdition, sent: &SentEditions) -> Contents {
+    let wanted = edition.contents().into_iter();
+    let contents = wanted.map(|content| (content, sent.content(&content).unwrap()));
+    contents.collect()
+}
+
 /// Another process, as far as one can be in this one: all that it shares with the run is bytes.
 async fn works(joined: Joined, gate: Gate, sent: Rc<SentEditions>, iterations: Rc<Cell<u64>>) {
     let Joined {
         member,
         threads,
-        edition,
-        number,
         mut orders,
-        is_limited,
     } = joined;
-    let made = sent.of(&edition).unwrap();
-    let bytes = postcard::to_allocvec(&made.0).unwrap();
-    let arrived: SentEdition = postcard::from_bytes(&bytes).unwrap();
+    let begin = over_the_wire(&orders.next(&sent).await.unwrap().unwrap());
+    let SentOrder::Begin {
+        generation,
+        edition,
+        is_limited,
+        ..
+    } = begin
+    else {
+        panic!("the first order is to begin");
+    };
+    let edition = edition.assembled(&contents(&edition, &sent), None);
     let work = Work {
-        edition: Arc::new(arrived.assembled(&made.1, None).unwrap()),
-        number,
+        edition: Arc::new(edition.unwrap()),
+        number: generation,
         threads,
         shared: Arc::new(Shared::default()),
         is_limited,
@@ -49,15 +64,10 @@ async fn works(joined: Joined, gate: Gate, sent: Rc<SentEditions>, iterations: R
     let ordering = spawn_local(async move {
         let (worker, sent) = gives;
         while let Some(order) = orders.next(&sent).await {
-            let order = SentOrder::decoded(&order.unwrap().encoded()).unwrap();
-            let contents = order.edition().map(|edition| {
-                let wanted = edition.contents().into_iter();
-                let contents = wanted.map(|content| (content, sent.content(&content).unwrap()));
-                contents.collect()
-            });
-            let here = |us| Micros::default() + Duration::from_micros(us);
+            let order = over_the_wire(&order.unwrap());
+            let contents = order.edition().map(|edition| contents(edition, &sent));
             let contents = contents.unwrap_or_default();
-            worker.order(order, here, &contents).unwrap();
+            worker.order(order, |moment| moment, &contents).unwrap();
         }
     });
     let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(Limits::default()));
@@ -67,13 +77,14 @@ async fn works(joined: Joined, gate: Gate, sent: Rc<SentEditions>, iterations: R
     };
     while let Some(happening) = happens.recv().await {
         match happening {
-            Happening::Said(said) => {
-                let said = Said::decoded(&said.encoded()).unwrap();
-                let is_end = said.is_end();
+            Happening::Said(news) => {
+                let news = over_the_wire(&news);
+                assert!(news.is_possible(), "{news:?}");
+                let is_end = matches!(news, News::Ended { .. });
                 if is_end {
                     gate.give_back(worker.unused());
                 }
-                gate.say(member, said).await;
+                gate.say(member, news).await;
                 if is_end {
                     break;
                 }

@@ -1,0 +1,448 @@
+//! What a master does on each event of its connections, of its run and of the clock.
+//!
+//! Owns all workers' records and puts the machines of this layer together. It decides nothing of
+//! the run: who gets which users, what is reloaded and when it ends come in as events, and what
+//! happened to workers goes out as actions.
+//!
+//! ```text
+//! sockets ─► Opened, Heard, Numbers, Closed, Reset ─►┐              ┌─► Send, Applied, Close ─► sockets
+//! clock   ─► Tick ──────────────────────────────────►│ Master::on  │
+//! the run ─► Seat, Order, Expect, Declare, End ─────►┘              └─► Joins, News, Gone, Deal, Count … ─► the run
+//! ```
+//!
+//! A worker's part in the run is its *seat*. It is offered one when it has said that it has no users
+//! (`Joins`); the run gives it (`Seat`) and orders what its holder is to do. It ends when its users
+//! have, or when they are given to others (`Gone`): then nothing that its holder says counts, but
+//! for its numbers, and when it comes back it first ends its users.
+//!
+//! A master that is started again (`restarted`, or `new` without memory) takes over workers that
+//! were certainly members when the last master went (`Adopted`), until [`MOVES`] after its start:
+//! before that nobody knows that the others have stopped. Then the run may deal (`Settled`).
+
+mod events;
+mod letters;
+mod numbers;
+mod parting;
+mod record;
+mod welcome;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::commons::Commons;
+use super::gathering::Gathering;
+use super::hello::{Admission, Conn, Credentials, Door};
+use super::message::{Down, DownBeat, Letter, ProcessId, Refused, RunId, Seat, Told, Up, UpBeat};
+use super::ranges::{Answered, Ranges};
+use super::roster::{Roster, Stand};
+use super::{LOST, MOVES};
+use crate::clock::Micros;
+pub use events::{MasterAction, MasterEvent};
+use record::{Life, Record};
+
+/// The most workers at once.
+pub const WORKERS: usize = 4_096;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Master<R> {
+    own: Credentials,
+    /// `None` until the first worker has come: it may bring one along.
+    run: Option<RunId>,
+    /// For a new one.
+    fresh: RunId,
+    epoch: u64,
+    /// When this life of the master began, and when its state was written last.
+    began: Micros,
+    written: Micros,
+    /// Workers of the last master may still come.
+    is_adopting: bool,
+    /// Somebody who was adopted knew how far sources had been given out.
+    knows_horizons: bool,
+    door: Door,
+    conns: BTreeMap<Conn, u32>,
+    records: BTreeMap<u32, Record>,
+    by_process: BTreeMap<ProcessId, u32>,
+    by_member: BTreeMap<u32, u32>,
+    roster: Roster,
+    ranges: Ranges,
+    commons: Commons,
+    gathering: Gathering,
+    /// Whether a state file is written, and the statement of horizons in the one being written.
+    file: Option<u64>,
+    ends: Option<Micros>,
+    is_over: bool,
+    /// The most users that the run was to have.
+    users: u32,
+    /// Samples of workers that have left, all applied.
+    departed: u64,
+    actions: Vec<MasterAction<R>>,
+}
+
+impl<R: Clone> Master<R> {
+    /// A master that begins. `epoch` is the time in µs since 1970, `fresh` is random;
+    /// `is_adopting` says that there may be workers of an earlier master, which comes to nothing
+    /// but a wait if there are none.
+    #[must_use]
+    pub fn new(
+        own: Credentials,
+        now: Micros,
+        epoch: u64,
+        fresh: RunId,
+        is_adopting: bool,
+    ) -> Master<R> {
+        Master {
+            own,
+            run: None,
+            fresh,
+            epoch,
+            began: now,
+            written: now,
+            is_adopting,
+            knows_horizons: false,
+            door: Door::default(),
+            conns: BTreeMap::new(),
+            records: BTreeMap::new(),
+            by_process: BTreeMap::new(),
+            by_member: BTreeMap::new(),
+            roster: Roster::default(),
+            ranges: Ranges::new(is_adopting),
+            commons: Commons::default(),
+            gathering: Gathering::default(),
+            file: None,
+            ends: None,
+            is_over: false,
+            users: 0,
+            departed: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Its state is kept in a file: nothing counts as kept before it is in there.
+    pub fn with_file(&mut self) {
+        self.file = Some(0);
+        self.ranges.with_file();
+    }
+
+    /// What to write to the file now; [`MasterEvent::Saved`] says that it is there.
+    pub fn saving(&mut self, now: Micros) -> Master<R> {
+        self.written = now;
+        self.file = Some(self.ranges.horizons().0);
+        self.records.values_mut().for_each(Record::saving);
+        self.clone()
+    }
+
+    /// A master that goes on from what the file had.
+    #[must_use]
+    pub fn restarted(mut self, now: Micros, epoch: u64) -> Master<R> {
+        // Epochs are times of one clock, though the process has another one now.
+        let age = self.written.since(self.began);
+        let since = epoch.saturating_sub(self.epoch).saturating_sub(age);
+        let (since, written) = (Duration::from_micros(since), self.written);
+        self.epoch = epoch;
+        self.began = now;
+        self.is_adopting = true;
+        // All that was stated is in the file.
+        self.knows_horizons = true;
+        self.door = Door::default();
+        self.conns.clear();
+        self.by_member.clear();
+        self.gathering = Gathering::default();
+        self.ranges.restart();
+        self.commons.restart();
+        self.roster = Roster::default();
+        self.ends = None;
+        for (index, record) in &mut self.records {
+            record.restart(now, written, since);
+            if record.life == Life::There {
+                self.roster.heard(now, *index);
+            }
+        }
+        self.actions.clear();
+        self
+    }
+
+    /// The run's name.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        self.run
+    }
+
+    /// Something has happened. What follows is to be done in this order, and what that leads to is
+    /// handed in after all of it: letters are numbered as they were made.
+    pub fn on(&mut self, now: Micros, event: MasterEvent<R>) -> Vec<MasterAction<R>> {
+        match event {
+            MasterEvent::Opened {
+                conn,
+                address,
+                nonce,
+                key,
+            } => {
+                if self.door.opened(now, conn, address, nonce, key) {
+                    return Vec::new();
+                }
+                self.actions.push(MasterAction::Close(conn));
+            }
+            MasterEvent::Heard(conn, up) => match self.conns.get(&conn) {
+                Some(worker) => {
+                    let worker = *worker;
+                    if self.heard(now, worker, conn, up).is_break() {
+                        self.drop_connection(worker);
+                    }
+                }
+                None => self.knocked(now, conn, up),
+            },
+            MasterEvent::Numbers(conn, numbers) => {
+                if let Some(worker) = self.conns.get(&conn).copied()
+                    && self.counted(worker, conn, numbers).is_break()
+                {
+                    self.drop_connection(worker);
+                }
+            }
+            MasterEvent::Closed(conn) => self.ended(now, conn, true),
+            MasterEvent::Reset(conn) => self.ended(now, conn, false),
+            MasterEvent::Tick => self.tick(now),
+            MasterEvent::Saved => self.saved(),
+            MasterEvent::Seat { worker, member } => self.seat(worker, member),
+            MasterEvent::Order(member, order) => {
+                if let Some(worker) = self.by_member.get(&member).copied()
+                    && let Some(seat) = self.records[&worker].seat
+                {
+                    self.tell(worker, Told::Order(seat, order));
+                }
+            }
+            MasterEvent::Expect(None, users) => self.users = self.users.max(users),
+            MasterEvent::Expect(Some(member), users) => {
+                let worker = self.by_member.get(&member);
+                let record = worker.and_then(|worker| self.records.get_mut(worker));
+                if let Some(record) = record {
+                    record.expect(users);
+                }
+            }
+            MasterEvent::Gather => self.gathering.on(now),
+            MasterEvent::Declare(of, end) => {
+                let answers = self.ranges.declare(of, end);
+                self.answer(answers);
+            }
+            MasterEvent::End(limit) => self.end(now, limit),
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Sends a letter, at once if there is a connection.
+    fn tell(&mut self, worker: u32, told: Told) {
+        let Some(record) = self.records.get_mut(&worker) else {
+            return;
+        };
+        if !record.down.push(told) {
+            self.drop_connection(worker);
+            return;
+        }
+        self.flush(worker);
+    }
+
+    fn flush(&mut self, worker: u32) {
+        if let Some(record) = self.records.get_mut(&worker)
+            && let Some(conn) = record.conn
+        {
+            let letters = std::iter::from_fn(|| record.down.send());
+            let sent = letters.map(|letter| MasterAction::Send(conn, Down::Letter(letter)));
+            self.actions.extend(sent);
+        }
+    }
+
+    fn answer(&mut self, answers: Vec<Answered>) {
+        for (worker, ask, answer) in answers {
+            self.tell(worker, Told::Answer(ask, answer));
+        }
+    }
+
+    /// A connection that keeps no rules is of no use; the worker may try another one.
+    fn drop_connection(&mut self, worker: u32) {
+        let record = self.records.get_mut(&worker);
+        if let Some(conn) = record.and_then(|record| record.conn.take()) {
+            self.conns.remove(&conn);
+            self.actions.push(MasterAction::Close(conn));
+        }
+    }
+
+    fn ended(&mut self, now: Micros, conn: Conn, is_closed: bool) {
+        self.door.closed(conn);
+        // That of a connection which another has replaced says nothing.
+        if let Some(worker) = self.conns.remove(&conn)
+            && let Some(record) = self.records.get_mut(&worker)
+            && record.conn == Some(conn)
+        {
+            record.conn = None;
+            if is_closed {
+                self.roster.ended(now, worker);
+            }
+        }
+    }
+
+    fn heard(&mut self, now: Micros, worker: u32, conn: Conn, up: Up) -> ControlFlow<()> {
+        match up {
+            Up::Beat(beat) => self.beat(now, worker, conn, &beat),
+            Up::Letter(Letter { number, says }) => {
+                let Some(record) = self.records.get_mut(&worker) else {
+                    return ControlFlow::Break(());
+                };
+                match record.up.is_next(number) {
+                    Ok(true) => self.said(now, worker, says),
+                    Ok(false) => {}
+                    Err(_) => return ControlFlow::Break(()),
+                }
+                ControlFlow::Continue(())
+            }
+            Up::Hello(_) | Up::Proof(_) => ControlFlow::Break(()),
+        }
+    }
+
+    fn beat(&mut self, now: Micros, worker: u32, conn: Conn, beat: &UpBeat) -> ControlFlow<()> {
+        self.is_there(now, worker);
+        let there = u32::try_from(self.roster.there()).unwrap_or(u32::MAX);
+        let Some(record) = self.records.get_mut(&worker) else {
+            return ControlFlow::Break(());
+        };
+        if record.down.arrived(beat.heard).is_err() {
+            return ControlFlow::Break(());
+        }
+        record.told.on(
+            beat.recorded,
+            // A clock that is said to be ahead of ours is wrong.
+            beat.at.unwrap_or(now).min(now),
+            beat.levels.users,
+        );
+        let (seat, heard) = (record.seat, record.up.heard());
+        let answers = self.ranges.beat(worker, &beat.held, beat.horizons);
+        self.answer(answers);
+        let beat = DownBeat {
+            stamp: now,
+            echo: beat.stamp,
+            received: now,
+            epoch: self.epoch,
+            seat,
+            heard,
+            horizons: self.ranges.horizons(),
+            workers: there,
+            departed: self.departed,
+        };
+        let beat = Down::Beat(Box::new(beat));
+        self.actions.push(MasterAction::Send(conn, beat));
+        ControlFlow::Continue(())
+    }
+
+    /// A worker gives a sign of itself.
+    fn is_there(&mut self, now: Micros, worker: u32) {
+        let record = self.records.get(&worker);
+        if record.is_none_or(|record| record.life != Life::There) {
+            return;
+        }
+        let Some(stood) = self.roster.heard(now, worker) else {
+            return;
+        };
+        let stands = MasterAction::Stands(worker, Stand::Present);
+        self.actions.push(stands);
+        if stood == Stand::Lost {
+            // What was missing of it will come after all.
+            self.actions.push(MasterAction::Missing(worker, 0));
+        }
+    }
+
+    fn tick(&mut self, now: Micros) {
+        let overdue = self.door.overdue(now).into_iter();
+        self.actions.extend(overdue.map(MasterAction::Close));
+        for (worker, stand) in self.roster.look(now) {
+            self.actions.push(MasterAction::Stands(worker, stand));
+            if stand >= Stand::Moved {
+                self.unseat(now, worker);
+            }
+            if stand == Stand::Lost {
+                self.lose(now, worker);
+            }
+        }
+        if self.is_adopting && self.began + MOVES <= now {
+            self.settle(now);
+        }
+        if !self.is_adopting && self.gathering.is_over(now) {
+            self.actions.push(MasterAction::Deal);
+        }
+        if let Some(ends) = self.ends {
+            self.look_at_end(now, ends);
+        }
+    }
+
+    /// Nobody else comes from the last master.
+    fn settle(&mut self, now: Micros) {
+        self.is_adopting = false;
+        if !self.knows_horizons {
+            self.ranges.burn();
+        }
+        let answers = self.ranges.release();
+        self.answer(answers);
+        self.actions.push(MasterAction::Settled);
+        self.gathering.on(now);
+    }
+
+    fn seat(&mut self, worker: u32, member: u32) {
+        let Some(record) = self.records.get_mut(&worker) else {
+            return;
+        };
+        record.seat = Some(Seat {
+            epoch: self.epoch,
+            member,
+        });
+        self.by_member.insert(member, worker);
+        self.ranges.seated(worker);
+    }
+
+    /// What it holds that could grow: letters for all workers, and open questions.
+    #[must_use]
+    pub fn held(&self) -> [usize; 2] {
+        let letters = self.records.values().map(|record| record.down.len());
+        [
+            letters.sum(),
+            self.commons.waiting() + self.ranges.waiting(),
+        ]
+    }
+
+    /// Workers whose turn it is to make a value that all wait for.
+    #[must_use]
+    pub fn makers(&self) -> Vec<u32> {
+        self.commons.makers().collect()
+    }
+
+    /// Elements in all queues.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        self.commons.elements()
+    }
+
+    /// Since when nobody is there who could do anything, if so: a run without workers for
+    /// [`LOST`] ends.
+    #[must_use]
+    pub fn is_deserted(&self, now: Micros) -> bool {
+        let heard = self
+            .records
+            .keys()
+            .filter_map(|worker| self.roster.last_heard(*worker));
+        let last = heard.max().unwrap_or(self.began);
+        last + LOST <= now
+    }
+
+    fn knocked(&mut self, now: Micros, conn: Conn, up: Up) {
+        match self.door.on(now, conn, up, &self.own) {
+            Some(Admission::Answer(down)) => self.actions.push(MasterAction::Send(conn, down)),
+            Some(Admission::Proved(hello, key)) => self.admit(now, conn, *hello, key),
+            Some(Admission::Refused(why)) => self.refuse(conn, why),
+            Some(Admission::Nonsense) => self.actions.push(MasterAction::Close(conn)),
+            None => {}
+        }
+    }
+
+    fn refuse(&mut self, conn: Conn, why: Refused) {
+        let refused = MasterAction::Send(conn, Down::Refused(why));
+        self.actions.extend([refused, MasterAction::Close(conn)]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Workers that go: without their users, for good, and all of them at the end of the run.
+//!
+//! Owns what becomes of what they had, and when nothing is waited for any longer.
+
+use std::time::Duration;
+
+use super::record::{Life, Record};
+use super::{Master, MasterAction};
+use crate::clock::Micros;
+use crate::cluster::message::{Seat, Told};
+use crate::cluster::roster::Stand;
+
+impl<R: Clone> Master<R> {
+    /// Its users are given to others.
+    pub(super) fn unseat(&mut self, now: Micros, worker: u32) {
+        let Some(record) = self.records.get_mut(&worker) else {
+            return;
+        };
+        record.is_offered = false;
+        if let Some(Seat { member, .. }) = record.seat.take() {
+            self.by_member.remove(&member);
+            self.actions.push(MasterAction::Gone(member));
+            self.gathering.on(now);
+        }
+        // Also without a seat: a turn may have been given to one of its last questions.
+        self.clear(worker);
+    }
+
+    /// It has no users any longer: what they asked for and had is free, or burned.
+    pub(super) fn clear(&mut self, worker: u32) {
+        let answers = self.commons.gone(worker);
+        self.answer(answers);
+        let (burned, answers) = self.ranges.unseated(worker);
+        self.answer(answers);
+        if !burned.is_empty() {
+            self.actions.push(MasterAction::Burned(worker, burned));
+        }
+    }
+
+    /// Nothing waits for its numbers any longer.
+    pub(super) fn lose(&mut self, now: Micros, worker: u32) {
+        let rate = self
+            .records
+            .values()
+            .map(|record| record.told.rate_of_user());
+        let rate = rate.fold(0.0, f64::max);
+        let Some(record) = self.records.get(&worker) else {
+            return;
+        };
+        if record.life == Life::Left {
+            return;
+        }
+        let missing = record.missing(rate, self.users, now);
+        let started = record.started;
+        self.actions.push(MasterAction::Missing(worker, missing));
+        let answers = self.ranges.ended(worker, started);
+        self.answer(answers);
+    }
+
+    pub(super) fn end(&mut self, now: Micros, limit: Duration) {
+        self.ends.get_or_insert(now + limit);
+        let idle = self.records.iter();
+        let idle = idle.filter(|(_, record)| record.seat.is_none() && record.is_offered);
+        let idle: Vec<u32> = idle.map(|(worker, _)| *worker).collect();
+        for worker in idle {
+            self.tell(worker, Told::Finish);
+        }
+    }
+
+    /// The run is over: is there anybody left to wait for?
+    pub(super) fn look_at_end(&mut self, now: Micros, ends: Micros) {
+        let waits = |(worker, record): (&u32, &Record)| {
+            let is_dead =
+                self.roster.stand(*worker) >= Stand::Moved && self.roster.is_closed(*worker);
+            record.life == Life::There && !is_dead && self.roster.stand(*worker) < Stand::Lost
+        };
+        if self.is_over || (ends > now && self.records.iter().any(waits)) {
+            return;
+        }
+        self.is_over = true;
+        let there = self.records.iter();
+        let there = there.filter(|(worker, record)| {
+            record.life != Life::Left && self.roster.stand(**worker) < Stand::Lost
+        });
+        let there: Vec<u32> = there.map(|(worker, _)| *worker).collect();
+        for worker in there {
+            self.lose(now, worker);
+        }
+        self.actions.push(MasterAction::Over);
+    }
+}

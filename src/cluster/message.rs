@@ -1,0 +1,402 @@
+//! What master and worker say to each other, as plain data.
+//!
+//! Owns the types and their bounds. Three calls share one connection: *Serve* carries [`Up`] and
+//! [`Down`], *Numbers* carries [`Numbers`] and [`Applied`], *Fetch* carries [`Wanted`] and
+//! [`Piece`]. Encoding is done elsewhere, and so is cleaning texts for people.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::clock::Micros;
+use crate::data::Value;
+use crate::load::Part;
+pub use crate::runner::elsewhere::{Levels, News, SentOrder, SentStart};
+
+/// The version of the messages. The first eight fields of [`Hello`] are the same in all versions,
+/// so that any worker can be told why it is refused.
+pub const PROTOCOL: u32 = 1;
+
+/// The most bytes of a message, encoded.
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// The most bytes of a message before the token is proved.
+pub const MOST_HELLO_BYTES: usize = 16 << 10;
+
+/// The most sources whose horizons are told in a beat; a run has a handful.
+pub const MOST_SOURCES: usize = 1_000;
+
+/// One worker from its start to its end: 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u128);
+
+/// One run, from its first master to its last: 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u128);
+
+/// A worker's claim on a share of the run's users: the run's number of the member, never used
+/// again, and the epoch in which it was given.
+///
+/// Who has lost its share, but does not know it, still speaks of the old seat; so whatever is said
+/// of a seat that is not the present one is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seat {
+    /// Of the master that gave it.
+    pub epoch: u64,
+    /// The run's number of the member.
+    pub member: u32,
+}
+
+/// A source of numbers of which each is given out once over all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counted {
+    /// The iterations of a run with a limit.
+    Iterations,
+    /// Turns for rows, by the hash of their declaration.
+    Rows(u64),
+}
+
+/// A message of a worker on *Serve*.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Up {
+    /// The first message of a connection.
+    Hello(Box<Hello>),
+    /// That it knows the token, for this connection alone.
+    Proof([u8; 32]),
+    /// What stands, every second: the next one makes good a lost one.
+    Beat(Box<UpBeat>),
+    /// What has happened: numbered, and sent again until it has arrived.
+    Letter(Letter<Said>),
+}
+
+/// A message of the master on *Serve*.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Down {
+    /// The answer to a hello: that the master knows the token, and what the worker's proof is of.
+    Challenge {
+        /// Random.
+        nonce: [u8; 16],
+        /// The master proves itself first: a worker runs nothing from a stranger.
+        proof: [u8; 32],
+    },
+    /// The connection stands.
+    Welcome(Box<Welcome>),
+    /// The connection is of no use, nor would another one be.
+    Refused(Refused),
+    /// The answer to a beat.
+    Beat(Box<DownBeat>),
+    /// As [`Up::Letter`].
+    Letter(Letter<Told>),
+    /// Another connection of this process has taken its place.
+    Superseded,
+}
+
+/// A numbered message; numbers begin with 1 in each epoch (one life of a master) and have no gaps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter<T> {
+    /// Its number.
+    pub number: u64,
+    /// What it says.
+    pub says: T,
+}
+
+/// Who wants to join.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Katydid's version.
+    pub version: Box<str>,
+    /// SHA-256 of the source: a worker evaluates the script, and nearly equal is not equal.
+    pub source_hash: [u8; 32],
+    /// For people, such as the host's name.
+    pub name: Box<str>,
+    /// Load threads.
+    pub threads: u32,
+    /// Bytes of memory that it may use.
+    pub memory: u64,
+    /// Region, zone, pod.
+    pub labels: BTreeMap<Box<str>, Box<str>>,
+    /// Its process.
+    pub process: ProcessId,
+    /// Random, for each connection.
+    pub nonce: [u8; 16],
+    /// Which connection of this process it is, from 1. A number that comes twice is two processes'.
+    pub attempt: u64,
+    /// What it has of a run.
+    pub resume: Option<Resume>,
+}
+
+/// What a worker that was welcomed before brings along.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resume {
+    /// Its run.
+    pub run: RunId,
+    /// The latest epoch it has heard of.
+    pub epoch: u64,
+    /// What it was given with its first welcome: nobody else can take over its connection.
+    pub key: u128,
+    /// Up to here it has the master's letters of that epoch.
+    pub heard: u64,
+    /// The seat it has, with what belongs to it.
+    pub holding: Option<Holding>,
+    /// It was certainly still a member when its master went: no more than [`super::MOVES`] passed
+    /// between the last beat that it knows arrived and the first sign that nobody was there.
+    pub stood: bool,
+    /// Samples recorded in its life.
+    pub recorded: u64,
+    /// How far sources may have been given out, as it was told.
+    pub horizons: Vec<(Counted, u64)>,
+    /// As [`DownBeat::departed`].
+    pub departed: u64,
+}
+
+/// A seat, with what its holder has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holding {
+    /// Which one.
+    pub seat: Seat,
+    /// The number of its first load thread; the others follow.
+    pub first: u32,
+    /// By thread: its slots.
+    pub parts: Vec<Part>,
+    /// The number of the last assignment that it was told of.
+    pub assignment: u16,
+    /// The generation in service there.
+    pub generation: u16,
+    /// Whether it has begun.
+    pub is_at_work: bool,
+}
+
+/// The answer to a proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Welcome {
+    /// The run, to be named from now on.
+    pub run: RunId,
+    /// This master's: when it was started, in µs since 1970, so that a later one is greater even if
+    /// it knows nothing of those before.
+    pub epoch: u64,
+    /// The worker's number, never used again in the run.
+    pub index: u32,
+    /// As [`Resume::key`].
+    pub key: u128,
+    /// Up to here the master has the worker's letters of this epoch.
+    pub heard: u64,
+    /// What has come of its reports.
+    pub numbers: Standing,
+    /// The seat it has, if any.
+    pub seat: Option<Seat>,
+    /// The letters of both sides begin anew: this master has none of an earlier connection.
+    pub is_anew: bool,
+}
+
+/// What a master has of a worker's reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// All up to here.
+    Applied(Applied),
+    /// It knows nothing of them: they are wanted as one sum.
+    Unknown,
+}
+
+/// How far reports have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// All up to this one are counted.
+    pub applied: u64,
+    /// All up to this one survive the master; the worker may forget them.
+    pub kept: u64,
+}
+
+/// Why a worker is not wanted; it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Another version, or built from another source.
+    Version,
+    /// Its proof is wrong.
+    Token,
+    /// Two processes claim to be this one: a cloned machine.
+    Cloned,
+    /// There are as many as there may be.
+    Full,
+    /// It belongs to another run.
+    OtherRun,
+    /// The run is over.
+    Over,
+}
+
+/// A worker's beat.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpBeat {
+    /// When it was sent, by the worker's clock; comes back as [`DownBeat::echo`].
+    pub stamp: Micros,
+    /// `stamp` by the master's clock, as far as the worker knows that.
+    pub at: Option<Micros>,
+    /// Up to here it has the master's letters.
+    pub heard: u64,
+    /// Up to here it has been told of horizons ([`DownBeat::horizons`]).
+    pub horizons: u64,
+    /// Samples recorded in its life.
+    pub recorded: u64,
+    /// What stands with its users.
+    pub levels: Levels,
+    /// What of each source it has and has not used.
+    pub held: Vec<(Counted, u64)>,
+    /// What the machine is doing.
+    pub load: Machine,
+}
+
+/// What a worker's machine is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// CPU time of the process since its start, in µs.
+    pub cpu_us: u64,
+    /// Memory of the process, in bytes.
+    pub rss_bytes: u64,
+    /// The greatest lag of the last second, in µs.
+    pub lag_us: u64,
+}
+
+/// The master's answer to a beat.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DownBeat {
+    /// When it was sent, by the master's clock.
+    pub stamp: Micros,
+    /// The beat that it answers.
+    pub echo: Micros,
+    /// When that arrived, by the master's clock.
+    pub received: Micros,
+    /// This master's.
+    pub epoch: u64,
+    /// The seat that the worker has. Only for its holder is this beat a sign that it is a member.
+    pub seat: Option<Seat>,
+    /// Up to here the master has the worker's letters.
+    pub heard: u64,
+    /// How far sources may be given out, and the number of this statement.
+    pub horizons: (u64, Arc<[(Counted, u64)]>),
+    /// Workers that are there.
+    pub workers: u32,
+    /// Samples of workers that have gone, all of them applied: a master without memory can name
+    /// what it has lost.
+    pub departed: u64,
+}
+
+/// What a worker has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// It has no seat and no users: it can begin.
+    Idle,
+    /// News of load threads, of the holder of a seat.
+    News(Seat, News),
+    /// A question; answered once, unless it is taken back.
+    Ask(u64, Ask),
+    /// A question is taken back.
+    Cancel(u64),
+    /// What was handed to a user that had gone: to the front of its queue.
+    Back(Box<str>, Value),
+    /// What was not used of a source.
+    Returned(Counted, Range<u64>),
+    /// A turn to make a value is over without one.
+    Passed(Box<str>, u64),
+    /// It wants to leave in order.
+    Leaving,
+    /// It has cut its last report, which has this number.
+    Finished(u64),
+}
+
+/// What the master has to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// An order for the holder of a seat.
+    Order(Seat, SentOrder),
+    /// The answer to a question.
+    Answer(u64, Answer),
+    /// No users will be wanted of it any more: cut the last report.
+    Finish,
+    /// All its reports are applied: it may end.
+    Farewell,
+}
+
+/// What a user asks of what exists once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// A range of a source.
+    Range(Counted),
+    /// Append to a queue.
+    Put(Box<str>, Value),
+    /// Take the first element, when there is one.
+    Take(Box<str>),
+    /// Take the first element if there is one now.
+    TryTake(Box<str>),
+    /// How many elements a queue has.
+    Length(Box<str>),
+    /// The value of a name, or the turn to make it.
+    Once(Box<str>),
+    /// The value is made, in the turn of that number.
+    Made(Box<str>, u64, Value),
+}
+
+/// What comes of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// These numbers of the source.
+    Range(Counted, Range<u64>),
+    /// The source is used up.
+    UsedUp(Counted),
+    /// The element is in the queue.
+    Put,
+    /// The first element, or that there was none.
+    Taken(Option<Value>),
+    /// So many elements.
+    Length(u64),
+    /// The value that everyone has.
+    Value(Value),
+    /// Make the value: the number of the turn.
+    Make(u64),
+    /// There are too many names.
+    TooManyNames,
+    /// It was taken back in time.
+    Cancelled,
+}
+
+/// What a report amounts to, for those who do not look into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Samples in it.
+    pub samples: u64,
+    /// Iterations begun in it.
+    pub started: u64,
+}
+
+/// A report on *Numbers*.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers<R> {
+    /// Its number in the process, from 1.
+    pub number: u64,
+    /// What it amounts to.
+    pub sums: Sums,
+    /// It is the sum of all reports up to `number`.
+    pub is_baseline: bool,
+    /// What was measured.
+    pub report: R,
+}
+
+/// What a worker fetches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A file of a manifest, by its SHA-256.
+    Content([u8; 32]),
+    /// A file beneath the script's folder, whose path a script computed.
+    Path(Box<str>),
+}
+
+/// A part of a file: 64 KiB at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The next bytes.
+    Bytes(Vec<u8>),
+    /// That was all.
+    End,
+    /// There is no such file, or it may not be read.
+    Missing(Box<str>),
+}

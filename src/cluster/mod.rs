@@ -1,0 +1,82 @@
+//! One run over many machines: a master that has the script, the plan and the numbers, and workers
+//! that make the load.
+//!
+//! Owns what both say to each other and what follows from it: who is there, whose share of the
+//! users moves when, that no number is lost or counted twice, and what exists once for all workers.
+//! Everything here is a state machine without I/O: an event goes in with the time at which it
+//! happened, actions come out. Sockets, encoding, load threads and the run itself are elsewhere.
+//!
+//! ```text
+//! worker                                                          master
+//!   │── Hello (who, which version, what it has) ────────────────────►│  hello
+//!   │◄── Challenge (the master's proof) ─────────────────────────────│
+//!   │── Proof ──────────────────────────────────────────────────────►│
+//!   │◄── Welcome (run, epoch, what has come of its numbers) ─────────│
+//!   │── Idle ───────────────────────────────────────────────────────►│  Joins ─► the run
+//!   │◄── Begin (a seat: member and numbers of its threads) ──────────│
+//!   │── Ready ──────────────────────────────────────────────────────►│
+//!   │◄── Start, Assign, Prepare, Adopt … ────────────────────────────│  delivery: letters
+//!   │── Yielded, Prepared, Ask … ───────────────────────────────────►│
+//!   │◄── Answer ─────────────────────────────────────────────────────│  ranges, commons
+//!   │── Beat every second ──────────────────────────────────────────►│  roster
+//!   │◄── Beat, its echo ─────────────────────────────────────────────│  fence, offset
+//!   │── Report 1, 2, 3 … ───────────────────────────────────────────►│  delivery: reports
+//!   │◄── Applied ────────────────────────────────────────────────────│
+//!   │── Leaving, or ◄── Stop; Ended ────────────────────────────────►│
+//!   │◄── Finish ─────────────────────────────────────────────────────│
+//!   │── Finished (so many reports) ─────────────────────────────────►│
+//!   │◄── Farewell, once all of them are applied ─────────────────────│
+//! ```
+//!
+//! The times below belong together. A worker may begin iterations until [`FENCE`] after it sent the
+//! last beat that it knows arrived; the master gives a silent worker's users to others [`MOVES`]
+//! after the last beat it received, which is later whatever the delays. Only the rates of the two
+//! clocks have to agree, to within a fifth.
+
+pub mod commons;
+pub mod delivery;
+pub mod fence;
+pub mod gathering;
+pub mod hello;
+pub mod loss;
+pub mod master;
+pub mod message;
+pub mod offset;
+pub mod ranges;
+pub mod roster;
+#[cfg(test)]
+mod tests;
+pub mod worker;
+
+use std::time::Duration;
+
+/// How often a worker sends a beat; the master answers each.
+pub const BEAT: Duration = Duration::from_secs(1);
+
+/// Without a beat for so long, a worker is late: a busy machine, or a slow link.
+pub const LATE: Duration = Duration::from_secs(3);
+
+/// Without a beat for so long, a worker is missing: a person should look.
+pub const MISSING: Duration = Duration::from_secs(5);
+
+/// How long after sending its last beat that was echoed a worker may still begin iterations.
+pub const FENCE: Duration = Duration::from_secs(12);
+
+/// How long after the last beat received the master gives a worker's users to others
+/// (`--worker-timeout`).
+pub const MOVES: Duration = Duration::from_secs(15);
+
+/// How long after a worker's connection was closed by its kernel its users move, unless it comes
+/// back: a process that has died needs no fence.
+pub const MOVES_AFTER_END: Duration = Duration::from_secs(2);
+
+/// How long after the end of its own connection a worker may still begin iterations: what ended
+/// the connection may have told the master the same.
+pub const FENCE_AFTER_END: Duration = Duration::from_millis(1_500);
+
+/// Without a beat for so long, a worker is lost: nothing waits for its numbers any longer.
+pub const LOST: Duration = Duration::from_secs(60);
+
+/// How long a worker goes on without any master (`--master-timeout`), and how long it then keeps
+/// its numbers.
+pub const ALONE: Duration = Duration::from_secs(60);
