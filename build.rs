@@ -1,6 +1,7 @@
-//! Builds the web UI from `web/` with npm, and has it embedded.
+//! Builds the web UI from `web/` with npm, and has it embedded; and the messages between master and
+//! workers from their description.
 //!
-//! In this order: a folder with a built page that `KATYDID_WEB_DIST` names; `web/dist` of a package
+//! Where the UI comes from, in this order: a folder with a built page that `KATYDID_WEB_DIST` names; `web/dist` of a package
 //! that has no `web/src`; nothing, where `KATYDID_NO_WEB` or `DOCS_RS` is set or npm is missing
 //! (which `KATYDID_WEB=require` makes an error); else the build, in a copy below `target/web` that is
 //! named after the sources: once for each change, whatever the number of profiles. npm that is there
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// What the build needs besides its sources.
 const OLDEST_NODE: u32 = 18;
@@ -59,6 +61,49 @@ fn main() {
             .to_owned(),
     };
     fs::write(out.join("assets.rs"), table).expect("cargo's own folder can be written");
+    compile_messages(&root);
+    let hash = hash_of_sources(&root);
+    println!("cargo:rustc-env=KATYDID_SOURCE_HASH={hash}");
+}
+
+/// Makes Rust of the messages between master and workers.
+fn compile_messages(root: &Path) {
+    let folder = root.join("src/cluster");
+    let described = protox::compile([folder.join("wire.proto")], [&folder]);
+    let described = described.unwrap_or_else(|why| {
+        eprintln!("{why}");
+        exit(1);
+    });
+    let made = tonic_prost_build::configure().compile_fds(described);
+    made.expect("cargo's own folder can be written");
+}
+
+/// SHA-256 over all that a worker's behaviour depends on: a master takes only workers that have the
+/// same.
+fn hash_of_sources(root: &Path) -> String {
+    let mut files = vec![root.join("Cargo.lock")];
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        println!("cargo:rerun-if-changed={}", folder.display());
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => files.push(path),
+            }
+        }
+    }
+    files.sort();
+    let mut hasher = Sha256::new();
+    for file in files {
+        let name = file.strip_prefix(root).unwrap_or(&file);
+        hasher.update(name.as_os_str().as_encoded_bytes());
+        // A package may come without a lock file.
+        let text = fs::read(&file).unwrap_or_default();
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text);
+    }
+    let hash = hasher.finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn variable(name: &str) -> String {

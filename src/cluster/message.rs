@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Micros;
 use crate::data::Value;
 use crate::load::Part;
@@ -27,11 +29,11 @@ pub const MOST_HELLO_BYTES: usize = 16 << 10;
 pub const MOST_SOURCES: usize = 1_000;
 
 /// One worker from its start to its end: 128 random bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProcessId(pub u128);
 
 /// One run, from its first master to its last: 128 random bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(pub u128);
 
 /// A worker's claim on a share of the run's users: the run's number of the member, never used
@@ -39,7 +41,7 @@ pub struct RunId(pub u128);
 ///
 /// Who has lost its share, but does not know it, still speaks of the old seat; so whatever is said
 /// of a seat that is not the present one is void.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Seat {
     /// Of the master that gave it.
     pub epoch: u64,
@@ -48,7 +50,7 @@ pub struct Seat {
 }
 
 /// A source of numbers of which each is given out once over all workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Counted {
     /// The iterations of a run with a limit.
     Iterations,
@@ -57,7 +59,7 @@ pub enum Counted {
 }
 
 /// A message of a worker on *Serve*.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Up {
     /// The first message of a connection.
     Hello(Box<Hello>),
@@ -70,7 +72,7 @@ pub enum Up {
 }
 
 /// A message of the master on *Serve*.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Down {
     /// The answer to a hello: that the master knows the token, and what the worker's proof is of.
     Challenge {
@@ -92,7 +94,7 @@ pub enum Down {
 }
 
 /// A numbered message; numbers begin with 1 in each epoch (one life of a master) and have no gaps.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Letter<T> {
     /// Its number.
     pub number: u64,
@@ -101,7 +103,7 @@ pub struct Letter<T> {
 }
 
 /// Who wants to join.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`PROTOCOL`].
     pub protocol: u32,
@@ -128,7 +130,7 @@ pub struct Hello {
 }
 
 /// What a worker that was welcomed before brings along.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resume {
     /// Its run.
     pub run: RunId,
@@ -152,7 +154,7 @@ pub struct Resume {
 }
 
 /// A seat, with what its holder has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Holding {
     /// Which one.
     pub seat: Seat,
@@ -169,7 +171,7 @@ pub struct Holding {
 }
 
 /// The answer to a proof.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The run, to be named from now on.
     pub run: RunId,
@@ -191,7 +193,7 @@ pub struct Welcome {
 }
 
 /// What a master has of a worker's reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// All up to here.
     Applied(Applied),
@@ -200,7 +202,7 @@ pub enum Standing {
 }
 
 /// How far reports have come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// All up to this one are counted.
     pub applied: u64,
@@ -209,7 +211,7 @@ pub struct Applied {
 }
 
 /// Why a worker is not wanted; it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refused {
     /// Another version, or built from another source.
     Version,
@@ -226,7 +228,7 @@ pub enum Refused {
 }
 
 /// A worker's beat.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpBeat {
     /// When it was sent, by the worker's clock; comes back as [`DownBeat::echo`].
     pub stamp: Micros,
@@ -247,7 +249,7 @@ pub struct UpBeat {
 }
 
 /// What a worker's machine is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// CPU time of the process since its start, in µs.
     pub cpu_us: u64,
@@ -258,7 +260,7 @@ pub struct Machine {
 }
 
 /// The master's answer to a beat.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DownBeat {
     /// When it was sent, by the master's clock.
     pub stamp: Micros,
@@ -282,7 +284,7 @@ pub struct DownBeat {
 }
 
 /// What a worker has to say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Said {
     /// It has no seat and no users: it can begin.
     Idle,
@@ -305,7 +307,7 @@ pub enum Said {
 }
 
 /// What the master has to tell.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Told {
     /// An order for the holder of a seat.
     Order(Seat, SentOrder),
@@ -318,7 +320,7 @@ pub enum Told {
 }
 
 /// What a user asks of what exists once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ask {
     /// A range of a source.
     Range(Counted),
@@ -337,7 +339,7 @@ pub enum Ask {
 }
 
 /// What comes of a question.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     /// These numbers of the source.
     Range(Counted, Range<u64>),
@@ -360,7 +362,7 @@ pub enum Answer {
 }
 
 /// What a report amounts to, for those who do not look into it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// Samples in it.
     pub samples: u64,
@@ -369,7 +371,7 @@ pub struct Sums {
 }
 
 /// A report on *Numbers*.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Numbers<R> {
     /// Its number in the process, from 1.
     pub number: u64,
@@ -382,7 +384,7 @@ pub struct Numbers<R> {
 }
 
 /// What a worker fetches.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
     /// A file of a manifest, by its SHA-256.
     Content([u8; 32]),
@@ -391,7 +393,7 @@ pub enum Wanted {
 }
 
 /// A part of a file: 64 KiB at most.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// The next bytes.
     Bytes(Vec<u8>),

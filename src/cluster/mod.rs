@@ -44,6 +44,7 @@ pub mod message;
 pub mod offset;
 pub mod ranges;
 pub mod roster;
+pub mod wire;
 #[cfg(test)]
 mod tests;
 pub mod worker;
