@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::cluster_arguments::ClusterArgs;
 use super::web_arguments::WebArgs;
 use crate::control::{Changes, Selection, WatchChoice, Wish};
 use crate::units::{self, Bytes, Rate};
@@ -166,6 +167,8 @@ pub(super) struct Run {
     pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) web: WebArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
 }
 
 impl Run {

@@ -5,6 +5,8 @@
 
 mod arguments;
 mod check;
+mod cluster;
+mod cluster_arguments;
 mod debug;
 mod dev;
 mod follow;

@@ -2,7 +2,7 @@
 //!
 //! Owns what is refused before anything starts; `session` stays with the runs.
 
-use super::{arguments, misplaced, ratio, session, signals};
+use super::{arguments, cluster, misplaced, ratio, session, signals};
 use crate::control::{self, CheckInput, CheckedScript, Exit, Interrupts, ScriptSource};
 use crate::screen::show;
 use crate::script::{Bundle, Level};
@@ -19,6 +19,9 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
     if let Some(wrong) = misplaced::misplaced(&arguments.selection.classes, &commands) {
         super::wrong(&wrong);
         return Exit::Usage;
+    }
+    if arguments.cluster.worker {
+        return cluster::work(arguments);
     }
     if arguments.headless && arguments.web.is_given() {
         show::error(

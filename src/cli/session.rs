@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::outputs::Outputs;
-use super::{arguments, follow, run};
+use super::{arguments, cluster, follow, run};
 use crate::control::{
     AskError, CheckedScript, Control, Desk, DeskEvent, Exit, FinishedRun, Happening, ScriptSource,
     Started,
@@ -45,6 +45,11 @@ pub(super) async fn attend(
         Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
     };
+    let (control, master) = match cluster::master(&arguments.cluster) {
+        Ok(Some(master)) => (control.starting(master.starter()), Some(master)),
+        Ok(None) => (control, None),
+        Err(exit) => return exit,
+    };
     let desk = Desk::new(control, source, arguments.wish(), &checked, show::hide);
     let server = match ui
         .map(|options| web::start(options, desk.handle()))
@@ -70,6 +75,10 @@ pub(super) async fn attend(
     };
     let exit = attendance.go(checked).await;
     attendance.desk.close(exit);
+    if let Some(master) = master {
+        // Workers learn that the run is over, or they would wait for another master.
+        master.dismiss().await;
+    }
     if let Some(server) = attendance.server.take() {
         server.close();
     }

@@ -38,18 +38,27 @@ pub mod delivery;
 pub mod fence;
 pub mod gathering;
 pub mod hello;
+mod link;
 pub mod loss;
 pub mod master;
+mod master_thread;
 pub mod message;
 pub mod offset;
 pub mod ranges;
 pub mod roster;
-pub mod wire;
+mod server;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 pub mod worker;
+mod worker_process;
 
 use std::time::Duration;
+
+pub use master_thread::{MasterOptions, MasterThread};
+pub use worker_process::{Told, WorkerOptions, work};
+
+use hello::Credentials;
 
 /// How often a worker sends a beat; the master answers each.
 pub const BEAT: Duration = Duration::from_secs(1);
@@ -81,3 +90,31 @@ pub const LOST: Duration = Duration::from_secs(60);
 /// How long a worker goes on without any master (`--master-timeout`), and how long it then keeps
 /// its numbers.
 pub const ALONE: Duration = Duration::from_secs(60);
+
+/// What this process has to have in common with the others.
+fn build(token: Box<[u8]>) -> Credentials {
+    let hash = env!("KATYDID_SOURCE_HASH").as_bytes();
+    let digit = |at: usize| char::from(hash[at]).to_digit(16).unwrap_or(0);
+    let byte = |nth| u8::try_from(digit(2 * nth) << 4 | digit(2 * nth + 1)).unwrap_or(0);
+    Credentials {
+        token,
+        version: env!("CARGO_PKG_VERSION").into(),
+        source_hash: std::array::from_fn(byte),
+    }
+}
+
+/// A number that nobody can guess; `None` if the kernel has none to give.
+fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        match rustix::rand::getrandom(&mut bytes[filled..], flags) {
+            Ok(0) => return None,
+            Ok(more) => filled += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(bytes)
+}

@@ -24,6 +24,7 @@ mod wish;
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
@@ -138,9 +139,17 @@ impl FinishedRun {
     }
 }
 
+/// How a run is started: with load threads of this process, or of others. Given to a [`Control`], which
+/// need not know.
+pub type Starter = Box<dyn Fn(Arc<Setup>) -> Starting>;
+
+/// A run that is being started.
+pub type Starting = Pin<Box<dyn Future<Output = Result<Handle, Unable>>>>;
+
 /// Stays with runs, one after another.
 pub struct Control {
     interrupts: Interrupts,
+    starter: Starter,
     follower: Option<Follower>,
     run: Option<CurrentRun>,
 }
@@ -173,9 +182,16 @@ impl Control {
     pub fn new(interrupts: Interrupts) -> Control {
         Control {
             interrupts,
+            starter: Box::new(|setup| Box::pin(runner::start(setup))),
             follower: None,
             run: None,
         }
+    }
+
+    /// Starts runs in another way than with load threads of this process.
+    #[must_use]
+    pub fn starting(self, starter: Starter) -> Control {
+        Control { starter, ..self }
     }
 
     /// Follows the script at `path` from now on, which was `known` when it was read; with findings,
@@ -212,7 +228,11 @@ impl Control {
         if let Some(follower) = &mut self.follower {
             follower.took(&setup.edition);
         }
-        let handle = runner::start(Arc::new(setup)).await?;
+        let starting = (self.starter)(Arc::new(setup));
+        let handle = tokio::select! {
+            handle = starting => handle?,
+            () = self.interrupts.next() => return Err(Unable::System("interrupted".to_owned())),
+        };
         let mut summary = handle.summary();
         summary.mark_unchanged();
         self.run = Some(CurrentRun {

@@ -220,6 +220,12 @@ impl Sources {
         Ok(Arc::new(Loaded { rows, stamp }))
     }
 
+    /// Whether a script has declared any rows.
+    #[must_use]
+    pub fn are_declared(&self) -> bool {
+        !locked(&self.declared).is_empty()
+    }
+
     /// The files that were read or could not be, ordered by name: to be watched.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {

@@ -49,6 +49,21 @@ pub struct Report {
     pub(super) last_end_us: u64,
 }
 
+impl Report {
+    /// How many requests ended in it, groups and other series included.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        let cells = self.cells.iter();
+        cells.map(|stamped| stamped.cell.requests()).sum()
+    }
+
+    /// How many iterations began in it.
+    #[must_use]
+    pub fn started(&self) -> u64 {
+        self.iterations.started
+    }
+}
+
 /// Adds up the batches of any number of recorders until a report is cut.
 #[derive(Debug)]
 pub struct Ledger {

@@ -163,6 +163,13 @@ impl<R: Clone> Master<R> {
         self
     }
 
+    /// The member of the run whose worker has that connection.
+    #[must_use]
+    pub fn member_of(&self, conn: Conn) -> Option<u32> {
+        let record = self.records.get(self.conns.get(&conn)?)?;
+        record.seat.map(|seat| seat.member)
+    }
+
     /// The run's name.
     #[must_use]
     pub fn run(&self) -> Option<RunId> {

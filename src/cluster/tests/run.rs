@@ -346,6 +346,7 @@ impl Run {
             parts: self.parts(id),
             classes: Arc::default(),
             pauses: (0, None),
+            setup: None,
         };
         self.wants.push(MasterEvent::Expect(Some(id.0), self.users));
         self.order(id, SentOrder::Start(Box::new(start)));

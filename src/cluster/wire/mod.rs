@@ -254,7 +254,10 @@ mod tests {
 
     #[test]
     fn what_is_said_is_heard() {
-        let seat = Seat { epoch: 4, member: 1 };
+        let seat = Seat {
+            epoch: 4,
+            member: 1,
+        };
         let news = News::Levels(Levels::default());
         for said in [
             Up::Hello(Box::new(hello())),
@@ -281,7 +284,10 @@ mod tests {
             Down::Superseded,
         ] {
             let bytes = down(said.clone()).encode_to_vec();
-            assert_eq!(heard_down(proto::Down::decode(&bytes[..]).unwrap()), Ok(said));
+            assert_eq!(
+                heard_down(proto::Down::decode(&bytes[..]).unwrap()),
+                Ok(said)
+            );
         }
     }
 

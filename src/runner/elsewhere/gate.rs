@@ -14,7 +14,7 @@ use crate::runner::Edition;
 use crate::runner::fleet::{Member, MemberId};
 use crate::runner::load_thread::{News, Order};
 use crate::runner::threads::ORDERS;
-use crate::script::Line;
+use crate::script::{Line, Shared};
 use crate::stats::Report;
 use crate::vu::Budget;
 
@@ -123,11 +123,13 @@ impl Joined {
         edition: &Arc<Edition>,
         number: u16,
         is_limited: bool,
+        shared: &Arc<Shared>,
     ) -> (Member, Joined) {
         let threads = first..first.saturating_add(threads);
         let (sender, orders) = mpsc::channel(ORDERS);
         let orders = Orders {
             begins: Some((edition.clone(), number, is_limited)),
+            shared: shared.clone(),
             threads: threads.clone(),
             orders,
         };
@@ -147,6 +149,8 @@ pub struct Orders {
     /// The first order: to begin with that edition, as the generation of that number, and whether
     /// iterations are limited.
     begins: Option<(Arc<Edition>, u16, bool)>,
+    /// Knows what `setup` returned.
+    shared: Arc<Shared>,
     threads: Range<u32>,
     orders: mpsc::Receiver<Order>,
 }
@@ -168,7 +172,8 @@ impl Orders {
             }));
         }
         let order = self.orders.recv().await?;
-        Some(SentOrder::of(&order, self.threads.clone(), of))
+        let setup = self.shared.setup_result();
+        Some(SentOrder::of(&order, self.threads.clone(), setup, of))
     }
 }
 

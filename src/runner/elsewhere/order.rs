@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edition::SentEdition;
 use crate::clock::Micros;
+use crate::data::Value;
 use crate::load::{Classes, Part, Plan};
 use crate::runner::Edition;
 use crate::runner::assignments::{Assignment, Parts};
@@ -81,6 +82,8 @@ pub struct SentStart {
     pub classes: Arc<[Classes]>,
     /// The length of all pauses in µs, and since when the run is paused.
     pub pauses: (u64, Option<Micros>),
+    /// What `setup` returned, if there is one.
+    pub setup: Option<Value>,
 }
 
 fn parts_of(parts: &Parts, threads: Range<u32>) -> Vec<Part> {
@@ -100,6 +103,7 @@ impl SentOrder {
     pub(super) fn of<E>(
         order: &Order,
         threads: Range<u32>,
+        setup: Option<&Value>,
         sent: impl Fn(&Arc<Edition>) -> Result<Arc<SentEdition>, E>,
     ) -> Result<SentOrder, E> {
         Ok(match order {
@@ -110,6 +114,7 @@ impl SentOrder {
                 parts: parts_of(&start.parts, threads),
                 classes: start.classes.clone(),
                 pauses: start.pauses,
+                setup: setup.cloned(),
             })),
             Order::CatchUp(edition, number) => SentOrder::CatchUp(*number, sent(edition)?),
             Order::Assign { assignment, pace } => SentOrder::Assign {

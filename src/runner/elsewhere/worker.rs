@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
@@ -27,12 +27,7 @@ use crate::script::{Line, Shared};
 use crate::stats::{Batch, Ledger, Limits, Report};
 use crate::vu::Budget;
 
-/// A second is reported so long after it has ended: what was measured in its last tenth has come
-/// by then.
-const AFTER_A_SECOND: Duration = Duration::from_millis(200);
-
-/// What happens to a worker that its master has to know, and that waits here for the transport. With
-/// a transport that takes nothing, reports wait in the ledger instead, and add up there.
+/// What happens to a worker that its master has to know, and that waits here for the transport.
 const HAPPENINGS: usize = 1_024;
 
 /// Where the levels of users, which are told ten times a second, begin to be left out.
@@ -71,7 +66,9 @@ pub enum Happening {
 #[derive(Debug)]
 pub struct Worker {
     threads: Range<u32>,
+    shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
+    cuts: Arc<Notify>,
     budget: Option<Budget>,
     environment: Arc<BTreeMap<String, String>>,
     asks: Option<Arc<dyn RationSource>>,
@@ -110,7 +107,7 @@ impl Worker {
             news: news_in,
             batches: batches_in,
             log,
-            shared,
+            shared: shared.clone(),
             budget: budget.clone(),
         };
         let emergency = Emergency::new(to.group);
@@ -119,6 +116,7 @@ impl Worker {
         drop(to);
         let (happens, happenings) = mpsc::channel(HAPPENINGS);
         let (orders, orders_out) = mpsc::channel(threads::ORDERS);
+        let cuts = Arc::new(Notify::new());
         let working = Working {
             member,
             edition,
@@ -128,16 +126,18 @@ impl Worker {
             lines,
             budget: budget.clone(),
             happens,
+            cuts: cuts.clone(),
             ledger: Ledger::new(Limits::default()),
             emergency,
             epoch: None,
-            report_at: None,
             latest: None,
         };
         spawn_local(working.go());
         let worker = Worker {
             threads,
+            shared,
             orders,
+            cuts,
             budget,
             environment,
             asks,
@@ -164,10 +164,20 @@ impl Worker {
             }
             None => None,
         };
+        if let SentOrder::Start(start) = &order
+            && let Some(value) = &start.setup
+        {
+            self.shared.set_setup_result(value.clone());
+        }
         let order = order.order(self.threads.clone(), here, assembled);
         let order = order.ok_or_else(strange)?;
         let sent = self.orders.try_send(order);
         sent.map_err(|_| Unable::System("load threads take no orders any more".to_owned()))
+    }
+
+    /// Asks for a report of what was measured since the last one.
+    pub fn cut(&self) {
+        self.cuts.notify_one();
     }
 
     /// Gives users iterations; none, if there are no more.
@@ -202,12 +212,11 @@ struct Working {
     lines: mpsc::Receiver<Line>,
     budget: Option<Budget>,
     happens: mpsc::Sender<Happening>,
+    cuts: Arc<Notify>,
     ledger: Ledger,
     emergency: Emergency,
     /// The first user's start, once it is known.
     epoch: Option<Micros>,
-    /// When the next second is reported.
-    report_at: Option<Instant>,
     /// The latest moment for its threads to end, once one of them has crashed.
     latest: Option<Instant>,
 }
@@ -233,7 +242,10 @@ impl Working {
                     self.happen(Happening::WantsIterations).await;
                 }
                 () = sleep_until(self.emergency.look_at()) => self.look().await,
-                () = due(self.report_at) => self.report(),
+                () = self.cuts.notified() => {
+                    let report = self.cut();
+                    self.happen(Happening::Report(report)).await;
+                }
                 () = due(self.latest) => has_ended = self.hear(News::Ended { cut: 0 }).await,
             }
         }
@@ -268,7 +280,6 @@ impl Working {
                 self.epoch = Some(start.epoch);
                 self.ledger.cpu(usage::cpu_us());
                 self.ledger.begin();
-                self.report_at = Some(self.next_report());
             }
             Order::Prepare(preparation) => self.edition = preparation.edition.clone(),
             _ => {}
@@ -287,25 +298,10 @@ impl Working {
         self.epoch.map_or(0, |epoch| clock::now().since(epoch))
     }
 
-    /// When the second that goes on now is reported.
-    fn next_report(&self) -> Instant {
-        let left = 1_000_000 - self.now_us() % 1_000_000;
-        Instant::now() + Duration::from_micros(left) + AFTER_A_SECOND
-    }
-
     fn cut(&mut self) -> Report {
         self.ledger.cpu(usage::cpu_us());
         let now_us = self.now_us();
         self.ledger.cut(now_us)
-    }
-
-    fn report(&mut self) {
-        self.report_at = Some(self.next_report());
-        // With no room, what there is waits in the ledger.
-        if let Ok(permit) = self.happens.clone().try_reserve() {
-            let report = self.cut();
-            permit.send(Happening::Report(report));
-        }
     }
 
     /// Looks for what ends it. A load thread that crashed says nothing any more, so the end is said

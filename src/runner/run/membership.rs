@@ -41,7 +41,15 @@ impl Run {
         let (id, first) = self.fleet.next();
         let number = self.reload.number();
         let is_limited = self.to.budget.is_some();
-        let (member, told) = Joined::new(id, first, threads, &self.edition, number, is_limited);
+        let (member, told) = Joined::new(
+            id,
+            first,
+            threads,
+            &self.edition,
+            number,
+            is_limited,
+            &self.to.shared,
+        );
         // If nobody waits for it, there is nobody who could join.
         if joined.send(told).is_ok() {
             self.fleet.join(id, member);

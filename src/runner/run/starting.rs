@@ -165,7 +165,15 @@ impl Opening {
     fn join(&mut self, threads: u32) -> Joined {
         let (id, first) = self.fleet.next();
         let is_limited = self.to.budget.is_some();
-        let (member, joined) = Joined::new(id, first, threads, &self.edition, 1, is_limited);
+        let (member, joined) = Joined::new(
+            id,
+            first,
+            threads,
+            &self.edition,
+            1,
+            is_limited,
+            &self.to.shared,
+        );
         self.fleet.join(id, member);
         joined
     }

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,7 +76,15 @@ async fn works(joined: Joined, gate: Gate, sent: Rc<SentEditions>, iterations: R
         second: u64::MAX / 2_000_000,
         generation: 9,
     };
-    while let Some(happening) = happens.recv().await {
+    let mut seconds = tokio::time::interval(Duration::from_millis(300));
+    loop {
+        let happening = tokio::select! {
+            Some(happening) = happens.recv() => happening,
+            _ = seconds.tick() => {
+                worker.cut();
+                continue;
+            }
+        };
         match happening {
             Happening::Said(news) => {
                 let news = over_the_wire(&news);

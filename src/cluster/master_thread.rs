@@ -1,0 +1,600 @@
+//! A master at work: its thread, between the sockets, the machine and the run.
+//!
+//! Owns doing what `master` says, in its order, and handing it what happens. The run itself is on the
+//! control thread, and reached by its gate only: neither a script nor a summary delays a beat.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::Socket;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_local;
+use tokio::time::{MissedTickBehavior, interval};
+use tonic::Status;
+
+use super::hello::Conn;
+use super::master::{Master, MasterAction, MasterEvent};
+use super::message::{Answer, Counted, Down, News, Numbers, RunId, SentOrder, Sums, Told, Up};
+use super::roster::Stand;
+use super::server::{self, Happened};
+use super::wire::{self, proto};
+use super::{build, random};
+use crate::clock;
+use crate::runner::elsewhere::{Gate, Joined, SentEditions};
+use crate::runner::{self, Edition, Handle, Setup, State, Unable};
+use crate::script::{Level, Line};
+use crate::stats::{Bounds, Decoder, Limits, Report};
+
+/// How often time is looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long what was said to a connection may take to leave before it is shut.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a master needs to know.
+#[derive(Clone, Debug)]
+pub struct MasterOptions {
+    /// Where workers come to.
+    pub bind: SocketAddr,
+    /// What they have to know; empty for nothing.
+    pub token: Box<[u8]>,
+    /// How many a run waits for.
+    pub expect: u32,
+}
+
+/// The thread of a master, from outside.
+#[derive(Clone, Debug)]
+pub struct MasterThread {
+    asks: mpsc::Sender<Ask>,
+    address: SocketAddr,
+    expect: u32,
+}
+
+/// What is asked of it.
+enum Ask {
+    /// So many workers, with their numbers of load threads, once they are there.
+    Workers(u32, oneshot::Sender<Vec<(u32, u32)>>),
+    /// A run with those workers.
+    Run(Box<Running>, Vec<(u32, Joined)>),
+    /// The run is stopping, and nothing is waited for after this long.
+    End(Duration),
+    /// Whether all numbers have come, told once they have.
+    Over(oneshot::Sender<()>),
+}
+
+/// A run, as its master's thread sees it.
+struct Running {
+    gate: Gate,
+    sent: Arc<SentEditions>,
+    iterations: Option<u64>,
+    users: u32,
+}
+
+impl MasterThread {
+    /// Listens for workers, on a thread of its own.
+    ///
+    /// # Errors
+    /// When the address is taken, or there is no thread to be had.
+    pub fn listen(options: MasterOptions) -> io::Result<MasterThread> {
+        let listener = std::net::TcpListener::bind(options.bind)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (asks, asked) = mpsc::channel(64);
+        let expect = options.expect;
+        let thread = std::thread::Builder::new().name("cluster".to_owned());
+        thread.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build_local(tokio::runtime::LocalOptions::default());
+            // Without a runtime nobody is answered, and the run does not begin.
+            if let Ok(runtime) = runtime {
+                runtime.block_on(serve(listener, options, asked));
+            }
+        })?;
+        Ok(MasterThread {
+            asks,
+            address,
+            expect,
+        })
+    }
+
+    /// Where workers come to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for the workers that a run begins with, and starts it on them.
+    ///
+    /// # Errors
+    /// When the run cannot begin.
+    pub async fn start(&self, setup: Arc<Setup>) -> Result<Handle, Unable> {
+        if let Some(what) = unshared(&setup.edition) {
+            return Err(Unable::Script(format!(
+                "{what} exists once for a whole run, and workers cannot share it yet: without \
+                 `--master` the script runs on this machine"
+            )));
+        }
+        let gone = || Unable::System("the thread for workers has ended".to_owned());
+        let (answer, workers) = oneshot::channel();
+        let ask = Ask::Workers(self.expect, answer);
+        self.asks.send(ask).await.map_err(|_| gone())?;
+        let workers = workers.await.map_err(|_| gone())?;
+        let options = setup.edition.options.clone();
+        let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
+        let (opening, joined) = runner::open(setup, &threads)?;
+        let running = Running {
+            gate: opening.gate(),
+            sent: Arc::default(),
+            iterations: options.iterations,
+            users: options.plan.peak_users(),
+        };
+        let workers = workers.iter().map(|(worker, _)| *worker);
+        let run = Ask::Run(Box::new(running), workers.zip(joined).collect());
+        self.asks.send(run).await.map_err(|_| gone())?;
+        let handle = opening.begin().await?;
+        let (mut state, asks) = (handle.state(), self.asks.clone());
+        let limit = options.stop_timeout + options.on_stop_timeout + LAST_WORDS;
+        spawn_local(async move {
+            let stops = |state: &State| matches!(state, State::Stopping(_) | State::Ended(_));
+            // A run that is dropped has stopped as well.
+            let _ = state.wait_for(stops).await;
+            let _ = asks.send(Ask::End(limit)).await;
+        });
+        Ok(handle)
+    }
+
+    /// Waits until all that workers measured is counted, or is not waited for any longer. Then they
+    /// know that the run is over.
+    pub async fn over(&self) {
+        let (answer, over) = oneshot::channel();
+        if self.asks.send(Ask::Over(answer)).await.is_ok() {
+            let _ = over.await;
+        }
+    }
+}
+
+/// What a script uses of what exists once for a whole run, if anything.
+fn unshared(edition: &Edition) -> Option<&'static str> {
+    if edition.inputs.sources.are_declared() {
+        return Some("a count of rows");
+    }
+    let calls = |name: &str| {
+        let files = edition.bundle.files().iter();
+        let mut texts = files.map(|file| &*file.text);
+        texts.any(|text| {
+            let mut found = text.match_indices(name);
+            found.any(|(at, _)| {
+                let before = text[..at].chars().next_back();
+                let after = text[at + name.len()..].trim_start();
+                let is_word =
+                    before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+                !is_word && after.starts_with('(')
+            })
+        })
+    };
+    ["queue", "once", "wait_for", "append"]
+        .into_iter()
+        .find(|name| calls(name))
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    options: MasterOptions,
+    mut asked: mpsc::Receiver<Ask>,
+) {
+    let (Ok(listener), Some(fresh)) = (TcpListener::from_std(listener), random()) else {
+        return;
+    };
+    let (happens, mut happened) = mpsc::channel(1_024);
+    let (internal, mut inside) = mpsc::channel(1_024);
+    tokio::spawn(server::serve(listener, happens));
+    let own = build(options.token);
+    let epoch = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0);
+    let master = Master::new(
+        own,
+        clock::now(),
+        epoch,
+        RunId(u128::from_be_bytes(fresh)),
+        false,
+    );
+    let mut thread = Thread {
+        master,
+        internal,
+        conns: BTreeMap::new(),
+        offered: Vec::new(),
+        wanted: None,
+        running: None,
+        epoch_us: None,
+        is_over: false,
+        waits_for_over: Vec::new(),
+    };
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            Some(what) = happened.recv() => thread.happened(what).await,
+            Some(what) = inside.recv() => thread.inside(what).await,
+            ask = asked.recv() => match ask {
+                Some(ask) => thread.asked(ask).await,
+                None => return,
+            },
+            _ = ticks.tick() => thread.on(MasterEvent::Tick).await,
+        }
+    }
+}
+
+/// What the thread tells itself.
+enum Inside {
+    Joined(u32, Joined),
+    Order(u32, SentOrder),
+    Unsendable(u32, String),
+}
+
+/// A connection.
+struct Socketed {
+    down: Option<mpsc::Sender<Result<proto::Down, Status>>>,
+    applied: Option<mpsc::Sender<Result<proto::Applied, Status>>>,
+    socket: Socket,
+    decoder: Decoder,
+    /// It has proved itself.
+    is_in: bool,
+}
+
+struct Thread {
+    master: Master<Arc<Report>>,
+    internal: mpsc::Sender<Inside>,
+    conns: BTreeMap<Conn, Socketed>,
+    /// Workers without a seat, and their numbers of load threads.
+    offered: Vec<(u32, u32)>,
+    /// How many workers are waited for, and by whom.
+    wanted: Option<(u32, oneshot::Sender<Vec<(u32, u32)>>)>,
+    running: Option<Box<Running>>,
+    /// When the run began, by this machine's clock, in µs.
+    epoch_us: Option<u64>,
+    is_over: bool,
+    waits_for_over: Vec<oneshot::Sender<()>>,
+}
+
+impl Thread {
+    async fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Workers(count, answer) => {
+                self.wanted = Some((count, answer));
+                self.look_for_workers();
+            }
+            Ask::Run(running, joined) => {
+                self.on(MasterEvent::Expect(None, running.users)).await;
+                let iterations = running.iterations;
+                self.running = Some(running);
+                if iterations.is_some() {
+                    let declare = MasterEvent::Declare(Counted::Iterations, iterations);
+                    self.on(declare).await;
+                }
+                for (worker, joined) in joined {
+                    self.joined(worker, joined).await;
+                }
+            }
+            Ask::End(limit) => self.on(MasterEvent::End(limit)).await,
+            Ask::Over(answer) if self.is_over || self.running.is_none() => {
+                let _ = answer.send(());
+            }
+            Ask::Over(answer) => self.waits_for_over.push(answer),
+        }
+    }
+
+    fn look_for_workers(&mut self) {
+        let Some((count, answer)) = self.wanted.take() else {
+            return;
+        };
+        if self.offered.len() < count.max(1) as usize {
+            self.wanted = Some((count, answer));
+            return;
+        }
+        // If nobody waits any longer, they are still there.
+        if let Err(workers) = answer.send(std::mem::take(&mut self.offered)) {
+            self.offered = workers;
+        }
+    }
+
+    /// A worker has its place in the run: its orders are passed on from now on.
+    async fn joined(&mut self, worker: u32, joined: Joined) {
+        let Some(sent) = self.running.as_ref().map(|running| running.sent.clone()) else {
+            return;
+        };
+        let Joined {
+            member, mut orders, ..
+        } = joined;
+        self.on(MasterEvent::Seat { worker, member }).await;
+        let internal = self.internal.clone();
+        spawn_local(async move {
+            while let Some(order) = orders.next(&sent).await {
+                let inside = match order {
+                    Ok(order) => Inside::Order(member, order),
+                    Err(why) => Inside::Unsendable(member, why.to_string()),
+                };
+                if internal.send(inside).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    async fn inside(&mut self, what: Inside) {
+        match what {
+            Inside::Joined(worker, joined) => self.joined(worker, joined).await,
+            Inside::Order(member, order) => {
+                if let SentOrder::Start(start) = &order {
+                    self.epoch_us = Some(start.epoch.get());
+                }
+                self.on(MasterEvent::Order(member, order)).await;
+            }
+            Inside::Unsendable(member, why) => {
+                if let Some(running) = &self.running {
+                    let failed = News::Failed(Unable::Script(why));
+                    running.gate.say(member, failed).await;
+                }
+            }
+        }
+    }
+
+    async fn happened(&mut self, what: Happened) {
+        match what {
+            Happened::Opened(conn, address, socket) => {
+                let socketed = Socketed {
+                    down: None,
+                    applied: None,
+                    socket,
+                    decoder: Decoder::new(Limits::default()),
+                    is_in: false,
+                };
+                self.conns.insert(conn, socketed);
+                let (Some(nonce), Some(key)) = (random(), random()) else {
+                    return self.shut(conn);
+                };
+                let opened = MasterEvent::Opened {
+                    conn,
+                    address,
+                    nonce,
+                    key: u128::from_be_bytes(key),
+                };
+                self.on(opened).await;
+            }
+            Happened::Serving(conn, down) => {
+                if let Some(socketed) = self.conns.get_mut(&conn) {
+                    socketed.down = Some(down);
+                }
+            }
+            Happened::Counting(conn, applied) => {
+                if let Some(socketed) = self.conns.get_mut(&conn) {
+                    socketed.applied = Some(applied);
+                }
+            }
+            Happened::Heard(conn, up) => self.heard(conn, up).await,
+            Happened::Numbers(conn, numbered) => self.numbered(conn, numbered).await,
+            Happened::Fetch(conn, content, answer) => {
+                let is_in = self.conns.get(&conn).is_some_and(|it| it.is_in);
+                let content = content.try_into().ok().filter(|_| is_in);
+                let running = self.running.as_ref();
+                let sent = running.map(|running| running.sent.clone());
+                let found = content
+                    .zip(sent)
+                    .and_then(|(content, sent)| sent.content(&content));
+                let _ = answer.send(found);
+            }
+            Happened::Nonsense(conn) => {
+                self.shut(conn);
+                self.on(MasterEvent::Reset(conn)).await;
+            }
+            Happened::Closed(conn) => {
+                self.conns.remove(&conn);
+                self.on(MasterEvent::Closed(conn)).await;
+            }
+            Happened::Broken(conn) => {
+                self.conns.remove(&conn);
+                self.on(MasterEvent::Reset(conn)).await;
+            }
+        }
+    }
+
+    async fn heard(&mut self, conn: Conn, up: Up) {
+        let levels = match &up {
+            Up::Beat(beat) => Some(beat.levels),
+            _ => None,
+        };
+        self.on(MasterEvent::Heard(conn, up)).await;
+        if let (Some(levels), Some(member)) = (levels, self.master.member_of(conn)) {
+            self.news(member, News::Levels(levels)).await;
+        }
+    }
+
+    async fn numbered(&mut self, conn: Conn, numbered: proto::Numbered) {
+        let Some(socketed) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        let now = clock::now().get();
+        let since = self.epoch_us.map_or(0, |epoch| now.saturating_sub(epoch));
+        let bounds = Bounds {
+            // Clocks of machines agree to within some milliseconds.
+            second: since / 1_000_000 + 5,
+            generation: u16::MAX,
+        };
+        let decoded = socketed.decoder.decode(&numbered.report, bounds);
+        let (true, Ok(report)) = (socketed.is_in, decoded) else {
+            self.shut(conn);
+            return self.on(MasterEvent::Reset(conn)).await;
+        };
+        let numbers = Numbers {
+            number: numbered.number,
+            sums: Sums {
+                samples: numbered.samples,
+                started: numbered.started,
+            },
+            is_baseline: numbered.is_baseline,
+            report: Arc::new(report),
+        };
+        self.on(MasterEvent::Numbers(conn, numbers)).await;
+    }
+
+    /// Hands the machine an event and does what it says.
+    async fn on(&mut self, event: MasterEvent<Arc<Report>>) {
+        for action in self.master.on(clock::now(), event) {
+            self.act(action).await;
+        }
+    }
+
+    async fn act(&mut self, action: MasterAction<Arc<Report>>) {
+        match action {
+            MasterAction::Send(conn, down) => self.send(conn, down),
+            MasterAction::Applied(conn, applied) => {
+                let socketed = self.conns.get(&conn);
+                if let Some(to) = socketed.and_then(|it| it.applied.as_ref()) {
+                    // What is lost here is said again with the next.
+                    let _ = to.try_send(Ok(applied.into()));
+                }
+            }
+            MasterAction::Close(conn) => self.shut(conn),
+            MasterAction::Joins { worker, threads } => self.joins(worker, threads),
+            MasterAction::News(member, news) => self.news(member, news).await,
+            MasterAction::Leaves(member) => {
+                if let Some(running) = &self.running {
+                    running.gate.leave(member).await;
+                }
+            }
+            MasterAction::Gone(member) => {
+                if let Some(running) = &self.running {
+                    running.gate.gone(member).await;
+                }
+            }
+            MasterAction::Count(_, report) => {
+                if let Some(running) = &self.running {
+                    let report = Arc::try_unwrap(report).unwrap_or_else(|it| (*it).clone());
+                    running.gate.report(report).await;
+                }
+            }
+            MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
+            MasterAction::Missing(worker, samples) if samples > 0 => {
+                let text = format!(
+                    "worker {worker} is lost, and up to {samples} of its requests are in no figure"
+                );
+                self.print(Level::Error, text);
+            }
+            MasterAction::Missing(worker, _) => {
+                self.print(
+                    Level::Info,
+                    format!("worker {worker} is back, and nothing is missing"),
+                );
+            }
+            MasterAction::Burned(worker, burned) => {
+                let count: u64 = burned.iter().map(|(_, count)| count).sum();
+                let text =
+                    format!("{count} rows were with worker {worker}, and are not used again");
+                self.print(Level::Warn, text);
+            }
+            MasterAction::Barred(worker, why) => {
+                let text = format!("worker {worker} is turned away: {why:?}");
+                self.print(Level::Warn, text);
+            }
+            MasterAction::Over => {
+                self.is_over = true;
+                for waiting in self.waits_for_over.drain(..) {
+                    let _ = waiting.send(());
+                }
+            }
+            MasterAction::Deposed => {
+                let text = "a worker knows a later master: this one is not wanted any longer";
+                self.print(Level::Error, text.to_owned());
+            }
+            // The run deals by itself, and takes over nobody from an earlier master.
+            MasterAction::Deal | MasterAction::Adopted(..) | MasterAction::Settled => {}
+        }
+    }
+
+    fn send(&mut self, conn: Conn, down: Down) {
+        let Some(socketed) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        socketed.is_in |= matches!(down, Down::Welcome(_));
+        let is_used_up = matches!(
+            &down,
+            Down::Letter(letter)
+                if matches!(letter.says, Told::Answer(_, Answer::UsedUp(Counted::Iterations)))
+        );
+        let sent = match &socketed.down {
+            Some(to) => to.try_send(Ok(wire::down(down))).is_ok(),
+            None => false,
+        };
+        if !sent {
+            // It takes nothing: the connection is of no use, and what was said is said again on
+            // another one.
+            self.shut(conn);
+        }
+        if is_used_up && let Some(running) = &self.running {
+            // Handed out by the machine, and so none of the run's own any more.
+            let _ = running.gate.iterations(u64::MAX);
+        }
+    }
+
+    fn shut(&mut self, conn: Conn) {
+        let Some(mut socketed) = self.conns.remove(&conn) else {
+            return;
+        };
+        // The streams end once all that was said has left.
+        socketed.down = None;
+        socketed.applied = None;
+        spawn_local(async move {
+            tokio::time::sleep(LAST_WORDS).await;
+            let _ = socketed.socket.shutdown(std::net::Shutdown::Both);
+        });
+    }
+
+    fn joins(&mut self, worker: u32, threads: u32) {
+        let Some(running) = &self.running else {
+            self.offered.push((worker, threads));
+            return self.look_for_workers();
+        };
+        let (gate, internal) = (running.gate.clone(), self.internal.clone());
+        spawn_local(async move {
+            if let Some(joined) = gate.join(threads).await {
+                let _ = internal.send(Inside::Joined(worker, joined)).await;
+            }
+        });
+        self.print(
+            Level::Info,
+            format!("worker {worker} joins with {threads} load threads"),
+        );
+    }
+
+    async fn news(&self, member: u32, news: News) {
+        if let Some(running) = &self.running {
+            running.gate.say(member, news).await;
+        }
+    }
+
+    fn say_stand(&self, worker: u32, stand: Stand) {
+        let (level, what) = match stand {
+            Stand::Present => (Level::Info, "is heard again"),
+            Stand::Late => (Level::Info, "is late: no sign of it for 3 s"),
+            Stand::Missing => (Level::Warn, "is missing: no sign of it for 5 s"),
+            Stand::Moved => (Level::Warn, "is gone: its users move to the others"),
+            Stand::Lost => (Level::Error, "is lost: no sign of it for a minute"),
+        };
+        self.print(level, format!("worker {worker} {what}"));
+    }
+
+    fn print(&self, level: Level, text: String) {
+        if let Some(running) = &self.running {
+            running.gate.print(Line {
+                level,
+                who: String::new(),
+                place: String::new(),
+                text,
+                dropped: 0,
+            });
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! A worker at work: a process without a script of its own, between its connection, the machine and
+//! the load threads.
+//!
+//! Owns doing what `worker` says, in its order, and handing it what happens; and that an edition's
+//! files are here before load threads get it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::hello::Conn;
+use super::link::{self, Heard, Link};
+use super::message::{
+    Answer, Ask, Counted, Hello, Levels, Machine, News, PROTOCOL, ProcessId, Refused, SentOrder,
+    Sums,
+};
+use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
+use super::{build, random, wire};
+use crate::clock::{self, Micros};
+use crate::runner::elsewhere::{Contents, Happening, Work, Worker as LoadThreads};
+use crate::runner::{self, Unable};
+use crate::script::{Line, Shared};
+use crate::stats::{Encoder, Report};
+
+/// How often time is looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a worker needs to know.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// Host and port of its master.
+    pub master: String,
+    /// What both have to know; empty for nothing.
+    pub token: Box<[u8]>,
+    /// Its load threads.
+    pub threads: u32,
+    /// For people: its host's name.
+    pub name: String,
+}
+
+/// Something for the log of a worker.
+#[derive(Debug)]
+pub enum Told {
+    /// What it does.
+    Says(String),
+    /// What a script printed.
+    Printed(Line),
+}
+
+/// Works for a master until the run is over, or it is not wanted. Must be called in a runtime with
+/// local tasks. `leaves` says that the process is to end in order.
+///
+/// # Errors
+/// Why it ends without being done, for people.
+pub async fn work(
+    options: WorkerOptions,
+    mut leaves: mpsc::Receiver<()>,
+    tell: impl Fn(Told),
+) -> Result<(), String> {
+    let (Some(process), Some(nonce)) = (random(), random()) else {
+        return Err("the system has no random numbers to give".to_owned());
+    };
+    let card = Hello {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").into(),
+        source_hash: build(Box::default()).source_hash,
+        name: options.name.clone().into(),
+        threads: options.threads,
+        memory: runner::allowed_memory(),
+        labels: BTreeMap::new(),
+        process: ProcessId(u128::from_be_bytes(process)),
+        nonce,
+        attempt: 0,
+        resume: None,
+    };
+    let (heard_in, mut heard) = mpsc::channel(1_024);
+    let (inside_in, mut inside) = mpsc::channel(1_024);
+    let machine = Worker::new(build(options.token.clone()), card, clock::now());
+    let mut process = Process {
+        machine,
+        options,
+        heard: heard_in,
+        inside: inside_in,
+        links: BTreeMap::new(),
+        encoders: BTreeMap::new(),
+        load: Rc::default(),
+        orders: None,
+        levels: Levels::default(),
+        recorded: 0,
+        asked: 0,
+        last_trouble: String::new(),
+        exit: None,
+    };
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            Some(what) = heard.recv() => process.heard(what, &tell),
+            Some(what) = inside.recv() => process.inside(what, &tell),
+            Some(()) = leaves.recv() => {
+                tell(Told::Says("leaving: users go to the other workers".to_owned()));
+                process.on(WorkerEvent::Leave);
+            }
+            _ = ticks.tick() => process.tick(),
+        }
+        if let Some(exit) = process.exit.take() {
+            return process.ended(exit).await;
+        }
+    }
+}
+
+/// What the process tells itself.
+enum Inside {
+    Happens(Happening),
+    /// The load threads have ended, or could not begin.
+    Ended,
+    Unable(Unable),
+}
+
+struct Process {
+    machine: Worker<Arc<Report>>,
+    options: WorkerOptions,
+    heard: mpsc::Sender<Heard>,
+    inside: mpsc::Sender<Inside>,
+    links: BTreeMap<Conn, Link>,
+    encoders: BTreeMap<Conn, Encoder>,
+    /// The load threads, once there are some.
+    load: Rc<RefCell<Option<LoadThreads>>>,
+    /// Orders on their way to them: an edition's files may have to be fetched first.
+    orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Link>, Micros)>>,
+    levels: Levels,
+    /// Samples in all reports.
+    recorded: u64,
+    /// How many questions were asked.
+    asked: u64,
+    /// What was said last of why there is no connection.
+    last_trouble: String,
+    exit: Option<Exit>,
+}
+
+impl Process {
+    fn heard(&mut self, what: Heard, tell: &impl Fn(Told)) {
+        let event = match what {
+            Heard::Connected(conn, link) => {
+                self.last_trouble.clear();
+                self.links.insert(conn, link);
+                self.encoders.insert(conn, Encoder::default());
+                WorkerEvent::Connected(conn)
+            }
+            Heard::Refused(conn, why) => {
+                self.trouble(why, tell);
+                WorkerEvent::Refused(conn)
+            }
+            Heard::Failed(conn, why) => {
+                self.trouble(why, tell);
+                WorkerEvent::Failed(conn)
+            }
+            Heard::Said(conn, down) => WorkerEvent::Heard(conn, down),
+            Heard::Applied(conn, applied) => WorkerEvent::Applied(conn, applied),
+            Heard::Ended(conn) => {
+                self.links.remove(&conn);
+                self.encoders.remove(&conn);
+                WorkerEvent::Ended(conn)
+            }
+        };
+        self.on(event);
+    }
+
+    /// Says why there is no connection, once for each reason.
+    fn trouble(&mut self, why: String, tell: &impl Fn(Told)) {
+        if why != self.last_trouble {
+            tell(Told::Says(format!("no master yet: {why}; trying again")));
+            self.last_trouble = why;
+        }
+    }
+
+    fn inside(&mut self, what: Inside, tell: &impl Fn(Told)) {
+        match what {
+            Inside::Happens(Happening::Said(News::Levels(levels))) => self.levels = levels,
+            Inside::Happens(Happening::Said(news)) => self.on(WorkerEvent::News(news)),
+            Inside::Happens(Happening::Report(report)) => {
+                let sums = sums(&report);
+                self.recorded += sums.samples;
+                self.on(WorkerEvent::Cut(Arc::new(report), sums));
+            }
+            Inside::Happens(Happening::Line(line)) => tell(Told::Printed(line)),
+            Inside::Happens(Happening::WantsIterations) => {
+                self.asked += 1;
+                let ask = Ask::Range(Counted::Iterations);
+                self.on(WorkerEvent::Ask(self.asked, ask));
+            }
+            Inside::Ended => {
+                self.load.borrow_mut().take();
+                self.orders = None;
+                self.levels = Levels::default();
+            }
+            Inside::Unable(why) => self.on(WorkerEvent::News(News::Failed(why))),
+        }
+    }
+
+    fn tick(&mut self) {
+        self.machine.measured(Measured {
+            recorded: self.recorded,
+            levels: self.levels,
+            held: Vec::new(),
+            load: Machine::default(),
+        });
+        self.on(WorkerEvent::Tick);
+    }
+
+    /// Hands the machine an event and does what it says.
+    fn on(&mut self, event: WorkerEvent<Arc<Report>>) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for action in self.machine.on(clock::now(), event) {
+                if let Some(next) = self.act(action) {
+                    events.insert(0, next);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, action: WorkerAction<Arc<Report>>) -> Option<WorkerEvent<Arc<Report>>> {
+        match action {
+            WorkerAction::Connect(conn) => {
+                let address = self.options.master.clone();
+                tokio::spawn(link::open(conn, address, self.heard.clone()));
+            }
+            WorkerAction::Send(conn, up) => {
+                if let Some(link) = self.links.get(&conn)
+                    && link.up.try_send(wire::up(up)).is_err()
+                {
+                    link.reset();
+                }
+            }
+            WorkerAction::Report(conn, numbers) => {
+                if let (Some(link), Some(encoder)) =
+                    (self.links.get(&conn), self.encoders.get_mut(&conn))
+                {
+                    let numbered = wire::proto::Numbered {
+                        number: numbers.number,
+                        samples: numbers.sums.samples,
+                        started: numbers.sums.started,
+                        is_baseline: numbers.is_baseline,
+                        report: encoder.encode(&numbers.report),
+                    };
+                    if link.numbers.try_send(numbered).is_err() {
+                        link.reset();
+                    }
+                }
+            }
+            WorkerAction::Close(conn) => {
+                if let Some(link) = self.links.remove(&conn) {
+                    link.reset();
+                }
+            }
+            WorkerAction::Order(order) => self.order(order),
+            WorkerAction::Answer(_, answer) => self.answer(answer),
+            WorkerAction::Cut => {
+                if let Some(load) = &*self.load.borrow() {
+                    load.cut();
+                }
+            }
+            // What was measured until the last load thread ended has been reported by then.
+            WorkerAction::CutLast => {
+                let report = Arc::new(Report::default());
+                return Some(WorkerEvent::Last(report, Sums::default()));
+            }
+            // A master that knows nothing of its numbers: it cannot be given them as one sum yet.
+            WorkerAction::SumUp => self.exit = Some(Exit::Abandoned),
+            WorkerAction::Exit(exit) => self.exit = Some(exit),
+        }
+        None
+    }
+
+    fn answer(&self, answer: Answer) {
+        if let Some(load) = &*self.load.borrow() {
+            match answer {
+                Answer::Range(Counted::Iterations, range) => load.give(range.end - range.start),
+                Answer::UsedUp(Counted::Iterations) => load.give(0),
+                _ => {}
+            }
+        }
+    }
+
+    /// Passes an order on, in its turn.
+    fn order(&mut self, order: SentOrder) {
+        if matches!(order, SentOrder::Begin { .. }) {
+            let (orders, queue) = mpsc::unbounded_channel();
+            self.orders = Some(orders);
+            let (load, inside) = (self.load.clone(), self.inside.clone());
+            spawn_local(carry_out(queue, load, inside));
+        }
+        let newest = self.links.values().next_back().cloned();
+        let offset = self.machine.offset().there(clock::now());
+        // Before anything is known of the master's clock, it is taken to be our own.
+        let there = offset.unwrap_or_else(clock::now);
+        if let Some(orders) = &self.orders {
+            // Whoever carries them out ends with the load threads.
+            let _ = orders.send((order, newest, there));
+        }
+    }
+
+    /// What a person should know of the end.
+    async fn ended(self, exit: Exit) -> Result<(), String> {
+        // The last messages are on their way.
+        drop(self.links);
+        match exit {
+            Exit::Done => Ok(()),
+            Exit::Refused(Refused::Version) => {
+                Err("the master is another version of Katydid: both have to be the same".to_owned())
+            }
+            Exit::Refused(Refused::Token) => {
+                Err("the master does not know this token: --cluster-token".to_owned())
+            }
+            Exit::Refused(why) => Err(format!("the master does not want this worker: {why:?}")),
+            Exit::Stranger => Err(format!(
+                "who answers at {} does not know the token: --cluster-token",
+                self.options.master
+            )),
+            Exit::Abandoned => Err("there was no master for too long".to_owned()),
+            Exit::Nonsense => Err("the master contradicts itself".to_owned()),
+        }
+    }
+}
+
+fn sums(report: &Report) -> Sums {
+    Sums {
+        samples: report.samples(),
+        started: report.started(),
+    }
+}
+
+/// Carries out orders one after the other, fetching files first where an edition needs them.
+async fn carry_out(
+    mut orders: mpsc::UnboundedReceiver<(SentOrder, Option<Link>, Micros)>,
+    load: Rc<RefCell<Option<LoadThreads>>>,
+    inside: mpsc::Sender<Inside>,
+) {
+    let mut contents = Contents::new();
+    while let Some((order, link, there)) = orders.recv().await {
+        if let Err(why) = fetch(&order, link.as_ref(), &mut contents).await {
+            let _ = inside.send(Inside::Unable(why)).await;
+            return;
+        }
+        // Both clocks at one moment: that makes the one of the other.
+        let ours = clock::now();
+        let here = move |moment: Micros| match moment >= there {
+            true => ours + Duration::from_micros(moment.since(there)),
+            false => ours - Duration::from_micros(there.since(moment)),
+        };
+        let done = match order {
+            SentOrder::Begin { .. } => begin(order, &contents, &load, &inside),
+            order => match &*load.borrow() {
+                Some(load) => load.order(order, here, &contents),
+                None => Ok(()),
+            },
+        };
+        if let Err(why) = done {
+            let _ = inside.send(Inside::Unable(why)).await;
+            return;
+        }
+    }
+}
+
+fn begin(
+    order: SentOrder,
+    contents: &Contents,
+    load: &Rc<RefCell<Option<LoadThreads>>>,
+    inside: &mpsc::Sender<Inside>,
+) -> Result<(), Unable> {
+    let SentOrder::Begin {
+        threads,
+        generation,
+        edition,
+        is_limited,
+    } = order
+    else {
+        return Ok(());
+    };
+    let work = Work {
+        edition: Arc::new(edition.assembled(contents, None)?),
+        number: generation,
+        threads,
+        shared: Arc::new(Shared::default()),
+        is_limited,
+        asks: None,
+    };
+    let (threads, mut happens) = LoadThreads::start(work)?;
+    *load.borrow_mut() = Some(threads);
+    let inside = inside.clone();
+    spawn_local(async move {
+        while let Some(happening) = happens.recv().await {
+            if inside.send(Inside::Happens(happening)).await.is_err() {
+                return;
+            }
+        }
+        let _ = inside.send(Inside::Ended).await;
+    });
+    Ok(())
+}
+
+/// Fetches the files that an order's edition needs and that are not here.
+async fn fetch(
+    order: &SentOrder,
+    link: Option<&Link>,
+    contents: &mut Contents,
+) -> Result<(), Unable> {
+    let Some(edition) = order.edition() else {
+        return Ok(());
+    };
+    let wanted = edition.contents();
+    // What no edition at hand needs any longer makes room.
+    contents.retain(|content, _| wanted.contains(content));
+    for content in wanted {
+        if contents.contains_key(&content) {
+            continue;
+        }
+        let missing = |why: String| Unable::System(format!("a file has not come: {why}"));
+        let link = link.ok_or_else(|| missing("there is no connection".to_owned()))?;
+        let bytes = link.fetch(&content).await;
+        let bytes = bytes.map_err(|status| missing(status.message().to_owned()))?;
+        contents.insert(content, bytes.into());
+    }
+    Ok(())
+}
