@@ -85,7 +85,12 @@ impl Master {
 
     /// Waits for the last numbers, and lets the workers go.
     pub(super) async fn dismiss(&self) {
-        self.thread.over().await;
+        for (worker, samples) in self.thread.over().await {
+            let text = format!(
+                "worker {worker} was lost: up to {samples} requests that it made are in no figure"
+            );
+            show::log(Level::Error, &text);
+        }
     }
 }
 

@@ -62,8 +62,8 @@ enum Ask {
     Run(Box<Running>, Vec<(u32, Joined)>),
     /// The run is stopping, and nothing is waited for after this long.
     End(Duration),
-    /// Whether all numbers have come, told once they have.
-    Over(oneshot::Sender<()>),
+    /// What is missing, told once nothing more will come.
+    Over(oneshot::Sender<Vec<(u32, u64)>>),
 }
 
 /// A run, as its master's thread sees it.
@@ -149,11 +149,13 @@ impl MasterThread {
     }
 
     /// Waits until all that workers measured is counted, or is not waited for any longer. Then they
-    /// know that the run is over.
-    pub async fn over(&self) {
+    /// know that the run is over. Returns workers that were lost, and how many requests of each are
+    /// in no figure, at most.
+    pub async fn over(&self) -> Vec<(u32, u64)> {
         let (answer, over) = oneshot::channel();
-        if self.asks.send(Ask::Over(answer)).await.is_ok() {
-            let _ = over.await;
+        match self.asks.send(Ask::Over(answer)).await {
+            Ok(()) => over.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
         }
     }
 }
@@ -212,6 +214,7 @@ async fn serve(
         epoch_us: None,
         is_over: false,
         waits_for_over: Vec::new(),
+        missing: BTreeMap::new(),
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -257,7 +260,9 @@ struct Thread {
     /// When the run began, by this machine's clock, in µs.
     epoch_us: Option<u64>,
     is_over: bool,
-    waits_for_over: Vec<oneshot::Sender<()>>,
+    waits_for_over: Vec<oneshot::Sender<Vec<(u32, u64)>>>,
+    /// By worker: what is missing of it, at most.
+    missing: BTreeMap<u32, u64>,
 }
 
 impl Thread {
@@ -281,7 +286,7 @@ impl Thread {
             }
             Ask::End(limit) => self.on(MasterEvent::End(limit)).await,
             Ask::Over(answer) if self.is_over || self.running.is_none() => {
-                let _ = answer.send(());
+                let _ = answer.send(self.lost());
             }
             Ask::Over(answer) => self.waits_for_over.push(answer),
         }
@@ -477,32 +482,20 @@ impl Thread {
                 }
             }
             MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
-            MasterAction::Missing(worker, samples) if samples > 0 => {
-                let text = format!(
-                    "worker {worker} is lost, and up to {samples} of its requests are in no figure"
-                );
-                self.print(Level::Error, text);
+            MasterAction::Missing(worker, samples) => {
+                self.missing.insert(worker, samples);
             }
-            MasterAction::Missing(worker, _) => {
-                self.print(
-                    Level::Info,
-                    format!("worker {worker} is back, and nothing is missing"),
-                );
-            }
-            MasterAction::Burned(worker, burned) => {
-                let count: u64 = burned.iter().map(|(_, count)| count).sum();
-                let text =
-                    format!("{count} rows were with worker {worker}, and are not used again");
-                self.print(Level::Warn, text);
-            }
+            // Of iterations only: what was begun is in the figures, and rows are not handed out.
+            MasterAction::Burned(..) => {}
             MasterAction::Barred(worker, why) => {
                 let text = format!("worker {worker} is turned away: {why:?}");
                 self.print(Level::Warn, text);
             }
             MasterAction::Over => {
                 self.is_over = true;
+                let lost = self.lost();
                 for waiting in self.waits_for_over.drain(..) {
-                    let _ = waiting.send(());
+                    let _ = waiting.send(lost.clone());
                 }
             }
             MasterAction::Deposed => {
@@ -512,6 +505,12 @@ impl Thread {
             // The run deals by itself, and takes over nobody from an earlier master.
             MasterAction::Deal | MasterAction::Adopted(..) | MasterAction::Settled => {}
         }
+    }
+
+    fn lost(&self) -> Vec<(u32, u64)> {
+        let missing = self.missing.iter();
+        let lost = missing.filter(|(_, samples)| **samples > 0);
+        lost.map(|(worker, samples)| (*worker, *samples)).collect()
     }
 
     fn send(&mut self, conn: Conn, down: Down) {

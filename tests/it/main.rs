@@ -12,6 +12,7 @@ mod batches;
 mod build_script;
 mod circles;
 mod clients;
+mod cluster;
 mod commands;
 mod crashes;
 mod data;

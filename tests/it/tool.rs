@@ -319,6 +319,11 @@ impl Running {
         kib * 1024
     }
 
+    /// Ends it without a word.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
