@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::arguments;
 use super::cluster_arguments::ClusterArgs;
 use super::run::{listen, on_control_thread};
-use crate::cluster::{self, MasterOptions, MasterThread, Told, WorkerOptions};
+use crate::cluster::{self, LogLine, MasterOptions, MasterThread, WorkerOptions};
 use crate::control::{self, Exit, Starter};
 use crate::runner::Unable;
 use crate::screen::show;
@@ -143,10 +143,10 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
     })
 }
 
-fn tell(told: Told) {
+fn tell(told: LogLine) {
     match told {
-        Told::Says(text) => show::log(Level::Info, &text),
-        Told::Printed(line) => show::script_line(&line),
+        LogLine::Says(text) => show::log(Level::Info, &text),
+        LogLine::Printed(line) => show::script_line(&line),
     }
 }
 

@@ -34,7 +34,7 @@ const QUEUE: usize = 1_024;
 #[derive(Debug)]
 pub(super) enum Heard {
     /// It stands.
-    Connected(Conn, Link),
+    Connected(Conn, Connection),
     /// Nobody listens there, or there is no such name: why.
     Refused(Conn, String),
     /// It came to nothing otherwise.
@@ -49,14 +49,14 @@ pub(super) enum Heard {
 
 /// A connection that stands.
 #[derive(Clone, Debug)]
-pub(super) struct Link {
+pub(super) struct Connection {
     pub(super) up: mpsc::Sender<proto::Up>,
     pub(super) numbers: mpsc::Sender<proto::Numbered>,
     client: ClusterClient<Channel>,
     socket: Arc<Mutex<Option<Socket>>>,
 }
 
-impl Link {
+impl Connection {
     /// Breaks it off.
     pub(super) fn reset(&self) {
         if let Some(socket) = taken(&self.socket) {
@@ -187,7 +187,7 @@ async fn keep(conn: Conn, opened: Opened, tells: mpsc::Sender<Heard>) {
     let (numbers, numbered) = mpsc::channel(QUEUE);
     let Opened { mut client, socket } = opened;
     let socket = Arc::new(Mutex::new(Some(socket)));
-    let link = Link {
+    let link = Connection {
         up,
         numbers,
         client: client.clone(),

@@ -56,7 +56,7 @@ mod worker_process;
 use std::time::Duration;
 
 pub use master_thread::{MasterOptions, MasterThread};
-pub use worker_process::{Told, WorkerOptions, work};
+pub use worker_process::{LogLine, WorkerOptions, work};
 
 use hello::Credentials;
 

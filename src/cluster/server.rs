@@ -84,7 +84,7 @@ pub(super) async fn serve(listener: TcpListener, happens: mpsc::Sender<Happened>
             }
         }
     });
-    let incoming = Incoming {
+    let incoming = Arrivals {
         listener,
         ended,
         opened: None,
@@ -107,7 +107,7 @@ pub(super) async fn serve(listener: TcpListener, happens: mpsc::Sender<Happened>
 }
 
 /// Connections as they come.
-struct Incoming {
+struct Arrivals {
     listener: TcpListener,
     ended: mpsc::UnboundedSender<Happened>,
     /// One that was accepted, and is still to be told of.
@@ -119,7 +119,7 @@ struct Incoming {
 /// A connection about to be told of.
 type Opening = Pin<Box<dyn Future<Output = Option<Watched>> + Send>>;
 
-impl Stream for Incoming {
+impl Stream for Arrivals {
     type Item = io::Result<Watched>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -15,7 +15,7 @@ use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::hello::Conn;
-use super::link::{self, Heard, Link};
+use super::link::{self, Connection, Heard};
 use super::message::{
     Answer, Ask, Counted, Hello, Levels, Machine, News, PROTOCOL, ProcessId, Refused, SentOrder,
     Sums,
@@ -46,7 +46,7 @@ pub struct WorkerOptions {
 
 /// Something for the log of a worker.
 #[derive(Debug)]
-pub enum Told {
+pub enum LogLine {
     /// What it does.
     Says(String),
     /// What a script printed.
@@ -61,7 +61,7 @@ pub enum Told {
 pub async fn work(
     options: WorkerOptions,
     mut leaves: mpsc::Receiver<()>,
-    tell: impl Fn(Told),
+    tell: impl Fn(LogLine),
 ) -> Result<(), String> {
     let (Some(process), Some(nonce)) = (random(), random()) else {
         return Err("the system has no random numbers to give".to_owned());
@@ -102,9 +102,9 @@ pub async fn work(
     loop {
         tokio::select! {
             Some(what) = heard.recv() => process.heard(what, &tell),
-            Some(what) = inside.recv() => process.inside(what, &tell),
+            Some(what) = inside.recv() => process.load_says(what, &tell),
             Some(()) = leaves.recv() => {
-                tell(Told::Says("leaving: users go to the other workers".to_owned()));
+                tell(LogLine::Says("leaving: users go to the other workers".to_owned()));
                 process.on(WorkerEvent::Leave);
             }
             _ = ticks.tick() => process.tick(),
@@ -116,8 +116,8 @@ pub async fn work(
 }
 
 /// What the process tells itself.
-enum Inside {
-    Happens(Happening),
+enum FromLoad {
+    Happens(Box<Happening>),
     /// The load threads have ended, or could not begin.
     Ended,
     Unable(Unable),
@@ -127,13 +127,13 @@ struct Process {
     machine: Worker<Arc<Report>>,
     options: WorkerOptions,
     heard: mpsc::Sender<Heard>,
-    inside: mpsc::Sender<Inside>,
-    links: BTreeMap<Conn, Link>,
+    inside: mpsc::Sender<FromLoad>,
+    links: BTreeMap<Conn, Connection>,
     encoders: BTreeMap<Conn, Encoder>,
     /// The load threads, once there are some.
     load: Rc<RefCell<Option<LoadThreads>>>,
     /// Orders on their way to them: an edition's files may have to be fetched first.
-    orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Link>, Micros)>>,
+    orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Connection>, Micros)>>,
     levels: Levels,
     /// Samples in all reports.
     recorded: u64,
@@ -145,7 +145,7 @@ struct Process {
 }
 
 impl Process {
-    fn heard(&mut self, what: Heard, tell: &impl Fn(Told)) {
+    fn heard(&mut self, what: Heard, tell: &impl Fn(LogLine)) {
         let event = match what {
             Heard::Connected(conn, link) => {
                 self.last_trouble.clear();
@@ -173,34 +173,40 @@ impl Process {
     }
 
     /// Says why there is no connection, once for each reason.
-    fn trouble(&mut self, why: String, tell: &impl Fn(Told)) {
+    fn trouble(&mut self, why: String, tell: &impl Fn(LogLine)) {
         if why != self.last_trouble {
-            tell(Told::Says(format!("no master yet: {why}; trying again")));
+            tell(LogLine::Says(format!("no master yet: {why}; trying again")));
             self.last_trouble = why;
         }
     }
 
-    fn inside(&mut self, what: Inside, tell: &impl Fn(Told)) {
+    fn load_says(&mut self, what: FromLoad, tell: &impl Fn(LogLine)) {
         match what {
-            Inside::Happens(Happening::Said(News::Levels(levels))) => self.levels = levels,
-            Inside::Happens(Happening::Said(news)) => self.on(WorkerEvent::News(news)),
-            Inside::Happens(Happening::Report(report)) => {
-                let sums = sums(&report);
-                self.recorded += sums.samples;
-                self.on(WorkerEvent::Cut(Arc::new(report), sums));
-            }
-            Inside::Happens(Happening::Line(line)) => tell(Told::Printed(line)),
-            Inside::Happens(Happening::WantsIterations) => {
-                self.asked += 1;
-                let ask = Ask::Range(Counted::Iterations);
-                self.on(WorkerEvent::Ask(self.asked, ask));
-            }
-            Inside::Ended => {
+            FromLoad::Happens(happening) => self.happens(*happening, tell),
+            FromLoad::Ended => {
                 self.load.borrow_mut().take();
                 self.orders = None;
                 self.levels = Levels::default();
             }
-            Inside::Unable(why) => self.on(WorkerEvent::News(News::Failed(why))),
+            FromLoad::Unable(why) => self.on(WorkerEvent::News(News::Failed(why))),
+        }
+    }
+
+    fn happens(&mut self, happening: Happening, tell: &impl Fn(LogLine)) {
+        match happening {
+            Happening::Said(News::Levels(levels)) => self.levels = levels,
+            Happening::Said(news) => self.on(WorkerEvent::News(news)),
+            Happening::Report(report) => {
+                let sums = sums(&report);
+                self.recorded += sums.samples;
+                self.on(WorkerEvent::Cut(Arc::new(report), sums));
+            }
+            Happening::Line(line) => tell(LogLine::Printed(line)),
+            Happening::WantsIterations => {
+                self.asked += 1;
+                let ask = Ask::Range(Counted::Iterations);
+                self.on(WorkerEvent::Ask(self.asked, ask));
+            }
         }
     }
 
@@ -339,14 +345,14 @@ fn sums(report: &Report) -> Sums {
 
 /// Carries out orders one after the other, fetching files first where an edition needs them.
 async fn carry_out(
-    mut orders: mpsc::UnboundedReceiver<(SentOrder, Option<Link>, Micros)>,
+    mut orders: mpsc::UnboundedReceiver<(SentOrder, Option<Connection>, Micros)>,
     load: Rc<RefCell<Option<LoadThreads>>>,
-    inside: mpsc::Sender<Inside>,
+    inside: mpsc::Sender<FromLoad>,
 ) {
     let mut contents = Contents::new();
     while let Some((order, link, there)) = orders.recv().await {
         if let Err(why) = fetch(&order, link.as_ref(), &mut contents).await {
-            let _ = inside.send(Inside::Unable(why)).await;
+            let _ = inside.send(FromLoad::Unable(why)).await;
             return;
         }
         // Both clocks at one moment: that makes the one of the other.
@@ -363,7 +369,7 @@ async fn carry_out(
             },
         };
         if let Err(why) = done {
-            let _ = inside.send(Inside::Unable(why)).await;
+            let _ = inside.send(FromLoad::Unable(why)).await;
             return;
         }
     }
@@ -373,7 +379,7 @@ fn begin(
     order: SentOrder,
     contents: &Contents,
     load: &Rc<RefCell<Option<LoadThreads>>>,
-    inside: &mpsc::Sender<Inside>,
+    inside: &mpsc::Sender<FromLoad>,
 ) -> Result<(), Unable> {
     let SentOrder::Begin {
         threads,
@@ -397,11 +403,15 @@ fn begin(
     let inside = inside.clone();
     spawn_local(async move {
         while let Some(happening) = happens.recv().await {
-            if inside.send(Inside::Happens(happening)).await.is_err() {
+            if inside
+                .send(FromLoad::Happens(Box::new(happening)))
+                .await
+                .is_err()
+            {
                 return;
             }
         }
-        let _ = inside.send(Inside::Ended).await;
+        let _ = inside.send(FromLoad::Ended).await;
     });
     Ok(())
 }
@@ -409,7 +419,7 @@ fn begin(
 /// Fetches the files that an order's edition needs and that are not here.
 async fn fetch(
     order: &SentOrder,
-    link: Option<&Link>,
+    link: Option<&Connection>,
     contents: &mut Contents,
 ) -> Result<(), Unable> {
     let Some(edition) = order.edition() else {

@@ -1,11 +1,9 @@
-//! A master at work: its thread, between the sockets, the machine and the run.
+//! The thread of a master: between the sockets, the machine and the run.
 //!
-//! Owns doing what `master` says, in its order, and handing it what happens. The run itself is on the
-//! control thread, and reached by its gate only: neither a script nor a summary delays a beat.
+//! Owns doing what `master` says, in its order, and handing it what happens. The run is reached by its
+//! gate only.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,178 +14,29 @@ use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::Status;
 
-use super::hello::Conn;
-use super::master::{Master, MasterAction, MasterEvent};
-use super::message::{Answer, Counted, Down, News, Numbers, RunId, SentOrder, Sums, Told, Up};
-use super::roster::Stand;
-use super::server::{self, Happened};
-use super::wire::{self, proto};
-use super::{build, random};
+use super::{LAST_WORDS, MasterOptions, Request, Running};
 use crate::clock;
-use crate::runner::elsewhere::{Gate, Joined, SentEditions};
-use crate::runner::{self, Edition, Handle, Setup, State, Unable};
+use crate::cluster::hello::Conn;
+use crate::cluster::master::{Master, MasterAction, MasterEvent};
+use crate::cluster::message::{
+    Answer, Counted, Down, News, Numbers, RunId, SentOrder, Sums, Told, Up,
+};
+use crate::cluster::roster::Stand;
+use crate::cluster::server::{self, Happened};
+use crate::cluster::wire::{self, proto};
+use crate::cluster::{build, random};
+use crate::runner::Unable;
+use crate::runner::elsewhere::Joined;
 use crate::script::{Level, Line};
 use crate::stats::{Bounds, Decoder, Limits, Report};
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How long what was said to a connection may take to leave before it is shut.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// What a master needs to know.
-#[derive(Clone, Debug)]
-pub struct MasterOptions {
-    /// Where workers come to.
-    pub bind: SocketAddr,
-    /// What they have to know; empty for nothing.
-    pub token: Box<[u8]>,
-    /// How many a run waits for.
-    pub expect: u32,
-}
-
-/// The thread of a master, from outside.
-#[derive(Clone, Debug)]
-pub struct MasterThread {
-    asks: mpsc::Sender<Ask>,
-    address: SocketAddr,
-    expect: u32,
-}
-
-/// What is asked of it.
-enum Ask {
-    /// So many workers, with their numbers of load threads, once they are there.
-    Workers(u32, oneshot::Sender<Vec<(u32, u32)>>),
-    /// A run with those workers.
-    Run(Box<Running>, Vec<(u32, Joined)>),
-    /// The run is stopping, and nothing is waited for after this long.
-    End(Duration),
-    /// What is missing, told once nothing more will come.
-    Over(oneshot::Sender<Vec<(u32, u64)>>),
-}
-
-/// A run, as its master's thread sees it.
-struct Running {
-    gate: Gate,
-    sent: Arc<SentEditions>,
-    iterations: Option<u64>,
-    users: u32,
-}
-
-impl MasterThread {
-    /// Listens for workers, on a thread of its own.
-    ///
-    /// # Errors
-    /// When the address is taken, or there is no thread to be had.
-    pub fn listen(options: MasterOptions) -> io::Result<MasterThread> {
-        let listener = std::net::TcpListener::bind(options.bind)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let (asks, asked) = mpsc::channel(64);
-        let expect = options.expect;
-        let thread = std::thread::Builder::new().name("cluster".to_owned());
-        thread.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build_local(tokio::runtime::LocalOptions::default());
-            // Without a runtime nobody is answered, and the run does not begin.
-            if let Ok(runtime) = runtime {
-                runtime.block_on(serve(listener, options, asked));
-            }
-        })?;
-        Ok(MasterThread {
-            asks,
-            address,
-            expect,
-        })
-    }
-
-    /// Where workers come to.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Waits for the workers that a run begins with, and starts it on them.
-    ///
-    /// # Errors
-    /// When the run cannot begin.
-    pub async fn start(&self, setup: Arc<Setup>) -> Result<Handle, Unable> {
-        if let Some(what) = unshared(&setup.edition) {
-            return Err(Unable::Script(format!(
-                "{what} exists once for a whole run, and workers cannot share it yet: without \
-                 `--master` the script runs on this machine"
-            )));
-        }
-        let gone = || Unable::System("the thread for workers has ended".to_owned());
-        let (answer, workers) = oneshot::channel();
-        let ask = Ask::Workers(self.expect, answer);
-        self.asks.send(ask).await.map_err(|_| gone())?;
-        let workers = workers.await.map_err(|_| gone())?;
-        let options = setup.edition.options.clone();
-        let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
-        let (opening, joined) = runner::open(setup, &threads)?;
-        let running = Running {
-            gate: opening.gate(),
-            sent: Arc::default(),
-            iterations: options.iterations,
-            users: options.plan.peak_users(),
-        };
-        let workers = workers.iter().map(|(worker, _)| *worker);
-        let run = Ask::Run(Box::new(running), workers.zip(joined).collect());
-        self.asks.send(run).await.map_err(|_| gone())?;
-        let handle = opening.begin().await?;
-        let (mut state, asks) = (handle.state(), self.asks.clone());
-        let limit = options.stop_timeout + options.on_stop_timeout + LAST_WORDS;
-        spawn_local(async move {
-            let stops = |state: &State| matches!(state, State::Stopping(_) | State::Ended(_));
-            // A run that is dropped has stopped as well.
-            let _ = state.wait_for(stops).await;
-            let _ = asks.send(Ask::End(limit)).await;
-        });
-        Ok(handle)
-    }
-
-    /// Waits until all that workers measured is counted, or is not waited for any longer. Then they
-    /// know that the run is over. Returns workers that were lost, and how many requests of each are
-    /// in no figure, at most.
-    pub async fn over(&self) -> Vec<(u32, u64)> {
-        let (answer, over) = oneshot::channel();
-        match self.asks.send(Ask::Over(answer)).await {
-            Ok(()) => over.await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        }
-    }
-}
-
-/// What a script uses of what exists once for a whole run, if anything.
-fn unshared(edition: &Edition) -> Option<&'static str> {
-    if edition.inputs.sources.are_declared() {
-        return Some("a count of rows");
-    }
-    let calls = |name: &str| {
-        let files = edition.bundle.files().iter();
-        let mut texts = files.map(|file| &*file.text);
-        texts.any(|text| {
-            let mut found = text.match_indices(name);
-            found.any(|(at, _)| {
-                let before = text[..at].chars().next_back();
-                let after = text[at + name.len()..].trim_start();
-                let is_word =
-                    before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
-                !is_word && after.starts_with('(')
-            })
-        })
-    };
-    ["queue", "once", "wait_for", "append"]
-        .into_iter()
-        .find(|name| calls(name))
-}
-
-async fn serve(
+pub(super) async fn serve(
     listener: std::net::TcpListener,
     options: MasterOptions,
-    mut asked: mpsc::Receiver<Ask>,
+    mut asked: mpsc::Receiver<Request>,
 ) {
     let (Ok(listener), Some(fresh)) = (TcpListener::from_std(listener), random()) else {
         return;
@@ -221,7 +70,7 @@ async fn serve(
     loop {
         tokio::select! {
             Some(what) = happened.recv() => thread.happened(what).await,
-            Some(what) = inside.recv() => thread.inside(what).await,
+            Some(what) = inside.recv() => thread.run_says(what).await,
             ask = asked.recv() => match ask {
                 Some(ask) => thread.asked(ask).await,
                 None => return,
@@ -232,7 +81,7 @@ async fn serve(
 }
 
 /// What the thread tells itself.
-enum Inside {
+enum FromRun {
     Joined(u32, Joined),
     Order(u32, SentOrder),
     Unsendable(u32, String),
@@ -248,14 +97,17 @@ struct Socketed {
     is_in: bool,
 }
 
+/// Who waits for workers: gets their numbers, and those of their load threads.
+type Workers = oneshot::Sender<Vec<(u32, u32)>>;
+
 struct Thread {
     master: Master<Arc<Report>>,
-    internal: mpsc::Sender<Inside>,
+    internal: mpsc::Sender<FromRun>,
     conns: BTreeMap<Conn, Socketed>,
     /// Workers without a seat, and their numbers of load threads.
     offered: Vec<(u32, u32)>,
     /// How many workers are waited for, and by whom.
-    wanted: Option<(u32, oneshot::Sender<Vec<(u32, u32)>>)>,
+    wanted: Option<(u32, Workers)>,
     running: Option<Box<Running>>,
     /// When the run began, by this machine's clock, in µs.
     epoch_us: Option<u64>,
@@ -266,13 +118,13 @@ struct Thread {
 }
 
 impl Thread {
-    async fn asked(&mut self, ask: Ask) {
+    async fn asked(&mut self, ask: Request) {
         match ask {
-            Ask::Workers(count, answer) => {
+            Request::Workers(count, answer) => {
                 self.wanted = Some((count, answer));
                 self.look_for_workers();
             }
-            Ask::Run(running, joined) => {
+            Request::Run(running, joined) => {
                 self.on(MasterEvent::Expect(None, running.users)).await;
                 let iterations = running.iterations;
                 self.running = Some(running);
@@ -284,11 +136,11 @@ impl Thread {
                     self.joined(worker, joined).await;
                 }
             }
-            Ask::End(limit) => self.on(MasterEvent::End(limit)).await,
-            Ask::Over(answer) if self.is_over || self.running.is_none() => {
+            Request::End(limit) => self.on(MasterEvent::End(limit)).await,
+            Request::Over(answer) if self.is_over || self.running.is_none() => {
                 let _ = answer.send(self.lost());
             }
-            Ask::Over(answer) => self.waits_for_over.push(answer),
+            Request::Over(answer) => self.waits_for_over.push(answer),
         }
     }
 
@@ -319,8 +171,8 @@ impl Thread {
         spawn_local(async move {
             while let Some(order) = orders.next(&sent).await {
                 let inside = match order {
-                    Ok(order) => Inside::Order(member, order),
-                    Err(why) => Inside::Unsendable(member, why.to_string()),
+                    Ok(order) => FromRun::Order(member, order),
+                    Err(why) => FromRun::Unsendable(member, why.to_string()),
                 };
                 if internal.send(inside).await.is_err() {
                     return;
@@ -329,16 +181,16 @@ impl Thread {
         });
     }
 
-    async fn inside(&mut self, what: Inside) {
+    async fn run_says(&mut self, what: FromRun) {
         match what {
-            Inside::Joined(worker, joined) => self.joined(worker, joined).await,
-            Inside::Order(member, order) => {
+            FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
+            FromRun::Order(member, order) => {
                 if let SentOrder::Start(start) = &order {
                     self.epoch_us = Some(start.epoch.get());
                 }
                 self.on(MasterEvent::Order(member, order)).await;
             }
-            Inside::Unsendable(member, why) => {
+            FromRun::Unsendable(member, why) => {
                 if let Some(running) = &self.running {
                     let failed = News::Failed(Unable::Script(why));
                     running.gate.say(member, failed).await;
@@ -559,7 +411,7 @@ impl Thread {
         let (gate, internal) = (running.gate.clone(), self.internal.clone());
         spawn_local(async move {
             if let Some(joined) = gate.join(threads).await {
-                let _ = internal.send(Inside::Joined(worker, joined)).await;
+                let _ = internal.send(FromRun::Joined(worker, joined)).await;
             }
         });
         self.print(
