@@ -2,7 +2,7 @@
 //!
 //! Owns the estimate and its error. Four stamps are what NTP has (RFC 5905, section 8): sent and
 //! received here, received and sent there. The two ways may take different times, so the estimate
-//! is wrong by at most half the round trip, and the quickest of the last [`EXCHANGES`] counts.
+//! is wrong by at most half the round trip, and the quickest of the last `EXCHANGES` counts.
 
 use std::collections::VecDeque;
 

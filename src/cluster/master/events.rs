@@ -34,7 +34,7 @@ pub enum MasterEvent<R> {
     Reset(Conn),
     /// Time has passed; expected a few times a second.
     Tick,
-    /// What [`Master::saving`] gave is on the disk.
+    /// What [`Master::saving`](super::Master::saving) gave is on the disk.
     Saved,
     /// The run gives a worker the seat of a member.
     Seat {

@@ -108,7 +108,10 @@ impl MasterThread {
         let (answer, workers) = oneshot::channel();
         let ask = Request::Workers(self.expect, answer);
         self.asks.send(ask).await.map_err(|_| gone())?;
-        let workers = workers.await.map_err(|_| gone())?;
+        let workers = workers.await.map_err(|_| {
+            let left = "the workers of this master have left with its last run: start it again";
+            Unable::System(left.to_owned())
+        })?;
         let options = setup.edition.options.clone();
         let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
         let (opening, joined) = runner::open(setup, &threads)?;

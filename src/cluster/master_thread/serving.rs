@@ -120,6 +120,8 @@ struct Thread {
 impl Thread {
     async fn asked(&mut self, ask: Request) {
         match ask {
+            // Its workers leave with their run.
+            Request::Workers(..) if self.running.is_some() => {}
             Request::Workers(count, answer) => {
                 self.wanted = Some((count, answer));
                 self.look_for_workers();

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | is idle | welcomed, or its users have ended | says so, and may be given a seat |
 //! | holds a seat | told to begin | passes orders on, and news back |
-//! | retires | the master says that the seat is not its own any longer, or there was none for [`ALONE`](super::ALONE) | its users end, begin nothing more, and nothing that they say counts |
+//! | retires | the master says that the seat is not its own any longer, or there was none for `ALONE` | its users end, begin nothing more, and nothing that they say counts |
 //! | finishes | told so | cuts its last report, and waits until all are counted |
 //!
 //! Whatever becomes of seats, its numbers stay, and are counted once.
