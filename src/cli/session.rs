@@ -94,7 +94,11 @@ impl Attendance<'_> {
                 Ok(started) => self.started(&started),
                 Err(error) => {
                     show_refusal(&error);
-                    return Exit::Usage;
+                    let waited = self.arguments.cluster.master;
+                    return match error {
+                        AskError::Unable(_) if waited => Exit::Incomplete,
+                        _ => Exit::Usage,
+                    };
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -95,6 +95,7 @@ pub async fn work(
         recorded: 0,
         asked: 0,
         last_trouble: String::new(),
+        clocks: watch::Sender::new(None),
         exit: None,
     };
     let mut ticks = interval(TICK);
@@ -133,7 +134,7 @@ struct Process {
     /// The load threads, once there are some.
     load: Rc<RefCell<Option<LoadThreads>>>,
     /// Orders on their way to them: an edition's files may have to be fetched first.
-    orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Connection>, Micros)>>,
+    orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Connection>)>>,
     levels: Levels,
     /// Samples in all reports.
     recorded: u64,
@@ -141,6 +142,8 @@ struct Process {
     asked: u64,
     /// What was said last of why there is no connection.
     last_trouble: String,
+    /// One moment by the master's clock and by ours, once that is known.
+    clocks: watch::Sender<Option<(Micros, Micros)>>,
     exit: Option<Exit>,
 }
 
@@ -188,14 +191,27 @@ impl Process {
                 self.orders = None;
                 self.levels = Levels::default();
             }
-            FromLoad::Unable(why) => self.on(WorkerEvent::News(News::Failed(why))),
+            FromLoad::Unable(why) => {
+                tell(LogLine::Says(format!("no load can be made here: {why}")))
+            }
         }
     }
 
     fn happens(&mut self, happening: Happening, tell: &impl Fn(LogLine)) {
         match happening {
             Happening::Said(News::Levels(levels)) => self.levels = levels,
-            Happening::Said(news) => self.on(WorkerEvent::News(news)),
+            Happening::Said(news) => {
+                if let News::Assigned(_, levels) | News::Adopted(levels) = &news {
+                    // The next beat says no less than this letter, and nothing that can end a run.
+                    self.levels = Levels {
+                        stage: None,
+                        is_idle: false,
+                        ..*levels
+                    };
+                    self.measured();
+                }
+                self.on(WorkerEvent::News(news));
+            }
             Happening::Report(report) => {
                 let sums = sums(&report);
                 self.recorded += sums.samples;
@@ -210,13 +226,21 @@ impl Process {
         }
     }
 
-    fn tick(&mut self) {
+    fn measured(&mut self) {
         self.machine.measured(Measured {
             recorded: self.recorded,
             levels: self.levels,
             held: Vec::new(),
             load: Machine::default(),
         });
+    }
+
+    fn tick(&mut self) {
+        self.measured();
+        let now = clock::now();
+        if let Some(there) = self.machine.offset().there(now) {
+            self.clocks.send_replace(Some((there, now)));
+        }
         self.on(WorkerEvent::Tick);
     }
 
@@ -301,15 +325,13 @@ impl Process {
             let (orders, queue) = mpsc::unbounded_channel();
             self.orders = Some(orders);
             let (load, inside) = (self.load.clone(), self.inside.clone());
-            spawn_local(carry_out(queue, load, inside));
+            spawn_local(carry_out(queue, load, inside, self.clocks.subscribe()));
         }
-        let newest = self.links.values().next_back().cloned();
-        let offset = self.machine.offset().there(clock::now());
-        // Before anything is known of the master's clock, it is taken to be our own.
-        let there = offset.unwrap_or_else(clock::now);
+        let welcomed = self.machine.connection();
+        let link = welcomed.and_then(|conn| self.links.get(&conn)).cloned();
         if let Some(orders) = &self.orders {
             // Whoever carries them out ends with the load threads.
-            let _ = orders.send((order, newest, there));
+            let _ = orders.send((order, link));
         }
     }
 
@@ -343,35 +365,62 @@ fn sums(report: &Report) -> Sums {
     }
 }
 
-/// Carries out orders one after the other, fetching files first where an edition needs them.
+/// Carries out orders one after the other, fetching files first where an edition needs them. What
+/// cannot be carried out costs no more than that order.
 async fn carry_out(
-    mut orders: mpsc::UnboundedReceiver<(SentOrder, Option<Connection>, Micros)>,
+    mut orders: mpsc::UnboundedReceiver<(SentOrder, Option<Connection>)>,
     load: Rc<RefCell<Option<LoadThreads>>>,
     inside: mpsc::Sender<FromLoad>,
+    mut clocks: watch::Receiver<Option<(Micros, Micros)>>,
 ) {
     let mut contents = Contents::new();
-    while let Some((order, link, there)) = orders.recv().await {
-        if let Err(why) = fetch(&order, link.as_ref(), &mut contents).await {
-            let _ = inside.send(FromLoad::Unable(why)).await;
-            return;
-        }
-        // Both clocks at one moment: that makes the one of the other.
-        let ours = clock::now();
-        let here = move |moment: Micros| match moment >= there {
-            true => ours + Duration::from_micros(moment.since(there)),
-            false => ours - Duration::from_micros(there.since(moment)),
+    while let Some((order, link)) = orders.recv().await {
+        let done = match fetch(&order, link.as_ref(), &mut contents).await {
+            Ok(()) => one(order.clone(), &contents, &load, &inside, &mut clocks).await,
+            Err(why) => Err(why),
         };
-        let done = match order {
-            SentOrder::Begin { .. } => begin(order, &contents, &load, &inside),
-            order => match &*load.borrow() {
-                Some(load) => load.order(order, here, &contents),
-                None => Ok(()),
+        let Err(why) = done else {
+            continue;
+        };
+        let said = match order {
+            SentOrder::Begin { .. } => {
+                // Without load threads it cannot be a member; the run goes on without it.
+                let _ = inside.send(FromLoad::Unable(why)).await;
+                News::Ended { cut: 0 }
+            }
+            SentOrder::Prepare(ticket, ..) => News::Prepared {
+                ticket,
+                result: Err(why),
             },
+            _ => News::Failed(why),
         };
-        if let Err(why) = done {
-            let _ = inside.send(FromLoad::Unable(why)).await;
-            return;
-        }
+        let said = Box::new(Happening::Said(said));
+        let _ = inside.send(FromLoad::Happens(said)).await;
+    }
+}
+
+async fn one(
+    order: SentOrder,
+    contents: &Contents,
+    load: &Rc<RefCell<Option<LoadThreads>>>,
+    inside: &mpsc::Sender<FromLoad>,
+    clocks: &mut watch::Receiver<Option<(Micros, Micros)>>,
+) -> Result<(), Unable> {
+    if matches!(order, SentOrder::Begin { .. }) {
+        return begin(order, contents, load, inside);
+    }
+    // A moment of the master's clock means nothing before that is known: the first beat tells.
+    let known = clocks.wait_for(Option::is_some).await;
+    let Some((there, ours)) = known.ok().and_then(|known| *known) else {
+        return Ok(());
+    };
+    let here = move |moment: Micros| match moment >= there {
+        true => ours + Duration::from_micros(moment.since(there)),
+        false => ours - Duration::from_micros(there.since(moment)),
+    };
+    match &*load.borrow() {
+        Some(load) => load.order(order, here, contents),
+        None => Ok(()),
     }
 }
 

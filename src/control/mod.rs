@@ -149,7 +149,8 @@ pub type Starting = Pin<Box<dyn Future<Output = Result<Handle, Unable>>>>;
 /// Stays with runs, one after another.
 pub struct Control {
     interrupts: Interrupts,
-    starter: Starter,
+    /// `None` for load threads of this process.
+    starter: Option<Starter>,
     follower: Option<Follower>,
     run: Option<CurrentRun>,
 }
@@ -182,7 +183,7 @@ impl Control {
     pub fn new(interrupts: Interrupts) -> Control {
         Control {
             interrupts,
-            starter: Box::new(|setup| Box::pin(runner::start(setup))),
+            starter: None,
             follower: None,
             run: None,
         }
@@ -191,7 +192,10 @@ impl Control {
     /// Starts runs in another way than with load threads of this process.
     #[must_use]
     pub fn starting(self, starter: Starter) -> Control {
-        Control { starter, ..self }
+        Control {
+            starter: Some(starter),
+            ..self
+        }
     }
 
     /// Follows the script at `path` from now on, which was `known` when it was read; with findings,
@@ -228,10 +232,16 @@ impl Control {
         if let Some(follower) = &mut self.follower {
             follower.took(&setup.edition);
         }
-        let starting = (self.starter)(Arc::new(setup));
-        let handle = tokio::select! {
-            handle = starting => handle?,
-            () = self.interrupts.next() => return Err(Unable::System("interrupted".to_owned())),
+        let setup = Arc::new(setup);
+        let handle = match &self.starter {
+            None => runner::start(setup).await?,
+            // What is waited for may never come.
+            Some(starter) => tokio::select! {
+                handle = starter(setup) => handle?,
+                () = self.interrupts.next() => {
+                    return Err(Unable::System("interrupted before the run began".to_owned()));
+                }
+            },
         };
         let mut summary = handle.summary();
         summary.mark_unchanged();

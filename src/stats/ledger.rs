@@ -163,9 +163,11 @@ impl Ledger {
         self.cpu_us = cpu_us;
     }
 
-    /// The run begins: what the process has used so far belongs to no second.
-    pub fn begin(&mut self) {
+    /// Its part of the run begins, so long after the run's epoch: what the process has used so far
+    /// belongs to no second, and seconds that are over have no gauges of its.
+    pub fn begin(&mut self, now_us: u64) {
         self.told_cpu_us = self.cpu_us;
+        self.closed = self.closed.max(now_us / 1_000_000);
     }
 
     /// Everything since the last report, with the gauges of seconds that are over.

@@ -141,12 +141,12 @@ fn what_cannot_be_is_said_before_anything_starts() {
     let both = refused(SCRIPT, "--master --worker", 2);
     assert!(both.contains("cannot be used with"), "{both}");
     let queue = "user(\"U\", #{ t: task(|| { queue(\"q\").put(1); }) });";
-    let shared = refused(queue, "--master --master-bind-port 0", 2);
+    let shared = refused(queue, "--master --master-bind-port 0", 3);
     assert!(shared.contains("workers cannot share it yet"), "{shared}");
     let late = refused(
         SCRIPT,
         "--master --master-bind-port 0 --expect-workers-max-wait 1s",
-        2,
+        3,
     );
     assert!(late.contains("1 workers have not come in 1s"), "{late}");
 }

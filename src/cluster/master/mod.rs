@@ -392,7 +392,22 @@ impl<R: Clone> Master<R> {
         self.gathering.on(now);
     }
 
+    /// Whether a worker is there and can be given a seat.
+    #[must_use]
+    pub fn is_free(&self, worker: u32) -> bool {
+        let record = self.records.get(&worker);
+        let is_there = record.is_some_and(|record| {
+            record.life == Life::There && record.seat.is_none() && !record.is_leaving
+        });
+        is_there && self.roster.stand(worker) < Stand::Moved
+    }
+
     fn seat(&mut self, worker: u32, member: u32) {
+        if !self.is_free(worker) || self.ends.is_some() {
+            // It has gone since it was offered the seat, or comes too late for it.
+            self.actions.push(MasterAction::Gone(member));
+            return;
+        }
         let Some(record) = self.records.get_mut(&worker) else {
             return;
         };

@@ -20,6 +20,9 @@ use crate::runner::{self, Edition, Handle, Setup, State, Unable};
 /// How long what was said to a connection may take to leave before it is shut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How long workers get for their last numbers, once their users have had their limits.
+const LAST_NUMBERS: Duration = Duration::from_secs(8);
+
 /// What a master needs to know.
 #[derive(Clone, Debug)]
 pub struct MasterOptions {
@@ -124,14 +127,19 @@ impl MasterThread {
         let workers = workers.iter().map(|(worker, _)| *worker);
         let run = Request::Run(Box::new(running), workers.zip(joined).collect());
         self.asks.send(run).await.map_err(|_| gone())?;
+        let mut ends = Ends {
+            asks: self.asks.clone(),
+            limit: Duration::ZERO,
+        };
+        // If it does not begin, or nobody waits for that any longer, its workers may go.
         let handle = opening.begin().await?;
-        let (mut state, asks) = (handle.state(), self.asks.clone());
-        let limit = options.stop_timeout + options.on_stop_timeout + LAST_WORDS;
+        let mut state = handle.state();
+        ends.limit = options.stop_timeout + options.on_stop_timeout + LAST_NUMBERS;
         spawn_local(async move {
             let stops = |state: &State| matches!(state, State::Stopping(_) | State::Ended(_));
             // A run that is dropped has stopped as well.
             let _ = state.wait_for(stops).await;
-            let _ = asks.send(Request::End(limit)).await;
+            drop(ends);
         });
         Ok(handle)
     }
@@ -145,6 +153,20 @@ impl MasterThread {
             Ok(()) => over.await.unwrap_or_default(),
             Err(_) => Vec::new(),
         }
+    }
+}
+
+/// Tells the thread, when it is dropped, that its run ends.
+struct Ends {
+    asks: mpsc::Sender<Request>,
+    /// How long workers get for that.
+    limit: Duration,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // It asks little: there is room.
+        let _ = self.asks.try_send(Request::End(self.limit));
     }
 }
 

@@ -33,6 +33,9 @@ use crate::stats::{Bounds, Decoder, Limits, Report};
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How long the last words to workers get to leave.
+const FAREWELL: Duration = Duration::from_millis(200);
+
 pub(super) async fn serve(
     listener: std::net::TcpListener,
     options: MasterOptions,
@@ -61,6 +64,7 @@ pub(super) async fn serve(
         wanted: None,
         running: None,
         epoch_us: None,
+        generation: 1,
         is_over: false,
         waits_for_over: Vec::new(),
         missing: BTreeMap::new(),
@@ -111,6 +115,8 @@ struct Thread {
     running: Option<Box<Running>>,
     /// When the run began, by this machine's clock, in µs.
     epoch_us: Option<u64>,
+    /// The newest generation that a member was told of.
+    generation: u16,
     is_over: bool,
     waits_for_over: Vec<oneshot::Sender<Vec<(u32, u64)>>>,
     /// By worker: what is missing of it, at most.
@@ -150,6 +156,8 @@ impl Thread {
         let Some((count, answer)) = self.wanted.take() else {
             return;
         };
+        let master = &self.master;
+        self.offered.retain(|(worker, _)| master.is_free(*worker));
         if self.offered.len() < count.max(1) as usize {
             self.wanted = Some((count, answer));
             return;
@@ -180,6 +188,12 @@ impl Thread {
                     return;
                 }
             }
+            // The run is over, or never began: a member that is still there has nothing to do.
+            let stop = SentOrder::Stop {
+                stop_timeout: Duration::ZERO,
+                on_stop_timeout: Duration::ZERO,
+            };
+            let _ = internal.send(FromRun::Order(member, stop)).await;
         });
     }
 
@@ -187,8 +201,14 @@ impl Thread {
         match what {
             FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
             FromRun::Order(member, order) => {
-                if let SentOrder::Start(start) = &order {
-                    self.epoch_us = Some(start.epoch.get());
+                match &order {
+                    SentOrder::Start(start) => self.epoch_us = Some(start.epoch.get()),
+                    SentOrder::Begin { generation, .. }
+                    | SentOrder::CatchUp(generation, _)
+                    | SentOrder::Prepare(_, generation, _) => {
+                        self.generation = self.generation.max(*generation);
+                    }
+                    _ => {}
                 }
                 self.on(MasterEvent::Order(member, order)).await;
             }
@@ -266,32 +286,36 @@ impl Thread {
             _ => None,
         };
         self.on(MasterEvent::Heard(conn, up)).await;
-        if let (Some(levels), Some(member)) = (levels, self.master.member_of(conn)) {
-            self.news(member, News::Levels(levels)).await;
+        if let (Some(levels), Some(member), Some(running)) =
+            (levels, self.master.member_of(conn), &self.running)
+        {
+            running.gate.levels(member, levels);
         }
     }
 
     async fn numbered(&mut self, conn: Conn, numbered: proto::Numbered) {
-        let Some(socketed) = self.conns.get_mut(&conn) else {
-            return;
+        // Before it has proved itself, nothing of it is looked into.
+        let Some(socketed) = self.conns.get_mut(&conn).filter(|it| it.is_in) else {
+            return self.shut(conn);
         };
         let now = clock::now().get();
         let since = self.epoch_us.map_or(0, |epoch| now.saturating_sub(epoch));
         let bounds = Bounds {
             // Clocks of machines agree to within some milliseconds.
             second: since / 1_000_000 + 5,
-            generation: u16::MAX,
+            generation: self.generation,
         };
         let decoded = socketed.decoder.decode(&numbered.report, bounds);
-        let (true, Ok(report)) = (socketed.is_in, decoded) else {
+        let Ok(report) = decoded else {
             self.shut(conn);
             return self.on(MasterEvent::Reset(conn)).await;
         };
         let numbers = Numbers {
             number: numbered.number,
+            // Not what it says they are.
             sums: Sums {
-                samples: numbered.samples,
-                started: numbered.started,
+                samples: report.samples(),
+                started: report.started(),
             },
             is_baseline: numbered.is_baseline,
             report: Arc::new(report),
@@ -347,10 +371,14 @@ impl Thread {
             }
             MasterAction::Over => {
                 self.is_over = true;
-                let lost = self.lost();
-                for waiting in self.waits_for_over.drain(..) {
-                    let _ = waiting.send(lost.clone());
-                }
+                let (lost, waiting) = (self.lost(), std::mem::take(&mut self.waits_for_over));
+                spawn_local(async move {
+                    // The process may end then: what was said to workers has to leave before.
+                    tokio::time::sleep(FAREWELL).await;
+                    for waiting in waiting {
+                        let _ = waiting.send(lost.clone());
+                    }
+                });
             }
             MasterAction::Deposed => {
                 let text = "a worker knows a later master: this one is not wanted any longer";

@@ -37,11 +37,15 @@ impl<R: Clone> Worker<R> {
     }
 
     pub(super) fn applied(&mut self, conn: Conn, applied: Applied) {
-        if let Some((current, heard)) = self.current
-            && current == conn
-            && self.reports.applied(applied).is_err()
-        {
+        let Some((_, heard)) = self.current.filter(|(current, _)| *current == conn) else {
+            return;
+        };
+        if self.reports.applied(applied).is_err() {
             self.contradicted(heard);
+        } else if self.reports.are_applied()
+            && let Some(ended) = self.ended.take()
+        {
+            self.news(ended);
         }
     }
 

@@ -149,6 +149,8 @@ pub struct Worker<R> {
     questions: Questions,
     seat: Option<Holding>,
     is_retiring: bool,
+    /// Its load threads have ended, which is said once all reports are counted.
+    ended: Option<News>,
     is_leaving: Option<Micros>,
     /// No users are wanted of it any more; the last report has been asked for, or cut.
     is_finishing: bool,
@@ -189,6 +191,7 @@ impl<R: Clone> Worker<R> {
             questions: Questions::default(),
             seat: None,
             is_retiring: false,
+            ended: None,
             is_leaving: None,
             is_finishing: false,
             is_last_cut: false,
@@ -214,6 +217,12 @@ impl<R: Clone> Worker<R> {
             (Some(_), false) => self.fence.until(),
             _ => Micros::default(),
         }
+    }
+
+    /// The connection on which it was welcomed.
+    #[must_use]
+    pub fn connection(&self) -> Option<Conn> {
+        self.current.map(|(conn, _)| conn)
     }
 
     /// What is known of the master's clock.
@@ -378,6 +387,9 @@ impl<R: Clone> Worker<R> {
     fn retire(&mut self) {
         if self.seat.is_some() && !self.is_retiring {
             self.is_retiring = true;
+            if let Some(ended) = self.ended.take() {
+                return self.news(ended);
+            }
             let stop = SentOrder::Stop {
                 stop_timeout: RETIRES_WITHIN,
                 on_stop_timeout: RETIRES_WITHIN,
@@ -392,6 +404,11 @@ impl<R: Clone> Worker<R> {
         };
         let seat = holding.seat;
         let has_ended = matches!(news, News::Ended { .. });
+        if has_ended && !self.is_retiring && !self.reports.are_applied() {
+            // The run may be over with it: what was measured has to be counted before.
+            self.ended = Some(news);
+            return;
+        }
         if !self.is_retiring {
             self.say(Said::News(seat, news));
         }

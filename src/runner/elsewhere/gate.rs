@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::edition::{Content, Contents, SentEdition, Unsendable};
 use super::order::SentOrder;
 use crate::runner::Edition;
-use crate::runner::fleet::{Member, MemberId};
+use crate::runner::fleet::{Levels, Member, MemberId};
 use crate::runner::load_thread::{News, Order};
 use crate::runner::threads::ORDERS;
 use crate::script::{Line, Shared};
@@ -74,6 +74,11 @@ impl Gate {
     /// What a member says, in the order in which it said it. What it measured before comes before.
     pub async fn say(&self, member: u32, news: News) {
         let _ = self.news.send((MemberId(member), news)).await;
+    }
+
+    /// How the users of a member stand; left out if the run is busy, for it is said again.
+    pub fn levels(&self, member: u32, levels: Levels) {
+        let _ = self.news.try_send((MemberId(member), News::Levels(levels)));
     }
 
     /// What a member measured. Each report has to come once, and waits here while the run is busy.

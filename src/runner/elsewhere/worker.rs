@@ -242,7 +242,8 @@ impl Working {
                     self.happen(Happening::WantsIterations).await;
                 }
                 () = sleep_until(self.emergency.look_at()) => self.look().await,
-                () = self.cuts.notified() => {
+                // Before the start there is nothing to report.
+                () = self.cuts.notified(), if self.epoch.is_some() => {
                     let report = self.cut();
                     self.happen(Happening::Report(report)).await;
                 }
@@ -279,7 +280,8 @@ impl Working {
             Order::Start(start) => {
                 self.epoch = Some(start.epoch);
                 self.ledger.cpu(usage::cpu_us());
-                self.ledger.begin();
+                // Of a run that has been going on, the seconds so far are others'.
+                self.ledger.begin(self.now_us());
             }
             Order::Prepare(preparation) => self.edition = preparation.edition.clone(),
             _ => {}

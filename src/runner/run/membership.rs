@@ -129,6 +129,9 @@ impl Run {
         self.numbers.in_flight(cut);
         self.lose(id);
         if self.fleet.is_empty() {
+            if self.is_far && self.end.is_none() {
+                self.fail("no worker is left".to_owned());
+            }
             self.tear_down();
         }
     }

@@ -92,6 +92,8 @@ struct Run {
     end: Option<End>,
     /// It was asked to end at once.
     is_killed: bool,
+    /// Its members are in other processes, and may all be lost.
+    is_far: bool,
     /// The latest moment for members to end.
     grace: Option<Instant>,
     is_over: bool,

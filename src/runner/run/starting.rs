@@ -3,6 +3,7 @@
 //! Owns connecting them; the loop (`run`) does the rest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
@@ -20,7 +21,7 @@ use crate::runner::emergency::Emergency;
 use crate::runner::fleet::{Fleet, MemberId};
 use crate::runner::hooks::Hooks;
 use crate::runner::inbox::{Event, Inbox};
-use crate::runner::load_thread::News;
+use crate::runner::load_thread::{News, Order};
 use crate::runner::numbers::Numbers;
 use crate::runner::reload::Reload;
 use crate::runner::shape::LiveShape;
@@ -90,6 +91,8 @@ pub struct Opening {
     to: Connections,
     commands: mpsc::Sender<Command>,
     gate: Gate,
+    /// Its members are in other processes.
+    is_far: bool,
 }
 
 impl Opening {
@@ -140,6 +143,7 @@ impl Opening {
             to,
             commands: commands_in,
             gate,
+            is_far: threads == 0,
         })
     }
 
@@ -191,8 +195,14 @@ impl Opening {
                 Some(Event::News(id, News::Ready)) => self.fleet.is_ready(id),
                 Some(Event::News(_, News::Failed(why))) => return Err(why),
                 Some(Event::News(id, News::Ended { .. })) => self.fleet.leave(id),
-                Some(Event::Coming(Coming::Gone(id) | Coming::Leaves(id))) => {
-                    self.fleet.leave(MemberId(id));
+                Some(Event::Coming(Coming::Gone(id))) => self.fleet.leave(MemberId(id)),
+                // It says when it has ended.
+                Some(Event::Coming(Coming::Leaves(id))) => {
+                    let stop = Order::Stop {
+                        stop_timeout: Duration::ZERO,
+                        on_stop_timeout: Duration::ZERO,
+                    };
+                    self.fleet.order(MemberId(id), stop);
                 }
                 Some(Event::Coming(Coming::Joins { threads, joined })) => {
                     let told = self.join(threads);
@@ -241,6 +251,7 @@ impl Opening {
             tick_at: None,
             end: None,
             is_killed: false,
+            is_far: self.is_far,
             grace: None,
             is_over: false,
         };

@@ -342,12 +342,13 @@ impl Reader<'_> {
         let count = self.count()?;
         let first_us = self.moment(bounds)?;
         let last_us = first_us.checked_add(self.number()?);
+        let last_us = last_us.filter(|us| us / 1_000_000 <= bounds.second);
         Ok(TallyEntry {
             owner: u32::try_from(owner).map_err(|_| Damaged("too many series"))?,
             text,
             count,
             first_us,
-            last_us: last_us.ok_or(Damaged("times beyond all times"))?,
+            last_us: last_us.ok_or(Damaged("a moment that is still to come"))?,
             stack: self.optional("two stacks")?,
             trace: self.trace(bounds)?,
         })

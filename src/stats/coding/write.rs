@@ -2,7 +2,7 @@
 //!
 //! Owns which series this stream has named. What the bytes look like is told in the module above.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{
@@ -20,14 +20,14 @@ use crate::stats::tally::TallyEntry;
 use crate::stats::trace::Trace;
 use crate::stats::varint::write as number;
 
-/// Encodes the reports of one ledger for one stream, in their order.
+/// Encodes reports for one stream, in their order. They may be of several ledgers.
 ///
 /// A stream that is opened anew needs another, and a [`Decoder`](super::Decoder) of its own at the
 /// other end.
 #[derive(Clone, Debug, Default)]
 pub struct Encoder {
-    /// The series it has named.
-    named: usize,
+    /// The series it has named, and their numbers in the stream.
+    named: HashMap<SeriesKey, usize>,
 }
 
 impl Encoder {
@@ -39,10 +39,11 @@ impl Encoder {
     pub fn encode(&mut self, report: &Report) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64 * report.cells.len() + 64);
         let to = &mut bytes;
-        let new = &report.keys[self.named.min(report.keys.len())..];
+        let (new, numbers_of) = self.name(&report.keys);
         all(to, new, key);
-        self.named = self.named.max(report.keys.len());
-        all(to, &report.cells, stamped);
+        all(to, &report.cells, |to, cell| {
+            stamped(to, numbers_of[cell.series], cell);
+        });
         all(to, &report.lags, |to, (second, lags)| {
             number(to, *second);
             times(to, lags);
@@ -50,12 +51,16 @@ impl Encoder {
         all(to, &report.gauges, |to, (second, gauge)| {
             numbers(to, [*second, gauge.in_flight, gauge.cpu_us]);
         });
-        all(to, &report.errors, counted);
+        all(to, &report.errors, |to, error| {
+            counted(to, numbers_of[error.owner as usize] as u64, error);
+        });
         all(to, &report.exceptions, |to, (place, exception)| {
             text(to, place);
-            counted(to, exception);
+            counted(to, u64::from(exception.owner), exception);
         });
-        all(to, &report.checks, counted);
+        all(to, &report.checks, |to, check| {
+            counted(to, u64::from(check.owner), check);
+        });
         custom(to, &report.custom);
         let Iterations {
             started,
@@ -70,6 +75,20 @@ impl Encoder {
             [report.stale_retries, report.folded, report.last_end_us],
         );
         bytes
+    }
+
+    /// Names series that the stream does not know yet; returns those, and the numbers of all.
+    fn name<'a>(&mut self, keys: &'a [SeriesKey]) -> (Vec<&'a SeriesKey>, Vec<usize>) {
+        let mut new = Vec::new();
+        let number = |key: &'a SeriesKey| {
+            let next = self.named.len();
+            *self.named.entry(key.clone()).or_insert_with(|| {
+                new.push(key);
+                next
+            })
+        };
+        let numbers = keys.iter().map(number).collect();
+        (new, numbers)
     }
 }
 
@@ -108,14 +127,14 @@ fn key(to: &mut Vec<u8>, key: &SeriesKey) {
     text(to, &key.method);
 }
 
-fn stamped(to: &mut Vec<u8>, stamped: &Stamped) {
+fn stamped(to: &mut Vec<u8>, series: usize, stamped: &Stamped) {
     let Stamped {
         second,
-        series,
         generation,
         cell,
+        ..
     } = stamped;
-    numbers(to, [*second, *series as u64, u64::from(*generation)]);
+    numbers(to, [*second, series as u64, u64::from(*generation)]);
     let Cell {
         successes,
         failures,
@@ -175,8 +194,8 @@ fn times(to: &mut Vec<u8>, dist: &Dist) {
     }
 }
 
-fn counted(to: &mut Vec<u8>, entry: &TallyEntry) {
-    number(to, u64::from(entry.owner));
+fn counted(to: &mut Vec<u8>, owner: u64, entry: &TallyEntry) {
+    number(to, owner);
     text(to, &entry.text);
     let lasted = entry.last_us - entry.first_us;
     numbers(to, [entry.count, entry.first_us, lasted]);

@@ -250,7 +250,7 @@ impl Collector {
     /// The run begins at that moment, in µs since 1970: all times count from there.
     pub fn begin(&mut self, epoch_unix_us: i64) {
         self.epoch_unix_us = epoch_unix_us;
-        self.ledger.begin();
+        self.ledger.begin(0);
     }
 
     /// A generation of the script goes into service; to be called before its first sample. From the
