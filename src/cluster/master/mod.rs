@@ -403,8 +403,12 @@ impl<R: Clone> Master<R> {
     }
 
     fn seat(&mut self, worker: u32, member: u32) {
-        if !self.is_free(worker) || self.ends.is_some() {
-            // It has gone since it was offered the seat, or comes too late for it.
+        let record = self.records.get(&worker);
+        let is_gone = record.is_none_or(|record| record.life != Life::There)
+            || self.roster.stand(worker) == Stand::Lost;
+        if is_gone || self.ends.is_some() {
+            // It has gone since it was offered the seat, or comes too late for it. Of one that may
+            // come back it is said when it is lost.
             self.actions.push(MasterAction::Gone(member));
             return;
         }

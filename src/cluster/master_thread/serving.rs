@@ -156,15 +156,19 @@ impl Thread {
         let Some((count, answer)) = self.wanted.take() else {
             return;
         };
-        let master = &self.master;
-        self.offered.retain(|(worker, _)| master.is_free(*worker));
-        if self.offered.len() < count.max(1) as usize {
+        let offered = std::mem::take(&mut self.offered);
+        let is_free = |(worker, _): &(u32, u32)| self.master.is_free(*worker);
+        // Who is silent may come back, and is offered no second time.
+        let (free, silent): (Vec<_>, Vec<_>) = offered.into_iter().partition(is_free);
+        self.offered = silent;
+        if free.len() < count.max(1) as usize {
+            self.offered.extend(free);
             self.wanted = Some((count, answer));
             return;
         }
         // If nobody waits any longer, they are still there.
-        if let Err(workers) = answer.send(std::mem::take(&mut self.offered)) {
-            self.offered = workers;
+        if let Err(workers) = answer.send(free) {
+            self.offered.extend(workers);
         }
     }
 
