@@ -3,20 +3,18 @@
 //! Owns what is wrong with them; `cluster` knows nothing of the command line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use super::token;
 use crate::control::WishError;
 use crate::units;
 
 /// The port between master and workers, as Locust's.
 const PORT: u16 = 5557;
-
-/// The shortest token: whoever connects gets a value to try guesses on.
-const SHORTEST_TOKEN: usize = 16;
 
 /// One run over several processes or machines.
 #[derive(Debug, Default, Args)]
@@ -114,12 +112,10 @@ impl ClusterArgs {
     /// # Errors
     /// When its file cannot be read, it is too short, or there has to be one.
     pub(super) fn token(&self) -> Result<Box<[u8]>, WishError> {
-        let token = match (&self.cluster_token, &self.cluster_token_file) {
-            (Some(token), _) => Some(token.clone()),
-            (None, Some(file)) => Some(read(file)?),
-            (None, None) => None,
-        };
-        let Some(token) = token else {
+        let (token, file) = (&self.cluster_token, &self.cluster_token_file);
+        let given = token::given(token.as_ref(), file.as_deref(), "--cluster-token-file");
+        let given = given.map_err(|error| error.hint("`openssl rand -hex 16 > FILE` makes one"));
+        let Some(token) = given? else {
             let is_near = self.bind().ip().is_loopback();
             return match self.master && !is_near {
                 false => Ok(Box::default()),
@@ -130,30 +126,18 @@ impl ClusterArgs {
                     );
                     let hint =
                         "the same `--cluster-token-file FILE` for the master and its workers";
-                    Err(wrong(message, hint))
+                    Err(WishError::new(message).hint(hint))
                 }
             };
         };
-        if token.len() < SHORTEST_TOKEN {
+        if token::is_short(&token) {
             let message = format!(
-                "the cluster's token has {} characters, and {SHORTEST_TOKEN} are the least",
-                token.len()
+                "the cluster's token has {} characters, and {} are the least",
+                token.chars().count(),
+                token::SHORTEST
             );
-            return Err(wrong(message, "`openssl rand -hex 16` makes one"));
+            return Err(WishError::new(message).hint("`openssl rand -hex 16` makes one"));
         }
         Ok(token.into_bytes().into())
     }
-}
-
-fn read(file: &Path) -> Result<String, WishError> {
-    let text = std::fs::read_to_string(file);
-    let text = text.map_err(|error| {
-        let message = format!("the token cannot be read from {}: {error}", file.display());
-        wrong(message, "`openssl rand -hex 16 > FILE` makes one")
-    })?;
-    Ok(text.trim().to_owned())
-}
-
-fn wrong(message: String, hint: &str) -> WishError {
-    WishError::new(message).hint(hint)
 }

@@ -21,6 +21,7 @@ mod serve;
 mod session;
 mod signals;
 mod starter;
+mod token;
 mod web_arguments;
 
 use std::path::Path;

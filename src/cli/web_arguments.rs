@@ -9,12 +9,10 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use super::token;
 use crate::control::WishError;
 use crate::units;
 use crate::web::Options;
-
-/// The shortest token that a person may choose.
-const SHORTEST_TOKEN: usize = 16;
 
 /// How the web UI is served, and when a run starts and the process ends with it.
 #[derive(Debug, Default, Args)]
@@ -150,24 +148,14 @@ impl WebArgs {
     }
 
     fn token(&self) -> Result<Option<String>, WishError> {
-        let token = match (&self.web_token, &self.web_token_file) {
-            (Some(token), _) => token.clone(),
-            (None, Some(file)) => {
-                let text = crate::files::read_to_string(file, 10_000);
-                let text = text.map_err(|error| {
-                    let file = file.display();
-                    WishError::new(format!("`--web-token-file`: cannot read `{file}`: {error}"))
-                })?;
-                text.trim().to_owned()
-            }
-            (None, None) => return Ok(None),
-        };
-        if token.chars().count() < SHORTEST_TOKEN {
-            let text =
-                format!("the token of the web UI is shorter than {SHORTEST_TOKEN} characters");
+        let (token, file) = (&self.web_token, &self.web_token_file);
+        let given = token::given(token.as_ref(), file.as_deref(), "--web-token-file")?;
+        if given.as_deref().is_some_and(token::is_short) {
+            let shortest = token::SHORTEST;
+            let text = format!("the token of the web UI is shorter than {shortest} characters");
             return Err(WishError::new(text).hint("leave it out for a random one"));
         }
-        Ok(Some(token))
+        Ok(given)
     }
 }
 
