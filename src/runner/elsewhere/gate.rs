@@ -13,7 +13,7 @@ use super::order::SentOrder;
 use crate::runner::Edition;
 use crate::runner::fleet::{Levels, Member, MemberId};
 use crate::runner::load_thread::{News, Order};
-use crate::runner::threads::ORDERS;
+use crate::runner::threads::{Connections, ORDERS};
 use crate::script::{Line, Shared};
 use crate::stats::Report;
 use crate::vu::Budget;
@@ -127,14 +127,13 @@ impl Joined {
         threads: u32,
         edition: &Arc<Edition>,
         number: u16,
-        is_limited: bool,
-        shared: &Arc<Shared>,
+        to: &Connections,
     ) -> (Member, Joined) {
         let threads = first..first.saturating_add(threads);
         let (sender, orders) = mpsc::channel(ORDERS);
         let orders = Orders {
-            begins: Some((edition.clone(), number, is_limited)),
-            shared: shared.clone(),
+            begins: Some((edition.clone(), number, to.budget.is_some())),
+            shared: to.shared.clone(),
             threads: threads.clone(),
             orders,
         };

@@ -4,7 +4,6 @@
 //! nothing about the run, and outlives the connection: where orders come from and where reports go
 //! is the transport's.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +69,6 @@ pub struct Worker {
     orders: mpsc::Sender<Order>,
     cuts: Arc<Notify>,
     budget: Option<Budget>,
-    environment: Arc<BTreeMap<String, String>>,
     asks: Option<Arc<dyn RationSource>>,
 }
 
@@ -90,7 +88,6 @@ impl Worker {
             is_limited,
             asks,
         } = work;
-        let environment = Arc::new(edition.inputs.environment.clone());
         let budget = is_limited.then(Budget::asking);
         let count = threads.end - threads.start;
         let (news_in, news) = mpsc::channel(64);
@@ -100,7 +97,7 @@ impl Worker {
             setup: Arc::new(Setup {
                 edition: edition.clone(),
                 threads: count,
-                environment: environment.clone(),
+                environment: Arc::new(edition.inputs.environment.clone()),
                 observer: None,
             }),
             group: coroutine::new_group(),
@@ -139,7 +136,6 @@ impl Worker {
             orders,
             cuts,
             budget,
-            environment,
             asks,
         };
         Ok((worker, happenings))
@@ -193,12 +189,6 @@ impl Worker {
     #[must_use]
     pub fn unused(&self) -> u64 {
         self.budget.as_ref().map_or(0, Budget::give_back)
-    }
-
-    /// What `env` gives.
-    #[must_use]
-    pub fn environment(&self) -> &BTreeMap<String, String> {
-        &self.environment
     }
 }
 

@@ -40,16 +40,7 @@ impl Run {
     fn join_from_elsewhere(&mut self, threads: u32, joined: oneshot::Sender<Joined>) {
         let (id, first) = self.fleet.next();
         let number = self.reload.number();
-        let is_limited = self.to.budget.is_some();
-        let (member, told) = Joined::new(
-            id,
-            first,
-            threads,
-            &self.edition,
-            number,
-            is_limited,
-            &self.to.shared,
-        );
+        let (member, told) = Joined::new(id, first, threads, &self.edition, number, &self.to);
         // If nobody waits for it, there is nobody who could join.
         if joined.send(told).is_ok() {
             self.fleet.join(id, member);

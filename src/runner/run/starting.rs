@@ -153,12 +153,6 @@ impl Opening {
         self.gate.clone()
     }
 
-    /// What exists once for the whole run.
-    #[must_use]
-    pub fn shared(&self) -> Arc<Shared> {
-        self.to.shared.clone()
-    }
-
     fn join_here(&mut self, threads: u32) -> Result<(), Unable> {
         let (id, first) = self.fleet.next();
         let member = threads::start(id, first, threads, &self.edition, 1, &self.to)?;
@@ -168,16 +162,7 @@ impl Opening {
 
     fn join(&mut self, threads: u32) -> Joined {
         let (id, first) = self.fleet.next();
-        let is_limited = self.to.budget.is_some();
-        let (member, joined) = Joined::new(
-            id,
-            first,
-            threads,
-            &self.edition,
-            1,
-            is_limited,
-            &self.to.shared,
-        );
+        let (member, joined) = Joined::new(id, first, threads, &self.edition, 1, &self.to);
         self.fleet.join(id, member);
         joined
     }

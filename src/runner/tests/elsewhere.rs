@@ -11,14 +11,13 @@ use serde::de::DeserializeOwned;
 use tokio::task::spawn_local;
 
 use super::members::{Run, alive, counters, script};
-use super::{edited, on_runtime, setup_of};
+use super::{edited, on_runtime, setup_of, target};
 use crate::runner::elsewhere::{
     Contents, Gate, Happening, Joined, News, SentEdition, SentEditions, SentOrder, Work, Worker,
 };
 use crate::runner::{Notice, Options, Setup, open};
 use crate::script::Shared;
 use crate::stats::{Bounds, Decoder, Encoder, Limits, Summary};
-use crate::target::{self, Target};
 
 /// Iterations that a worker gets at once.
 const RANGE: u64 = 7;
@@ -152,16 +151,6 @@ impl Apart {
         spawn_local(works(joined, gate, sent, self.iterations.clone()));
         member
     }
-}
-
-fn target() -> (Target, String) {
-    let target = Target::start(target::Options {
-        address: ([127, 0, 0, 1], 0).into(),
-        ..target::Options::default()
-    });
-    let target = target.unwrap();
-    let url = format!("http://{}", target.address());
-    (target, url)
 }
 
 /// As `script`, without rows: whose turn it is is counted elsewhere.

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
-use super::{BOUND, edited, on_runtime, setup_of};
+use super::{BOUND, edited, on_runtime, setup_of, target};
 use crate::load::Slots;
 use crate::runner::elsewhere::{Coming, Gate};
 use crate::runner::run::start_with;
 use crate::runner::{End, Handle, Notice, Setup, State};
 use crate::stats::Summary;
-use crate::target::{self, Target};
 
 const USERS: u32 = 40;
 
@@ -118,12 +117,7 @@ pub(super) fn alive(summary: &Summary) -> [u64; 2] {
 
 #[test]
 fn members_come_and_go_and_users_classes_rows_and_counts_stay_exact() {
-    let target = Target::start(target::Options {
-        address: ([127, 0, 0, 1], 0).into(),
-        ..target::Options::default()
-    });
-    let target = target.unwrap();
-    let url = format!("http://{}", target.address());
+    let (target, url) = target();
     let first = setup_of(&script([3, 1], &url), USERS, 100.0);
     let edited = edited(&first, &script([1, 1], &url), USERS, 100.0);
     let summary = {

@@ -14,6 +14,7 @@ use super::{Edition, Options, Setup};
 use crate::data::Sources;
 use crate::load::Plan;
 use crate::script::{Bundle, Inputs, Program};
+use crate::target::{self, Target};
 use crate::units::Rate;
 
 /// The longest that one step may take on a slow and busy machine.
@@ -56,6 +57,17 @@ fn setup_with(inputs: Inputs, script: &str, users: u32, per_sec: f64) -> Arc<Set
         environment: Arc::default(),
         observer: None,
     })
+}
+
+/// A server to send requests to, and its URL.
+fn target() -> (Target, String) {
+    let target = Target::start(target::Options {
+        address: ([127, 0, 0, 1], 0).into(),
+        ..target::Options::default()
+    });
+    let target = target.unwrap();
+    let url = format!("http://{}", target.address());
+    (target, url)
 }
 
 fn rate(per_sec: f64) -> Rate {

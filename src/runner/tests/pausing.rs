@@ -8,24 +8,14 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use super::members::{Run, alive, counters, script as two_classes};
-use super::{BOUND, edited, on_runtime, setup_of};
+use super::{BOUND, edited, on_runtime, setup_of, target};
 use crate::runner::elsewhere::Coming;
 use crate::runner::{End, Notice, Refusal, State};
 use crate::stats::{Mark, Summary};
-use crate::target::{self, Target};
+use crate::target::Target;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-fn target() -> (Target, String) {
-    let target = Target::start(target::Options {
-        address: ([127, 0, 0, 1], 0).into(),
-        ..target::Options::default()
-    });
-    let target = target.unwrap();
-    let url = format!("http://{}", target.address());
-    (target, url)
 }
 
 /// Users that count themselves, with this wait, who ask for this.
