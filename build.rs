@@ -62,8 +62,8 @@ fn main() {
     };
     fs::write(out.join("assets.rs"), table).expect("cargo's own folder can be written");
     compile_messages(&root);
-    let hash = hash_of_sources(&root);
-    println!("cargo:rustc-env=KATYDID_SOURCE_HASH={hash}");
+    fs::write(out.join("source_hash"), hash_of_sources(&root))
+        .expect("cargo's own folder can be written");
 }
 
 /// Makes Rust of the messages between master and workers.
@@ -80,7 +80,7 @@ fn compile_messages(root: &Path) {
 
 /// SHA-256 over all that a worker's behaviour depends on: a master takes only workers that have the
 /// same.
-fn hash_of_sources(root: &Path) -> String {
+fn hash_of_sources(root: &Path) -> [u8; 32] {
     let mut files = vec![root.join("Cargo.lock")];
     let mut folders = vec![root.join("src")];
     while let Some(folder) = folders.pop() {
@@ -102,8 +102,7 @@ fn hash_of_sources(root: &Path) -> String {
         hasher.update((text.len() as u64).to_le_bytes());
         hasher.update(text);
     }
-    let hash = hasher.finalize();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().into()
 }
 
 fn variable(name: &str) -> String {

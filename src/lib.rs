@@ -16,6 +16,7 @@ pub mod http;
 mod language;
 pub mod load;
 pub mod output;
+mod random;
 mod reference;
 pub mod runner;
 pub mod scenario;

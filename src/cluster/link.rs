@@ -14,13 +14,13 @@ use socket2::Socket;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::hello::Conn;
 use super::message::{Applied, Down};
-use super::server::{GIVES_UP, prepared};
+use super::server::{CONNECTION_WINDOW, GIVES_UP, PING, STREAM_WINDOW, prepared};
 use super::wire::proto::cluster_client::ClusterClient;
 use super::wire::{self, proto};
 
@@ -120,14 +120,14 @@ async fn connected(address: &str) -> io::Result<Opened> {
     let handle = prepared(&socket)?;
     // One connection, and no other when that ends: when to try again is not tonic's to decide.
     let mut once = Some(TokioIo::new(socket));
-    let connector = tower_service_fn(move |_| {
+    let connector = Connector(move |_| {
         let socket = once.take();
         async move { socket.ok_or_else(|| io::Error::other("the connection has ended")) }
     });
     let endpoint = Endpoint::from_static("http://master")
-        .initial_stream_window_size(256 << 10)
-        .initial_connection_window_size(1 << 20)
-        .http2_keep_alive_interval(Duration::from_secs(10))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keep_alive_interval(PING)
         .keep_alive_timeout(GIVES_UP)
         .keep_alive_while_idle(true);
     let channel = endpoint.connect_with_connector(connector);
@@ -140,10 +140,6 @@ async fn connected(address: &str) -> io::Result<Opened> {
 }
 
 /// A function as tonic's connector.
-fn tower_service_fn<F>(connect: F) -> Connector<F> {
-    Connector(connect)
-}
-
 struct Connector<F>(F);
 
 impl<F, A> tonic::codegen::Service<Uri> for Connector<F>
@@ -167,20 +163,6 @@ where
     }
 }
 
-/// What is still to be sent, as a stream.
-struct Queue<T>(mpsc::Receiver<T>);
-
-impl<T> Stream for Queue<T> {
-    type Item = T;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<T>> {
-        self.0.poll_recv(cx)
-    }
-}
-
 /// Tells what comes until the connection ends.
 async fn keep(conn: Conn, opened: Opened, tells: mpsc::Sender<Heard>) {
     let (up, ups) = mpsc::channel(QUEUE);
@@ -194,8 +176,8 @@ async fn keep(conn: Conn, opened: Opened, tells: mpsc::Sender<Heard>) {
         socket: socket.clone(),
     };
     let mut calling = client.clone();
-    let serves = client.serve(Queue(ups)).await;
-    let counts = calling.numbers(Queue(numbered)).await;
+    let serves = client.serve(ReceiverStream::new(ups)).await;
+    let counts = calling.numbers(ReceiverStream::new(numbered)).await;
     let (Ok(said), Ok(applied)) = (serves, counts) else {
         let failed = "who answers there is no master of Katydid".to_owned();
         let _ = tells.send(Heard::Failed(conn, failed)).await;

@@ -3,8 +3,10 @@
 //!
 //! Owns what both say to each other and what follows from it: who is there, whose share of the
 //! users moves when, that no number is lost or counted twice, and what exists once for all workers.
-//! Everything here is a state machine without I/O: an event goes in with the time at which it
-//! happened, actions come out. Sockets, encoding, load threads and the run itself are elsewhere.
+//! What decides that (`master`, `worker` and what they are put together of) are state machines
+//! without I/O: an event goes in with the time at which it happened, actions come out. Around them,
+//! `master_thread` and `worker_process` do what they say, over `server` and `link`. Load threads and
+//! the run itself are the runner's.
 //!
 //! ```text
 //! worker                                                          master
@@ -16,7 +18,7 @@
 //!   │◄── Begin (a seat: member and numbers of its threads) ──────────│
 //!   │── Ready ──────────────────────────────────────────────────────►│
 //!   │◄── Start, Assign, Prepare, Adopt … ────────────────────────────│  delivery: letters
-//!   │── Yielded, Prepared, Ask … ───────────────────────────────────►│
+//!   │── Assigned, Prepared, Ask … ──────────────────────────────────►│
 //!   │◄── Answer ─────────────────────────────────────────────────────│  ranges, commons
 //!   │── Beat every second ──────────────────────────────────────────►│  roster
 //!   │◄── Beat, its echo ─────────────────────────────────────────────│  fence, offset
@@ -93,28 +95,9 @@ pub const ALONE: Duration = Duration::from_secs(60);
 
 /// What this process has to have in common with the others.
 fn build(token: Box<[u8]>) -> Credentials {
-    let hash = env!("KATYDID_SOURCE_HASH").as_bytes();
-    let digit = |at: usize| char::from(hash[at]).to_digit(16).unwrap_or(0);
-    let byte = |nth| u8::try_from(digit(2 * nth) << 4 | digit(2 * nth + 1)).unwrap_or(0);
     Credentials {
         token,
         version: env!("CARGO_PKG_VERSION").into(),
-        source_hash: std::array::from_fn(byte),
+        source_hash: *include_bytes!(concat!(env!("OUT_DIR"), "/source_hash")),
     }
-}
-
-/// A number that nobody can guess; `None` if the kernel has none to give.
-fn random<const N: usize>() -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    let mut filled = 0;
-    while filled < N {
-        let flags = rustix::rand::GetRandomFlags::empty();
-        match rustix::rand::getrandom(&mut bytes[filled..], flags) {
-            Ok(0) => return None,
-            Ok(more) => filled += more,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return None,
-        }
-    }
-    Some(bytes)
 }

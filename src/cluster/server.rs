@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
@@ -33,13 +34,13 @@ use super::wire::{self, proto};
 pub(super) const GIVES_UP: Duration = Duration::from_secs(20);
 
 /// How often an idle connection is asked whether it is there.
-const PING: Duration = Duration::from_secs(10);
+pub(super) const PING: Duration = Duration::from_secs(10);
 
 /// What may be on its way to a worker on one stream: a stalled one cannot starve the others.
-const STREAM_WINDOW: u32 = 256 << 10;
+pub(super) const STREAM_WINDOW: u32 = 256 << 10;
 
 /// On all of them.
-const CONNECTION_WINDOW: u32 = 1 << 20;
+pub(super) const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// The three calls, and some that were just cancelled.
 const STREAMS: u32 = 8;
@@ -239,17 +240,6 @@ struct Calls {
     happens: mpsc::Sender<Happened>,
 }
 
-/// The messages of a stream from this end.
-pub(super) struct Messages<T>(mpsc::Receiver<Result<T, Status>>);
-
-impl<T> Stream for Messages<T> {
-    type Item = Result<T, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx)
-    }
-}
-
 impl Calls {
     fn conn<T>(request: &Request<T>) -> Result<Conn, Status> {
         let conn = request.extensions().get::<Conn>().copied();
@@ -264,9 +254,9 @@ impl Calls {
 
 #[tonic::async_trait]
 impl Cluster for Calls {
-    type ServeStream = Messages<proto::Down>;
-    type NumbersStream = Messages<proto::Applied>;
-    type FetchStream = Messages<proto::Piece>;
+    type ServeStream = ReceiverStream<Result<proto::Down, Status>>;
+    type NumbersStream = ReceiverStream<Result<proto::Applied, Status>>;
+    type FetchStream = ReceiverStream<Result<proto::Piece, Status>>;
 
     async fn serve(
         &self,
@@ -288,7 +278,7 @@ impl Cluster for Calls {
                 }
             }
         });
-        Ok(Response::new(Messages(messages)))
+        Ok(Response::new(ReceiverStream::new(messages)))
     }
 
     async fn numbers(
@@ -308,7 +298,7 @@ impl Cluster for Calls {
                 }
             }
         });
-        Ok(Response::new(Messages(messages)))
+        Ok(Response::new(ReceiverStream::new(messages)))
     }
 
     async fn fetch(
@@ -330,6 +320,6 @@ impl Cluster for Calls {
                 }
             }
         });
-        Ok(Response::new(Messages(messages)))
+        Ok(Response::new(ReceiverStream::new(messages)))
     }
 }

@@ -21,8 +21,9 @@ use super::message::{
     Sums,
 };
 use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
-use super::{build, random, wire};
+use super::{build, wire};
 use crate::clock::{self, Micros};
+use crate::random;
 use crate::runner::elsewhere::{Contents, Happening, Work, Worker as LoadThreads};
 use crate::runner::{self, Unable};
 use crate::script::{Line, Shared};
@@ -63,13 +64,14 @@ pub async fn work(
     mut leaves: mpsc::Receiver<()>,
     tell: impl Fn(LogLine),
 ) -> Result<(), String> {
-    let (Some(process), Some(nonce)) = (random(), random()) else {
+    let (Ok(process), Ok(nonce)) = (random::bytes(), random::bytes()) else {
         return Err("the system has no random numbers to give".to_owned());
     };
+    let own = build(options.token.clone());
     let card = Hello {
         protocol: PROTOCOL,
-        version: env!("CARGO_PKG_VERSION").into(),
-        source_hash: build(Box::default()).source_hash,
+        version: own.version.clone(),
+        source_hash: own.source_hash,
         name: options.name.clone().into(),
         threads: options.threads,
         memory: runner::allowed_memory(),
@@ -81,7 +83,7 @@ pub async fn work(
     };
     let (heard_in, mut heard) = mpsc::channel(1_024);
     let (inside_in, mut inside) = mpsc::channel(1_024);
-    let machine = Worker::new(build(options.token.clone()), card, clock::now());
+    let machine = Worker::new(own, card, clock::now());
     let mut process = Process {
         machine,
         options,
@@ -275,8 +277,6 @@ impl Process {
                 {
                     let numbered = wire::proto::Numbered {
                         number: numbers.number,
-                        samples: numbers.sums.samples,
-                        started: numbers.sums.started,
                         is_baseline: numbers.is_baseline,
                         report: encoder.encode(&numbers.report),
                     };

@@ -29,6 +29,7 @@ use super::assets::{self, Asset};
 use super::live::{PATIENCE, Streams, Told};
 use super::{Options, Peer, Shared, router};
 use crate::control::DeskHandle;
+use crate::random;
 
 /// Connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 256;
@@ -154,7 +155,7 @@ fn start_with(
         .iter()
         .all(|(_, address)| address.ip().is_loopback());
     if !is_loopback && options.token.is_none() {
-        options.token = Some(random());
+        options.token = Some(random_text());
     }
     let acceptor = match &options.tls {
         Some((certificates, key)) => {
@@ -176,7 +177,7 @@ fn start_with(
     let shared = Arc::new(Shared {
         desk,
         access,
-        instance: random(),
+        instance: random_text(),
         options,
         streams: Streams::default(),
         told: Told::default(),
@@ -229,24 +230,12 @@ fn bind(address: SocketAddr) -> io::Result<Listening> {
     Ok((listener, address))
 }
 
-/// 128 random bits.
-fn random() -> String {
-    let bytes = uuid_bytes();
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn uuid_bytes() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        let flags = rustix::rand::GetRandomFlags::empty();
-        match rustix::rand::getrandom(&mut bytes[filled..], flags) {
-            Ok(n) => filled += n,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => panic!("the system has no random numbers: {error}"),
-        }
+/// 128 random bits, as text.
+fn random_text() -> String {
+    match random::bytes::<16>() {
+        Ok(bytes) => BASE64_URL_SAFE_NO_PAD.encode(bytes),
+        Err(error) => panic!("the system has no random numbers: {error}"),
     }
-    bytes
 }
 
 fn link(options: &Options, address: SocketAddr) -> String {

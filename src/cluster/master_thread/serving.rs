@@ -16,6 +16,7 @@ use tonic::Status;
 
 use super::{LAST_WORDS, MasterOptions, Request, Running};
 use crate::clock;
+use crate::cluster::build;
 use crate::cluster::hello::Conn;
 use crate::cluster::master::{Master, MasterAction, MasterEvent};
 use crate::cluster::message::{
@@ -24,7 +25,7 @@ use crate::cluster::message::{
 use crate::cluster::roster::Stand;
 use crate::cluster::server::{self, Happened};
 use crate::cluster::wire::{self, proto};
-use crate::cluster::{build, random};
+use crate::random;
 use crate::runner::Unable;
 use crate::runner::elsewhere::Joined;
 use crate::script::{Level, Line};
@@ -41,7 +42,7 @@ pub(super) async fn serve(
     options: MasterOptions,
     mut asked: mpsc::Receiver<Request>,
 ) {
-    let (Ok(listener), Some(fresh)) = (TcpListener::from_std(listener), random()) else {
+    let (Ok(listener), Ok(fresh)) = (TcpListener::from_std(listener), random::bytes()) else {
         return;
     };
     let (happens, mut happened) = mpsc::channel(1_024);
@@ -236,7 +237,7 @@ impl Thread {
                     is_in: false,
                 };
                 self.conns.insert(conn, socketed);
-                let (Some(nonce), Some(key)) = (random(), random()) else {
+                let (Ok(nonce), Ok(key)) = (random::bytes(), random::bytes()) else {
                     return self.shut(conn);
                 };
                 let opened = MasterEvent::Opened {
