@@ -4,7 +4,9 @@
 //! the control thread; its workers are reached through a thread of its own (`serving`), so that
 //! neither a script nor a summary delays a beat.
 
+mod run;
 mod serving;
+mod telling;
 
 use std::io;
 use std::net::SocketAddr;

@@ -14,21 +14,17 @@ use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::Status;
 
-use super::{LAST_WORDS, MasterOptions, Request, Running};
+use super::{MasterOptions, Request, Running};
 use crate::clock;
 use crate::cluster::build;
 use crate::cluster::hello::Conn;
 use crate::cluster::master::{Master, MasterAction, MasterEvent};
-use crate::cluster::message::{
-    Answer, Counted, Down, News, Numbers, RunId, SentOrder, Sums, Told, Up,
-};
-use crate::cluster::roster::Stand;
+use crate::cluster::message::{Numbers, RunId, SentOrder, Sums, Up};
 use crate::cluster::server::{self, Happened};
-use crate::cluster::wire::{self, proto};
+use crate::cluster::wire::proto;
 use crate::random;
-use crate::runner::Unable;
 use crate::runner::elsewhere::Joined;
-use crate::script::{Level, Line};
+use crate::script::Level;
 use crate::stats::{Bounds, Decoder, Limits, Report};
 
 /// How often time is looked at.
@@ -86,146 +82,45 @@ pub(super) async fn serve(
 }
 
 /// What the thread tells itself.
-enum FromRun {
+pub(super) enum FromRun {
     Joined(u32, Joined),
     Order(u32, SentOrder),
     Unsendable(u32, String),
 }
 
 /// A connection.
-struct Socketed {
-    down: Option<mpsc::Sender<Result<proto::Down, Status>>>,
-    applied: Option<mpsc::Sender<Result<proto::Applied, Status>>>,
-    socket: Socket,
-    decoder: Decoder,
+pub(super) struct Socketed {
+    pub(super) down: Option<mpsc::Sender<Result<proto::Down, Status>>>,
+    pub(super) applied: Option<mpsc::Sender<Result<proto::Applied, Status>>>,
+    pub(super) socket: Socket,
+    pub(super) decoder: Decoder,
     /// It has proved itself.
-    is_in: bool,
+    pub(super) is_in: bool,
 }
 
 /// Who waits for workers: gets their numbers, and those of their load threads.
-type Workers = oneshot::Sender<Vec<(u32, u32)>>;
+pub(super) type Workers = oneshot::Sender<Vec<(u32, u32)>>;
 
-struct Thread {
-    master: Master<Arc<Report>>,
-    internal: mpsc::Sender<FromRun>,
-    conns: BTreeMap<Conn, Socketed>,
+pub(super) struct Thread {
+    pub(super) master: Master<Arc<Report>>,
+    pub(super) internal: mpsc::Sender<FromRun>,
+    pub(super) conns: BTreeMap<Conn, Socketed>,
     /// Workers without a seat, and their numbers of load threads.
-    offered: Vec<(u32, u32)>,
+    pub(super) offered: Vec<(u32, u32)>,
     /// How many workers are waited for, and by whom.
-    wanted: Option<(u32, Workers)>,
-    running: Option<Box<Running>>,
+    pub(super) wanted: Option<(u32, Workers)>,
+    pub(super) running: Option<Box<Running>>,
     /// When the run began, by this machine's clock, in µs.
-    epoch_us: Option<u64>,
+    pub(super) epoch_us: Option<u64>,
     /// The newest generation that a member was told of.
-    generation: u16,
-    is_over: bool,
-    waits_for_over: Vec<oneshot::Sender<Vec<(u32, u64)>>>,
+    pub(super) generation: u16,
+    pub(super) is_over: bool,
+    pub(super) waits_for_over: Vec<oneshot::Sender<Vec<(u32, u64)>>>,
     /// By worker: what is missing of it, at most.
-    missing: BTreeMap<u32, u64>,
+    pub(super) missing: BTreeMap<u32, u64>,
 }
 
 impl Thread {
-    async fn asked(&mut self, ask: Request) {
-        match ask {
-            // Its workers leave with their run.
-            Request::Workers(..) if self.running.is_some() => {}
-            Request::Workers(count, answer) => {
-                self.wanted = Some((count, answer));
-                self.look_for_workers();
-            }
-            Request::Run(running, joined) => {
-                self.on(MasterEvent::Expect(None, running.users)).await;
-                let iterations = running.iterations;
-                self.running = Some(running);
-                if iterations.is_some() {
-                    let declare = MasterEvent::Declare(Counted::Iterations, iterations);
-                    self.on(declare).await;
-                }
-                for (worker, joined) in joined {
-                    self.joined(worker, joined).await;
-                }
-            }
-            Request::End(limit) => self.on(MasterEvent::End(limit)).await,
-            Request::Over(answer) if self.is_over || self.running.is_none() => {
-                let _ = answer.send(self.lost());
-            }
-            Request::Over(answer) => self.waits_for_over.push(answer),
-        }
-    }
-
-    fn look_for_workers(&mut self) {
-        let Some((count, answer)) = self.wanted.take() else {
-            return;
-        };
-        let offered = std::mem::take(&mut self.offered);
-        let is_free = |(worker, _): &(u32, u32)| self.master.is_free(*worker);
-        // Who is silent may come back, and is offered no second time.
-        let (free, silent): (Vec<_>, Vec<_>) = offered.into_iter().partition(is_free);
-        self.offered = silent;
-        if free.len() < count.max(1) as usize {
-            self.offered.extend(free);
-            self.wanted = Some((count, answer));
-            return;
-        }
-        // If nobody waits any longer, they are still there.
-        if let Err(workers) = answer.send(free) {
-            self.offered.extend(workers);
-        }
-    }
-
-    /// A worker has its place in the run: its orders are passed on from now on.
-    async fn joined(&mut self, worker: u32, joined: Joined) {
-        let Some(sent) = self.running.as_ref().map(|running| running.sent.clone()) else {
-            return;
-        };
-        let Joined {
-            member, mut orders, ..
-        } = joined;
-        self.on(MasterEvent::Seat { worker, member }).await;
-        let internal = self.internal.clone();
-        spawn_local(async move {
-            while let Some(order) = orders.next(&sent).await {
-                let inside = match order {
-                    Ok(order) => FromRun::Order(member, order),
-                    Err(why) => FromRun::Unsendable(member, why.to_string()),
-                };
-                if internal.send(inside).await.is_err() {
-                    return;
-                }
-            }
-            // The run is over, or never began: a member that is still there has nothing to do.
-            let stop = SentOrder::Stop {
-                stop_timeout: Duration::ZERO,
-                on_stop_timeout: Duration::ZERO,
-            };
-            let _ = internal.send(FromRun::Order(member, stop)).await;
-        });
-    }
-
-    async fn run_says(&mut self, what: FromRun) {
-        match what {
-            FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
-            FromRun::Order(member, order) => {
-                match &order {
-                    SentOrder::Start(start) => self.epoch_us = Some(start.epoch.get()),
-                    SentOrder::Begin { generation, .. }
-                    | SentOrder::CatchUp(generation, _)
-                    | SentOrder::Prepare(_, generation, _) => {
-                        self.generation = self.generation.max(*generation);
-                    }
-                    _ => {}
-                }
-                self.on(MasterEvent::Order(member, order)).await;
-            }
-            FromRun::Unsendable(member, why) => {
-                if let Some(running) = &self.running {
-                    let failed = News::Failed(Unable::Script(why));
-                    running.gate.say(member, failed).await;
-                }
-            }
-        }
-    }
-
     async fn happened(&mut self, what: Happened) {
         match what {
             Happened::Opened(conn, address, socket) => {
@@ -329,7 +224,7 @@ impl Thread {
     }
 
     /// Hands the machine an event and does what it says.
-    async fn on(&mut self, event: MasterEvent<Arc<Report>>) {
+    pub(super) async fn on(&mut self, event: MasterEvent<Arc<Report>>) {
         for action in self.master.on(clock::now(), event) {
             self.act(action).await;
         }
@@ -391,96 +286,6 @@ impl Thread {
             }
             // The run deals by itself, and takes over nobody from an earlier master.
             MasterAction::Deal | MasterAction::Adopted(..) | MasterAction::Settled => {}
-        }
-    }
-
-    fn lost(&self) -> Vec<(u32, u64)> {
-        let missing = self.missing.iter();
-        let lost = missing.filter(|(_, samples)| **samples > 0);
-        lost.map(|(worker, samples)| (*worker, *samples)).collect()
-    }
-
-    fn send(&mut self, conn: Conn, down: Down) {
-        let Some(socketed) = self.conns.get_mut(&conn) else {
-            return;
-        };
-        socketed.is_in |= matches!(down, Down::Welcome(_));
-        let is_used_up = matches!(
-            &down,
-            Down::Letter(letter)
-                if matches!(letter.says, Told::Answer(_, Answer::UsedUp(Counted::Iterations)))
-        );
-        let sent = match &socketed.down {
-            Some(to) => to.try_send(Ok(wire::down(down))).is_ok(),
-            None => false,
-        };
-        if !sent {
-            // It takes nothing: the connection is of no use, and what was said is said again on
-            // another one.
-            self.shut(conn);
-        }
-        if is_used_up && let Some(running) = &self.running {
-            // Handed out by the machine, and so none of the run's own any more.
-            let _ = running.gate.iterations(u64::MAX);
-        }
-    }
-
-    fn shut(&mut self, conn: Conn) {
-        let Some(mut socketed) = self.conns.remove(&conn) else {
-            return;
-        };
-        // The streams end once all that was said has left.
-        socketed.down = None;
-        socketed.applied = None;
-        spawn_local(async move {
-            tokio::time::sleep(LAST_WORDS).await;
-            let _ = socketed.socket.shutdown(std::net::Shutdown::Both);
-        });
-    }
-
-    fn joins(&mut self, worker: u32, threads: u32) {
-        let Some(running) = &self.running else {
-            self.offered.push((worker, threads));
-            return self.look_for_workers();
-        };
-        let (gate, internal) = (running.gate.clone(), self.internal.clone());
-        spawn_local(async move {
-            if let Some(joined) = gate.join(threads).await {
-                let _ = internal.send(FromRun::Joined(worker, joined)).await;
-            }
-        });
-        self.print(
-            Level::Info,
-            format!("worker {worker} joins with {threads} load threads"),
-        );
-    }
-
-    async fn news(&self, member: u32, news: News) {
-        if let Some(running) = &self.running {
-            running.gate.say(member, news).await;
-        }
-    }
-
-    fn say_stand(&self, worker: u32, stand: Stand) {
-        let (level, what) = match stand {
-            Stand::Present => (Level::Info, "is heard again"),
-            Stand::Late => (Level::Info, "is late: no sign of it for 3 s"),
-            Stand::Missing => (Level::Warn, "is missing: no sign of it for 5 s"),
-            Stand::Moved => (Level::Warn, "is gone: its users move to the others"),
-            Stand::Lost => (Level::Error, "is lost: no sign of it for a minute"),
-        };
-        self.print(level, format!("worker {worker} {what}"));
-    }
-
-    fn print(&self, level: Level, text: String) {
-        if let Some(running) = &self.running {
-            running.gate.print(Line {
-                level,
-                who: String::new(),
-                place: String::new(),
-                text,
-                dropped: 0,
-            });
         }
     }
 }

@@ -4,6 +4,8 @@
 //! Owns doing what `worker` says, in its order, and handing it what happens; and that an edition's
 //! files are here before load threads get it.
 
+mod orders;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -24,9 +26,9 @@ use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
 use super::{build, wire};
 use crate::clock::{self, Micros};
 use crate::random;
-use crate::runner::elsewhere::{Contents, Happening, Work, Worker as LoadThreads};
+use crate::runner::elsewhere::{Happening, Worker as LoadThreads};
 use crate::runner::{self, Unable};
-use crate::script::{Line, Shared};
+use crate::script::Line;
 use crate::stats::{Encoder, Report};
 
 /// How often time is looked at.
@@ -325,7 +327,12 @@ impl Process {
             let (orders, queue) = mpsc::unbounded_channel();
             self.orders = Some(orders);
             let (load, inside) = (self.load.clone(), self.inside.clone());
-            spawn_local(carry_out(queue, load, inside, self.clocks.subscribe()));
+            spawn_local(orders::carry_out(
+                queue,
+                load,
+                inside,
+                self.clocks.subscribe(),
+            ));
         }
         let welcomed = self.machine.connection();
         let link = welcomed.and_then(|conn| self.links.get(&conn)).cloned();
@@ -363,129 +370,4 @@ fn sums(report: &Report) -> Sums {
         samples: report.samples(),
         started: report.started(),
     }
-}
-
-/// Carries out orders one after the other, fetching files first where an edition needs them. What
-/// cannot be carried out costs no more than that order.
-async fn carry_out(
-    mut orders: mpsc::UnboundedReceiver<(SentOrder, Option<Connection>)>,
-    load: Rc<RefCell<Option<LoadThreads>>>,
-    inside: mpsc::Sender<FromLoad>,
-    mut clocks: watch::Receiver<Option<(Micros, Micros)>>,
-) {
-    let mut contents = Contents::new();
-    while let Some((order, link)) = orders.recv().await {
-        let done = match fetch(&order, link.as_ref(), &mut contents).await {
-            Ok(()) => one(order.clone(), &contents, &load, &inside, &mut clocks).await,
-            Err(why) => Err(why),
-        };
-        let Err(why) = done else {
-            continue;
-        };
-        let said = match order {
-            SentOrder::Begin { .. } => {
-                // Without load threads it cannot be a member; the run goes on without it.
-                let _ = inside.send(FromLoad::Unable(why)).await;
-                News::Ended { cut: 0 }
-            }
-            SentOrder::Prepare(ticket, ..) => News::Prepared {
-                ticket,
-                result: Err(why),
-            },
-            _ => News::Failed(why),
-        };
-        let said = Box::new(Happening::Said(said));
-        let _ = inside.send(FromLoad::Happens(said)).await;
-    }
-}
-
-async fn one(
-    order: SentOrder,
-    contents: &Contents,
-    load: &Rc<RefCell<Option<LoadThreads>>>,
-    inside: &mpsc::Sender<FromLoad>,
-    clocks: &mut watch::Receiver<Option<(Micros, Micros)>>,
-) -> Result<(), Unable> {
-    if matches!(order, SentOrder::Begin { .. }) {
-        return begin(order, contents, load, inside);
-    }
-    // A moment of the master's clock means nothing before that is known: the first beat tells.
-    let known = clocks.wait_for(Option::is_some).await;
-    let Some((there, ours)) = known.ok().and_then(|known| *known) else {
-        return Ok(());
-    };
-    let here = move |moment: Micros| match moment >= there {
-        true => ours + Duration::from_micros(moment.since(there)),
-        false => ours - Duration::from_micros(there.since(moment)),
-    };
-    match &*load.borrow() {
-        Some(load) => load.order(order, here, contents),
-        None => Ok(()),
-    }
-}
-
-fn begin(
-    order: SentOrder,
-    contents: &Contents,
-    load: &Rc<RefCell<Option<LoadThreads>>>,
-    inside: &mpsc::Sender<FromLoad>,
-) -> Result<(), Unable> {
-    let SentOrder::Begin {
-        threads,
-        generation,
-        edition,
-        is_limited,
-    } = order
-    else {
-        return Ok(());
-    };
-    let work = Work {
-        edition: Arc::new(edition.assembled(contents, None)?),
-        number: generation,
-        threads,
-        shared: Arc::new(Shared::default()),
-        is_limited,
-        asks: None,
-    };
-    let (threads, mut happens) = LoadThreads::start(work)?;
-    *load.borrow_mut() = Some(threads);
-    let inside = inside.clone();
-    spawn_local(async move {
-        while let Some(happening) = happens.recv().await {
-            if inside
-                .send(FromLoad::Happens(Box::new(happening)))
-                .await
-                .is_err()
-            {
-                return;
-            }
-        }
-        let _ = inside.send(FromLoad::Ended).await;
-    });
-    Ok(())
-}
-
-/// Fetches the files that an order's edition needs and that are not here.
-async fn fetch(
-    order: &SentOrder,
-    link: Option<&Connection>,
-    contents: &mut Contents,
-) -> Result<(), Unable> {
-    let Some(edition) = order.edition() else {
-        return Ok(());
-    };
-    let wanted = edition.contents();
-    // What no edition at hand needs any longer makes room.
-    contents.retain(|content, _| wanted.contains(content));
-    for content in wanted {
-        if contents.contains_key(&content) {
-            continue;
-        }
-        let missing = |why: String| Unable::System(format!("a file has not come: {why}"));
-        let link = link.ok_or_else(|| missing("there is no connection".to_owned()))?;
-        let bytes = link.fetch(&content).await;
-        let bytes = bytes.map_err(|status| missing(status.message().to_owned()))?;
-        contents.insert(content, bytes.into());
-    }
-    Ok(())
 }

@@ -1,0 +1,147 @@
+//! The run, as the thread of its master sees it.
+//!
+//! Owns giving it workers and passing on what it orders. The run is reached by its gate only.
+
+use std::time::Duration;
+
+use tokio::task::spawn_local;
+
+use super::Request;
+use super::serving::{FromRun, Thread};
+use crate::cluster::master::MasterEvent;
+use crate::cluster::message::{Counted, News, SentOrder};
+use crate::runner::Unable;
+use crate::runner::elsewhere::Joined;
+use crate::script::Level;
+
+impl Thread {
+    pub(super) async fn asked(&mut self, ask: Request) {
+        match ask {
+            // Its workers leave with their run.
+            Request::Workers(..) if self.running.is_some() => {}
+            Request::Workers(count, answer) => {
+                self.wanted = Some((count, answer));
+                self.look_for_workers();
+            }
+            Request::Run(running, joined) => {
+                self.on(MasterEvent::Expect(None, running.users)).await;
+                let iterations = running.iterations;
+                self.running = Some(running);
+                if iterations.is_some() {
+                    let declare = MasterEvent::Declare(Counted::Iterations, iterations);
+                    self.on(declare).await;
+                }
+                for (worker, joined) in joined {
+                    self.joined(worker, joined).await;
+                }
+            }
+            Request::End(limit) => self.on(MasterEvent::End(limit)).await,
+            Request::Over(answer) if self.is_over || self.running.is_none() => {
+                let _ = answer.send(self.lost());
+            }
+            Request::Over(answer) => self.waits_for_over.push(answer),
+        }
+    }
+
+    pub(super) fn look_for_workers(&mut self) {
+        let Some((count, answer)) = self.wanted.take() else {
+            return;
+        };
+        let offered = std::mem::take(&mut self.offered);
+        let is_free = |(worker, _): &(u32, u32)| self.master.is_free(*worker);
+        // Who is silent may come back, and is offered no second time.
+        let (free, silent): (Vec<_>, Vec<_>) = offered.into_iter().partition(is_free);
+        self.offered = silent;
+        if free.len() < count.max(1) as usize {
+            self.offered.extend(free);
+            self.wanted = Some((count, answer));
+            return;
+        }
+        // If nobody waits any longer, they are still there.
+        if let Err(workers) = answer.send(free) {
+            self.offered.extend(workers);
+        }
+    }
+
+    /// A worker has its place in the run: its orders are passed on from now on.
+    pub(super) async fn joined(&mut self, worker: u32, joined: Joined) {
+        let Some(sent) = self.running.as_ref().map(|running| running.sent.clone()) else {
+            return;
+        };
+        let Joined {
+            member, mut orders, ..
+        } = joined;
+        self.on(MasterEvent::Seat { worker, member }).await;
+        let internal = self.internal.clone();
+        spawn_local(async move {
+            while let Some(order) = orders.next(&sent).await {
+                let inside = match order {
+                    Ok(order) => FromRun::Order(member, order),
+                    Err(why) => FromRun::Unsendable(member, why.to_string()),
+                };
+                if internal.send(inside).await.is_err() {
+                    return;
+                }
+            }
+            // The run is over, or never began: a member that is still there has nothing to do.
+            let stop = SentOrder::Stop {
+                stop_timeout: Duration::ZERO,
+                on_stop_timeout: Duration::ZERO,
+            };
+            let _ = internal.send(FromRun::Order(member, stop)).await;
+        });
+    }
+
+    pub(super) async fn run_says(&mut self, what: FromRun) {
+        match what {
+            FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
+            FromRun::Order(member, order) => {
+                match &order {
+                    SentOrder::Start(start) => self.epoch_us = Some(start.epoch.get()),
+                    SentOrder::Begin { generation, .. }
+                    | SentOrder::CatchUp(generation, _)
+                    | SentOrder::Prepare(_, generation, _) => {
+                        self.generation = self.generation.max(*generation);
+                    }
+                    _ => {}
+                }
+                self.on(MasterEvent::Order(member, order)).await;
+            }
+            FromRun::Unsendable(member, why) => {
+                if let Some(running) = &self.running {
+                    let failed = News::Failed(Unable::Script(why));
+                    running.gate.say(member, failed).await;
+                }
+            }
+        }
+    }
+
+    pub(super) fn joins(&mut self, worker: u32, threads: u32) {
+        let Some(running) = &self.running else {
+            self.offered.push((worker, threads));
+            return self.look_for_workers();
+        };
+        let (gate, internal) = (running.gate.clone(), self.internal.clone());
+        spawn_local(async move {
+            if let Some(joined) = gate.join(threads).await {
+                let _ = internal.send(FromRun::Joined(worker, joined)).await;
+            }
+        });
+        self.print(
+            Level::Info,
+            format!("worker {worker} joins with {threads} load threads"),
+        );
+    }
+
+    pub(super) async fn news(&self, member: u32, news: News) {
+        if let Some(running) = &self.running {
+            running.gate.say(member, news).await;
+        }
+    }
+
+    pub(super) fn lost(&self) -> Vec<(u32, u64)> {
+        let missing = self.missing.iter();
+        let lost = missing.filter(|(_, samples)| **samples > 0);
+        lost.map(|(worker, samples)| (*worker, *samples)).collect()
+    }
+}
