@@ -22,7 +22,7 @@ use crate::clock::{self, Micros};
 use crate::coroutine::Stacks;
 use crate::load::{Division, Mix, Part, Plan};
 use crate::script::{Generation, Instance, Thread};
-use crate::vu::{self, Budget, Orders, PlanClock, Signal, Stopping, UserEnd, UserParts};
+use crate::vu::{self, Budget, Fence, Orders, PlanClock, Signal, Stopping, UserEnd, UserParts};
 
 /// How often measurements are handed over at least.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(100);
@@ -90,6 +90,7 @@ impl Crew {
         start: &Start,
         news: mpsc::Sender<(u32, News)>,
         budget: Option<Budget>,
+        fence: Option<Fence>,
     ) -> Rc<Crew> {
         Rc::new(Crew {
             thread,
@@ -99,7 +100,7 @@ impl Crew {
             gaining: Cell::new(None),
             yielding: RefCell::default(),
             plan: RefCell::new(start.plan.clone()),
-            plan_clock: Rc::new(PlanClock::joining(start.pauses.0, start.pauses.1)),
+            plan_clock: Rc::new(PlanClock::joining(start.pauses.0, start.pauses.1, fence)),
             edition: RefCell::new(edition),
             prepared: RefCell::default(),
             budget,
@@ -435,6 +436,7 @@ impl Crew {
                     .values()
                     .for_each(|user| user.orders.wake());
             }
+            self.plan_clock.look_at_fence();
             self.thread.hand_over();
             self.report_regularly();
             self.stacks.trim();

@@ -25,7 +25,7 @@ use crate::load::{Classes, Plan};
 use crate::script::{Line, RunClock, Shared, Thread, ThreadParts};
 use crate::stats::{Batch, Limits, Outbox, Recorder};
 use crate::units::Rate;
-use crate::vu::Budget;
+use crate::vu::{Budget, Fence};
 
 /// An order to a load thread.
 #[derive(Clone, Debug)]
@@ -142,6 +142,7 @@ pub(super) struct Config {
     pub(super) log: mpsc::Sender<Line>,
     pub(super) shared: Arc<Shared>,
     pub(super) budget: Option<Budget>,
+    pub(super) fence: Option<Fence>,
 }
 
 /// The body of the operating system's thread.
@@ -214,6 +215,7 @@ async fn serve(mut config: Config) -> Result<(), Unable> {
         &start,
         config.news,
         config.budget,
+        config.fence,
     );
     crew.serve(epoch, config.orders).await;
     Ok(())

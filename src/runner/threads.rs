@@ -14,7 +14,7 @@ use super::load_thread::{self, Config, News, Order, Preparation};
 use super::{Edition, Setup, Unable};
 use crate::script::{Line, Shared};
 use crate::stats::Batch;
-use crate::vu::Budget;
+use crate::vu::{Budget, Fence};
 
 /// Stack of a load thread: a script's top level is parsed and evaluated on it, and what users keep
 /// is dropped there. As with the users' stacks, what is not touched costs addresses only.
@@ -39,6 +39,8 @@ pub(super) struct Connections {
     pub(super) shared: Arc<Shared>,
     /// Iterations left; `None` for no limit.
     pub(super) budget: Option<Budget>,
+    /// Until when iterations may begin; `None` in a run of this process alone.
+    pub(super) fence: Option<Fence>,
 }
 
 /// The load threads, as seen by the task that speaks for them.
@@ -81,6 +83,7 @@ pub(super) fn start(
             log: to.log.clone(),
             shared: to.shared.clone(),
             budget: to.budget.clone(),
+            fence: to.fence.clone(),
         };
         let handle = std::thread::Builder::new()
             .name(format!("load-{index}"))

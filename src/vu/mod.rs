@@ -8,11 +8,12 @@
 //! | on_start | cancelled at the task limit | ends, no on_stop |
 //! | in a set's on_start | cancelled at the task limit | on_stop of the sets around it, on_stop |
 //! | in a task | cancelled at the task limit | on_stop of its sets, innermost first, on_stop |
-//! | waiting, or held by a pause | at once | the same |
+//! | waiting, or held by a pause or a fence | at once | the same |
 //! | on_stop | cancelled at its own limit | ends |
 
 mod budget;
 mod calls;
+mod fence;
 mod orders;
 mod pace;
 mod pauses;
@@ -35,6 +36,7 @@ use crate::script::{Control, Ended, Failure, Instance, Thread, User, seconds};
 pub(crate) use budget::Budget;
 use budget::Taken;
 use calls::Limit;
+pub(crate) use fence::Fence;
 pub(crate) use orders::{Orders, Signal, Stopping};
 use pace::AfterSet;
 pub(crate) use plan_clock::PlanClock;

@@ -1,4 +1,5 @@
 //! What a pause of the run is to a user: it finishes its iteration and is held until the run goes on.
+//! A fence that has passed is the same to it.
 //!
 //! Owns where a user is held, and the ways between plan time, which its waits and its pace go by,
 //! and the machine's. A pause is looked at before each iteration and when a wait is over, so users
@@ -45,7 +46,7 @@ impl Driver {
     /// Whether it may begin nothing. Without iterations left it need not wait to find that out.
     #[inline]
     pub(super) fn is_held(&self) -> bool {
-        self.parts.plan_clock.is_paused() && !self.parts.orders.ends_wait()
+        self.parts.plan_clock.holds_users() && !self.parts.orders.ends_wait()
     }
 
     /// Waits until the run goes on, a signal comes, or nothing is left to wait for.
@@ -115,7 +116,7 @@ impl Driver {
 
     /// Whether plan time is `due`, and goes on.
     fn has_come(&self, due: Micros) -> bool {
-        !self.parts.plan_clock.is_paused() && self.parts.plan_clock.now() >= due
+        !self.parts.plan_clock.holds_users() && self.parts.plan_clock.now() >= due
     }
 
     /// How late the iteration that begins now is, and what was missed before it, by the machine's

@@ -3,6 +3,9 @@
 //! Owns the arithmetic between that time and the machine's. Moments on it are [`Micros`] as well:
 //! the machine's clock less the paused time so far. Whoever keeps to it needs no correction after a
 //! pause, and reading it costs three cells more than the machine's.
+//!
+//! A fence that has passed holds users as a pause does, but the plan's time goes on: what begins
+//! late because of it is late.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -10,6 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::Fence;
 use crate::clock::{self, Micros};
 
 /// Plan time on one thread. Threads agree on it but for what an order takes to reach them.
@@ -22,14 +26,23 @@ pub(crate) struct PlanClock {
     /// What it showed when the last pause began. It never goes back behind that, even where the
     /// order to pause came later than elsewhere: a user that has started is not to start again.
     reached: Cell<Micros>,
+    /// `None` where users are run by this process alone.
+    fence: Option<Fence>,
     resumed: Notify,
 }
 
 impl PlanClock {
     /// The clock of a thread that joins a run which has been paused for so long in all, and is
     /// paused since `paused_at` if that is given.
-    pub(crate) fn joining(paused_us: u64, paused_at: Option<Micros>) -> PlanClock {
-        let clock = PlanClock::default();
+    pub(crate) fn joining(
+        paused_us: u64,
+        paused_at: Option<Micros>,
+        fence: Option<Fence>,
+    ) -> PlanClock {
+        let clock = PlanClock {
+            fence,
+            ..PlanClock::default()
+        };
         clock.paused_us.set(paused_us);
         if let Some(at) = paused_at {
             clock.pause(at);
@@ -70,6 +83,18 @@ impl PlanClock {
         self.paused_at.get().is_some()
     }
 
+    /// Whether users may begin nothing now.
+    #[inline]
+    pub(crate) fn holds_users(&self) -> bool {
+        self.is_paused() || self.is_fenced()
+    }
+
+    #[inline]
+    fn is_fenced(&self) -> bool {
+        let fence = self.fence.as_ref();
+        fence.is_some_and(|fence| fence.has_passed(clock::now()))
+    }
+
     /// Since when the run is paused, by the machine's clock.
     pub(crate) fn paused_at(&self) -> Option<Micros> {
         self.paused_at.get()
@@ -100,13 +125,21 @@ impl PlanClock {
         self.resumed.notify_waiters();
     }
 
-    /// Waits while the run is paused.
+    /// Wakes whoever waits for a fence that has been moved; to be called a few times a second, for
+    /// the thread that moves it wakes nobody here.
+    pub(crate) fn look_at_fence(&self) {
+        if self.fence.is_some() && !self.holds_users() {
+            self.resumed.notify_waiters();
+        }
+    }
+
+    /// Waits while users may begin nothing.
     pub(crate) async fn resumed(&self) {
-        while self.is_paused() {
+        while self.holds_users() {
             let mut resumed = pin!(self.resumed.notified());
             // Registered before looking, so that nothing in between is missed.
             resumed.as_mut().enable();
-            if self.is_paused() {
+            if self.holds_users() {
                 resumed.await;
             }
         }
@@ -164,12 +197,12 @@ mod tests {
 
     #[test]
     fn a_thread_that_joins_a_paused_run_shows_what_the_others_do() {
-        let clock = PlanClock::joining(500, Some(at(2_000)));
+        let clock = PlanClock::joining(500, Some(at(2_000)), None);
         assert_eq!(shown(&clock, [2_000, 8_000]), [1_500; 2]);
         assert_eq!(clock.paused_until(at(8_000)), 6_500);
         clock.resume(6_500);
         assert_eq!(shown(&clock, [8_100]), [1_600]);
-        assert_eq!(shown(&PlanClock::joining(500, None), [2_000]), [1_500]);
+        assert_eq!(shown(&PlanClock::joining(500, None, None), [2_000]), [1_500]);
     }
 
     #[test]
@@ -187,5 +220,25 @@ mod tests {
         assert_eq!(polled(waiting.as_mut()), Poll::Pending, "paused again");
         clock.resume(2);
         assert_eq!(polled(waiting), Poll::Ready(()));
+    }
+
+    #[test]
+    fn a_fence_holds_who_would_begin_and_time_goes_on() {
+        let fence = Fence::closed();
+        let clock = PlanClock::joining(0, None, Some(fence.clone()));
+        let polled = |future: std::pin::Pin<&mut dyn Future<Output = ()>>| {
+            future.poll(&mut Context::from_waker(Waker::noop()))
+        };
+        let mut waiting = pin!(clock.resumed());
+        assert_eq!(polled(waiting.as_mut()), Poll::Pending);
+        assert_eq!(shown(&clock, [1_000, 2_000]), [1_000, 2_000]);
+        clock.look_at_fence();
+        assert_eq!(polled(waiting.as_mut()), Poll::Pending, "it has passed");
+        fence.set(Micros::NEVER);
+        assert!(!clock.holds_users());
+        clock.look_at_fence();
+        assert_eq!(polled(waiting), Poll::Ready(()));
+        fence.set(clock::now());
+        assert!(clock.holds_users());
     }
 }

@@ -100,6 +100,7 @@ pub async fn work(
         asked: 0,
         last_trouble: String::new(),
         clocks: watch::Sender::new(None),
+        is_held: false,
         exit: None,
     };
     let mut ticks = interval(TICK);
@@ -112,7 +113,7 @@ pub async fn work(
                 tell(LogLine::Says("leaving: users go to the other workers".to_owned()));
                 process.on(WorkerEvent::Leave);
             }
-            _ = ticks.tick() => process.tick(),
+            _ = ticks.tick() => process.tick(&tell),
         }
         if let Some(exit) = process.exit.take() {
             return process.ended(exit).await;
@@ -148,6 +149,8 @@ struct Process {
     last_trouble: String,
     /// One moment by the master's clock and by ours, once that is known.
     clocks: watch::Sender<Option<(Micros, Micros)>>,
+    /// Users begin nothing, for the master is silent.
+    is_held: bool,
     exit: Option<Exit>,
 }
 
@@ -239,13 +242,29 @@ impl Process {
         });
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, tell: &impl Fn(LogLine)) {
         self.measured();
         let now = clock::now();
+        self.tell_if_held(now, tell);
         if let Some(there) = self.machine.offset().there(now) {
             self.clocks.send_replace(Some((there, now)));
         }
         self.on(WorkerEvent::Tick);
+    }
+
+    /// Says when users begin nothing more because the master is silent, and when they go on.
+    fn tell_if_held(&mut self, now: Micros, tell: &impl Fn(LogLine)) {
+        let fence = self.machine.fence();
+        // Without a seat, or with one that is lost, users are ending.
+        let is_held = fence > Micros::default() && fence <= now;
+        if is_held != self.is_held {
+            self.is_held = is_held;
+            let text = match is_held {
+                true => "no sign of the master: users begin nothing more until it is heard again",
+                false => "users may begin iterations again",
+            };
+            tell(LogLine::Says(text.to_owned()));
+        }
     }
 
     /// Hands the machine an event and does what it says.
@@ -257,6 +276,9 @@ impl Process {
                     events.insert(0, next);
                 }
             }
+        }
+        if let Some(load) = &*self.load.borrow() {
+            load.may_begin_until(self.machine.fence());
         }
     }
 

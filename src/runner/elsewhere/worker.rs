@@ -24,7 +24,7 @@ use crate::runner::threads::{self, BATCHES, Connections};
 use crate::runner::{Edition, Setup, Unable, usage};
 use crate::script::{Line, Shared};
 use crate::stats::{Batch, Ledger, Limits, Report};
-use crate::vu::Budget;
+use crate::vu::{Budget, Fence};
 
 /// What happens to a worker that its master has to know, and that waits here for the transport.
 const HAPPENINGS: usize = 1_024;
@@ -69,6 +69,7 @@ pub struct Worker {
     orders: mpsc::Sender<Order>,
     cuts: Arc<Notify>,
     budget: Option<Budget>,
+    fence: Fence,
     asks: Option<Arc<dyn RationSource>>,
 }
 
@@ -89,6 +90,7 @@ impl Worker {
             asks,
         } = work;
         let budget = is_limited.then(Budget::asking);
+        let fence = Fence::closed();
         let count = threads.end - threads.start;
         let (news_in, news) = mpsc::channel(64);
         let (batches_in, batches) = mpsc::channel(BATCHES * count as usize);
@@ -106,6 +108,7 @@ impl Worker {
             log,
             shared: shared.clone(),
             budget: budget.clone(),
+            fence: Some(fence.clone()),
         };
         let emergency = Emergency::new(to.group);
         let member = threads::start(MemberId(0), threads.start, count, &edition, number, &to)?;
@@ -136,6 +139,7 @@ impl Worker {
             orders,
             cuts,
             budget,
+            fence,
             asks,
         };
         Ok((worker, happenings))
@@ -174,6 +178,12 @@ impl Worker {
     /// Asks for a report of what was measured since the last one.
     pub fn cut(&self) {
         self.cuts.notify_one();
+    }
+
+    /// Users may begin iterations before that moment of this machine's clock; at first they may
+    /// begin none. It is looked at before each iteration; users that were held go on within 0.1 s.
+    pub fn may_begin_until(&self, until: Micros) {
+        self.fence.set(until);
     }
 
     /// Gives users iterations; none, if there are no more.

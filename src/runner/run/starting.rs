@@ -122,6 +122,7 @@ impl Opening {
             log: lines_in,
             shared: Arc::new(Shared::default()),
             budget: budget.clone(),
+            fence: None,
         };
         let program = on_control(&edition, false)?;
         let control = match &program {

@@ -69,6 +69,7 @@ impl Thread {
             log: lines_in,
             shared: shared.clone(),
             budget,
+            fence: None,
         };
         let member = threads::start(MemberId(0), 0, 1, &setup.edition, 1, &to);
         let ready = timeout(BOUND, news.recv()).await;

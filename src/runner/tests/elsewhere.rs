@@ -1,7 +1,7 @@
 //! Members whose orders, news and reports are bytes, as between processes: what they are told is
 //! what they would be told here, and what they measure arrives.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::task::spawn_local;
 
 use super::members::{Run, alive, counters, script};
 use super::{edited, on_runtime, setup_of, target};
+use crate::clock::{self, Micros};
 use crate::runner::elsewhere::{
     Contents, Gate, Happening, Joined, News, SentEdition, SentEditions, SentOrder, Work, Worker,
 };
@@ -32,8 +33,16 @@ fn contents(edition: &SentEdition, sent: &SentEditions) -> Contents {
     contents.collect()
 }
 
+type Workers = Rc<RefCell<Vec<Rc<Worker>>>>;
+
 /// Another process, as far as one can be in this one: all that it shares with the run is bytes.
-async fn works(joined: Joined, gate: Gate, sent: Rc<SentEditions>, iterations: Rc<Cell<u64>>) {
+async fn works(
+    joined: Joined,
+    gate: Gate,
+    sent: Rc<SentEditions>,
+    iterations: Rc<Cell<u64>>,
+    workers: Workers,
+) {
     let Joined {
         member,
         threads,
@@ -60,6 +69,8 @@ async fn works(joined: Joined, gate: Gate, sent: Rc<SentEditions>, iterations: R
     };
     let (worker, mut happens) = Worker::start(work).unwrap();
     let worker = Rc::new(worker);
+    worker.may_begin_until(Micros::NEVER);
+    workers.borrow_mut().push(worker.clone());
     let gives = (worker.clone(), sent.clone());
     let ordering = spawn_local(async move {
         let (worker, sent) = gives;
@@ -119,6 +130,7 @@ struct Apart {
     sent: Rc<SentEditions>,
     /// Iterations that were handed out.
     iterations: Rc<Cell<u64>>,
+    workers: Workers,
 }
 
 impl Apart {
@@ -127,12 +139,14 @@ impl Apart {
         let gate = opening.gate();
         let sent = Rc::new(SentEditions::default());
         let iterations = Rc::new(Cell::new(0));
+        let workers = Workers::default();
         for joined in joined {
             spawn_local(works(
                 joined,
                 gate.clone(),
                 sent.clone(),
                 iterations.clone(),
+                workers.clone(),
             ));
         }
         let run = Run::of(opening.begin().await.unwrap(), gate.clone());
@@ -141,6 +155,7 @@ impl Apart {
             gate,
             sent,
             iterations,
+            workers,
         }
     }
 
@@ -148,7 +163,8 @@ impl Apart {
         let joined = self.gate.join(threads).await.expect("the run goes on");
         let member = joined.member;
         let (gate, sent) = (self.gate.clone(), self.sent.clone());
-        spawn_local(works(joined, gate, sent, self.iterations.clone()));
+        let (iterations, workers) = (self.iterations.clone(), self.workers.clone());
+        spawn_local(works(joined, gate, sent, iterations, workers));
         member
     }
 }
@@ -220,5 +236,42 @@ fn iterations_are_as_many_as_were_asked_for() {
         assert_eq!(summary.total.requests, 203);
         assert_eq!(target.counts().total, 203);
         assert!(apart.iterations.get() >= 203);
+    });
+}
+
+#[test]
+fn users_begin_nothing_past_the_fence_and_go_on_when_it_moves() {
+    let (target, url) = target();
+    let setup = setup_of(&without_rows([3, 1], &url), 20, 1e6);
+    on_runtime(async {
+        let mut apart = Apart::start(setup, &[1, 2]).await;
+        let fence = |until| {
+            let workers = apart.workers.borrow();
+            workers.iter().for_each(|it| it.may_begin_until(until));
+        };
+        let run = &mut apart.run;
+        run.shows(|summary| summary.users.running == 20 && summary.total.requests > 0)
+            .await;
+        fence(clock::now());
+        // Users that were not held would begin something every 0.2 s.
+        let held = Cell::new((0, 0));
+        run.shows(|summary| {
+            let (requests, since_us) = held.get();
+            if requests != summary.total.requests {
+                held.set((summary.total.requests, summary.end_us));
+            }
+            requests > 0 && summary.end_us >= since_us + 1_000_000
+        })
+        .await;
+        let held = target.counts().total;
+        let until_us = run.handle.summary().borrow().end_us + 1_000_000;
+        run.shows(|summary| summary.end_us >= until_us).await;
+        assert_eq!(target.counts().total, held);
+        fence(Micros::NEVER);
+        run.shows(|summary| summary.total.requests >= held + 40)
+            .await;
+        let summary = apart.run.stop().await;
+        assert_eq!(summary.total.requests, target.counts().total);
+        assert_eq!(summary.users.peak, 20);
     });
 }
