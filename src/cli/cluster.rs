@@ -2,18 +2,18 @@
 //!
 //! Owns the wiring, and what a worker shows; `cluster` does the work.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
-use tokio::time::timeout;
 
 use super::arguments;
 use super::cluster_arguments::ClusterArgs;
 use super::run::{listen, on_control_thread};
 use crate::cluster::{self, LogLine, MasterOptions, MasterThread, WorkerOptions};
 use crate::control::{self, Exit, Starter};
-use crate::runner::Unable;
 use crate::screen::show;
 use crate::script::Level;
 
@@ -21,15 +21,26 @@ use crate::script::Level;
 #[derive(Clone)]
 pub(super) struct Master {
     thread: MasterThread,
+    /// How long the run of the command line waits for its workers; `None` for ever.
     max_wait: Option<Duration>,
-    expect: u32,
+    /// Whether the next run is that of the command line. Those that people start wait no longer than
+    /// for workers of the run before.
+    is_patient: Rc<Cell<bool>>,
 }
 
-/// Listens for workers, if that is asked for.
+/// How long a run that a person starts waits for workers.
+const IMPATIENCE: Duration = Duration::from_secs(4);
+
+/// Listens for workers, if that is asked for. `starts`: a run begins by itself once they are there;
+/// `goes_on`: people may start others.
 ///
 /// # Errors
 /// How the process ends, if that is not possible; it has been said why.
-pub(super) fn master(arguments: &ClusterArgs) -> Result<Option<Master>, Exit> {
+pub(super) fn master(
+    arguments: &ClusterArgs,
+    starts: bool,
+    goes_on: bool,
+) -> Result<Option<Master>, Exit> {
     if !arguments.master {
         return Ok(None);
     }
@@ -43,6 +54,7 @@ pub(super) fn master(arguments: &ClusterArgs) -> Result<Option<Master>, Exit> {
         bind,
         token,
         expect,
+        goes_on,
     };
     let thread = MasterThread::listen(options).map_err(|error| {
         let hint = "is another master running? `--master-bind-port PORT` takes another port";
@@ -59,7 +71,7 @@ pub(super) fn master(arguments: &ClusterArgs) -> Result<Option<Master>, Exit> {
         max_wait: arguments
             .expect_workers_max_wait
             .filter(|wait| !wait.is_zero()),
-        expect,
+        is_patient: Rc::new(Cell::new(starts)),
     }))
 }
 
@@ -70,15 +82,11 @@ impl Master {
         Box::new(move |setup| {
             let master = master.clone();
             Box::pin(async move {
-                let started = master.thread.start(setup);
-                let Some(max_wait) = master.max_wait else {
-                    return started.await;
+                let patience = match master.is_patient.replace(false) {
+                    true => master.max_wait,
+                    false => Some(IMPATIENCE),
                 };
-                let late = || {
-                    let expect = master.expect;
-                    Unable::System(format!("{expect} workers have not come in {max_wait:?}"))
-                };
-                timeout(max_wait, started).await.map_err(|_| late())?
+                master.thread.start(setup, patience).await
             })
         })
     }

@@ -45,7 +45,8 @@ pub(super) async fn attend(
         Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
     };
-    let (control, master) = match cluster::master(&arguments.cluster) {
+    let starts = ui.is_none() || arguments.web.autostart;
+    let (control, master) = match cluster::master(&arguments.cluster, starts, ui.is_some()) {
         Ok(Some(master)) => (control.starting(master.starter()), Some(master)),
         Ok(None) => (control, None),
         Err(exit) => return exit,

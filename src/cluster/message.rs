@@ -315,8 +315,11 @@ pub enum Told {
     Answer(u64, Answer),
     /// No users will be wanted of it any more: cut the last report.
     Finish,
-    /// All its reports are applied: it may end.
-    Farewell,
+    /// All its reports are applied.
+    Farewell {
+        /// The master goes on to another run, and wants it for that; otherwise it may end.
+        is_wanted_again: bool,
+    },
 }
 
 /// What a user asks of what exists once.

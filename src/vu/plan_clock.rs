@@ -202,7 +202,10 @@ mod tests {
         assert_eq!(clock.paused_until(at(8_000)), 6_500);
         clock.resume(6_500);
         assert_eq!(shown(&clock, [8_100]), [1_600]);
-        assert_eq!(shown(&PlanClock::joining(500, None, None), [2_000]), [1_500]);
+        assert_eq!(
+            shown(&PlanClock::joining(500, None, None), [2_000]),
+            [1_500]
+        );
     }
 
     #[test]

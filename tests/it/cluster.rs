@@ -148,5 +148,6 @@ fn what_cannot_be_is_said_before_anything_starts() {
         "--master --master-bind-port 0 --expect-workers-max-wait 1s",
         3,
     );
-    assert!(late.contains("1 workers have not come in 1s"), "{late}");
+    assert!(late.contains("0 of 1 workers have come in 1s"), "{late}");
+    assert!(late.contains("katydid --worker --master-host"), "{late}");
 }

@@ -112,7 +112,10 @@ impl<R: Clone> Master<R> {
             record.life = Life::Left;
             self.departed += record.samples;
             let started = record.started;
-            self.tell(worker, Told::Farewell);
+            if !self.asks_again() {
+                let is_wanted_again = false;
+                self.tell(worker, Told::Farewell { is_wanted_again });
+            }
             self.roster.left(worker);
             let answers = self.ranges.ended(worker, started);
             self.answer(answers);

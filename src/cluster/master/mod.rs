@@ -73,6 +73,8 @@ pub struct Master<R> {
     file: Option<u64>,
     ends: Option<Micros>,
     is_over: bool,
+    /// Its workers are wanted for another run, of another one of its kind.
+    goes_on: bool,
     /// The most users that the run was to have.
     users: u32,
     /// Samples of workers that have left, all applied.
@@ -113,10 +115,17 @@ impl<R: Clone> Master<R> {
             file: None,
             ends: None,
             is_over: false,
+            goes_on: false,
             users: 0,
             departed: 0,
             actions: Vec::new(),
         }
+    }
+
+    /// When its run is over, workers are asked to come again instead of to end. What they come to is
+    /// another one, made by `new`: nothing of a run is left in the next.
+    pub fn going_on(&mut self, goes_on: bool) {
+        self.goes_on = goes_on;
     }
 
     /// Its state is kept in a file: nothing counts as kept before it is in there.

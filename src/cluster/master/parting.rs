@@ -86,6 +86,21 @@ impl<R: Clone> Master<R> {
         for worker in there {
             self.lose(now, worker);
         }
+        if self.asks_again() {
+            let done = self.records.iter();
+            let done = done.filter(|(_, record)| record.life == Life::Left);
+            let done: Vec<u32> = done.map(|(worker, _)| *worker).collect();
+            let is_wanted_again = true;
+            for worker in done {
+                self.tell(worker, Told::Farewell { is_wanted_again });
+            }
+        }
         self.actions.push(MasterAction::Over);
+    }
+
+    /// Whether workers that have done their part stay until the run is over: those that came again
+    /// before that would come to the old one.
+    pub(super) fn asks_again(&self) -> bool {
+        self.goes_on && self.ends.is_some()
     }
 }

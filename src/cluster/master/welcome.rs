@@ -82,6 +82,14 @@ impl<R: Clone> Master<R> {
             // Its first welcome may have been lost on the way.
             None => !record.has_spoken,
         };
+        if record.life == Life::Left && self.asks_again() {
+            // It will be asked to come again, to another run.
+            self.actions.push(MasterAction::Close(conn));
+            return false;
+        }
+        let Some(record) = self.records.get_mut(&worker) else {
+            return false;
+        };
         if record.life != Life::There || !has_key {
             let why = match record.life {
                 Life::Left => Refused::Over,

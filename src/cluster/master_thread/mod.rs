@@ -4,6 +4,7 @@
 //! the control thread; its workers are reached through a thread of its own (`serving`), so that
 //! neither a script nor a summary delays a beat.
 
+mod over;
 mod run;
 mod serving;
 mod telling;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
+use tokio::time::Instant;
 
 use crate::runner::elsewhere::{Gate, Joined, SentEditions};
 use crate::runner::{self, Edition, Handle, Setup, State, Unable};
@@ -34,6 +36,8 @@ pub struct MasterOptions {
     pub token: Box<[u8]>,
     /// How many a run waits for.
     pub expect: u32,
+    /// Whether there may be another run after one. Then workers stay.
+    pub goes_on: bool,
 }
 
 /// The thread of a master, from outside.
@@ -44,16 +48,31 @@ pub struct MasterThread {
     expect: u32,
 }
 
+/// Workers that were lost, and how many requests of each are in no figure, at most.
+type Lost = Vec<(u32, u64)>;
+
 /// What is asked of it.
 enum Request {
-    /// So many workers, with their numbers of load threads, once they are there.
-    Workers(u32, oneshot::Sender<Vec<(u32, u32)>>),
+    /// So many workers, once they are there.
+    Workers(Wanted),
+    /// Workers that were given, and are in no run.
+    Back(Vec<(u32, u32)>),
     /// A run with those workers.
     Run(Box<Running>, Vec<(u32, Joined)>),
     /// The run is stopping, and nothing is waited for after this long.
     End(Duration),
-    /// What is missing, told once nothing more will come.
-    Over(oneshot::Sender<Vec<(u32, u64)>>),
+    /// No other run follows: what is missing of the last one, told once nothing more will come.
+    Over(oneshot::Sender<Lost>),
+}
+
+/// Workers that a run is to begin with.
+struct Wanted {
+    /// How many.
+    count: u32,
+    /// Until when they are waited for; `None` for ever.
+    until: Option<Instant>,
+    /// Gets their numbers and those of their load threads; or how many there were in time.
+    answer: oneshot::Sender<Result<Vec<(u32, u32)>, usize>>,
 }
 
 /// A run, as its master's thread sees it.
@@ -98,11 +117,16 @@ impl MasterThread {
         self.address
     }
 
-    /// Waits for the workers that a run begins with, and starts it on them.
+    /// Waits for the workers that a run begins with, for `patience` at most if that is given, and
+    /// starts it on them.
     ///
     /// # Errors
-    /// When the run cannot begin.
-    pub async fn start(&self, setup: Arc<Setup>) -> Result<Handle, Unable> {
+    /// When they do not come, or the run cannot begin.
+    pub async fn start(
+        &self,
+        setup: Arc<Setup>,
+        patience: Option<Duration>,
+    ) -> Result<Handle, Unable> {
         if let Some(what) = unshared(&setup.edition) {
             return Err(Unable::Script(format!(
                 "{what} exists once for a whole run, and workers cannot share it yet: without \
@@ -111,15 +135,24 @@ impl MasterThread {
         }
         let gone = || Unable::System("the thread for workers has ended".to_owned());
         let (answer, workers) = oneshot::channel();
-        let ask = Request::Workers(self.expect, answer);
+        let wanted = Wanted {
+            count: self.expect,
+            until: patience.and_then(|patience| Instant::now().checked_add(patience)),
+            answer,
+        };
+        let ask = Request::Workers(wanted);
         self.asks.send(ask).await.map_err(|_| gone())?;
-        let workers = workers.await.map_err(|_| {
-            let left = "the workers of this master have left with its last run: start it again";
-            Unable::System(left.to_owned())
-        })?;
+        let workers = workers.await.map_err(|_| gone())?;
+        let workers = workers.map_err(|there| self.too_few(there, patience))?;
         let options = setup.edition.options.clone();
         let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
-        let (opening, joined) = runner::open(setup, &threads)?;
+        let opened = runner::open(setup, &threads);
+        if opened.is_err() {
+            // They are still there for another try.
+            let back = Request::Back(workers.clone());
+            self.asks.send(back).await.map_err(|_| gone())?;
+        }
+        let (opening, joined) = opened?;
         let running = Running {
             gate: opening.gate(),
             sent: Arc::default(),
@@ -146,10 +179,18 @@ impl MasterThread {
         Ok(handle)
     }
 
-    /// Waits until all that workers measured is counted, or is not waited for any longer. Then they
-    /// know that the run is over. Returns workers that were lost, and how many requests of each are
-    /// in no figure, at most.
-    pub async fn over(&self) -> Vec<(u32, u64)> {
+    fn too_few(&self, there: usize, patience: Option<Duration>) -> Unable {
+        let (expect, port) = (self.expect, self.address.port());
+        let patience = patience.unwrap_or_default();
+        Unable::System(format!(
+            "{there} of {expect} workers have come in {patience:?}: `katydid --worker \
+             --master-host HOST --master-port {port}` starts one"
+        ))
+    }
+
+    /// Waits until all that workers measured is counted, or is not waited for any longer, and they
+    /// know that no other run follows. Returns what is missing of the last one.
+    pub async fn over(&self) -> Lost {
         let (answer, over) = oneshot::channel();
         match self.asks.send(Request::Over(answer)).await {
             Ok(()) => over.await.unwrap_or_default(),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use tokio::task::spawn_local;
+use tokio::time::Instant;
 
 use super::Request;
 use super::serving::{FromRun, Thread};
@@ -17,12 +18,11 @@ use crate::script::Level;
 impl Thread {
     pub(super) async fn asked(&mut self, ask: Request) {
         match ask {
-            // Its workers leave with their run.
-            Request::Workers(..) if self.running.is_some() => {}
-            Request::Workers(count, answer) => {
-                self.wanted = Some((count, answer));
+            Request::Workers(wanted) => {
+                self.wanted = Some(wanted);
                 self.look_for_workers();
             }
+            Request::Back(workers) => self.offered.extend(workers),
             Request::Run(running, joined) => {
                 self.on(MasterEvent::Expect(None, running.users)).await;
                 let iterations = running.iterations;
@@ -36,15 +36,12 @@ impl Thread {
                 }
             }
             Request::End(limit) => self.on(MasterEvent::End(limit)).await,
-            Request::Over(answer) if self.is_over || self.running.is_none() => {
-                let _ = answer.send(self.lost());
-            }
-            Request::Over(answer) => self.waits_for_over.push(answer),
+            Request::Over(answer) => self.close(answer).await,
         }
     }
 
     pub(super) fn look_for_workers(&mut self) {
-        let Some((count, answer)) = self.wanted.take() else {
+        let Some(wanted) = self.wanted.take() else {
             return;
         };
         let offered = std::mem::take(&mut self.offered);
@@ -52,13 +49,18 @@ impl Thread {
         // Who is silent may come back, and is offered no second time.
         let (free, silent): (Vec<_>, Vec<_>) = offered.into_iter().partition(is_free);
         self.offered = silent;
-        if free.len() < count.max(1) as usize {
+        let there = free.len();
+        if there < wanted.count.max(1) as usize || self.are_returning(there) {
             self.offered.extend(free);
-            self.wanted = Some((count, answer));
+            let is_too_late = wanted.until.is_some_and(|until| until <= Instant::now());
+            match is_too_late {
+                true => drop(wanted.answer.send(Err(there))),
+                false => self.wanted = Some(wanted),
+            }
             return;
         }
         // If nobody waits any longer, they are still there.
-        if let Err(workers) = answer.send(free) {
+        if let Err(Ok(workers)) = wanted.answer.send(Ok(free)) {
             self.offered.extend(workers);
         }
     }
@@ -97,7 +99,11 @@ impl Thread {
             FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
             FromRun::Order(member, order) => {
                 match &order {
-                    SentOrder::Start(start) => self.epoch_us = Some(start.epoch.get()),
+                    SentOrder::Start(start) => {
+                        self.epoch_us = Some(start.epoch.get());
+                        // One that joins a run which goes on has no users yet.
+                        self.on(MasterEvent::Gather).await;
+                    }
                     SentOrder::Begin { generation, .. }
                     | SentOrder::CatchUp(generation, _)
                     | SentOrder::Prepare(_, generation, _) => {

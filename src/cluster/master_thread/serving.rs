@@ -10,14 +10,13 @@ use std::time::Duration;
 use socket2::Socket;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::spawn_local;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
-use super::{MasterOptions, Request, Running};
+use super::{Lost, MasterOptions, Request, Running, Wanted};
 use crate::clock;
 use crate::cluster::build;
-use crate::cluster::hello::Conn;
+use crate::cluster::hello::{Conn, Credentials};
 use crate::cluster::master::{Master, MasterAction, MasterEvent};
 use crate::cluster::message::{Numbers, RunId, SentOrder, Sums, Up};
 use crate::cluster::server::{self, Happened};
@@ -30,8 +29,8 @@ use crate::stats::{Bounds, Decoder, Limits, Report};
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How long the last words to workers get to leave.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// What the run has said and the thread has not heard.
+pub(super) const INSIDE: usize = 1_024;
 
 pub(super) async fn serve(
     listener: std::net::TcpListener,
@@ -42,20 +41,17 @@ pub(super) async fn serve(
         return;
     };
     let (happens, mut happened) = mpsc::channel(1_024);
-    let (internal, mut inside) = mpsc::channel(1_024);
+    let (internal, inside) = mpsc::channel(INSIDE);
     tokio::spawn(server::serve(listener, happens));
     let own = build(options.token);
-    let epoch = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0);
-    let master = Master::new(
-        own,
-        clock::now(),
-        epoch,
-        RunId(u128::from_be_bytes(fresh)),
-        false,
-    );
     let mut thread = Thread {
-        master,
+        master: master(&own, fresh, options.goes_on),
+        own,
+        goes_on: options.goes_on,
+        returning: None,
+        invited: 0,
         internal,
+        inside,
         conns: BTreeMap::new(),
         offered: Vec::new(),
         wanted: None,
@@ -63,22 +59,33 @@ pub(super) async fn serve(
         epoch_us: None,
         generation: 1,
         is_over: false,
+        is_closing: false,
         waits_for_over: Vec::new(),
         missing: BTreeMap::new(),
+        lost_last: Vec::new(),
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             Some(what) = happened.recv() => thread.happened(what).await,
-            Some(what) = inside.recv() => thread.run_says(what).await,
+            Some(what) = thread.inside.recv() => thread.run_says(what).await,
             ask = asked.recv() => match ask {
                 Some(ask) => thread.asked(ask).await,
                 None => return,
             },
-            _ = ticks.tick() => thread.on(MasterEvent::Tick).await,
+            _ = ticks.tick() => thread.tick().await,
         }
     }
+}
+
+/// A master of one run, known by a random number.
+pub(super) fn master(own: &Credentials, fresh: [u8; 16], goes_on: bool) -> Master<Arc<Report>> {
+    let epoch = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0);
+    let run = RunId(u128::from_be_bytes(fresh));
+    let mut master = Master::new(own.clone(), clock::now(), epoch, run, false);
+    master.going_on(goes_on);
+    master
 }
 
 /// What the thread tells itself.
@@ -98,26 +105,37 @@ pub(super) struct Socketed {
     pub(super) is_in: bool,
 }
 
-/// Who waits for workers: gets their numbers, and those of their load threads.
-pub(super) type Workers = oneshot::Sender<Vec<(u32, u32)>>;
-
 pub(super) struct Thread {
     pub(super) master: Master<Arc<Report>>,
+    pub(super) own: Credentials,
+    /// Whether another run may follow.
+    pub(super) goes_on: bool,
+    /// How many workers of the last run are expected to come again, and until when.
+    pub(super) returning: Option<(usize, Instant)>,
+    /// How many have been asked to.
+    pub(super) invited: usize,
+    /// What the run says; another way for each run.
     pub(super) internal: mpsc::Sender<FromRun>,
+    pub(super) inside: mpsc::Receiver<FromRun>,
     pub(super) conns: BTreeMap<Conn, Socketed>,
     /// Workers without a seat, and their numbers of load threads.
     pub(super) offered: Vec<(u32, u32)>,
-    /// How many workers are waited for, and by whom.
-    pub(super) wanted: Option<(u32, Workers)>,
+    /// Workers that are waited for.
+    pub(super) wanted: Option<Wanted>,
     pub(super) running: Option<Box<Running>>,
     /// When the run began, by this machine's clock, in µs.
     pub(super) epoch_us: Option<u64>,
     /// The newest generation that a member was told of.
     pub(super) generation: u16,
+    /// The last run is over.
     pub(super) is_over: bool,
-    pub(super) waits_for_over: Vec<oneshot::Sender<Vec<(u32, u64)>>>,
+    /// The process ends, and workers have been told.
+    pub(super) is_closing: bool,
+    pub(super) waits_for_over: Vec<oneshot::Sender<Lost>>,
     /// By worker: what is missing of it, at most.
     pub(super) missing: BTreeMap<u32, u64>,
+    /// Of the run that ended last.
+    pub(super) lost_last: Lost,
 }
 
 impl Thread {
@@ -269,23 +287,18 @@ impl Thread {
                 let text = format!("worker {worker} is turned away: {why:?}");
                 self.print(Level::Warn, text);
             }
-            MasterAction::Over => {
-                self.is_over = true;
-                let (lost, waiting) = (self.lost(), std::mem::take(&mut self.waits_for_over));
-                spawn_local(async move {
-                    // The process may end then: what was said to workers has to leave before.
-                    tokio::time::sleep(FAREWELL).await;
-                    for waiting in waiting {
-                        let _ = waiting.send(lost.clone());
-                    }
-                });
-            }
+            MasterAction::Over => self.over(),
             MasterAction::Deposed => {
                 let text = "a worker knows a later master: this one is not wanted any longer";
                 self.print(Level::Error, text.to_owned());
             }
-            // The run deals by itself, and takes over nobody from an earlier master.
-            MasterAction::Deal | MasterAction::Adopted(..) | MasterAction::Settled => {}
+            MasterAction::Deal => {
+                if let Some(running) = &self.running {
+                    running.gate.deal().await;
+                }
+            }
+            // The run takes over nobody from an earlier master.
+            MasterAction::Adopted(..) | MasterAction::Settled => {}
         }
     }
 }

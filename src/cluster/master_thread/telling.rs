@@ -18,6 +18,11 @@ impl Thread {
             return;
         };
         socketed.is_in |= matches!(down, Down::Welcome(_));
+        if let Down::Letter(letter) = &down
+            && let Told::Farewell { is_wanted_again } = letter.says
+        {
+            self.invited += usize::from(is_wanted_again);
+        }
         let is_used_up = matches!(
             &down,
             Down::Letter(letter)

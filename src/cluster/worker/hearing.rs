@@ -123,7 +123,12 @@ impl<R: Clone> Worker<R> {
                     self.actions.push(WorkerAction::CutLast);
                 }
             }
-            Told::Farewell => self.exit(Exit::Done),
+            Told::Farewell { is_wanted_again } => {
+                self.exit(match is_wanted_again && self.is_leaving.is_none() {
+                    true => Exit::Again,
+                    false => Exit::Done,
+                });
+            }
         }
     }
 

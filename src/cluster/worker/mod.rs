@@ -110,6 +110,8 @@ pub enum WorkerAction<R> {
 pub enum Exit {
     /// In order: all its numbers are counted.
     Done,
+    /// As `Done`, and the master goes on: the process begins anew as another worker.
+    Again,
     /// It is not wanted.
     Refused(Refused),
     /// Who answers there does not know the token.

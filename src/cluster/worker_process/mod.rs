@@ -56,8 +56,8 @@ pub enum LogLine {
     Printed(Line),
 }
 
-/// Works for a master until the run is over, or it is not wanted. Must be called in a runtime with
-/// local tasks. `leaves` says that the process is to end in order.
+/// Works for a master, run after run, until that ends or the worker is not wanted. Must be called in
+/// a runtime with local tasks. `leaves` says that the process is to end in order.
 ///
 /// # Errors
 /// Why it ends without being done, for people.
@@ -66,6 +66,18 @@ pub async fn work(
     mut leaves: mpsc::Receiver<()>,
     tell: impl Fn(LogLine),
 ) -> Result<(), String> {
+    while work_in_one_run(options.clone(), &mut leaves, &tell).await? == Exit::Again {
+        tell(LogLine::Says("waiting for the next run".to_owned()));
+    }
+    Ok(())
+}
+
+/// Works for a master until the run is over. Each time it is another worker to the master.
+async fn work_in_one_run(
+    options: WorkerOptions,
+    leaves: &mut mpsc::Receiver<()>,
+    tell: &impl Fn(LogLine),
+) -> Result<Exit, String> {
     let (Ok(process), Ok(nonce)) = (random::bytes(), random::bytes()) else {
         return Err("the system has no random numbers to give".to_owned());
     };
@@ -107,16 +119,16 @@ pub async fn work(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            Some(what) = heard.recv() => process.heard(what, &tell),
-            Some(what) = inside.recv() => process.load_says(what, &tell),
+            Some(what) = heard.recv() => process.heard(what, tell),
+            Some(what) = inside.recv() => process.load_says(what, tell),
             Some(()) = leaves.recv() => {
                 tell(LogLine::Says("leaving: users go to the other workers".to_owned()));
                 process.on(WorkerEvent::Leave);
             }
-            _ = ticks.tick() => process.tick(&tell),
+            _ = ticks.tick() => process.tick(tell),
         }
         if let Some(exit) = process.exit.take() {
-            return process.ended(exit).await;
+            return process.ended(exit, tell);
         }
     }
 }
@@ -364,12 +376,18 @@ impl Process {
         }
     }
 
-    /// What a person should know of the end.
-    async fn ended(self, exit: Exit) -> Result<(), String> {
+    /// What follows, or what a person should know of the end.
+    fn ended(self, exit: Exit, tell: &impl Fn(LogLine)) -> Result<Exit, String> {
         // The last messages are on their way.
         drop(self.links);
         match exit {
-            Exit::Done => Ok(()),
+            Exit::Done | Exit::Again => Ok(exit),
+            Exit::Refused(Refused::OtherRun) => {
+                let text = "the master has gone on to another run: what this worker measured last \
+                            is in no figure";
+                tell(LogLine::Says(text.to_owned()));
+                Ok(Exit::Again)
+            }
             Exit::Refused(Refused::Version) => {
                 Err("the master is another version of Katydid: both have to be the same".to_owned())
             }

@@ -38,6 +38,8 @@ pub enum Coming {
     Leaves(u32),
     /// A member has gone without a word, and its users with it.
     Gone(u32),
+    /// Nobody has come or gone for a while: users are dealt to those who are there.
+    Deal,
 }
 
 /// The way to a run, for those who bring members to it. Clones are the same.
@@ -69,6 +71,12 @@ impl Gate {
     /// A member has gone without a word.
     pub async fn gone(&self, member: u32) {
         let _ = self.coming.send(Coming::Gone(member)).await;
+    }
+
+    /// Members have come or gone, and now it is quiet: users that are due to others move. Until then
+    /// those who have come have none, and those of members that have gone are nobody's.
+    pub async fn deal(&self) {
+        let _ = self.coming.send(Coming::Deal).await;
     }
 
     /// What a member says, in the order in which it said it. What it measured before comes before.

@@ -33,6 +33,7 @@ impl Run {
                 }
             }
             Coming::Gone(id) => self.ended(MemberId(id), 0),
+            Coming::Deal => self.deal(),
             Coming::Leaves(id) => self.leave(MemberId(id)),
         }
     }
@@ -77,7 +78,7 @@ impl Run {
             }
         }
         if have_started {
-            self.deal();
+            self.deal_soon();
         }
     }
 
@@ -96,8 +97,16 @@ impl Run {
         self.fleet.order(id, Order::Start(start));
     }
 
+    /// Deals all users because members have come or gone. Those elsewhere come and go several at a
+    /// time, and whoever brings them says when it is quiet.
+    fn deal_soon(&mut self) {
+        if !self.is_far {
+            self.deal();
+        }
+    }
+
     /// Deals all users to the members that are staying.
-    fn deal(&mut self) {
+    pub(super) fn deal(&mut self) {
         if self.end.is_some() || self.hooks.phase() != Phase::Measuring {
             return;
         }
@@ -135,7 +144,7 @@ impl Run {
         let next = self.assignments.left(id, self.at_work());
         self.assign(next);
         if was_serving && !self.fleet.is_empty() {
-            self.deal();
+            self.deal_soon();
         }
     }
 

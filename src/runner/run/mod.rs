@@ -46,6 +46,10 @@ pub(super) use wishes::Wish;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// How long before its epoch a run is ordered to start whose members are in other processes, so that
+/// they all begin at the same moment.
+const FAR_LEAD: Duration = Duration::from_secs(1);
+
 /// How long members may take to end once their last limit has passed.
 const LAST_GRACE: Duration = Duration::from_secs(3);
 
@@ -292,9 +296,14 @@ impl Run {
 
     /// The first users start.
     fn begin(&mut self) {
-        self.epoch = clock::now();
-        self.begun = Instant::now();
-        self.epoch_unix_us = jiff::Timestamp::now().as_microsecond();
+        let lead = match self.is_far {
+            true => FAR_LEAD,
+            false => Duration::ZERO,
+        };
+        self.epoch = clock::now() + lead;
+        self.begun = Instant::now() + lead;
+        let lead_us = i64::try_from(lead.as_micros()).unwrap_or(0);
+        self.epoch_unix_us = jiff::Timestamp::now().as_microsecond() + lead_us;
         let (epoch, unix_us) = (self.epoch, self.epoch_unix_us);
         self.numbers.begin(unix_us);
         self.numbers.generation(1, &self.edition.hash(), 0);
@@ -308,6 +317,8 @@ impl Run {
         self.handle_early();
         // What was asked for until now holds for them from the start.
         self.start_ready();
+        // A member may have gone before it began.
+        self.deal();
         self.look_at_reload();
     }
 

@@ -71,14 +71,18 @@ async fn works(
     let worker = Rc::new(worker);
     worker.may_begin_until(Micros::NEVER);
     workers.borrow_mut().push(worker.clone());
-    let gives = (worker.clone(), sent.clone());
+    let gives = (worker.clone(), sent.clone(), gate.clone());
     let ordering = spawn_local(async move {
-        let (worker, sent) = gives;
+        let (worker, sent, deals) = gives;
         while let Some(order) = orders.next(&sent).await {
             let order = over_the_wire(&order.unwrap());
             let contents = order.edition().map(|edition| contents(edition, &sent));
             let contents = contents.unwrap_or_default();
+            let starts = matches!(order, SentOrder::Start(_));
             worker.order(order, |moment| moment, &contents).unwrap();
+            if starts {
+                deals.deal().await;
+            }
         }
     });
     let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(Limits::default()));

@@ -4,6 +4,7 @@
 //! in web/test.
 
 mod access;
+mod again;
 mod client;
 mod compare;
 mod described;
@@ -68,7 +69,11 @@ impl Ui {
     }
 
     fn start(tool: Tool) -> Ui {
-        let mut run = tool.start();
+        Ui::serving(tool.start())
+    }
+
+    /// One that has not said yet where.
+    fn serving(mut run: Running) -> Ui {
         let line = run.says("web UI: ");
         let (_, link) = line.trim_end().split_once("web UI: ").unwrap();
         let link = link.to_owned();

@@ -1,0 +1,97 @@
+//! The end of a run, as the thread of its master sees it, and of the last one.
+//!
+//! Owns what goes on from one run to the next: connections, and that workers come again. Each run
+//! has a machine of its own, so nothing of one is left in another; workers are told to come again as
+//! new ones.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::Instant;
+
+use super::serving::{INSIDE, Thread, master};
+use super::{LAST_NUMBERS, Lost};
+use crate::cluster::master::MasterEvent;
+use crate::random;
+use tokio::sync::oneshot;
+
+/// How long the last words to workers get to leave.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// How long a run waits for workers of the one before that were asked to come again. They try at
+/// once; one that does not come by then is no part of the run's beginning.
+const RETURN: Duration = Duration::from_secs(3);
+
+impl Thread {
+    /// The process ends: no other run follows. Whoever waits for that is answered once all workers
+    /// know it.
+    pub(super) async fn close(&mut self, answer: oneshot::Sender<Lost>) {
+        self.waits_for_over.push(answer);
+        self.goes_on = false;
+        self.master.going_on(false);
+        match self.is_over {
+            true => self.answer_over(),
+            false => self.look_at_close().await,
+        }
+    }
+
+    /// Time has passed.
+    pub(super) async fn tick(&mut self) {
+        self.on(MasterEvent::Tick).await;
+        self.look_for_workers();
+        self.look_at_close().await;
+    }
+
+    /// Lets workers go that are in no run, if the process ends.
+    async fn look_at_close(&mut self) {
+        let is_due = !self.waits_for_over.is_empty() && !self.is_closing;
+        if is_due && self.running.is_none() && !self.are_returning(self.offered.len()) {
+            self.is_closing = true;
+            self.on(MasterEvent::End(LAST_NUMBERS)).await;
+        }
+    }
+
+    /// Whether more workers of the last run than those are about to come.
+    pub(super) fn are_returning(&self, there: usize) -> bool {
+        let returning = self.returning;
+        returning.is_some_and(|(count, until)| there < count && Instant::now() < until)
+    }
+
+    /// Nothing more will come of the run.
+    pub(super) fn over(&mut self) {
+        if self.running.is_some() {
+            self.lost_last = self.lost();
+        }
+        let fresh = random::bytes().ok().filter(|_| self.goes_on);
+        let Some(fresh) = fresh else {
+            self.is_over = true;
+            return self.answer_over();
+        };
+        // What is still said of the old run reaches nobody.
+        (self.internal, self.inside) = mpsc::channel(INSIDE);
+        self.master = master(&self.own, fresh, self.goes_on);
+        self.running = None;
+        self.offered.clear();
+        self.epoch_us = None;
+        self.generation = 1;
+        self.missing.clear();
+        let invited = std::mem::take(&mut self.invited);
+        self.returning = Some((invited, Instant::now() + RETURN));
+        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
+            self.shut(conn);
+        }
+    }
+
+    fn answer_over(&mut self) {
+        let waiting = std::mem::take(&mut self.waits_for_over);
+        let lost = self.lost_last.clone();
+        spawn_local(async move {
+            // The process may end then: what was said to workers has to leave before.
+            tokio::time::sleep(FAREWELL).await;
+            for waiting in waiting {
+                let _ = waiting.send(lost.clone());
+            }
+        });
+    }
+}
