@@ -89,8 +89,7 @@ impl Crew {
         index: u32,
         start: &Start,
         news: mpsc::Sender<(u32, News)>,
-        budget: Option<Budget>,
-        fence: Option<Fence>,
+        (budget, fence): (Option<Budget>, Option<Fence>),
     ) -> Rc<Crew> {
         Rc::new(Crew {
             thread,

@@ -214,8 +214,7 @@ async fn serve(mut config: Config) -> Result<(), Unable> {
         config.index,
         &start,
         config.news,
-        config.budget,
-        config.fence,
+        (config.budget, config.fence),
     );
     crew.serve(epoch, config.orders).await;
     Ok(())

@@ -54,7 +54,7 @@ type Lost = Vec<(u32, u64)>;
 /// What is asked of it.
 enum Request {
     /// So many workers, once they are there.
-    Workers(Wanted),
+    Workers(WantedWorkers),
     /// Workers that were given, and are in no run.
     Back(Vec<(u32, u32)>),
     /// A run with those workers.
@@ -66,7 +66,7 @@ enum Request {
 }
 
 /// Workers that a run is to begin with.
-struct Wanted {
+struct WantedWorkers {
     /// How many.
     count: u32,
     /// Until when they are waited for; `None` for ever.
@@ -135,7 +135,7 @@ impl MasterThread {
         }
         let gone = || Unable::System("the thread for workers has ended".to_owned());
         let (answer, workers) = oneshot::channel();
-        let wanted = Wanted {
+        let wanted = WantedWorkers {
             count: self.expect,
             until: patience.and_then(|patience| Instant::now().checked_add(patience)),
             answer,

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
-use super::{Lost, MasterOptions, Request, Running, Wanted};
+use super::{Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
 use crate::cluster::build;
 use crate::cluster::hello::{Conn, Credentials};
@@ -121,7 +121,7 @@ pub(super) struct Thread {
     /// Workers without a seat, and their numbers of load threads.
     pub(super) offered: Vec<(u32, u32)>,
     /// Workers that are waited for.
-    pub(super) wanted: Option<Wanted>,
+    pub(super) wanted: Option<WantedWorkers>,
     pub(super) running: Option<Box<Running>>,
     /// When the run began, by this machine's clock, in µs.
     pub(super) epoch_us: Option<u64>,

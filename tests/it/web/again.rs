@@ -1,4 +1,6 @@
 //! Runs of a master with a web UI, one after another, on the same workers.
+//!
+//! What is exact within one of them is tested in `cluster`.
 
 use serde_json::json;
 
