@@ -269,8 +269,7 @@ impl Process {
         let fence = self.machine.fence();
         // Without a seat, or with one that is lost, users are ending.
         let is_held = fence > Micros::default() && fence <= now;
-        if is_held != self.is_held {
-            self.is_held = is_held;
+        if std::mem::replace(&mut self.is_held, is_held) != is_held && fence > Micros::default() {
             let text = match is_held {
                 true => "no sign of the master: users begin nothing more until it is heard again",
                 false => "users may begin iterations again",
@@ -394,7 +393,17 @@ impl Process {
             Exit::Refused(Refused::Token) => {
                 Err("the master does not know this token: --cluster-token".to_owned())
             }
-            Exit::Refused(why) => Err(format!("the master does not want this worker: {why:?}")),
+            Exit::Refused(Refused::Over) => {
+                Err("the master's run is over, and it starts no other".to_owned())
+            }
+            Exit::Refused(Refused::Cloned) => Err(
+                "another process says that it is this worker: is this machine a copy of another \
+                 one that runs?"
+                    .to_owned(),
+            ),
+            Exit::Refused(Refused::Full) => {
+                Err("the master has as many workers as it takes".to_owned())
+            }
             Exit::Stranger => Err(format!(
                 "who answers at {} does not know the token: --cluster-token",
                 self.options.master
