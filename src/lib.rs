@@ -12,6 +12,7 @@ pub mod control;
 pub mod coroutine;
 mod data;
 mod files;
+pub mod health;
 pub mod http;
 mod language;
 pub mod load;

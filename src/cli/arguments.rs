@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::cluster_arguments::ClusterArgs;
+use super::health::{Ask, HealthArgs};
+use super::typed::Typed;
 use super::web_arguments::WebArgs;
 use crate::control::{Changes, Selection, WatchChoice, Wish};
 use crate::units::{self, Bytes, Rate};
@@ -34,6 +36,20 @@ pub(super) struct Arguments {
     pub(super) run: Run,
 }
 
+impl Arguments {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// What is wrong with them, as clap says it.
+    pub(super) fn typed() -> Result<Arguments, clap::Error> {
+        let matches = Arguments::command().try_get_matches()?;
+        let format = |error: clap::Error| error.format(&mut Arguments::command());
+        let mut arguments = Arguments::from_arg_matches(&matches).map_err(format)?;
+        arguments.run.typed = Typed::of(&matches);
+        Ok(arguments)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check a script without running it; exits with 0 or 2.
@@ -50,6 +66,8 @@ pub(super) enum Command {
     /// Start the embedded demo server.
     #[command(after_help = TARGET_ROUTES)]
     Target(Target),
+    /// Ask a Katydid on this machine whether it works; exits with 0 or 1.
+    Health(Ask),
     /// Print the reference of the scenario language, or what it has about a word.
     Docs(Docs),
     /// Write definitions for Rhai's language server: completion and help in editors.
@@ -162,6 +180,8 @@ pub(super) struct Run {
     )]
     pub(super) exit_code_on_error: u8,
     #[command(flatten)]
+    pub(super) health: HealthArgs,
+    #[command(flatten)]
     pub(super) following: FollowArgs,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
@@ -169,6 +189,8 @@ pub(super) struct Run {
     pub(super) web: WebArgs,
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+    #[arg(skip)]
+    pub(super) typed: Typed,
 }
 
 impl Run {
@@ -386,6 +408,8 @@ pub(super) struct Target {
     /// Coupons of each kind.
     #[arg(long, value_name = "N", default_value_t = crate::target::Options::default().stock)]
     pub(super) stock: u64,
+    #[command(flatten)]
+    pub(super) health: HealthArgs,
 }
 
 #[derive(Debug, Args)]
@@ -424,8 +448,6 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns the wiring, and what a worker shows; `cluster` does the work.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::arguments;
-use super::cluster_arguments::ClusterArgs;
+use super::cluster_arguments::{ClusterArgs, TOKEN_COMES};
+use super::health;
 use super::run::{listen, on_control_thread};
 use crate::cluster::{self, LogLine, MasterOptions, MasterThread, WorkerOptions};
 use crate::control::{self, Exit, Starter};
+use crate::health::Health;
 use crate::screen::show;
 use crate::script::Level;
 
@@ -38,16 +41,21 @@ const IMPATIENCE: Duration = Duration::from_secs(4);
 /// How the process ends, if that is not possible; it has been said why.
 pub(super) fn master(
     arguments: &ClusterArgs,
+    health: &Health,
     starts: bool,
     goes_on: bool,
 ) -> Result<Option<Master>, Exit> {
     if !arguments.master {
         return Ok(None);
     }
-    let token = arguments.token().map_err(|error| {
+    let (token, made) = arguments.token_of_master().map_err(|error| {
         super::wrong(&error);
         Exit::Usage
     })?;
+    if let Some(file) = made {
+        let text = format!("made a token for workers: {}", file.display());
+        show::log(Level::Info, &text);
+    }
     let expect = arguments.expect_workers.unwrap_or(1).max(1);
     let bind = arguments.bind();
     let options = MasterOptions {
@@ -55,6 +63,7 @@ pub(super) fn master(
         token,
         expect,
         goes_on,
+        health: health.clone(),
     };
     let thread = MasterThread::listen(options).map_err(|error| {
         let hint = "is another master running? `--master-bind-port PORT` takes another port";
@@ -104,24 +113,37 @@ impl Master {
 
 /// Makes load for a master until the run is over.
 pub(super) fn work(arguments: &arguments::Run) -> Exit {
-    let token = match arguments.cluster.token() {
-        Ok(token) => token,
-        Err(error) => {
-            super::wrong(&error);
-            return Exit::Usage;
-        }
+    let health = match health::start(&arguments.health) {
+        Ok(health) => health,
+        Err(exit) => return exit,
     };
+    if arguments.typed.first(&["--script"]).is_some() {
+        let text = "`-f` changes nothing: a worker gets its script from its master";
+        show::log(Level::Info, text);
+    }
     control::raise_open_files();
-    let options = WorkerOptions {
-        master: arguments.cluster.master_address(),
-        token,
-        threads: arguments.threads.unwrap_or_else(control::cores),
-        name: host_name(),
-    };
     on_control_thread(async move {
         let mut interrupts = match listen() {
             Ok(interrupts) => interrupts,
             Err(exit) => return exit,
+        };
+        let token = tokio::select! {
+            token = arguments.cluster.token_of_worker(say_waiting) => token,
+            () = interrupts.next() => return Exit::Ok,
+        };
+        let token = match token {
+            Ok(token) => token,
+            Err(error) => {
+                super::wrong(&error);
+                return Exit::Usage;
+            }
+        };
+        let options = WorkerOptions {
+            master: arguments.cluster.master_address(),
+            token,
+            threads: arguments.threads.unwrap_or_else(control::cores),
+            name: host_name(),
+            health,
         };
         let (leave, leaves) = mpsc::channel(1);
         let interrupting = spawn_local(async move {
@@ -149,6 +171,12 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
             _ = interrupting => Exit::Killed,
         }
     })
+}
+
+fn say_waiting(file: &Path) {
+    let file = file.display();
+    let text = format!("waiting for `{file}`, the token that the master makes, for {TOKEN_COMES:?}");
+    show::log(Level::Info, &text);
 }
 
 fn tell(told: LogLine) {

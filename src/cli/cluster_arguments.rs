@@ -3,18 +3,24 @@
 //! Owns what is wrong with them; `cluster` knows nothing of the command line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::token;
+use super::typed::Typed;
 use crate::control::WishError;
 use crate::units;
 
 /// The port between master and workers, as Locust's.
 const PORT: u16 = 5557;
+
+const TOKEN_FILE: &str = "--cluster-token-file";
+
+/// How long a worker waits for its token: its master may start at the same time.
+pub(super) const TOKEN_COMES: Duration = Duration::from_secs(60);
 
 /// One run over several processes or machines.
 #[derive(Debug, Default, Args)]
@@ -31,45 +37,41 @@ pub(super) struct ClusterArgs {
     #[arg(
         long,
         value_name = "HOST",
-        env = "KATYDID_MASTER_NODE_HOST",
-        requires = "worker"
+        env = "KATYDID_MASTER_NODE_HOST"
     )]
     pub(super) master_host: Option<String>,
     /// Its port [default: 5557].
     #[arg(
         long,
         value_name = "PORT",
-        env = "KATYDID_MASTER_NODE_PORT",
-        requires = "worker"
+        env = "KATYDID_MASTER_NODE_PORT"
     )]
     pub(super) master_port: Option<u16>,
-    /// Address on which the master waits for workers; other than loopback it takes a token
+    /// Address on which the master waits for workers, `*` for all; other than loopback takes a token
     /// [default: 127.0.0.1].
     #[arg(
         long,
         value_name = "ADDRESS",
         env = "KATYDID_MASTER_BIND_HOST",
-        requires = "master"
+        value_parser = address
     )]
     pub(super) master_bind_host: Option<IpAddr>,
     /// Its port; 0 takes a free one [default: 5557].
     #[arg(
         long,
         value_name = "PORT",
-        env = "KATYDID_MASTER_BIND_PORT",
-        requires = "master"
+        env = "KATYDID_MASTER_BIND_PORT"
     )]
     pub(super) master_bind_port: Option<u16>,
     /// Begin with this many workers [default: 1].
     #[arg(
         long,
         value_name = "N",
-        env = "KATYDID_EXPECT_WORKERS",
-        requires = "master"
+        env = "KATYDID_EXPECT_WORKERS"
     )]
     pub(super) expect_workers: Option<u32>,
     /// Give up if they have not come by then [default: never].
-    #[arg(long, value_name = "TIME", env = "KATYDID_EXPECT_WORKERS_MAX_WAIT", requires = "master",
+    #[arg(long, value_name = "TIME", env = "KATYDID_EXPECT_WORKERS_MAX_WAIT",
         value_parser = units::parse_duration)]
     pub(super) expect_workers_max_wait: Option<Duration>,
     /// What master and workers have to know, 16 characters at least; `ps` shows it.
@@ -80,7 +82,7 @@ pub(super) struct ClusterArgs {
         hide_env_values = true
     )]
     pub(super) cluster_token: Option<String>,
-    /// A file with the token.
+    /// A file with the token: a master makes it if it is missing, a worker waits for it.
     #[arg(
         long,
         value_name = "FILE",
@@ -88,7 +90,27 @@ pub(super) struct ClusterArgs {
         conflicts_with = "cluster_token"
     )]
     pub(super) cluster_token_file: Option<PathBuf>,
+    /// Locust's option; changes nothing, as one process uses all cores.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "KATYDID_PROCESSES",
+        allow_negative_numbers = true
+    )]
+    pub(super) processes: Option<i32>,
+    /// Locust's option; changes nothing, as users always move when workers come or go.
+    #[arg(long)]
+    pub(super) enable_rebalancing: bool,
 }
+
+/// The options that mean something to a master, or to a worker, alone.
+const OF_A_MASTER: [&str; 4] = [
+    "--master-bind-host",
+    "--master-bind-port",
+    "--expect-workers",
+    "--expect-workers-max-wait",
+];
+const OF_A_WORKER: [&str; 2] = ["--master-host", "--master-port"];
 
 impl ClusterArgs {
     /// Where a master waits for workers.
@@ -107,37 +129,103 @@ impl ClusterArgs {
         }
     }
 
-    /// The token; empty for none.
+    /// What was typed and needs `--master` or `--worker`, neither of which is there.
     ///
     /// # Errors
-    /// When its file cannot be read, it is too short, or there has to be one.
-    pub(super) fn token(&self) -> Result<Box<[u8]>, WishError> {
-        let (token, file) = (&self.cluster_token, &self.cluster_token_file);
-        let given = token::given(token.as_ref(), file.as_deref(), "--cluster-token-file");
-        let given = given.map_err(|error| error.hint("`openssl rand -hex 16 > FILE` makes one"));
-        let Some(token) = given? else {
-            let is_near = self.bind().ip().is_loopback();
-            return match self.master && !is_near {
-                false => Ok(Box::default()),
-                true => {
-                    let message = format!(
-                        "workers from other machines need a token, and there is none for {}",
-                        self.bind()
-                    );
-                    let hint =
-                        "the same `--cluster-token-file FILE` for the master and its workers";
-                    Err(WishError::new(message).hint(hint))
-                }
-            };
+    /// The first of them.
+    pub(super) fn check(&self, typed: &Typed) -> Result<(), WishError> {
+        let role = |option, role| {
+            let error = WishError::new(format!("`{option}` means nothing without `{role}`"));
+            Err(error.hint("`--master` waits for workers, `--worker` makes load for a master"))
         };
-        if token::is_short(&token) {
-            let message = format!(
-                "the cluster's token has {} characters, and {} are the least",
-                token.chars().count(),
-                token::SHORTEST
-            );
-            return Err(WishError::new(message).hint("`openssl rand -hex 16` makes one"));
+        match (typed.first(&OF_A_MASTER), typed.first(&OF_A_WORKER)) {
+            (Some(option), _) if !self.master => role(option, "--master"),
+            (_, Some(option)) if !self.worker => role(option, "--worker"),
+            _ => Ok(()),
         }
-        Ok(token.into_bytes().into())
+    }
+
+    /// What is accepted because people know it from Locust, and why it changes nothing.
+    pub(super) fn remarks(&self) -> Vec<&'static str> {
+        let processes = self.processes.is_some();
+        let rebalancing = self.enable_rebalancing;
+        [
+            (
+                processes,
+                "`--processes` changes nothing: one process uses all cores (`--threads`)",
+            ),
+            (
+                rebalancing,
+                "`--enable-rebalancing` changes nothing: users always move when workers come or go",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(is_given, remark)| is_given.then_some(remark))
+        .collect()
+    }
+
+    /// The token of a master, and its file if that was made just now; empty for none.
+    ///
+    /// # Errors
+    /// When its file can be neither read nor made, it is too short, or there has to be one.
+    pub(super) fn token_of_master(&self) -> Result<(Box<[u8]>, Option<&Path>), WishError> {
+        if let Some(token) = &self.cluster_token {
+            return Ok((long_enough(token)?, None));
+        }
+        if let Some(file) = &self.cluster_token_file {
+            let (token, is_new) = token::kept(file, TOKEN_FILE)?;
+            return Ok((long_enough(&token)?, is_new.then_some(file)));
+        }
+        let bind = self.bind();
+        if bind.ip().is_loopback() {
+            return Ok((Box::default(), None));
+        }
+        let message =
+            format!("workers from other machines need a token, and there is none for {bind}");
+        let hint = "the same `--cluster-token-file FILE` for the master, which makes it, and its \
+                    workers";
+        Err(WishError::new(message).hint(hint))
+    }
+
+    /// The token of a worker, once its file is there; empty for none. `waiting` is called if that has
+    /// to be waited for.
+    ///
+    /// # Errors
+    /// When its file cannot be read, does not come, or it is too short.
+    pub(super) async fn token_of_worker(
+        &self,
+        waiting: impl FnOnce(&Path),
+    ) -> Result<Box<[u8]>, WishError> {
+        if let Some(token) = &self.cluster_token {
+            return long_enough(token);
+        }
+        let Some(file) = &self.cluster_token_file else {
+            return Ok(Box::default());
+        };
+        let token = token::awaited(file, TOKEN_FILE, TOKEN_COMES, || waiting(file)).await?;
+        long_enough(&token)
+    }
+}
+
+fn long_enough(token: &str) -> Result<Box<[u8]>, WishError> {
+    if token::is_short(token) {
+        let message = format!(
+            "the cluster's token has {} characters, and {} are the least",
+            token.chars().count(),
+            token::SHORTEST
+        );
+        let hint = "a master makes one: `--cluster-token-file FILE` with a file that is missing";
+        return Err(WishError::new(message).hint(hint));
+    }
+    Ok(token.as_bytes().into())
+}
+
+/// `*` stands for all addresses, as in Locust.
+fn address(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "*" => Ok(Ipv4Addr::UNSPECIFIED.into()),
+        _ => text
+            .parse()
+            .map_err(|_| "write an address of this machine, or 0.0.0.0 for all".to_owned()),
     }
 }

@@ -10,6 +10,7 @@ mod cluster_arguments;
 mod debug;
 mod dev;
 mod follow;
+mod health;
 mod misplaced;
 mod outputs;
 mod panics;
@@ -22,12 +23,11 @@ mod session;
 mod signals;
 mod starter;
 mod token;
+mod typed;
 mod web_arguments;
 
 use std::path::Path;
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use arguments::{Arguments, Command};
 
@@ -50,7 +50,7 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     signals::hold();
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::typed() {
         Ok(arguments) => arguments,
         Err(error) => return result::usage(&error).into(),
     };
@@ -87,6 +87,7 @@ fn command(arguments: Arguments) -> Exit {
         Some(Command::New(new)) => starter::write(&new.script),
         Some(Command::Demo(demo)) => run::demo(&demo),
         Some(Command::Target(target)) => serve::serve(&target),
+        Some(Command::Health(ask)) => health::ask(&ask),
         Some(Command::Docs(docs)) => reference::docs(docs.word.as_deref()),
         Some(Command::Definitions(definitions)) => reference::definitions(&definitions.folder),
         Some(Command::Completions(completions)) => reference::completions(completions.shell),

@@ -2,6 +2,7 @@
 //!
 //! Owns what is refused before anything starts; `session` stays with the runs.
 
+use super::web_arguments::WebArgs;
 use super::{arguments, cluster, misplaced, ratio, session, signals};
 use crate::control::{self, CheckInput, CheckedScript, Exit, Interrupts, ScriptSource};
 use crate::screen::show;
@@ -20,18 +21,26 @@ pub(super) fn run(arguments: &arguments::Run) -> Exit {
         super::wrong(&wrong);
         return Exit::Usage;
     }
+    if let Err(error) = arguments.cluster.check(&arguments.typed) {
+        super::wrong(&error);
+        return Exit::Usage;
+    }
+    for remark in arguments.cluster.remarks() {
+        show::log(Level::Info, remark);
+    }
     if arguments.cluster.worker {
         return cluster::work(arguments);
     }
-    if arguments.headless && arguments.web.is_given() {
+    if arguments.headless && arguments.typed.has_any_of::<WebArgs>() {
         show::error(
             "`--headless` serves no web UI, and an option about it is given",
             Some("to start at once, be watched, and end: `--autostart --autoquit 0`"),
         );
         return Exit::Usage;
     }
-    let ui = match arguments.web.options() {
-        Ok(options) => (!arguments.headless).then_some(options),
+    let ui = (!arguments.headless).then(|| arguments.web.options());
+    let ui = match ui.transpose() {
+        Ok(ui) => ui,
         Err(error) => {
             super::wrong(&error);
             return Exit::Usage;

@@ -5,14 +5,19 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use super::{Exit, arguments, signals};
+use super::{Exit, arguments, health, signals};
 use crate::control::{self, Interrupts};
+use crate::health::Health;
 use crate::screen::show;
 use crate::target::{Options, Target};
 
 /// Serves until Ctrl-C or SIGTERM; prints its address on stdout.
 pub(super) fn serve(arguments: &arguments::Target) -> Exit {
     control::raise_open_files();
+    let health = match health::start(&arguments.health) {
+        Ok(health) => health,
+        Err(exit) => return exit,
+    };
     let options = Options {
         address: SocketAddr::new(arguments.host, arguments.port),
         threads: arguments
@@ -32,7 +37,7 @@ pub(super) fn serve(arguments: &arguments::Target) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let ended = runtime.and_then(|runtime| runtime.block_on(announce_and_wait(&target)));
+    let ended = runtime.and_then(|runtime| runtime.block_on(announce_and_wait(&target, health)));
     target.stop();
     match ended {
         Ok(()) => Exit::Ok,
@@ -43,13 +48,17 @@ pub(super) fn serve(arguments: &arguments::Target) -> Exit {
     }
 }
 
-async fn announce_and_wait(target: &Target) -> io::Result<()> {
+async fn announce_and_wait(target: &Target, health: Health) -> io::Result<()> {
     // Before the address is printed: its reader may stop the server at once.
     let mut interrupts = Interrupts::listen(signals::take)?;
     let mut stdout = io::stdout().lock();
     // If stdout is gone, there is nowhere to report that.
     let _ = writeln!(stdout, "http://{}", target.address()).and_then(|()| stdout.flush());
     drop(stdout);
-    interrupts.next().await;
+    health.set_ready(true);
+    tokio::select! {
+        () = interrupts.next() => {}
+        () = health::moving(health.part("the control thread")) => {}
+    }
     Ok(())
 }

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
 use super::outputs::Outputs;
-use super::{arguments, cluster, follow, run};
+use super::{arguments, cluster, follow, health, run};
 use crate::control::{
     AskError, CheckedScript, Control, Desk, DeskEvent, Exit, FinishedRun, Happening, ScriptSource,
     Started,
@@ -45,12 +46,21 @@ pub(super) async fn attend(
         Ok(interrupts) => Control::new(interrupts),
         Err(exit) => return exit,
     };
+    let health = match health::start(&arguments.health) {
+        Ok(health) => health,
+        Err(exit) => return exit,
+    };
     let starts = ui.is_none() || arguments.web.autostart;
-    let (control, master) = match cluster::master(&arguments.cluster, starts, ui.is_some()) {
+    let master = cluster::master(&arguments.cluster, &health, starts, ui.is_some());
+    let (control, master) = match master {
         Ok(Some(master)) => (control.starting(master.starter()), Some(master)),
         Ok(None) => (control, None),
         Err(exit) => return exit,
     };
+    if master.is_none() {
+        health.set_ready(true);
+    }
+    spawn_local(health::moving(health.part("the control thread")));
     let desk = Desk::new(control, source, arguments.wish(), &checked, show::hide);
     let server = match ui
         .map(|options| web::start(options, desk.handle()))

@@ -36,7 +36,7 @@ pub(super) struct WebArgs {
         hide_env_values = true
     )]
     pub(super) web_token: Option<String>,
-    /// A file with the token.
+    /// A file with the token, made if it is missing: the link then stays the same.
     #[arg(
         long,
         value_name = "FILE",
@@ -80,34 +80,6 @@ pub(super) struct WebArgs {
 }
 
 impl WebArgs {
-    /// Whether any of them is given: they mean nothing without a UI.
-    pub(super) fn is_given(&self) -> bool {
-        let WebArgs {
-            web_host,
-            web_port,
-            web_base_path,
-            web_token,
-            web_token_file,
-            web_origin,
-            web_read_only,
-            tls_cert,
-            tls_key,
-            autostart,
-            autoquit,
-        } = self;
-        web_host.is_some()
-            || web_port.is_some()
-            || web_base_path.is_some()
-            || web_token.is_some()
-            || web_token_file.is_some()
-            || !web_origin.is_empty()
-            || *web_read_only
-            || tls_cert.is_some()
-            || tls_key.is_some()
-            || *autostart
-            || autoquit.is_some()
-    }
-
     /// How the UI is served.
     ///
     /// # Errors
@@ -148,8 +120,10 @@ impl WebArgs {
     }
 
     fn token(&self) -> Result<Option<String>, WishError> {
-        let (token, file) = (&self.web_token, &self.web_token_file);
-        let given = token::given(token.as_ref(), file.as_deref(), "--web-token-file")?;
+        let given = match (&self.web_token, &self.web_token_file) {
+            (None, Some(file)) => Some(token::kept(file, "--web-token-file")?.0),
+            (given, _) => given.clone(),
+        };
         if given.as_deref().is_some_and(token::is_short) {
             let shortest = token::SHORTEST;
             let text = format!("the token of the web UI is shorter than {shortest} characters");

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use crate::health::Health;
 use crate::runner::elsewhere::{Gate, Joined, SentEditions};
 use crate::runner::{self, Edition, Handle, Setup, State, Unable};
 
@@ -38,6 +39,8 @@ pub struct MasterOptions {
     pub expect: u32,
     /// Whether there may be another run after one. Then workers stay.
     pub goes_on: bool,
+    /// Where it is noted that the thread moves, and that workers may come.
+    pub health: Health,
 }
 
 /// The thread of a master, from outside.

@@ -43,6 +43,8 @@ pub(super) async fn serve(
     let (happens, mut happened) = mpsc::channel(1_024);
     let (internal, inside) = mpsc::channel(INSIDE);
     tokio::spawn(server::serve(listener, happens));
+    let moving = options.health.part("the cluster thread");
+    options.health.set_ready(true);
     let own = build(options.token);
     let mut thread = Thread {
         master: master(&own, fresh, options.goes_on),
@@ -74,7 +76,10 @@ pub(super) async fn serve(
                 Some(ask) => thread.asked(ask).await,
                 None => return,
             },
-            _ = ticks.tick() => thread.tick().await,
+            _ = ticks.tick() => {
+                moving.moves();
+                thread.tick().await;
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ use super::message::{
 use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
 use super::{build, wire};
 use crate::clock::{self, Micros};
+use crate::health::{Health, Part};
 use crate::random;
 use crate::runner::elsewhere::{Happening, Worker as LoadThreads};
 use crate::runner::{self, Unable};
@@ -45,6 +46,8 @@ pub struct WorkerOptions {
     pub threads: u32,
     /// For people: its host's name.
     pub name: String,
+    /// Where it is noted that it moves, and that a master has welcomed it.
+    pub health: Health,
 }
 
 /// Something for the log of a worker.
@@ -66,7 +69,8 @@ pub async fn work(
     mut leaves: mpsc::Receiver<()>,
     tell: impl Fn(LogLine),
 ) -> Result<(), String> {
-    while work_in_one_run(options.clone(), &mut leaves, &tell).await? == Exit::Again {
+    let moving = options.health.part("the worker");
+    while work_in_one_run(options.clone(), &mut leaves, &moving, &tell).await? == Exit::Again {
         tell(LogLine::Says("waiting for the next run".to_owned()));
     }
     Ok(())
@@ -76,6 +80,7 @@ pub async fn work(
 async fn work_in_one_run(
     options: WorkerOptions,
     leaves: &mut mpsc::Receiver<()>,
+    moving: &Part,
     tell: &impl Fn(LogLine),
 ) -> Result<Exit, String> {
     let (Ok(process), Ok(nonce)) = (random::bytes(), random::bytes()) else {
@@ -125,7 +130,10 @@ async fn work_in_one_run(
                 tell(LogLine::Says("leaving: users go to the other workers".to_owned()));
                 process.on(WorkerEvent::Leave);
             }
-            _ = ticks.tick() => process.tick(tell),
+            _ = ticks.tick() => {
+                moving.moves();
+                process.tick(tell);
+            }
         }
         if let Some(exit) = process.exit.take() {
             return process.ended(exit, tell);
@@ -262,6 +270,8 @@ impl Process {
             self.clocks.send_replace(Some((there, now)));
         }
         self.on(WorkerEvent::Tick);
+        let is_welcome = self.machine.connection().is_some();
+        self.options.health.set_ready(is_welcome);
     }
 
     /// Says when users begin nothing more because the master is silent, and when they go on.
