@@ -175,7 +175,8 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
 
 fn say_waiting(file: &Path) {
     let file = file.display();
-    let text = format!("waiting for `{file}`, the token that the master makes, for {TOKEN_COMES:?}");
+    let text =
+        format!("waiting for `{file}`, the token that the master makes, for {TOKEN_COMES:?}");
     show::log(Level::Info, &text);
 }
 

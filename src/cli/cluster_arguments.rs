@@ -34,18 +34,10 @@ pub(super) struct ClusterArgs {
         value_parser = FalseyValueParser::new())]
     pub(super) worker: bool,
     /// Where the master is [default: 127.0.0.1].
-    #[arg(
-        long,
-        value_name = "HOST",
-        env = "KATYDID_MASTER_NODE_HOST"
-    )]
+    #[arg(long, value_name = "HOST", env = "KATYDID_MASTER_NODE_HOST")]
     pub(super) master_host: Option<String>,
     /// Its port [default: 5557].
-    #[arg(
-        long,
-        value_name = "PORT",
-        env = "KATYDID_MASTER_NODE_PORT"
-    )]
+    #[arg(long, value_name = "PORT", env = "KATYDID_MASTER_NODE_PORT")]
     pub(super) master_port: Option<u16>,
     /// Address on which the master waits for workers, `*` for all; other than loopback takes a token
     /// [default: 127.0.0.1].
@@ -57,18 +49,10 @@ pub(super) struct ClusterArgs {
     )]
     pub(super) master_bind_host: Option<IpAddr>,
     /// Its port; 0 takes a free one [default: 5557].
-    #[arg(
-        long,
-        value_name = "PORT",
-        env = "KATYDID_MASTER_BIND_PORT"
-    )]
+    #[arg(long, value_name = "PORT", env = "KATYDID_MASTER_BIND_PORT")]
     pub(super) master_bind_port: Option<u16>,
     /// Begin with this many workers [default: 1].
-    #[arg(
-        long,
-        value_name = "N",
-        env = "KATYDID_EXPECT_WORKERS"
-    )]
+    #[arg(long, value_name = "N", env = "KATYDID_EXPECT_WORKERS")]
     pub(super) expect_workers: Option<u32>,
     /// Give up if they have not come by then [default: never].
     #[arg(long, value_name = "TIME", env = "KATYDID_EXPECT_WORKERS_MAX_WAIT",

@@ -49,7 +49,8 @@ pub(super) fn start(arguments: &HealthArgs) -> Result<Health, Exit> {
         }
         Err(error) => {
             let hint = "`--health-port PORT` takes another port";
-            let message = format!("cannot answer for this process's health on port {port}: {error}");
+            let message =
+                format!("cannot answer for this process's health on port {port}: {error}");
             show::error(&message, Some(hint));
             Err(Exit::Usage)
         }

@@ -36,7 +36,11 @@ pub(super) fn kept(file: &Path, option: &str) -> Result<(String, bool), WishErro
             let hint = "name a file in a folder that exists and that this process may write to";
             WishError::new(message).hint(hint)
         })?,
-        read => return read.map(|token| (token, false)).map_err(cannot_read(file, option)),
+        read => {
+            return read
+                .map(|token| (token, false))
+                .map_err(cannot_read(file, option));
+        }
     };
     let token = read(file).map_err(cannot_read(file, option))?;
     Ok((token, is_new))
@@ -148,7 +152,11 @@ mod tests {
     fn what_cannot_be_made_says_where() {
         let file = Path::new("/nowhere/at/all/token");
         let error = kept(file, "--cluster-token-file").unwrap_err();
-        assert!(error.message.contains("cannot make `/nowhere/at/all/token`"));
+        assert!(
+            error
+                .message
+                .contains("cannot make `/nowhere/at/all/token`")
+        );
         assert!(error.hint.is_some());
     }
 

@@ -85,9 +85,7 @@ impl Health {
     fn answer(&self, question: Question, now: Micros) -> (u16, String) {
         let is_ready = self.0.is_ready.load(Ordering::Relaxed);
         match (self.stands_still(now), question) {
-            (Some((name, seconds)), _) => {
-                (503, format!("{name} has not moved for {seconds} s\n"))
-            }
+            (Some((name, seconds)), _) => (503, format!("{name} has not moved for {seconds} s\n")),
             (None, Question::Ready) if !is_ready => (503, "not ready yet\n".to_owned()),
             _ => (200, "ok\n".to_owned()),
         }

@@ -17,6 +17,7 @@ mod commands;
 mod crashes;
 mod data;
 mod debug;
+mod deploy;
 mod dev;
 mod examples;
 mod gates;
