@@ -158,9 +158,9 @@ fn options_of_a_role_are_missed_only_where_they_were_typed() {
     worker.says("for the master at 127.0.0.1:1");
     worker.interrupt();
     worker.finish().code(0);
-    let mut target = with_all(Tool::new()).args("target --port 0").start();
-    let port = health_port(&mut target);
-    target.says("http://127.0.0.1:");
+    let port = free_port();
+    let arguments = format!("target --port 0 --health-port {port}");
+    let target = with_all(Tool::new()).args(&arguments).start();
     is_ready(&port);
     target.interrupt();
     target.finish().code(0);
