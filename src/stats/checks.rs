@@ -37,6 +37,11 @@ impl Checks {
         self.0.take(out);
     }
 
+    /// All counts: by name, and whether it held.
+    pub(super) fn entries(&self) -> &[TallyEntry] {
+        self.0.entries()
+    }
+
     /// Adds what another thread counted.
     pub(super) fn merge(&mut self, counted: &TallyEntry) {
         self.0.merge(counted.owner, counted);

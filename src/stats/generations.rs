@@ -109,13 +109,22 @@ pub(super) struct ByGeneration {
 impl ByGeneration {
     /// Adds what ended in a second.
     pub(super) fn add(&mut self, age: Age, second: u64, cell: Cell) {
+        self.to(age).add(second, cell);
+    }
+
+    /// Adds what ended in seconds that are long over.
+    pub(super) fn recall(&mut self, age: Age, cell: &Cell) {
+        self.to(age).recall(cell);
+    }
+
+    /// The part of that age, to be added to.
+    fn to(&mut self, age: Age) -> &mut Part {
         self.shown.grows_old();
-        let part = match age {
+        match age {
             Age::Now => &mut self.now,
             Age::Before => self.before.get_or_insert_default(),
             Age::Earlier => self.earlier.get_or_insert_default(),
-        };
-        part.add(second, cell);
+        }
     }
 
     /// A new generation begins: each part moves back by one.

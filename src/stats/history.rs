@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use super::cell::Cell;
+
 /// One second of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Second {
@@ -43,6 +45,107 @@ pub struct Second {
     pub paused_us: u64,
     /// The load generator itself was late in it: its times may not be the target's.
     pub is_tainted: bool,
+}
+
+impl Second {
+    /// Adds what ended in it.
+    pub(super) fn count(&mut self, cell: &Cell) {
+        self.requests += cell.requests();
+        self.failures += cell.failures();
+        self.missed += cell.missed();
+        self.sent = self.sent.saturating_add(cell.sent);
+        self.received = self.received.saturating_add(cell.received);
+    }
+
+    /// All of it but what is computed of several seconds.
+    pub(super) fn as_numbers(&self) -> [u64; 15] {
+        [
+            self.requests,
+            self.failures,
+            self.missed,
+            self.sent,
+            self.received,
+            self.users,
+            self.asked,
+            self.behind,
+            self.in_flight,
+            self.cpu_us,
+            self.lag_us,
+            self.p50_us,
+            self.p95_us,
+            self.paused_us,
+            u64::from(self.is_tainted),
+        ]
+    }
+
+    /// One of those numbers.
+    pub(super) fn of_numbers(numbers: [u64; 15]) -> Second {
+        let [
+            requests,
+            failures,
+            missed,
+            sent,
+            received,
+            users,
+            asked,
+            behind,
+            in_flight,
+            cpu_us,
+            lag_us,
+            p50_us,
+            p95_us,
+            paused_us,
+            is_tainted,
+        ] = numbers;
+        Second {
+            requests,
+            failures,
+            missed,
+            sent,
+            received,
+            users,
+            asked,
+            behind,
+            in_flight,
+            cpu_us,
+            lag_us,
+            p50_us,
+            p95_us,
+            paused_us,
+            is_tainted: is_tainted > 0,
+            ..Second::default()
+        }
+    }
+
+    /// Adds what another collector, or another member of the run, had of it. Figures over several
+    /// seconds are computed anew.
+    pub(super) fn recall(&mut self, other: &Second) {
+        let sums = [
+            (&mut self.requests, other.requests),
+            (&mut self.failures, other.failures),
+            (&mut self.missed, other.missed),
+            (&mut self.sent, other.sent),
+            (&mut self.received, other.received),
+            (&mut self.users, other.users),
+            (&mut self.in_flight, other.in_flight),
+            (&mut self.cpu_us, other.cpu_us),
+        ];
+        for (ours, theirs) in sums {
+            *ours = ours.saturating_add(theirs);
+        }
+        let most = [
+            (&mut self.asked, other.asked),
+            (&mut self.behind, other.behind),
+            (&mut self.lag_us, other.lag_us),
+            (&mut self.p50_us, other.p50_us),
+            (&mut self.p95_us, other.p95_us),
+            (&mut self.paused_us, other.paused_us),
+        ];
+        for (ours, theirs) in most {
+            *ours = theirs.max(*ours);
+        }
+        self.is_tainted |= other.is_tainted;
+    }
 }
 
 /// Something that happened to the run and explains a change in its figures.

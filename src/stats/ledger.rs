@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::sync::Arc;
 
+use super::baseline::Past;
 use super::batch::{Batch, Iterations};
 use super::cells::{Cells, Stamped};
 use super::checks::Checks;
@@ -47,6 +48,8 @@ pub struct Report {
     /// Samples that were summed up on their threads.
     pub(super) folded: u64,
     pub(super) last_end_us: u64,
+    /// Its cells and lags are sums over many seconds, of which this tells.
+    pub(super) past: Option<Arc<Past>>,
 }
 
 impl Report {

@@ -14,6 +14,7 @@
 //! time* runs from the actual start to the end of the response, its *response time* from the
 //! intended start; they differ only where a user's own overrun delayed the start.
 
+mod baseline;
 mod batch;
 mod buckets;
 mod cell;
@@ -49,6 +50,7 @@ mod unfinished;
 mod varint;
 mod window;
 
+pub use baseline::Baseline;
 pub use batch::{Batch, Iterations};
 pub use cell::Cell;
 pub use checks::OTHER_CHECKS;

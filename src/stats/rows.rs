@@ -26,6 +26,12 @@ impl Part {
         self.shown.grows_old();
     }
 
+    /// Adds what ended in seconds that are long over.
+    pub(super) fn recall(&mut self, cell: &Cell) {
+        self.sum.merge(cell);
+        self.shown.grows_old();
+    }
+
     pub(super) fn merge(&mut self, other: &Part) {
         self.sum.merge(&other.sum);
         self.window.merge(&other.window);

@@ -9,7 +9,7 @@ use std::mem;
 
 use super::cell::{Cell, together};
 use super::dist::Dist;
-use super::history::History;
+use super::history::{History, Second};
 use super::ledger::Gauge;
 use super::pauses::common;
 use super::sum::Sum;
@@ -30,6 +30,8 @@ pub(super) struct Seconds {
     times: BTreeMap<u64, Dist>,
     /// Seconds before this one are closed.
     closed: u64,
+    /// Of seconds before this one the times are not all here.
+    recalled: u64,
     /// Seconds to which something was added since the last was closed.
     changed: BTreeSet<u64>,
     /// Greatest lags of seconds that are not closed.
@@ -50,11 +52,7 @@ impl Seconds {
         let Some(open) = self.history.second(second) else {
             return;
         };
-        open.requests += cell.requests();
-        open.failures += cell.failures();
-        open.missed += cell.missed();
-        open.sent = open.sent.saturating_add(cell.sent);
-        open.received = open.received.saturating_add(cell.received);
+        open.count(cell);
         self.changed.insert(second);
         if second >= self.first_kept() {
             let mut answered = together(cell.answered());
@@ -70,6 +68,22 @@ impl Seconds {
         if let Some(open) = self.history.second(second) {
             open.in_flight += gauge.in_flight;
             open.cpu_us += gauge.cpu_us;
+        }
+    }
+
+    /// The run goes on from that second: those before it were others' to close.
+    pub(super) fn begin(&mut self, second: u64) {
+        self.closed = self.closed.max(second);
+    }
+
+    /// Adds what is known of seconds from another collector or member, without their times.
+    pub(super) fn recall(&mut self, seconds: &[(u64, Second)]) {
+        for (second, known) in seconds {
+            if let Some(ours) = self.history.second(*second) {
+                ours.recall(known);
+                self.changed.insert(*second);
+                self.recalled = self.recalled.max(second + 1);
+            }
         }
     }
 
@@ -149,7 +163,7 @@ impl Seconds {
             paused_us += past.paused_us;
         }
         let length_us = rates_over_us(second + 1 - first, paused_us);
-        let is_kept = second + KEPT >= self.closed;
+        let is_kept = second + KEPT >= self.closed && second >= self.recalled;
         let current = is_kept.then(|| {
             let within = self.times.range(first..=second).map(|(_, times)| times);
             Distribution::of_all(within, &mut self.sum)

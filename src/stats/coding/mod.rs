@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! report   keys cells lags gauges errors exceptions checks counters metrics
-//!          started finished interrupted missed dropped  stale_retries folded last_end_us
+//!          started finished interrupted missed dropped  stale_retries folded last_end_us past?
 //! key      kind [protocol] class? name method          only what this stream has not named yet
 //! cell     second series generation flags [times …] sent received clipped lag_us
 //! times    count min_us (max_us - min_us) sum_us clipped buckets: {step of the index, count}
@@ -16,11 +16,13 @@
 //! text     owner text count first_us (last_us - first_us) stack? trace;    exception  place text
 //! trace    power before counts
 //! counter  name count;      metric name count min max sum clipped buckets: {step of the key, count}
+//! past     {second, what it counted} {from series length figures}, as the timeline has them
 //! ```
 //!
 //! A bucket takes about 2.3 bytes, as most steps and counts are small. Only buckets that have
 //! something are there, so a cell of a second is never longer than its samples are many.
 
+mod past;
 mod read;
 mod write;
 

@@ -33,7 +33,7 @@ const OTHERS: usize = 2;
 /// What is wrong with bytes that are no report. Whoever sent them is not to be believed any more:
 /// the stream they came by cannot be gone on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damaged(&'static str);
+pub struct Damaged(pub(super) &'static str);
 
 impl fmt::Display for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +97,11 @@ impl Decoder {
             stale_retries: from.count()?,
             folded: from.count()?,
             last_end_us: from.moment(bounds)?,
+            past: match from.number()? {
+                0 => None,
+                1 => Some(Arc::new(from.past(series, bounds)?)),
+                _ => return Err(Damaged("two pasts")),
+            },
         };
         match from.0 {
             [] => Ok(report),
@@ -106,15 +111,15 @@ impl Decoder {
 }
 
 /// What is still to be read.
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
-    fn number(&mut self) -> Result<u64, Damaged> {
+    pub(super) fn number(&mut self) -> Result<u64, Damaged> {
         varint::read(&mut self.0).ok_or(Damaged("fewer bytes than it says"))
     }
 
     /// A count that sums of many may have.
-    fn count(&mut self) -> Result<u64, Damaged> {
+    pub(super) fn count(&mut self) -> Result<u64, Damaged> {
         match self.number()? {
             count if count <= MOST => Ok(count),
             _ => Err(Damaged("a count that nothing reaches")),
@@ -122,12 +127,12 @@ impl Reader<'_> {
     }
 
     /// A number below that one.
-    fn index(&mut self, end: usize, what: &'static str) -> Result<usize, Damaged> {
+    pub(super) fn index(&mut self, end: usize, what: &'static str) -> Result<usize, Damaged> {
         let index = usize::try_from(self.number()?).ok();
         index.filter(|index| *index < end).ok_or(Damaged(what))
     }
 
-    fn second(&mut self, bounds: Bounds) -> Result<u64, Damaged> {
+    pub(super) fn second(&mut self, bounds: Bounds) -> Result<u64, Damaged> {
         match self.number()? {
             second if second <= bounds.second => Ok(second),
             _ => Err(Damaged("a second that is still to come")),
@@ -140,6 +145,14 @@ impl Reader<'_> {
             us if us / 1_000_000 <= bounds.second => Ok(us),
             _ => Err(Damaged("a moment that is still to come")),
         }
+    }
+
+    /// Bytes behind their length.
+    pub(super) fn bytes(&mut self) -> Result<Vec<u8>, Damaged> {
+        let length = self.length()?;
+        let (bytes, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Ok(bytes.to_vec())
     }
 
     fn text(&mut self) -> Result<Arc<str>, Damaged> {
@@ -165,7 +178,7 @@ impl Reader<'_> {
         self.index(self.0.len() + 1, "a list longer than itself")
     }
 
-    fn list<T>(
+    pub(super) fn list<T>(
         &mut self,
         each: impl Fn(&mut Self) -> Result<T, Damaged>,
     ) -> Result<Vec<T>, Damaged> {
@@ -178,7 +191,7 @@ impl Reader<'_> {
         Ok(list)
     }
 
-    fn map<K: Ord, V>(
+    pub(super) fn map<K: Ord, V>(
         &mut self,
         each: impl Fn(&mut Self) -> Result<(K, V), Damaged>,
     ) -> Result<BTreeMap<K, V>, Damaged> {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{Bounds, Damaged, Decoder, Encoder};
 use crate::stats::cells::Stamped;
 use crate::stats::{
-    Collector, Kind, Ledger, Limits, Outcome, Recorder, Report, Sample, Slots, Summary,
+    Baseline, Collector, Kind, Ledger, Limits, Outcome, Recorder, Report, Sample, Slots, Summary,
 };
 
 const LIMITS: Limits = Limits {
@@ -149,6 +149,52 @@ fn what_arrives_is_what_was_sent() {
     });
 }
 
+/// What a collector makes of the sum of what several members measured, long after that: without
+/// what is told of times in the latest seconds.
+fn after_all(reports: &[Report]) -> (Summary, crate::stats::Windowed) {
+    let mut collector = Collector::new(LIMITS);
+    reports.iter().for_each(|report| collector.apply(report));
+    collector.tick(200_000_000);
+    let mut summary = Arc::unwrap_or_clone(collector.summary(200_000_000));
+    let window = std::mem::take(&mut summary.timeline).window(0..200);
+    summary.marks.clear();
+    (summary, window)
+}
+
+#[test]
+fn the_sum_of_all_reports_is_what_they_add_up_to() {
+    let members =
+        prop::collection::vec((prop::collection::vec(event(), 0..200), 1_usize..60), 1..4);
+    proptest!(ProptestConfig::with_cases(64), |(members in members)| {
+        let limits = Limits { series: 60, texts: 40, ..LIMITS };
+        let (mut all, mut sums) = (Vec::new(), Vec::new());
+        for (events, each) in &members {
+            let reports = reports(events, *each);
+            let mut baseline = Baseline::new(limits);
+            reports.iter().for_each(|report| baseline.add(report, 3));
+            let bytes = Encoder::default().encode(&baseline.report());
+            sums.push(Decoder::new(limits).decode(&bytes, BOUNDS).unwrap());
+            prop_assert_eq!(Encoder::default().encode(&sums[sums.len() - 1]), bytes);
+            all.extend(reports);
+        }
+        let ((one, window), (other, same)) = (after_all(&all), after_all(&sums));
+        prop_assert_eq!(format!("{window:?}"), format!("{same:?}"));
+        let counts = |summary: &Summary| {
+            let seconds = summary.history.iter();
+            seconds.map(|it| (it.requests, it.failures, it.missed, it.sent, it.received, it.in_flight, it.lag_us, it.rps.to_bits())).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(counts(&one), counts(&other));
+        let without = |mut summary: Summary| {
+            summary.history = crate::stats::History::default();
+            // Which of those that share a place is met first.
+            summary.errors.sort_by(|a, b| (&a.method, &a.name, &a.error).cmp(&(&b.method, &b.name, &b.error)));
+            summary.exceptions.sort_by(|a, b| (&a.message, &a.location).cmp(&(&b.message, &b.location)));
+            format!("{summary:?}")
+        };
+        prop_assert_eq!(without(one), without(other));
+    });
+}
+
 #[test]
 fn a_damaged_report_is_refused_or_another_report() {
     let event = event();
@@ -185,7 +231,7 @@ fn of_a_cell(second: u8, series: u8, generation: u8, times: &[u8]) -> Vec<u8> {
     let mut bytes = vec![1, 0, 0, 1, b'a', 0, 1, second, series, generation, 1];
     bytes.extend(times);
     bytes.extend([0, 0, 0, 0]);
-    bytes.extend([0; 15]);
+    bytes.extend([0; 16]);
     bytes
 }
 

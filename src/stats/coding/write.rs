@@ -74,6 +74,16 @@ impl Encoder {
             to,
             [report.stale_retries, report.folded, report.last_end_us],
         );
+        all(to, report.past.as_slice(), |to, past| {
+            all(to, &past.seconds, |to, (second, counts)| {
+                number(to, *second);
+                numbers(to, counts.as_numbers());
+            });
+            all(to, &past.stretches, |to, one| {
+                numbers(to, [one.from, numbers_of[one.id as usize] as u64]);
+                all(to, one.figures.iter().copied(), |to, byte| to.push(byte));
+            });
+        });
         bytes
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::stats::batch::{Batch, Iterations};
 use crate::stats::cell::Cell;
+use crate::stats::cells::Stamped;
 use crate::stats::checks::Checks;
 use crate::stats::custom_metrics::CustomMetrics;
 use crate::stats::exceptions::Exceptions;
@@ -164,13 +165,39 @@ impl Collector {
     }
 
     /// Adds a report, whose series are those rows.
-    fn count(&mut self, report: Report, numbers: &[usize]) {
+    fn count(&mut self, mut report: Report, numbers: &[usize]) {
+        let cells = std::mem::take(&mut report.cells);
+        match &report.past {
+            Some(past) => self.recall(&cells, &report.lags, past, numbers),
+            None => self.count_seconds(cells, &report, numbers),
+        }
+        for error in &report.errors {
+            let owner = numbers[error.owner as usize];
+            self.errors
+                .merge(u32::try_from(owner).expect("rows are bounded"), error);
+        }
+        for (place, exception) in &report.exceptions {
+            self.exceptions.merge(place, exception);
+        }
+        for counted in &report.checks {
+            self.checks.merge(counted);
+        }
+        self.custom.merge(&report.custom);
+        self.iterations.merge(report.iterations);
+        self.stale_retries += report.stale_retries;
+        self.folded += report.folded;
+        self.last_end_us = self.last_end_us.max(report.last_end_us);
+        self.pauses.ended(report.last_end_us);
+    }
+
+    /// Adds what ended in the latest seconds, and what is known of these.
+    fn count_seconds(&mut self, cells: Vec<Stamped>, report: &Report, numbers: &[usize]) {
         // By second and generation.
         let mut sums: BTreeMap<(u64, u16), Cell> = BTreeMap::new();
-        let rows = report.cells.iter();
+        let rows = cells.iter();
         let rows = rows.map(|it| (it.second, id_of(numbers[it.series]), &it.cell));
         self.timeline.add(rows);
-        for stamped in report.cells {
+        for stamped in cells {
             let number = numbers[stamped.series];
             if self.table.keys()[number].kind.is_request() {
                 let sum = sums.entry((stamped.second, stamped.generation));
@@ -195,23 +222,6 @@ impl Collector {
         for (second, gauge) in &report.gauges {
             self.seconds.gauge(*second, *gauge);
         }
-        for error in &report.errors {
-            let owner = numbers[error.owner as usize];
-            self.errors
-                .merge(u32::try_from(owner).expect("rows are bounded"), error);
-        }
-        for (place, exception) in &report.exceptions {
-            self.exceptions.merge(place, exception);
-        }
-        for counted in &report.checks {
-            self.checks.merge(counted);
-        }
-        self.custom.merge(&report.custom);
-        self.iterations.merge(report.iterations);
-        self.stale_retries += report.stale_retries;
-        self.folded += report.folded;
-        self.last_end_us = self.last_end_us.max(report.last_end_us);
-        self.pauses.ended(report.last_end_us);
     }
 
     /// Whether this many iterations have finished without beginning a single request.
@@ -383,6 +393,7 @@ fn id_of(number: usize) -> u32 {
     u32::try_from(number + 1).expect("rows are bounded")
 }
 
+mod recalling;
 mod showing;
 use showing::Settled;
 pub use showing::Times;

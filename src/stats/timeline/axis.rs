@@ -54,7 +54,8 @@ impl Axis {
         }
     }
 
-    fn add_sheet(&mut self, second: u64, sheet: Sheet) {
+    /// Adds a sheet to a second, or to the stretch that it is in.
+    pub(super) fn add_sheet(&mut self, second: u64, sheet: Sheet) {
         if second < self.tiers.end() {
             self.tiers.add_late(second, &sheet);
             self.shrink();

@@ -152,6 +152,31 @@ impl Figures {
         }
     }
 
+    /// Whether there is nothing in them.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.counts() == [0; 5] && self.response.span.count == 0 && self.ages.span.count == 0
+    }
+
+    /// What is encoded there, if that is something; nothing is believed of it.
+    pub(super) fn read(mut bytes: &[u8]) -> Option<Figures> {
+        let from = &mut bytes;
+        let flags = varint::read(from)?;
+        let counts = read_counts(from)?;
+        let mut figures = Figures {
+            differs: flags & DIFFERS != 0,
+            ..Figures::default()
+        };
+        figures.count(counts);
+        figures.response = Coarse::read(from)?;
+        if figures.differs {
+            figures.service = Coarse::read(from)?;
+        }
+        if flags & HAS_AGES != 0 {
+            figures.ages = Coarse::read(from)?;
+        }
+        (flags <= DIFFERS | HAS_AGES && from.is_empty()).then_some(figures)
+    }
+
     /// Becomes what is encoded there.
     pub(super) fn decode(&mut self, mut bytes: &[u8]) {
         let from = &mut bytes;
@@ -217,6 +242,14 @@ impl Heap {
 #[inline]
 pub(super) fn read(from: &mut &[u8]) -> u64 {
     varint::read(from).expect("every number is whole")
+}
+
+fn read_counts(from: &mut &[u8]) -> Option<[u64; 5]> {
+    let mut counts = [0; 5];
+    for count in &mut counts {
+        *count = varint::read(from)?;
+    }
+    Some(counts)
 }
 
 fn write_times(to: &mut Vec<u8>, times: &Coarse) {

@@ -14,6 +14,7 @@
 
 mod axis;
 mod figures;
+mod memory;
 mod sheet;
 mod tiers;
 mod times;
@@ -22,6 +23,7 @@ mod window;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub(super) use memory::Remembered;
 pub use window::{Windowed, WindowedRow};
 
 use self::axis::Axis;

@@ -7,11 +7,14 @@ use crate::stats::buckets::{LONGEST_US, in_list, joined};
 use crate::stats::dist::{Dist, in_any_order, ranks};
 use crate::stats::intervals;
 use crate::stats::summary::{Distribution, QUANTILES};
+use crate::stats::varint;
 
 /// Bits of a time that are kept.
 const BITS: u32 = 8;
 /// Buckets of one power of two.
 const STEPS: u32 = 1 << (BITS - 1);
+/// Counts beyond this are nobody's: sums of many still fit.
+const MOST: u64 = 1 << 44;
 /// How many buckets there are.
 const BUCKETS: usize = 3_287;
 
@@ -78,6 +81,29 @@ impl Coarse {
         let mut other = Coarse::default();
         other.fill(dist);
         self.merge(&other);
+    }
+
+    /// Those encoded there, if they can be any.
+    pub(super) fn read(from: &mut &[u8]) -> Option<Coarse> {
+        let mut next = || varint::read(from);
+        let (count, min_us, max_us, sum_us) = (next()?, next()?, next()?, next()?);
+        let pairs = next()?;
+        let mut times = Coarse::default();
+        times.span = Extremes {
+            count,
+            min_us,
+            max_us,
+            sum_us,
+        };
+        let (mut index, mut total) = (0_u64, 0_u64);
+        for nth in 0..pairs {
+            let step = next()?;
+            index = index.checked_add(step).filter(|it| *it < BUCKETS as u64)?;
+            let n = next().filter(|n| *n > 0 && (nth == 0 || step > 0))?;
+            total = total.checked_add(n).filter(|total| *total <= count)?;
+            times.buckets.push((u16::try_from(index).ok()?, n));
+        }
+        (total == count && count <= MOST && min_us <= max_us).then_some(times)
     }
 
     fn fill(&mut self, dist: &Dist) {
