@@ -6,18 +6,20 @@
 //!
 //! A *sign* is anything that proves what the master knew at a moment of this worker's clock:
 //!
-//! - the echo of a beat, for the same seat: the beat had arrived, so the master counts
-//!   [`MOVES`](super::MOVES) from a moment after its sending;
+//! - the echo of a beat, for the same seat: the beat had arrived, so the master counts the worker
+//!   timeout from a moment after its sending;
 //! - a connection that is refused: no master was there after the attempt was made, and one that is
-//!   started later moves nothing for [`MOVES`](super::MOVES). That counts only if the first refusal
-//!   came within [`MOVES`](super::MOVES) of the last echo: a worker that was cut off for longer may
+//!   started later moves nothing for that time. That counts only if the first refusal came within it
+//!   after the last echo: a worker that was cut off for longer may
 //!   have lost its users to others before its master went.
 //!
 //! Both count from when they were *sent*, so no delay on the way can extend them. Refusals are why
 //! load goes on without a master; a proxy that refuses for a living master, or answers for a dead
 //! one, breaks that inference.
 
-use super::{FENCE, FENCE_AFTER_END};
+use std::time::Duration;
+
+use super::{FENCE_AFTER_END, fence};
 use crate::clock::Micros;
 
 /// See the module.
@@ -27,23 +29,32 @@ pub struct Fence {
     sign: Micros,
     /// Since when the worker has no connection, if the last one was ended from outside.
     ended: Option<Micros>,
+    /// For how long a sign is good.
+    length: Duration,
 }
 
 impl Fence {
-    /// The worker takes a seat, or keeps it under a new master, by what it sent at `sent`.
+    /// The worker takes a seat by what it sent at `sent`; its users are given to others after
+    /// `moves` without a sign of it.
     #[must_use]
-    pub fn new(sent: Micros) -> Fence {
+    pub fn new(sent: Micros, moves: Duration) -> Fence {
         Fence {
             sign: sent,
             ended: None,
+            length: fence(moves),
         }
+    }
+
+    /// From now on they are given to others after `moves`: another master says so.
+    pub fn moves_after(&mut self, moves: Duration) {
+        self.length = fence(moves);
     }
 
     /// Iterations may begin before this moment.
     #[must_use]
     pub fn until(self) -> Micros {
         let ended = self.ended.map(|ended| ended + FENCE_AFTER_END);
-        ended.unwrap_or(Micros::NEVER).min(self.sign + FENCE)
+        ended.unwrap_or(Micros::NEVER).min(self.sign + self.length)
     }
 
     /// When the last sign was sent.
@@ -76,10 +87,8 @@ impl Fence {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::cluster::{MOVES, MOVES_AFTER_END};
+    use crate::cluster::{MOVES, MOVES_AFTER_END, MOVES_BOUNDS};
 
     fn at(millis: u64) -> Micros {
         Micros::default() + Duration::from_millis(millis)
@@ -87,12 +96,14 @@ mod tests {
 
     #[test]
     fn it_is_before_the_master_moves_anything() {
-        assert!(FENCE < MOVES && FENCE_AFTER_END < MOVES_AFTER_END);
+        for moves in [MOVES, MOVES_BOUNDS.0, MOVES_BOUNDS.1] {
+            assert!(fence(moves) < moves && FENCE_AFTER_END < MOVES_AFTER_END);
+        }
     }
 
     #[test]
     fn what_was_sent_counts_and_not_what_came() {
-        let mut fence = Fence::new(at(0));
+        let mut fence = Fence::new(at(0), MOVES);
         assert_eq!(fence.until(), at(12_000));
         fence.echoed(at(5_000));
         fence.echoed(at(4_000));
@@ -101,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_connection_closes_it_until_another_stands_or_nobody_is_there() {
-        let mut fence = Fence::new(at(0));
+        let mut fence = Fence::new(at(0), MOVES);
         fence.ended(at(5_000));
         fence.ended(at(5_500));
         assert_eq!(fence.until(), at(6_500));

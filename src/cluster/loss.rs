@@ -8,7 +8,6 @@
 
 use std::time::Duration;
 
-use super::FENCE;
 use crate::clock::Micros;
 
 /// What is known of one worker's numbers.
@@ -81,14 +80,22 @@ impl Known {
     }
 
     /// What may be missing, of which so many samples have come. It had at most `users`, whose
-    /// fastest on any worker makes `rate_of_user`, and was gone at `gone`.
+    /// fastest on any worker makes `rate_of_user`, was gone at `gone`, and they begin nothing `fence`
+    /// after its last sign.
     #[must_use]
-    pub fn missing(&self, counted: u64, users: u32, rate_of_user: f64, gone: Micros) -> u64 {
+    pub fn missing(
+        &self,
+        counted: u64,
+        users: u32,
+        rate_of_user: f64,
+        gone: Micros,
+        fence: Duration,
+    ) -> u64 {
         let users = users.max(self.users);
         let since = Duration::from_micros(gone.since(self.at));
         // Without a master users go on, as long as they find that there is none.
         let length = match self.before.is_zero() {
-            true => since.min(FENCE),
+            true => since.min(fence),
             false => self.before + since,
         };
         // Users whose first request is under way have no rate yet: one a second.
@@ -105,6 +112,8 @@ impl Known {
 mod tests {
     use super::*;
 
+    const FENCE: Duration = Duration::from_secs(12);
+
     fn at(secs: u64) -> Micros {
         Micros::default() + Duration::from_secs(secs)
     }
@@ -114,16 +123,16 @@ mod tests {
         let mut told = Known::new(at(0));
         told.on(100, at(1), 10);
         told.on(130, at(2), 10);
-        assert_eq!(told.missing(130, 10, 10.0, at(2)), 10);
-        assert_eq!(told.missing(120, 10, 10.0, at(3)), 10 + 10 + 200);
+        assert_eq!(told.missing(130, 10, 10.0, at(2), FENCE), 10);
+        assert_eq!(told.missing(120, 10, 10.0, at(3), FENCE), 10 + 10 + 200);
         // Its users stand still 12 s later.
-        assert_eq!(told.missing(130, 10, 10.0, at(99)), 10 + 12 * 200);
+        assert_eq!(told.missing(130, 10, 10.0, at(99), FENCE), 10 + 12 * 200);
     }
 
     #[test]
     fn who_never_told_anything_had_users_like_others() {
         let told = Known::new(at(0));
-        assert_eq!(told.missing(0, 5, 30.0, at(1)), 5 + 300);
-        assert_eq!(told.missing(0, 0, 30.0, at(1)), 0);
+        assert_eq!(told.missing(0, 5, 30.0, at(1), FENCE), 5 + 300);
+        assert_eq!(told.missing(0, 0, 30.0, at(1), FENCE), 0);
     }
 }

@@ -7,13 +7,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Micros;
 use crate::data::Value;
 use crate::load::Part;
-pub use crate::runner::elsewhere::{Levels, News, SentOrder, SentStart};
+pub use crate::runner::elsewhere::{
+    Going, Levels, News, Remembered, SentEdition, SentOrder, SentStart,
+};
 
 /// The version of the messages. The first eight fields of [`Hello`] are the same in all versions,
 /// so that any worker can be told why it is refused.
@@ -21,6 +24,11 @@ pub const PROTOCOL: u32 = 1;
 
 /// The most bytes of a message, encoded.
 pub const MOST_BYTES: usize = 1 << 20;
+
+/// The most load threads of a worker, and the most slots of a run.
+pub const MOST_THREADS: usize = 4_096;
+/// See there.
+const MOST_SLOTS: u32 = 1 << 20;
 
 /// The most bytes of a message before the token is proved.
 pub const MOST_HELLO_BYTES: usize = 16 << 10;
@@ -67,6 +75,9 @@ pub enum Up {
     Proof([u8; 32]),
     /// What stands, every second: the next one makes good a lost one.
     Beat(Box<UpBeat>),
+    /// What it knows of the run that goes on: said before anything else to a master that asks for
+    /// it with its welcome.
+    Brings(Box<Brought>),
     /// What has happened: numbered, and sent again until it has arrived.
     Letter(Letter<Said>),
 }
@@ -140,9 +151,11 @@ pub struct Resume {
     pub key: u128,
     /// Up to here it has the master's letters of that epoch.
     pub heard: u64,
-    /// The seat it has, with what belongs to it.
-    pub holding: Option<Holding>,
-    /// It was certainly still a member when its master went: no more than [`super::MOVES`] passed
+    /// The seat it has.
+    pub claim: Option<Claim>,
+    /// How long a silent worker kept its users under that master.
+    pub worker_timeout: Duration,
+    /// It was certainly still a member when its master went: no more than `worker_timeout` passed
     /// between the last beat that it knows arrived and the first sign that nobody was there.
     pub stood: bool,
     /// Samples recorded in its life.
@@ -151,6 +164,32 @@ pub struct Resume {
     pub horizons: Vec<(Counted, u64)>,
     /// As [`DownBeat::departed`].
     pub departed: u64,
+}
+
+/// A seat that a worker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Which one.
+    pub seat: Seat,
+    /// Whether it has begun.
+    pub is_at_work: bool,
+}
+
+/// What a worker brings along for a master that is started again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Brought {
+    /// The seat it has, if the master leaves it to it.
+    pub holding: Option<Holding>,
+    /// How the run stands.
+    pub going: Going,
+}
+
+impl Brought {
+    /// Whether a worker can have that.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.going.is_possible() && self.holding.as_ref().is_none_or(Holding::is_possible)
+    }
 }
 
 /// A seat, with what its holder has.
@@ -168,6 +207,21 @@ pub struct Holding {
     pub generation: u16,
     /// Whether it has begun.
     pub is_at_work: bool,
+}
+
+impl Holding {
+    /// Whether a worker can have that: no more threads than there may be, and parts of the same
+    /// number of slots.
+    fn is_possible(&self) -> bool {
+        let slots = self.parts.first().map_or(0, Part::count);
+        let are_alike = self.parts.iter().all(|part| part.count() == slots);
+        let ends = [self.seat.member, self.first];
+        let are_few = ends.into_iter().all(|end| end < u32::MAX / 2);
+        are_alike
+            && are_few
+            && (1..=MOST_THREADS).contains(&self.parts.len())
+            && slots <= MOST_SLOTS
+    }
 }
 
 /// The answer to a proof.
@@ -190,6 +244,10 @@ pub struct Welcome {
     pub seat: Option<Seat>,
     /// The letters of both sides begin anew: this master has none of an earlier connection.
     pub is_anew: bool,
+    /// The master was started again, and wants to know of the run ([`Up::Brings`]).
+    pub asks: bool,
+    /// How long a silent worker keeps its users.
+    pub worker_timeout: Duration,
 }
 
 /// What a master has of a worker's reports.

@@ -30,10 +30,10 @@
 //!   │◄── Farewell, once all of them are applied ─────────────────────│
 //! ```
 //!
-//! The times below belong together. A worker may begin iterations until [`FENCE`] after it sent the
-//! last beat that it knows arrived; the master gives a silent worker's users to others [`MOVES`]
-//! after the last beat it received, which is later whatever the delays. Only the rates of the two
-//! clocks have to agree, to within a fifth.
+//! The times below belong together. A worker may begin iterations until [`fence`] after it sent the
+//! last beat that it knows arrived; the master gives a silent worker's users to others after all of
+//! `--worker-timeout` ([`MOVES`]) since the last beat it received, which is later whatever the
+//! delays. Only the rates of the two clocks have to agree, to within a fifth.
 
 pub mod commons;
 pub mod delivery;
@@ -71,12 +71,18 @@ pub const LATE: Duration = Duration::from_secs(3);
 /// Without a beat for so long, a worker is missing: a person should look.
 pub const MISSING: Duration = Duration::from_secs(5);
 
-/// How long after sending its last beat that was echoed a worker may still begin iterations.
-pub const FENCE: Duration = Duration::from_secs(12);
-
-/// How long after the last beat received the master gives a worker's users to others
-/// (`--worker-timeout`).
+/// How long after the last beat received the master gives a worker's users to others, unless
+/// `--worker-timeout` says otherwise; the least that it may say, and the most.
 pub const MOVES: Duration = Duration::from_secs(15);
+/// See there.
+pub const MOVES_BOUNDS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
+
+/// How long after sending its last beat that was echoed a worker may still begin iterations, if its
+/// users are given to others after `moves`.
+#[must_use]
+pub fn fence(moves: Duration) -> Duration {
+    moves / 5 * 4
+}
 
 /// How long after a worker's connection was closed by its kernel its users move, unless it comes
 /// back: a process that has died needs no fence.
@@ -86,11 +92,12 @@ pub const MOVES_AFTER_END: Duration = Duration::from_secs(2);
 /// the connection may have told the master the same.
 pub const FENCE_AFTER_END: Duration = Duration::from_millis(1_500);
 
-/// Without a beat for so long, a worker is lost: nothing waits for its numbers any longer.
+/// Without a beat for so long, or for the worker timeout if that is longer, a worker is lost:
+/// nothing waits for its numbers any longer.
 pub const LOST: Duration = Duration::from_secs(60);
 
-/// How long a worker goes on without any master (`--master-timeout`), and how long it then keeps
-/// its numbers.
+/// How long a worker goes on without any master, and how long it then keeps its numbers, unless
+/// `--master-timeout` says otherwise.
 pub const ALONE: Duration = Duration::from_secs(60);
 
 /// What this process has to have in common with the others.

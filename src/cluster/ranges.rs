@@ -116,6 +116,11 @@ impl Ranges {
         }
     }
 
+    /// Nothing is given out until it is known from where.
+    pub fn hold(&mut self) {
+        self.is_held = true;
+    }
+
     /// For a master that keeps its state in a file: what is not in it does not count.
     pub fn with_file(&mut self) {
         self.kept.get_or_insert(0);

@@ -7,8 +7,8 @@
 //! | present | a beat | |
 //! | late | 3 s without one | it is shown |
 //! | missing | 5 s | it is shown; nothing waits for it that need not |
-//! | moved | 15 s, or 2 s after its connection was closed | its users are others' |
-//! | lost | 60 s | its numbers are waited for no longer |
+//! | moved | 15 s (`--worker-timeout`), or 2 s after its connection was closed | its users are others' |
+//! | lost | 60 s, or as long as moved if that is longer | its numbers are waited for no longer |
 //!
 //! A connection that is *closed* was closed by the worker's kernel, which does that when a process
 //! dies. One that is *reset* says nothing: middleboxes do that too. Coming back costs a late or a
@@ -49,14 +49,14 @@ struct Seen {
 }
 
 impl Seen {
-    fn stand_at(&self, now: Micros) -> Stand {
+    fn stand_at(&self, now: Micros, moves: Duration) -> Stand {
         let silent = |length: Duration| self.heard + length <= now;
         let ended = self
             .ended
             .is_some_and(|ended| ended + MOVES_AFTER_END <= now);
         match () {
-            () if silent(LOST) => Stand::Lost,
-            () if ended || silent(MOVES) => Stand::Moved,
+            () if silent(LOST.max(moves)) => Stand::Lost,
+            () if ended || silent(moves) => Stand::Moved,
             () if silent(MISSING) => Stand::Missing,
             () if silent(LATE) => Stand::Late,
             () => Stand::Present,
@@ -65,13 +65,37 @@ impl Seen {
 }
 
 /// All workers, by their index.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Roster {
     seen: BTreeMap<u32, Seen>,
     looked: Option<Micros>,
+    /// How long a silent worker keeps its users.
+    moves: Duration,
+}
+
+impl Default for Roster {
+    fn default() -> Roster {
+        Roster::new(MOVES)
+    }
 }
 
 impl Roster {
+    /// Nobody yet; whoever is silent for `moves` is without its users then.
+    #[must_use]
+    pub fn new(moves: Duration) -> Roster {
+        Roster {
+            seen: BTreeMap::new(),
+            looked: None,
+            moves,
+        }
+    }
+
+    /// How long a silent worker keeps its users.
+    #[must_use]
+    pub fn moves(&self) -> Duration {
+        self.moves
+    }
+
     /// A worker says something: it is there. Returns how it stood, if it did not stand well.
     pub fn heard(&mut self, now: Micros, worker: u32) -> Option<Stand> {
         let seen = self.seen.entry(worker).or_insert(Seen {
@@ -108,7 +132,7 @@ impl Roster {
                 seen.heard = seen.heard.min(now);
                 seen.ended = seen.ended.map(|_| now);
             }
-            let stand = seen.stand_at(now);
+            let stand = seen.stand_at(now, self.moves);
             if stand > seen.stand {
                 seen.stand = stand;
                 worse.push((*worker, stand));

@@ -200,6 +200,16 @@ impl Plan {
         self.steps.push(step);
     }
 
+    /// Whether this is a plan that could have been made: of one that comes from elsewhere.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let tracks = self.division.tracks();
+        let first = self.steps.first();
+        first.is_some_and(|first| first.begins.is_zero())
+            && self.steps.iter().all(|step| step.ramps.len() == tracks)
+            && self.steps.is_sorted_by_key(|step| step.begins)
+    }
+
     /// What the numbers of users count.
     #[must_use]
     pub fn division(&self) -> Division {

@@ -36,6 +36,18 @@ fn parsed(base: Option<&String>) -> Option<http::Base> {
     http::Base::parse(base?).ok()
 }
 
+/// The classes of a scenario, for the mix of a run in which `mixed` users already have theirs.
+pub(super) fn classes_of(scenario: &Scenario, mixed: u32) -> Classes {
+    let classes = scenario.classes.iter();
+    let classes = classes.map(|class| (class.name.clone(), class.share));
+    let (names, shares) = classes.unzip();
+    Classes {
+        mixed,
+        names,
+        shares,
+    }
+}
+
 impl Edition {
     /// Its name: 12 hexadecimal digits over the script, its imports and its data.
     #[must_use]
@@ -54,14 +66,7 @@ impl Edition {
     /// Its classes, for the mix of a run in which `mixed` users already have theirs.
     #[must_use]
     pub fn classes(&self, mixed: u32) -> Classes {
-        let classes = self.scenario.classes.iter();
-        let classes = classes.map(|class| (class.name.clone(), class.share));
-        let (names, shares) = classes.unzip();
-        Classes {
-            mixed,
-            names,
-            shares,
-        }
+        classes_of(&self.scenario, mixed)
     }
 
     /// Compiles the script for the calling thread. Costs about 3.4 ms for 1,000 lines, plus

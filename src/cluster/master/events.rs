@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cluster::hello::Conn;
 use crate::cluster::message::{
-    Applied, Counted, Down, Holding, News, Numbers, Refused, SentOrder, Up,
+    Applied, Counted, Down, Going, Holding, News, Numbers, Refused, SentOrder, Up,
 };
 use crate::cluster::roster::Stand;
 
@@ -73,6 +73,8 @@ pub enum MasterAction<R> {
         /// Its load threads.
         threads: u32,
     },
+    /// The run goes on, as a worker knows it; said by each that knows.
+    GoesOn(Box<Going>),
     /// A worker was a member under the last master, and goes on.
     Adopted(u32, Box<Holding>),
     /// Nobody else will be adopted: slots that nobody holds are free.

@@ -16,8 +16,10 @@
 //! for its numbers, and when it comes back it first ends its users.
 //!
 //! A master that is started again (`restarted`, or `new` without memory) takes over workers that
-//! were certainly members when the last master went (`Adopted`), until [`MOVES`] after its start:
-//! before that nobody knows that the others have stopped. Then the run may deal (`Settled`).
+//! were certainly members when the last master went (`Adopted`), until the worker timeout after its
+//! start: before that nobody knows that the others have stopped. Then the run may deal (`Settled`).
+//! One that does not know that it was started again learns it from the first worker of another run,
+//! as long as none has a seat.
 
 mod events;
 mod letters;
@@ -58,6 +60,12 @@ pub struct Master<R> {
     written: Micros,
     /// Workers of the last master may still come.
     is_adopting: bool,
+    /// How long a silent worker of the last master kept its users.
+    adopts_for: Duration,
+    /// Which run it is, is settled: somebody has a seat, or it is in the file.
+    is_decided: bool,
+    /// It knows what the last master knew.
+    has_memory: bool,
     /// Somebody who was adopted knew how far sources had been given out.
     knows_horizons: bool,
     door: Door,
@@ -79,6 +87,10 @@ pub struct Master<R> {
     users: u32,
     /// Samples of workers that have left, all applied.
     departed: u64,
+    /// Those of workers that are lost, with what is missing of them.
+    lost: u64,
+    /// What left with workers under an earlier master, of which this one has nothing.
+    forgotten: u64,
     actions: Vec<MasterAction<R>>,
 }
 
@@ -102,6 +114,9 @@ impl<R: Clone> Master<R> {
             began: now,
             written: now,
             is_adopting,
+            adopts_for: MOVES,
+            is_decided: false,
+            has_memory: false,
             knows_horizons: false,
             door: Door::default(),
             conns: BTreeMap::new(),
@@ -118,6 +133,8 @@ impl<R: Clone> Master<R> {
             goes_on: false,
             users: 0,
             departed: 0,
+            lost: 0,
+            forgotten: 0,
             actions: Vec::new(),
         }
     }
@@ -126,6 +143,12 @@ impl<R: Clone> Master<R> {
     /// another one, made by `new`: nothing of a run is left in the next.
     pub fn going_on(&mut self, goes_on: bool) {
         self.goes_on = goes_on;
+    }
+
+    /// Users of a silent worker are given to others after so long (`--worker-timeout`).
+    pub fn moves_after(&mut self, moves: Duration) {
+        self.roster = Roster::new(moves);
+        self.adopts_for = moves;
     }
 
     /// Its state is kept in a file: nothing counts as kept before it is in there.
@@ -152,6 +175,7 @@ impl<R: Clone> Master<R> {
         self.epoch = epoch;
         self.began = now;
         self.is_adopting = true;
+        (self.is_decided, self.has_memory) = (true, true);
         // All that was stated is in the file.
         self.knows_horizons = true;
         self.door = Door::default();
@@ -160,7 +184,7 @@ impl<R: Clone> Master<R> {
         self.gathering = Gathering::default();
         self.ranges.restart();
         self.commons.restart();
-        self.roster = Roster::default();
+        self.roster = Roster::new(self.roster.moves());
         self.ends = None;
         for (index, record) in &mut self.records {
             record.restart(now, written, since);
@@ -177,6 +201,19 @@ impl<R: Clone> Master<R> {
     pub fn member_of(&self, conn: Conn) -> Option<u32> {
         let record = self.records.get(self.conns.get(&conn)?)?;
         record.seat.map(|seat| seat.member)
+    }
+
+    /// Whether workers of an earlier master may still come.
+    #[must_use]
+    pub fn is_adopting(&self) -> bool {
+        self.is_adopting
+    }
+
+    /// How many requests were made by workers that had gone before this master began, and are in no
+    /// figure of its.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// The run's name.
@@ -299,6 +336,12 @@ impl<R: Clone> Master<R> {
 
     fn heard(&mut self, now: Micros, worker: u32, conn: Conn, up: Up) -> ControlFlow<()> {
         match up {
+            // What it has is not known yet: it says that before anything else.
+            Up::Beat(_) | Up::Letter(_) if self.is_untold(worker) => ControlFlow::Break(()),
+            Up::Brings(brought) => {
+                self.brings(worker, *brought);
+                ControlFlow::Continue(())
+            }
             Up::Beat(beat) => self.beat(now, worker, conn, &beat),
             Up::Letter(Letter { number, says }) => {
                 let Some(record) = self.records.get_mut(&worker) else {
@@ -342,7 +385,7 @@ impl<R: Clone> Master<R> {
             heard,
             horizons: self.ranges.horizons(),
             workers: there,
-            departed: self.departed,
+            departed: self.departed + self.lost + self.forgotten,
         };
         let beat = Down::Beat(Box::new(beat));
         self.actions.push(MasterAction::Send(conn, beat));
@@ -361,6 +404,8 @@ impl<R: Clone> Master<R> {
         let stands = MasterAction::Stands(worker, Stand::Present);
         self.actions.push(stands);
         if stood == Stand::Lost {
+            let record = self.records.get_mut(&worker);
+            self.lost -= record.map_or(0, |record| std::mem::take(&mut record.lost));
             // What was missing of it will come after all.
             self.actions.push(MasterAction::Missing(worker, 0));
         }
@@ -378,7 +423,8 @@ impl<R: Clone> Master<R> {
                 self.lose(now, worker);
             }
         }
-        if self.is_adopting && self.began + MOVES <= now {
+        let is_told = || !self.records.values().any(|record| record.is_untold);
+        if self.is_adopting && self.began + self.adopts_for <= now && is_told() {
             self.settle(now);
         }
         if !self.is_adopting && self.gathering.is_over(now) {
@@ -428,6 +474,7 @@ impl<R: Clone> Master<R> {
             epoch: self.epoch,
             member,
         });
+        self.is_decided = true;
         self.by_member.insert(member, worker);
         self.ranges.seated(worker);
     }

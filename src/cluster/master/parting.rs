@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::record::{Life, Record};
 use super::{Master, MasterAction};
 use crate::clock::Micros;
+use crate::cluster::fence;
 use crate::cluster::message::{Seat, Told};
 use crate::cluster::roster::Stand;
 
@@ -17,6 +18,7 @@ impl<R: Clone> Master<R> {
             return;
         };
         record.is_offered = false;
+        record.is_untold = false;
         if let Some(Seat { member, .. }) = record.seat.take() {
             self.by_member.remove(&member);
             self.actions.push(MasterAction::Gone(member));
@@ -44,14 +46,17 @@ impl<R: Clone> Master<R> {
             .values()
             .map(|record| record.told.rate_of_user());
         let rate = rate.fold(0.0, f64::max);
-        let Some(record) = self.records.get(&worker) else {
+        let fence = fence(self.roster.moves());
+        let Some(record) = self.records.get_mut(&worker) else {
             return;
         };
         if record.life == Life::Left {
             return;
         }
-        let missing = record.missing(rate, self.users, now);
+        let missing = record.missing(rate, self.users, now, fence);
         let started = record.started;
+        let before = std::mem::replace(&mut record.lost, record.samples + missing);
+        self.lost = self.lost - before + record.lost;
         self.actions.push(MasterAction::Missing(worker, missing));
         let answers = self.ranges.ended(worker, started);
         self.answer(answers);

@@ -33,6 +33,8 @@ pub(super) struct Record {
     /// It has said something in this epoch, so it knows its key.
     pub(super) has_spoken: bool,
     pub(super) seat: Option<Seat>,
+    /// It kept that from the last master, and has not said yet what belongs to it.
+    pub(super) is_untold: bool,
     /// It has no users, and has said so.
     pub(super) is_offered: bool,
     pub(super) is_leaving: bool,
@@ -47,6 +49,8 @@ pub(super) struct Record {
     pub(super) samples: u64,
     pub(super) started: u64,
     pub(super) told: loss::Known,
+    /// Its samples and what is missing of it, if it is lost.
+    pub(super) lost: u64,
     /// The users it was to have last, at most.
     users: u32,
 }
@@ -64,6 +68,7 @@ impl Record {
             up: Incoming::default(),
             has_spoken: false,
             seat: None,
+            is_untold: false,
             is_offered: false,
             is_leaving: false,
             finished: None,
@@ -73,6 +78,7 @@ impl Record {
             samples: 0,
             started: 0,
             told: loss::Known::new(now),
+            lost: 0,
             users: 0,
         }
     }
@@ -82,6 +88,7 @@ impl Record {
         self.conn = None;
         self.restart_letters();
         self.seat = None;
+        self.is_untold = false;
         self.is_offered = false;
         if self.finished.is_some() && self.finished == self.applied {
             self.life = Life::Left;
@@ -131,7 +138,13 @@ impl Record {
     }
 
     /// What may be missing of it.
-    pub(super) fn missing(&self, rate_of_user: f64, all_users: u32, gone: Micros) -> u64 {
+    pub(super) fn missing(
+        &self,
+        rate_of_user: f64,
+        all_users: u32,
+        gone: Micros,
+        fence: Duration,
+    ) -> u64 {
         if self.finished.is_some() && self.finished == self.applied {
             return 0;
         }
@@ -140,6 +153,7 @@ impl Record {
             true => all_users,
             false => self.users,
         };
-        self.told.missing(self.samples, users, rate_of_user, gone)
+        self.told
+            .missing(self.samples, users, rate_of_user, gone, fence)
     }
 }

@@ -6,8 +6,9 @@
 use super::record::{Life, Record};
 use super::{Master, MasterAction, WORKERS};
 use crate::clock::Micros;
+use crate::cluster::MOVES_BOUNDS;
 use crate::cluster::hello::{Conn, Rank};
-use crate::cluster::message::{Down, Hello, Refused, Resume, Seat, Welcome};
+use crate::cluster::message::{Brought, Down, Hello, Refused, Resume, Seat, Welcome};
 
 impl<R: Clone> Master<R> {
     /// A connection has proved itself; `key` is for a new worker.
@@ -17,7 +18,7 @@ impl<R: Clone> Master<R> {
             self.actions.push(MasterAction::Close(conn));
             return;
         }
-        if let Err(why) = self.is_of_this_run(hello.resume.as_ref()) {
+        if let Err(why) = self.is_of_this_run(now, hello.resume.as_ref()) {
             self.refuse(conn, why);
             return;
         }
@@ -43,13 +44,23 @@ impl<R: Clone> Master<R> {
     }
 
     /// The first worker may bring a run along.
-    fn is_of_this_run(&mut self, resume: Option<&Resume>) -> Result<(), Refused> {
+    fn is_of_this_run(&mut self, now: Micros, resume: Option<&Resume>) -> Result<(), Refused> {
         if self.is_over {
             return Err(Refused::Over);
         }
+        let is_open = !self.is_decided && self.run.is_none_or(|run| run == self.fresh);
+        if let Some(resume) = resume.filter(|resume| is_open && resume.run != self.fresh) {
+            self.run = Some(resume.run);
+            if !self.is_adopting {
+                self.is_adopting = true;
+                self.began = now;
+                self.ranges.hold();
+            }
+        }
         let brought = resume.map(|resume| resume.run);
-        let run = *self.run.get_or_insert(brought.unwrap_or(self.fresh));
-        match brought.is_none_or(|brought| brought == run) {
+        let run = *self.run.get_or_insert(self.fresh);
+        // Some may have been welcomed before it was known that the run goes on.
+        match brought.is_none_or(|brought| brought == run || brought == self.fresh) {
             true => Ok(()),
             false => Err(Refused::OtherRun),
         }
@@ -148,7 +159,9 @@ impl<R: Clone> Master<R> {
         if let Some(resume) = resume
             && is_anew
         {
-            self.departed = self.departed.max(resume.departed);
+            if !self.has_memory {
+                self.forgotten = self.forgotten.max(resume.departed);
+            }
             if let Some(record) = self.records.get_mut(&worker) {
                 record.told.on(resume.recorded, now, 0);
                 // Its users may have to end first, and nobody knows how many those are.
@@ -168,6 +181,8 @@ impl<R: Clone> Master<R> {
             numbers: record.standing(self.file.is_some() && self.ends.is_none()),
             seat: record.seat,
             is_anew,
+            asks: self.is_adopting && resume.is_some(),
+            worker_timeout: self.roster.moves(),
         };
         let welcome = Down::Welcome(Box::new(welcome));
         self.actions.push(MasterAction::Send(conn, welcome));
@@ -187,14 +202,42 @@ impl<R: Clone> Master<R> {
             self.knows_horizons = true;
             self.ranges.go_on_from(&resume.horizons);
         }
-        let Some(holding) = resume.holding.as_ref().filter(|it| it.is_at_work) else {
+        let theirs = resume.worker_timeout.min(MOVES_BOUNDS.1);
+        self.adopts_for = self.adopts_for.max(theirs);
+        let Some(claim) = resume.claim.filter(|claim| claim.is_at_work) else {
             return;
         };
-        let Seat { member, .. } = holding.seat;
-        record.seat = Some(holding.seat);
+        let Seat { member, .. } = claim.seat;
+        if self.by_member.contains_key(&member) {
+            return;
+        }
+        record.seat = Some(claim.seat);
+        record.is_untold = true;
         self.by_member.insert(member, worker);
         self.ranges.seated(worker);
-        let adopted = MasterAction::Adopted(worker, Box::new(holding.clone()));
-        self.actions.push(adopted);
+    }
+
+    /// Whether what a worker kept from the last master is not known yet.
+    pub(super) fn is_untold(&self, worker: u32) -> bool {
+        let record = self.records.get(&worker);
+        record.is_some_and(|record| record.is_untold)
+    }
+
+    /// A worker says how the run stands, and what it has of it.
+    pub(super) fn brings(&mut self, worker: u32, brought: Brought) {
+        let Brought { holding, going } = brought;
+        let Some(record) = self.records.get_mut(&worker) else {
+            return;
+        };
+        if !self.is_adopting {
+            return;
+        }
+        self.actions.push(MasterAction::GoesOn(Box::new(going)));
+        if let Some(holding) = holding.filter(|it| record.is_untold && record.seat == Some(it.seat))
+        {
+            record.is_untold = false;
+            let adopted = MasterAction::Adopted(worker, Box::new(holding));
+            self.actions.push(adopted);
+        }
     }
 }

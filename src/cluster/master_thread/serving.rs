@@ -303,7 +303,7 @@ impl Thread {
                 }
             }
             // The run takes over nobody from an earlier master.
-            MasterAction::Adopted(..) | MasterAction::Settled => {}
+            MasterAction::GoesOn(_) | MasterAction::Adopted(..) | MasterAction::Settled => {}
         }
     }
 }

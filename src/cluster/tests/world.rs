@@ -143,6 +143,8 @@ pub(super) struct World {
     pub(super) checks: Checks,
     pub(super) planned: u32,
     expected: usize,
+    /// `--worker-timeout` and `--master-timeout`, in seconds.
+    timeouts: (u64, u64),
     pub(super) ends: Option<u64>,
 }
 
@@ -160,6 +162,11 @@ impl World {
         let workers = usize::try_from(chance.within(1, 5)).unwrap();
         let planned = u32::try_from(chance.within(3, 12)).unwrap();
         let has_file = chance.one_in(2);
+        let timeouts = match seed % 4 {
+            0 => (8, 60),
+            1 => (20, 75),
+            _ => (15, 60),
+        };
         let mut world = World {
             now: 0,
             items: BinaryHeap::new(),
@@ -176,6 +183,7 @@ impl World {
             checks: Checks::default(),
             planned,
             expected: workers,
+            timeouts,
             ends: None,
         };
         world.begin_master();
@@ -263,7 +271,8 @@ impl World {
                 (core.restarted(now, epoch), counted)
             }
             None => {
-                let core = Master::new(credentials(), now, epoch, run, !is_first);
+                let mut core = Master::new(credentials(), now, epoch, run, !is_first);
+                core.moves_after(Duration::from_secs(self.timeouts.0));
                 (core, BTreeMap::new())
             }
         };
@@ -319,8 +328,10 @@ impl World {
             delay,
             blocked: [0, 0],
         });
+        let mut core = Worker::new(credentials(), card, clock.at(begins));
+        core.alone_for(Duration::from_secs(self.timeouts.1));
         self.processes.push(Process {
-            core: Worker::new(credentials(), card, clock.at(begins)),
+            core,
             load: Load::new(self.planned),
             clock,
             frozen: 0,
@@ -477,7 +488,10 @@ impl World {
             }
             MasterAction::Over => head.is_over = true,
             MasterAction::Deposed => panic!("there is one master at a time"),
-            MasterAction::Stands(..) | MasterAction::Burned(..) | MasterAction::Barred(..) => {}
+            MasterAction::GoesOn(_)
+            | MasterAction::Stands(..)
+            | MasterAction::Burned(..)
+            | MasterAction::Barred(..) => {}
         }
     }
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Down, DownBeat, Hello, Letter, MOST_HELLO_BYTES, ProcessId, Refused, Said, Told, Up,
-    UpBeat, Welcome,
+    Applied, Brought, Down, DownBeat, Hello, Letter, MOST_HELLO_BYTES, MOST_THREADS, ProcessId,
+    Refused, Said, Told, Up, UpBeat, Welcome,
 };
 
 /// Made of `wire.proto` by the build.
@@ -42,6 +42,7 @@ pub struct Nonsense;
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 enum SameUp {
     Beat(Box<UpBeat>),
+    Brings(Box<Brought>),
     Letter(Letter<Said>),
 }
 
@@ -73,6 +74,7 @@ pub fn up(said: Up) -> proto::Up {
             Up::Hello(hello) => UpSays::Hello(hello_of(*hello)),
             Up::Proof(proof) => UpSays::Proof(proof.to_vec()),
             Up::Beat(beat) => UpSays::SameBuild(packed(&SameUp::Beat(beat))),
+            Up::Brings(brought) => UpSays::SameBuild(packed(&SameUp::Brings(brought))),
             Up::Letter(letter) => UpSays::SameBuild(packed(&SameUp::Letter(letter))),
         }),
     }
@@ -111,7 +113,8 @@ pub fn heard_up(said: proto::Up) -> Result<Up, Nonsense> {
                 Said::News(_, news) if !news.is_possible() => return Err(Nonsense),
                 _ => Up::Letter(letter),
             },
-            SameUp::Beat(_) => return Err(Nonsense),
+            SameUp::Brings(brought) if brought.is_possible() => Up::Brings(brought),
+            SameUp::Beat(_) | SameUp::Brings(_) => return Err(Nonsense),
         },
     })
 }
@@ -122,7 +125,7 @@ fn heard_hello(hello: proto::Hello) -> Result<Hello, Nonsense> {
         false => Err(Nonsense),
     };
     let are_few = hello.labels.len() <= LABELS && hello.resume.len() <= MOST_HELLO_BYTES;
-    if !are_few || hello.threads == 0 || hello.threads > 4_096 {
+    if !are_few || hello.threads == 0 || hello.threads as usize > MOST_THREADS {
         return Err(Nonsense);
     }
     let mut labels = BTreeMap::new();

@@ -92,6 +92,7 @@ impl<R: Clone> Worker<R> {
             answered: beat.stamp,
             came: now,
         });
+        self.memory.look(now, &self.offset);
         if beat.horizons.0 > self.horizons.0 {
             self.horizons = beat.horizons.clone();
         }
@@ -112,7 +113,7 @@ impl<R: Clone> Worker<R> {
             Err(_) => return self.contradicted(now),
         }
         match letter.says {
-            Told::Order(seat, order) => self.ordered(seat, order),
+            Told::Order(seat, order) => self.ordered(now, seat, order),
             Told::Answer(number, answer) => match self.questions.answered(number, answer) {
                 Reply::Answer(answer) => self.actions.push(WorkerAction::Answer(number, answer)),
                 Reply::Say(said) => self.say(said),
@@ -132,7 +133,7 @@ impl<R: Clone> Worker<R> {
         }
     }
 
-    fn ordered(&mut self, seat: Seat, order: SentOrder) {
+    fn ordered(&mut self, now: Micros, seat: Seat, order: SentOrder) {
         if let SentOrder::Begin {
             ref threads,
             generation,
@@ -143,7 +144,7 @@ impl<R: Clone> Worker<R> {
                 return;
             }
             // The last beat that was echoed had arrived, whichever seat it spoke of.
-            self.fence = Fence::new(self.echoed);
+            self.fence = Fence::new(self.echoed, self.moves);
             self.seat = Some(Holding {
                 seat,
                 first: threads.start,
@@ -152,6 +153,7 @@ impl<R: Clone> Worker<R> {
                 generation,
                 is_at_work: false,
             });
+            self.memory.ordered(now, &self.offset, &order);
             self.actions.push(WorkerAction::Order(order));
             return;
         }
@@ -161,6 +163,7 @@ impl<R: Clone> Worker<R> {
         if self.is_retiring {
             return;
         }
+        self.memory.ordered(now, &self.offset, &order);
         match &order {
             SentOrder::Start(start) => {
                 holding.is_at_work = true;

@@ -8,13 +8,14 @@
 //! |---|---|---|
 //! | is idle | welcomed, or its users have ended | says so, and may be given a seat |
 //! | holds a seat | told to begin | passes orders on, and news back |
-//! | retires | the master says that the seat is not its own any longer, or there was none for `ALONE` | its users end, begin nothing more, and nothing that they say counts |
+//! | retires | the master says that the seat is not its own any longer, or there was none for `--master-timeout` | its users end, begin nothing more, and nothing that they say counts |
 //! | finishes | told so | cuts its last report, and waits until all are counted |
 //!
 //! Whatever becomes of seats, its numbers stay, and are counted once.
 
 mod hearing;
 mod link;
+mod memory;
 mod questions;
 mod session;
 
@@ -33,6 +34,7 @@ use super::offset::Offset;
 use super::{ALONE, BEAT, MOVES};
 use crate::clock::Micros;
 use link::{Link, Move};
+use memory::Memory;
 use questions::Questions;
 use session::Session;
 
@@ -167,6 +169,11 @@ pub struct Worker<R> {
     offset: Offset,
     horizons: (u64, Arc<[(Counted, u64)]>),
     departed: u64,
+    memory: Memory,
+    /// How long its users stay with it while it is silent, as the master said.
+    moves: Duration,
+    /// How long it goes on without a master.
+    alone: Duration,
     contradictions: u32,
     measured: Measured,
     /// When the last beat was sent, and when the next report is due.
@@ -204,12 +211,20 @@ impl<R: Clone> Worker<R> {
             offset: Offset::default(),
             horizons: (0, Arc::default()),
             departed: 0,
+            memory: Memory::default(),
+            moves: MOVES,
+            alone: ALONE,
             contradictions: 0,
             measured: Measured::default(),
             beat: Micros::default(),
             cut: now + Duration::from_micros(seed % 1_000_000),
             actions: Vec::new(),
         }
+    }
+
+    /// It goes on for so long without a master, and then keeps its numbers for as long again.
+    pub fn alone_for(&mut self, length: Duration) {
+        self.alone = length;
     }
 
     /// Users may begin iterations before this moment.
@@ -377,10 +392,10 @@ impl<R: Clone> Worker<R> {
         if self.is_leaving.is_some_and(|until| until <= now) {
             self.exit(Exit::Abandoned);
         }
-        if self.with_master + ALONE <= now && self.session.is_some() {
+        if self.with_master + self.alone <= now && self.session.is_some() {
             self.retire();
         }
-        if self.with_master + ALONE + ALONE <= now && self.session.is_some() {
+        if self.with_master + self.alone * 2 <= now && self.session.is_some() {
             self.exit(Exit::Abandoned);
         }
     }
@@ -433,6 +448,6 @@ impl<R: Clone> Worker<R> {
     /// Whether it was certainly a member when the last master went: no longer ago than users stay
     /// with a silent worker did it hear something new.
     fn stood(&self, now: Micros) -> bool {
-        self.found_nobody.unwrap_or(self.echoed + MOVES > now)
+        self.found_nobody.unwrap_or(self.echoed + self.moves > now)
     }
 }

@@ -7,7 +7,9 @@ use super::{Exit, Worker, WorkerAction};
 use crate::clock::Micros;
 use crate::cluster::delivery::Incoming;
 use crate::cluster::hello::{Conn, Role};
-use crate::cluster::message::{Hello, Resume, RunId, Said, SentOrder, Up, Welcome};
+use crate::cluster::message::{
+    Brought, Claim, Hello, Holding, Resume, RunId, Said, Seat, SentOrder, Up, Welcome,
+};
 use crate::cluster::offset::Offset;
 
 /// What a worker was told with its last welcome.
@@ -37,7 +39,8 @@ impl<R: Clone> Worker<R> {
             epoch: session.epoch,
             key: session.key,
             heard: self.down.heard(),
-            holding: self.seat.clone().filter(|_| !self.is_retiring),
+            claim: self.claim(),
+            worker_timeout: self.moves,
             stood: self.stood(now),
             recorded: self.measured.recorded,
             horizons: self.horizons.1.to_vec(),
@@ -54,6 +57,24 @@ impl<R: Clone> Worker<R> {
             resume,
             ..self.card.clone()
         }
+    }
+
+    /// The seat it has, if it can say what it is of.
+    fn claim(&self) -> Option<Claim> {
+        let holding = self.seat.as_ref().filter(|_| !self.is_retiring)?;
+        let Holding {
+            seat, is_at_work, ..
+        } = *holding;
+        let is_at_work = is_at_work && self.memory.is_known();
+        Some(Claim { seat, is_at_work })
+    }
+
+    /// What it knows of the run, if that has begun.
+    fn brought(&self, now: Micros, seat: Option<Seat>) -> Option<Brought> {
+        let holding = self.seat.clone();
+        let holding = holding.filter(|it| Some(it.seat) == seat && !self.is_retiring);
+        let going = self.memory.going(now)?;
+        Some(Brought { holding, going })
     }
 
     pub(super) fn challenged(
@@ -114,7 +135,15 @@ impl<R: Clone> Worker<R> {
             // Statements are numbered by each master.
             self.horizons.0 = 0;
         }
+        self.moves = welcome.worker_timeout;
+        self.fence.moves_after(self.moves);
         self.keep_or_retire(welcome, sent);
+        if welcome.asks
+            && let Some(brought) = self.brought(now, welcome.seat)
+        {
+            let brings = Up::Brings(Box::new(brought));
+            self.actions.push(WorkerAction::Send(conn, brings));
+        }
         let Ok(wants_sum) = self.reports.resume(welcome.numbers) else {
             return self.contradicted(now);
         };

@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 
 use crate::data::{RationSource, Sources};
 use crate::files::Files;
-use crate::load::{Division, Plan};
+use crate::load::{Classes, Division, Plan};
+use crate::runner::edition::classes_of;
 use crate::runner::{Edition, Options, Unable};
 use crate::scenario::Scenario;
 use crate::script::{Bundle, Inputs};
@@ -31,6 +32,8 @@ pub type Contents = BTreeMap<Content, Arc<[u8]>>;
 /// An edition without the contents of its files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SentEdition {
+    /// What names it.
+    hash: String,
     /// The script's path, which is the first of the files.
     main: PathBuf,
     files: Vec<(PathBuf, Content)>,
@@ -68,6 +71,7 @@ impl Default for SentEdition {
     /// Of a script without anything.
     fn default() -> SentEdition {
         SentEdition {
+            hash: String::new(),
             main: PathBuf::new(),
             files: Vec::new(),
             params: BTreeMap::new(),
@@ -125,6 +129,7 @@ impl SentEdition {
         } = &edition.options;
         let inputs = &edition.inputs;
         let sent = SentEdition {
+            hash: edition.hash(),
             main: PathBuf::from(&edition.bundle.files()[0].path),
             files,
             params: inputs.params.clone(),
@@ -141,6 +146,18 @@ impl SentEdition {
             on_stop_timeout: *on_stop_timeout,
         };
         Ok((sent, contents))
+    }
+
+    /// What names it.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// As [`Edition::classes`].
+    #[must_use]
+    pub fn classes(&self, mixed: u32) -> Classes {
+        classes_of(&self.scenario, mixed)
     }
 
     /// What its files hold, each once.

@@ -15,12 +15,14 @@
 
 mod edition;
 mod gate;
+mod going;
 mod order;
 mod said;
 mod worker;
 
 pub use edition::{Content, Contents, SentEdition, Unsendable};
 pub use gate::{Coming, Gate, Joined, Orders, SentEditions};
+pub use going::{Going, Remembered};
 pub use order::{SentOrder, SentStart};
 pub use worker::{Happening, Work, Worker};
 

@@ -1,0 +1,128 @@
+//! How a run that goes on stands, as one of its workers knows it: for a master that is started
+//! again.
+//!
+//! Owns what a worker remembers of its orders for that. Who may be believed, and which of several
+//! workers knows it best, is decided elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::edition::SentEdition;
+use super::order::{SentOrder, SentStart};
+use crate::data::Value;
+use crate::load::{Classes, Plan};
+
+/// Longer than any run that a worker may speak of: eight days, in µs.
+const LONGEST_US: u64 = 8 * 86_400_000_000;
+
+/// The most editions whose classes are told.
+const EDITIONS: usize = 65_535;
+
+/// A run that goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Going {
+    /// For how long, in µs, when this was said.
+    pub elapsed_us: u64,
+    /// When it began, in µs since 1970.
+    pub unix_us: i64,
+    /// How many users there are to be when.
+    pub plan: Arc<Plan>,
+    /// What all editions so far said of the classes.
+    pub classes: Arc<[Classes]>,
+    /// The length of all pauses that are over, and of the present one if there is one, in µs.
+    pub pauses: (u64, Option<u64>),
+    /// What `setup` returned, if there is one.
+    pub setup: Option<Value>,
+    /// The generation in service, and what names its edition.
+    pub generation: u16,
+    /// See there.
+    pub hash: String,
+}
+
+impl Going {
+    /// Whether there can be such a run.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let pause_us = self.pauses.1.unwrap_or(0);
+        let times = [self.elapsed_us, self.pauses.0, pause_us];
+        let names = self
+            .classes
+            .iter()
+            .map(|it| (it.names.len(), it.shares.len()));
+        times.into_iter().all(|us| us <= LONGEST_US)
+            && self.unix_us >= 0
+            && (1..=EDITIONS).contains(&self.classes.len())
+            && names.into_iter().all(|(names, shares)| names == shares)
+            && self.generation > 0
+            && self.hash.len() <= 64
+            && self.plan.is_possible()
+    }
+}
+
+/// What a worker remembers of its run.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    start: SentStart,
+    generation: u16,
+    edition: Arc<SentEdition>,
+    prepared: Option<Arc<SentEdition>>,
+}
+
+impl Remembered {
+    /// It begins, with that edition in service.
+    #[must_use]
+    pub fn new(start: SentStart, generation: u16, edition: Arc<SentEdition>) -> Remembered {
+        Remembered {
+            start,
+            generation,
+            edition,
+            prepared: None,
+        }
+    }
+
+    /// The order to start.
+    #[must_use]
+    pub fn start(&self) -> &SentStart {
+        &self.start
+    }
+
+    /// There is an order.
+    pub fn ordered(&mut self, order: &SentOrder) {
+        match order {
+            SentOrder::Follow(plan) => self.start.plan = plan.clone(),
+            SentOrder::Resume(paused_us) => self.start.pauses.0 = *paused_us,
+            SentOrder::Prepare(_, _, edition) => self.prepared = Some(edition.clone()),
+            SentOrder::Adopt(number, mixed, plan) => {
+                if let Some(edition) = self.prepared.take() {
+                    let classes = self.start.classes.iter().cloned();
+                    self.start.classes = classes.chain([edition.classes(*mixed)]).collect();
+                    self.edition = edition;
+                }
+                self.generation = *number;
+                if let Some(plan) = plan {
+                    self.start.plan = plan.clone();
+                }
+            }
+            SentOrder::Discard => self.prepared = None,
+            _ => {}
+        }
+    }
+
+    /// How it stands after that time, paused for so long if it is.
+    #[must_use]
+    pub fn going(&self, elapsed: Duration, paused: Option<Duration>) -> Going {
+        let us = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        Going {
+            elapsed_us: us(elapsed),
+            unix_us: self.start.unix_us,
+            plan: self.start.plan.clone(),
+            classes: self.start.classes.clone(),
+            pauses: (self.start.pauses.0, paused.map(us)),
+            setup: self.start.setup.clone(),
+            generation: self.generation,
+            hash: self.edition.hash().to_owned(),
+        }
+    }
+}
