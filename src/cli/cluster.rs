@@ -56,6 +56,10 @@ pub(super) fn master(
         let text = format!("made a token for workers: {}", file.display());
         show::log(Level::Info, &text);
     }
+    let moves = arguments.moves().map_err(|error| {
+        super::wrong(&error);
+        Exit::Usage
+    })?;
     let expect = arguments.expect_workers.unwrap_or(1).max(1);
     let bind = arguments.bind();
     let options = MasterOptions {
@@ -64,6 +68,7 @@ pub(super) fn master(
         expect,
         goes_on,
         health: health.clone(),
+        moves,
     };
     let thread = MasterThread::listen(options).map_err(|error| {
         let hint = "is another master running? `--master-bind-port PORT` takes another port";
@@ -100,9 +105,22 @@ impl Master {
         })
     }
 
-    /// Waits for the last numbers, and lets the workers go.
-    pub(super) async fn dismiss(&self) {
-        for (worker, samples) in self.thread.over().await {
+    /// Waits for the last numbers, and lets the workers go; with `is_hurried`, or from the next
+    /// Ctrl-C on, only for what is missing to be named.
+    pub(super) async fn dismiss(&self, is_hurried: bool) {
+        let over = self.thread.over();
+        let hurried = async {
+            if !is_hurried && let Ok(mut interrupts) = listen() {
+                interrupts.next().await;
+            }
+            self.thread.hurry().await;
+            std::future::pending().await
+        };
+        let lost = tokio::select! {
+            lost = over => lost,
+            never = hurried => never,
+        };
+        for (worker, samples) in lost {
             let text = format!(
                 "worker {worker} was lost: up to {samples} requests that it made are in no figure"
             );
@@ -143,6 +161,7 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
             token,
             threads: arguments.threads.unwrap_or_else(control::cores),
             name: host_name(),
+            alone: arguments.cluster.master_timeout.unwrap_or(cluster::ALONE),
             health,
         };
         let (leave, leaves) = mpsc::channel(1);

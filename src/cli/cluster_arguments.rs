@@ -11,6 +11,7 @@ use clap::builder::FalseyValueParser;
 
 use super::token;
 use super::typed::Typed;
+use crate::cluster;
 use crate::control::WishError;
 use crate::units;
 
@@ -58,6 +59,16 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "TIME", env = "KATYDID_EXPECT_WORKERS_MAX_WAIT",
         value_parser = units::parse_duration)]
     pub(super) expect_workers_max_wait: Option<Duration>,
+    /// Give the users of a worker to the others when nothing was heard of it for so long
+    /// [default: 15s].
+    #[arg(long, value_name = "TIME", env = "KATYDID_WORKER_TIMEOUT",
+        value_parser = units::parse_duration)]
+    pub(super) worker_timeout: Option<Duration>,
+    /// Go on so long without a master; then stop, and keep the numbers for as long again
+    /// [default: 60s].
+    #[arg(long, value_name = "TIME", env = "KATYDID_MASTER_TIMEOUT",
+        value_parser = units::parse_duration)]
+    pub(super) master_timeout: Option<Duration>,
     /// What master and workers have to know, 16 characters at least; `ps` shows it.
     #[arg(
         long,
@@ -101,6 +112,22 @@ impl ClusterArgs {
     pub(super) fn bind(&self) -> SocketAddr {
         let host = self.master_bind_host.unwrap_or(Ipv4Addr::LOCALHOST.into());
         SocketAddr::new(host, self.master_bind_port.unwrap_or(PORT))
+    }
+
+    /// How long a silent worker keeps its users.
+    ///
+    /// # Errors
+    /// When a worker would lose them for a short delay, or never.
+    pub(super) fn moves(&self) -> Result<Duration, WishError> {
+        let moves = self.worker_timeout.unwrap_or(cluster::MOVES);
+        let (least, most) = cluster::MOVES_BOUNDS;
+        if (least..=most).contains(&moves) {
+            return Ok(moves);
+        }
+        let message = format!("`--worker-timeout` takes {least:?} to {most:?}, not {moves:?}");
+        let hint =
+            "workers send a sign every second: most links need no more than the default, 15s";
+        Err(WishError::new(message).hint(hint))
     }
 
     /// Where a worker's master is, as host and port.

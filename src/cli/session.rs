@@ -32,6 +32,8 @@ struct Attendance<'a> {
     exit: Exit,
     /// When the process ends, if nobody starts another run.
     quits_at: Option<Instant>,
+    /// A person has asked twice for the end.
+    is_hurried: bool,
 }
 
 /// Runs what was asked for, and stays until the process is to end.
@@ -83,12 +85,13 @@ pub(super) async fn attend(
         outputs: None,
         exit: Exit::Ok,
         quits_at: None,
+        is_hurried: false,
     };
     let exit = attendance.go(checked).await;
     attendance.desk.close(exit);
     if let Some(master) = master {
         // Workers learn that the run is over, or they would wait for another master.
-        master.dismiss().await;
+        master.dismiss(attendance.is_hurried).await;
     }
     if let Some(server) = attendance.server.take() {
         server.close();
@@ -169,7 +172,8 @@ impl Attendance<'_> {
             }
             Happening::Interrupted { .. } if !self.desk.is_running() => return Some(self.exit),
             Happening::Interrupted { is_first: true } => show::interrupted(),
-            Happening::Entered(_) | Happening::Interrupted { is_first: false } => {}
+            Happening::Interrupted { is_first: false } => self.is_hurried = true,
+            Happening::Entered(_) => {}
             Happening::Stopping(why) => show::stopping(&why),
             Happening::Finished(run) => return self.finished(&run),
         }

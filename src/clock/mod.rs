@@ -22,11 +22,16 @@ pub use timers::{Deadline, Sleep, Timers};
 )]
 pub struct Micros(u64);
 
+/// What the clock shows when the machine starts, in µs: 30 days, so that a moment before that, on a
+/// machine that has run for longer, has one here as well.
+const BEFORE_START: u64 = 30 * 86_400_000_000;
+
 /// The current time.
 #[must_use]
 pub fn now() -> Micros {
     let time = clock_gettime(ClockId::Monotonic);
-    Micros(time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000)
+    let since_start = time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000;
+    Micros(BEFORE_START + since_start)
 }
 
 impl Micros {

@@ -74,10 +74,6 @@ impl Assignments {
     }
 
     /// For a run that goes on under another master: the next assignment has the number after this.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for a master that is started again")
-    )]
     pub(crate) fn resumed(slots: Slots, number: u16) -> Assignments {
         let mut resumed = Assignments::new(slots);
         resumed.now.number = number;

@@ -163,13 +163,34 @@ impl Fleet {
     }
 
     pub(super) fn join(&mut self, id: MemberId, member: Member) {
-        self.next = (id.0 + 1, member.threads.end);
+        // Those of an earlier master come in any order.
+        self.next = (
+            self.next.0.max(id.0 + 1),
+            self.next.1.max(member.threads.end),
+        );
         self.members.insert(id, member);
+    }
+
+    /// All members are another's.
+    pub(super) fn clear(&mut self) {
+        self.members.clear();
     }
 
     /// A member has ended; its users are gone.
     pub(super) fn leave(&mut self, id: MemberId) {
         self.members.remove(&id);
+    }
+
+    pub(super) fn has(&self, id: MemberId) -> bool {
+        self.members.contains_key(&id)
+    }
+
+    /// How many load threads all have.
+    pub(super) fn threads(&self) -> u32 {
+        let members = self.members.values();
+        members
+            .map(|member| member.threads.end - member.threads.start)
+            .sum()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -105,6 +105,11 @@ impl Hooks {
         [waits.until, waits.speak_at].into_iter().flatten().min()
     }
 
+    /// The run is another's until now, whose users have begun.
+    pub(super) fn go_on(&mut self) {
+        self.phase = Phase::Measuring;
+    }
+
     /// The run is ready. `setup` does not count towards the run time, but may take no longer than
     /// it.
     pub(super) fn set_up(

@@ -43,6 +43,8 @@ pub(super) enum Timer {
     Hooks,
     PlanIsOver,
     StageBegins,
+    /// Stop waiting for somebody who could go on.
+    Deserted,
     /// Stop waiting for members to end.
     Grace,
 }

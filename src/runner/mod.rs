@@ -56,7 +56,7 @@ pub use memory::allowed as allowed_memory;
 #[cfg(test)]
 pub(crate) use reload::{Reload, ReloadStep};
 use run::Wish;
-pub use run::{Opening, Refusal, open, start};
+pub use run::{Opening, Refusal, go_on, open, start};
 pub use unable::Unable;
 
 /// The options of a run, fully resolved.

@@ -55,6 +55,12 @@ impl Numbers {
         self.collector.begin(epoch_unix_us);
     }
 
+    /// They have begun so long ago, under others.
+    pub(super) fn go_on(&mut self, now_us: u64) {
+        self.collector.go_on(now_us);
+        self.may_be_silent = false;
+    }
+
     /// Adds a batch; returns it empty.
     pub(super) fn absorb(&mut self, batch: Batch) -> Batch {
         self.collector.absorb(batch)

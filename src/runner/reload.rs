@@ -78,10 +78,6 @@ struct UnderWay {
 
 impl Reload {
     /// For a run that goes on under another master, with the generation of this number.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for a master that is started again")
-    )]
     pub(crate) fn resumed(number: u16) -> Reload {
         Reload {
             replaced: number.saturating_sub(1),

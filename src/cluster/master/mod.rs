@@ -151,6 +151,11 @@ impl<R: Clone> Master<R> {
         self.adopts_for = moves;
     }
 
+    /// It begins a run for certain, and takes over none.
+    pub fn begins_anew(&mut self) {
+        self.is_decided = true;
+    }
+
     /// Its state is kept in a file: nothing counts as kept before it is in there.
     pub fn with_file(&mut self) {
         self.file = Some(0);

@@ -63,7 +63,8 @@ impl<R: Clone> Master<R> {
     }
 
     pub(super) fn end(&mut self, now: Micros, limit: Duration) {
-        self.ends.get_or_insert(now + limit);
+        let ends = now + limit;
+        self.ends = Some(self.ends.map_or(ends, |before| before.min(ends)));
         let idle = self.records.iter();
         let idle = idle.filter(|(_, record)| record.seat.is_none() && record.is_offered);
         let idle: Vec<u32> = idle.map(|(worker, _)| *worker).collect();

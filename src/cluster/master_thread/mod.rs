@@ -4,6 +4,7 @@
 //! the control thread; its workers are reached through a thread of its own (`serving`), so that
 //! neither a script nor a summary delays a beat.
 
+mod going_on;
 mod over;
 mod run;
 mod serving;
@@ -19,14 +20,17 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use crate::health::Health;
-use crate::runner::elsewhere::{Gate, Joined, SentEditions};
-use crate::runner::{self, Edition, Handle, Setup, State, Unable};
+use crate::runner::elsewhere::{Gate, Going, Joined, SentEditions};
+use crate::runner::{self, Edition, Handle, Options, Setup, State, Unable};
 
 /// How long what was said to a connection may take to leave before it is shut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long workers get for their last numbers, once their users have had their limits.
 const LAST_NUMBERS: Duration = Duration::from_secs(8);
+
+/// What a master says that hears of a later one.
+const DEPOSED: &str = "a worker knows a later master: this one is not wanted any longer";
 
 /// What a master needs to know.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub struct MasterOptions {
     pub goes_on: bool,
     /// Where it is noted that the thread moves, and that workers may come.
     pub health: Health,
+    /// How long a silent worker keeps its users.
+    pub moves: Duration,
 }
 
 /// The thread of a master, from outside.
@@ -56,7 +62,7 @@ type Lost = Vec<(u32, u64)>;
 
 /// What is asked of it.
 enum Request {
-    /// So many workers, once they are there.
+    /// So many workers for a run, once they are there; or the run of an earlier master.
     Workers(WantedWorkers),
     /// Workers that were given, and are in no run.
     Back(Vec<(u32, u32)>),
@@ -64,6 +70,8 @@ enum Request {
     Run(Box<Running>, Vec<(u32, Joined)>),
     /// The run is stopping, and nothing is waited for after this long.
     End(Duration),
+    /// Nothing is waited for any longer.
+    Hurry,
     /// No other run follows: what is missing of the last one, told once nothing more will come.
     Over(oneshot::Sender<Lost>),
 }
@@ -74,8 +82,19 @@ struct WantedWorkers {
     count: u32,
     /// Until when they are waited for; `None` for ever.
     until: Option<Instant>,
-    /// Gets their numbers and those of their load threads; or how many there were in time.
-    answer: oneshot::Sender<Result<Vec<(u32, u32)>, usize>>,
+    /// Gets them; or how many there were in time.
+    answer: oneshot::Sender<Result<Found, usize>>,
+}
+
+/// Whom a run begins with.
+#[derive(Debug)]
+enum Found {
+    /// Workers without users: their numbers, and those of their load threads.
+    Free(Vec<(u32, u32)>),
+    /// The run of an earlier master goes on.
+    Going(Box<Going>),
+    /// This master is not wanted any longer.
+    Deposed,
 }
 
 /// A run, as its master's thread sees it.
@@ -136,7 +155,6 @@ impl MasterThread {
                  `--master` the script runs on this machine"
             )));
         }
-        let gone = || Unable::System("the thread for workers has ended".to_owned());
         let (answer, workers) = oneshot::channel();
         let wanted = WantedWorkers {
             count: self.expect,
@@ -146,7 +164,14 @@ impl MasterThread {
         let ask = Request::Workers(wanted);
         self.asks.send(ask).await.map_err(|_| gone())?;
         let workers = workers.await.map_err(|_| gone())?;
-        let workers = workers.map_err(|there| self.too_few(there, patience))?;
+        match workers.map_err(|there| self.too_few(there, patience))? {
+            Found::Free(workers) => self.begin(setup, workers).await,
+            Found::Going(going) => self.go_on(setup, *going).await,
+            Found::Deposed => Err(Unable::System(DEPOSED.to_owned())),
+        }
+    }
+
+    async fn begin(&self, setup: Arc<Setup>, workers: Vec<(u32, u32)>) -> Result<Handle, Unable> {
         let options = setup.edition.options.clone();
         let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
         let opened = runner::open(setup, &threads);
@@ -156,30 +181,51 @@ impl MasterThread {
             self.asks.send(back).await.map_err(|_| gone())?;
         }
         let (opening, joined) = opened?;
-        let running = Running {
-            gate: opening.gate(),
-            sent: Arc::default(),
-            iterations: options.iterations,
-            users: options.plan.peak_users(),
-        };
         let workers = workers.iter().map(|(worker, _)| *worker);
-        let run = Request::Run(Box::new(running), workers.zip(joined).collect());
-        self.asks.send(run).await.map_err(|_| gone())?;
-        let mut ends = Ends {
-            asks: self.asks.clone(),
-            limit: Duration::ZERO,
-        };
+        let users = options.plan.peak_users();
+        let joined = workers.zip(joined).collect();
+        let ends = self.run(opening.gate(), &options, users, joined).await?;
         // If it does not begin, or nobody waits for that any longer, its workers may go.
         let handle = opening.begin().await?;
-        let mut state = handle.state();
-        ends.limit = options.stop_timeout + options.on_stop_timeout + LAST_NUMBERS;
-        spawn_local(async move {
-            let stops = |state: &State| matches!(state, State::Stopping(_) | State::Ended(_));
-            // A run that is dropped has stopped as well.
-            let _ = state.wait_for(stops).await;
-            drop(ends);
-        });
+        ends.with(&handle);
         Ok(handle)
+    }
+
+    /// Takes over the run of an earlier master.
+    async fn go_on(&self, setup: Arc<Setup>, going: Going) -> Result<Handle, Unable> {
+        let options = setup.edition.options.clone();
+        let users = going.plan.peak_users();
+        let (handle, gate) = runner::go_on(setup, &going)?;
+        let ends = self.run(gate, &options, users, Vec::new()).await?;
+        ends.with(&handle);
+        Ok(handle)
+    }
+
+    /// Tells the thread of a run.
+    async fn run(
+        &self,
+        gate: Gate,
+        options: &Options,
+        users: u32,
+        joined: Vec<(u32, Joined)>,
+    ) -> Result<Ends, Unable> {
+        let running = Running {
+            gate,
+            sent: Arc::default(),
+            iterations: options.iterations,
+            users,
+        };
+        let run = Request::Run(Box::new(running), joined);
+        self.asks.send(run).await.map_err(|_| gone())?;
+        Ok(Ends {
+            asks: self.asks.clone(),
+            limit: options.stop_timeout + options.on_stop_timeout + LAST_NUMBERS,
+        })
+    }
+
+    /// Nothing is waited for any longer: what is missing is named as it stands.
+    pub async fn hurry(&self) {
+        let _ = self.asks.send(Request::Hurry).await;
     }
 
     fn too_few(&self, there: usize, patience: Option<Duration>) -> Unable {
@@ -209,11 +255,28 @@ struct Ends {
     limit: Duration,
 }
 
+impl Ends {
+    /// Once that run stops.
+    fn with(self, handle: &Handle) {
+        let mut state = handle.state();
+        spawn_local(async move {
+            let stops = |state: &State| matches!(state, State::Stopping(_) | State::Ended(_));
+            // A run that is dropped has stopped as well.
+            let _ = state.wait_for(stops).await;
+            drop(self);
+        });
+    }
+}
+
 impl Drop for Ends {
     fn drop(&mut self) {
         // It asks little: there is room.
         let _ = self.asks.try_send(Request::End(self.limit));
     }
+}
+
+fn gone() -> Unable {
+    Unable::System("the thread for workers has ended".to_owned())
 }
 
 /// What a script uses of what exists once for a whole run, if anything.

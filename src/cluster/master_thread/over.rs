@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::going_on::Earlier;
 use super::serving::{INSIDE, Thread, master};
 use super::{LAST_NUMBERS, Lost};
 use crate::cluster::master::MasterEvent;
@@ -63,14 +64,19 @@ impl Thread {
         if self.running.is_some() {
             self.lost_last = self.lost();
         }
-        let fresh = random::bytes().ok().filter(|_| self.goes_on);
+        let fresh = random::bytes()
+            .ok()
+            .filter(|_| self.goes_on && !self.is_deposed);
         let Some(fresh) = fresh else {
             self.is_over = true;
             return self.answer_over();
         };
         // What is still said of the old run reaches nobody.
         (self.internal, self.inside) = mpsc::channel(INSIDE);
-        self.master = master(&self.own, fresh, self.goes_on);
+        self.master = master(&self.own, fresh, self.goes_on, self.moves);
+        // What comes back of an earlier run is too late.
+        self.master.begins_anew();
+        self.earlier = Earlier::default();
         self.running = None;
         self.offered.clear();
         self.epoch_us = None;

@@ -2,17 +2,18 @@
 //!
 //! Owns giving it workers and passing on what it orders. The run is reached by its gate only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
-use super::Request;
 use super::serving::{FromRun, Thread};
+use super::{Found, Request};
 use crate::cluster::master::MasterEvent;
 use crate::cluster::message::{Counted, News, SentOrder};
 use crate::runner::Unable;
-use crate::runner::elsewhere::Joined;
+use crate::runner::elsewhere::{Joined, SentEditions};
 use crate::script::Level;
 
 impl Thread {
@@ -34,6 +35,12 @@ impl Thread {
                 for (worker, joined) in joined {
                     self.joined(worker, joined).await;
                 }
+                self.caught_up().await;
+                self.count_kept().await;
+            }
+            Request::Hurry => {
+                self.on(MasterEvent::End(Duration::ZERO)).await;
+                self.on(MasterEvent::Tick).await;
             }
             Request::End(limit) => self.on(MasterEvent::End(limit)).await,
             Request::Over(answer) => self.close(answer).await,
@@ -44,6 +51,21 @@ impl Thread {
         let Some(wanted) = self.wanted.take() else {
             return;
         };
+        if self.is_deposed {
+            let _ = wanted.answer.send(Ok(Found::Deposed));
+            return;
+        }
+        if let Some(going) = &self.earlier.going {
+            // If nobody waits any longer, it is kept for who asks next.
+            let going = Found::Going(Box::new(going.clone()));
+            let _ = wanted.answer.send(Ok(going));
+            return;
+        }
+        // Which run it is, workers say that may come yet.
+        if self.master.is_adopting() {
+            self.wanted = Some(wanted);
+            return;
+        }
         let offered = std::mem::take(&mut self.offered);
         let is_free = |(worker, _): &(u32, u32)| self.master.is_free(*worker);
         // Who is silent may come back, and is offered no second time.
@@ -60,7 +82,7 @@ impl Thread {
             return;
         }
         // If nobody waits any longer, they are still there.
-        if let Err(Ok(workers)) = wanted.answer.send(Ok(free)) {
+        if let Err(Ok(Found::Free(workers))) = wanted.answer.send(Ok(Found::Free(free))) {
             self.offered.extend(workers);
         }
     }
@@ -70,10 +92,16 @@ impl Thread {
         let Some(sent) = self.running.as_ref().map(|running| running.sent.clone()) else {
             return;
         };
+        let member = joined.member;
+        self.on(MasterEvent::Seat { worker, member }).await;
+        self.orders(sent, joined);
+    }
+
+    /// Passes on what a member is ordered.
+    fn orders(&self, sent: Arc<SentEditions>, joined: Joined) {
         let Joined {
             member, mut orders, ..
         } = joined;
-        self.on(MasterEvent::Seat { worker, member }).await;
         let internal = self.internal.clone();
         spawn_local(async move {
             while let Some(order) = orders.next(&sent).await {
@@ -97,6 +125,11 @@ impl Thread {
     pub(super) async fn run_says(&mut self, what: FromRun) {
         match what {
             FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
+            FromRun::Holds(joined) => {
+                if let Some(running) = &self.running {
+                    self.orders(running.sent.clone(), joined);
+                }
+            }
             FromRun::Order(member, order) => {
                 match &order {
                     SentOrder::Start(start) => {
@@ -111,7 +144,11 @@ impl Thread {
                     }
                     _ => {}
                 }
+                let begins = matches!(order, SentOrder::Start(_));
                 self.on(MasterEvent::Order(member, order)).await;
+                if begins {
+                    self.count_kept().await;
+                }
             }
             FromRun::Unsendable(member, why) => {
                 if let Some(running) = &self.running {

@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
-use super::{Lost, MasterOptions, Request, Running, WantedWorkers};
+use super::going_on::Earlier;
+use super::{DEPOSED, Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
 use crate::cluster::build;
 use crate::cluster::hello::{Conn, Credentials};
@@ -25,6 +26,9 @@ use crate::random;
 use crate::runner::elsewhere::Joined;
 use crate::script::Level;
 use crate::stats::{Bounds, Decoder, Limits, Report};
+
+/// The most bytes of a report: a sum of all that a worker has measured, of many names.
+const MOST_REPORT: usize = 64 << 20;
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -47,9 +51,10 @@ pub(super) async fn serve(
     options.health.set_ready(true);
     let own = build(options.token);
     let mut thread = Thread {
-        master: master(&own, fresh, options.goes_on),
+        master: master(&own, fresh, options.goes_on, options.moves),
         own,
         goes_on: options.goes_on,
+        moves: options.moves,
         returning: None,
         invited: 0,
         internal,
@@ -58,6 +63,8 @@ pub(super) async fn serve(
         offered: Vec::new(),
         wanted: None,
         running: None,
+        earlier: Earlier::default(),
+        is_deposed: false,
         epoch_us: None,
         generation: 1,
         is_over: false,
@@ -85,17 +92,25 @@ pub(super) async fn serve(
 }
 
 /// A master of one run, known by a random number.
-pub(super) fn master(own: &Credentials, fresh: [u8; 16], goes_on: bool) -> Master<Arc<Report>> {
+pub(super) fn master(
+    own: &Credentials,
+    fresh: [u8; 16],
+    goes_on: bool,
+    moves: Duration,
+) -> Master<Arc<Report>> {
     let epoch = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0);
     let run = RunId(u128::from_be_bytes(fresh));
     let mut master = Master::new(own.clone(), clock::now(), epoch, run, false);
     master.going_on(goes_on);
+    master.moves_after(moves);
     master
 }
 
 /// What the thread tells itself.
 pub(super) enum FromRun {
     Joined(u32, Joined),
+    /// A member that had its place before.
+    Holds(Joined),
     Order(u32, SentOrder),
     Unsendable(u32, String),
 }
@@ -106,6 +121,8 @@ pub(super) struct Socketed {
     pub(super) applied: Option<mpsc::Sender<Result<proto::Applied, Status>>>,
     pub(super) socket: Socket,
     pub(super) decoder: Decoder,
+    /// The pieces of a report that have come.
+    pub(super) pieces: Vec<u8>,
     /// It has proved itself.
     pub(super) is_in: bool,
 }
@@ -115,6 +132,8 @@ pub(super) struct Thread {
     pub(super) own: Credentials,
     /// Whether another run may follow.
     pub(super) goes_on: bool,
+    /// How long a silent worker keeps its users.
+    pub(super) moves: Duration,
     /// How many workers of the last run are expected to come again, and until when.
     pub(super) returning: Option<(usize, Instant)>,
     /// How many have been asked to.
@@ -128,6 +147,9 @@ pub(super) struct Thread {
     /// Workers that are waited for.
     pub(super) wanted: Option<WantedWorkers>,
     pub(super) running: Option<Box<Running>>,
+    /// What came of an earlier master's run before this one had it.
+    pub(super) earlier: Earlier,
+    pub(super) is_deposed: bool,
     /// When the run began, by this machine's clock, in µs.
     pub(super) epoch_us: Option<u64>,
     /// The newest generation that a member was told of.
@@ -152,6 +174,7 @@ impl Thread {
                     applied: None,
                     socket,
                     decoder: Decoder::new(Limits::default()),
+                    pieces: Vec::new(),
                     is_in: false,
                 };
                 self.conns.insert(conn, socketed);
@@ -216,11 +239,28 @@ impl Thread {
         }
     }
 
-    async fn numbered(&mut self, conn: Conn, numbered: proto::Numbered) {
+    pub(super) async fn numbered(&mut self, conn: Conn, numbered: proto::Numbered) {
+        let is_counting = self.is_counting();
         // Before it has proved itself, nothing of it is looked into.
         let Some(socketed) = self.conns.get_mut(&conn).filter(|it| it.is_in) else {
             return self.shut(conn);
         };
+        if !is_counting {
+            if !self.keep(conn, numbered) {
+                self.shut(conn);
+            }
+            return;
+        }
+        let is_too_much = socketed.pieces.len() + numbered.report.len() > MOST_REPORT;
+        socketed.pieces.extend(numbered.report);
+        if is_too_much {
+            self.shut(conn);
+            return self.on(MasterEvent::Reset(conn)).await;
+        }
+        if numbered.goes_on {
+            return;
+        }
+        let report = std::mem::take(&mut socketed.pieces);
         let now = clock::now().get();
         let since = self.epoch_us.map_or(0, |epoch| now.saturating_sub(epoch));
         let bounds = Bounds {
@@ -228,7 +268,7 @@ impl Thread {
             second: since / 1_000_000 + 5,
             generation: self.generation,
         };
-        let decoded = socketed.decoder.decode(&numbered.report, bounds);
+        let decoded = socketed.decoder.decode(&report, bounds);
         let Ok(report) = decoded else {
             self.shut(conn);
             return self.on(MasterEvent::Reset(conn)).await;
@@ -294,16 +334,21 @@ impl Thread {
             }
             MasterAction::Over => self.over(),
             MasterAction::Deposed => {
-                let text = "a worker knows a later master: this one is not wanted any longer";
-                self.print(Level::Error, text.to_owned());
+                self.is_deposed = true;
+                self.look_for_workers();
+                if let Some(running) = &self.running {
+                    running.gate.deposed(DEPOSED.to_owned()).await;
+                }
+                self.over();
             }
             MasterAction::Deal => {
                 if let Some(running) = &self.running {
                     running.gate.deal().await;
                 }
             }
-            // The run takes over nobody from an earlier master.
-            MasterAction::GoesOn(_) | MasterAction::Adopted(..) | MasterAction::Settled => {}
+            MasterAction::GoesOn(going) => self.take_over(*going),
+            MasterAction::Adopted(worker, holding) => self.adopted(worker, *holding).await,
+            MasterAction::Settled => self.settled().await,
         }
     }
 }

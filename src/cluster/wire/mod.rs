@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Brought, Down, DownBeat, Hello, Letter, MOST_HELLO_BYTES, MOST_THREADS, ProcessId,
-    Refused, Said, Told, Up, UpBeat, Welcome,
+    Applied, Brought, Down, DownBeat, Hello, Letter, MOST_BYTES, MOST_HELLO_BYTES, MOST_THREADS,
+    Numbers, ProcessId, Refused, Said, Told, Up, UpBeat, Welcome,
 };
 
 /// Made of `wire.proto` by the build.
@@ -211,6 +211,22 @@ pub fn heard_down(said: proto::Down) -> Result<Down, Nonsense> {
             SameDown::Superseded => Down::Superseded,
         },
     })
+}
+
+/// The most bytes of a report in one message: a larger one is sent in several.
+const PIECE: usize = MOST_BYTES / 2;
+
+/// What is sent of a report that is encoded so.
+pub fn in_pieces<R>(numbers: &Numbers<R>, bytes: &[u8]) -> Vec<proto::Numbered> {
+    let pieces = bytes.chunks(PIECE).enumerate();
+    let last = bytes.len().div_ceil(PIECE).saturating_sub(1);
+    let pieces = pieces.map(|(nth, piece)| proto::Numbered {
+        number: numbers.number,
+        is_baseline: numbers.is_baseline,
+        report: piece.to_vec(),
+        goes_on: nth < last,
+    });
+    pieces.collect()
 }
 
 impl From<Applied> for proto::Applied {

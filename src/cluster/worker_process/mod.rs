@@ -30,7 +30,7 @@ use crate::random;
 use crate::runner::elsewhere::{Happening, Worker as LoadThreads};
 use crate::runner::{self, Unable};
 use crate::script::Line;
-use crate::stats::{Encoder, Report};
+use crate::stats::{Baseline, Encoder, Limits, Report};
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -48,6 +48,8 @@ pub struct WorkerOptions {
     pub name: String,
     /// Where it is noted that it moves, and that a master has welcomed it.
     pub health: Health,
+    /// How long it goes on without a master, and then keeps its numbers.
+    pub alone: Duration,
 }
 
 /// Something for the log of a worker.
@@ -102,7 +104,8 @@ async fn work_in_one_run(
     };
     let (heard_in, mut heard) = mpsc::channel(1_024);
     let (inside_in, mut inside) = mpsc::channel(1_024);
-    let machine = Worker::new(own, card, clock::now());
+    let mut machine = Worker::new(own, card, clock::now());
+    machine.alone_for(options.alone);
     let mut process = Process {
         machine,
         options,
@@ -114,6 +117,7 @@ async fn work_in_one_run(
         orders: None,
         levels: Levels::default(),
         recorded: 0,
+        baseline: Baseline::new(Limits::default()),
         asked: 0,
         last_trouble: String::new(),
         clocks: watch::Sender::new(None),
@@ -163,6 +167,8 @@ struct Process {
     levels: Levels,
     /// Samples in all reports.
     recorded: u64,
+    /// All of them as one, for a master that has none of them.
+    baseline: Baseline,
     /// How many questions were asked.
     asked: u64,
     /// What was said last of why there is no connection.
@@ -242,6 +248,7 @@ impl Process {
             Happening::Report(report) => {
                 let sums = sums(&report);
                 self.recorded += sums.samples;
+                self.baseline.add(&report, self.levels.users);
                 self.on(WorkerEvent::Cut(Arc::new(report), sums));
             }
             Happening::Line(line) => tell(LogLine::Printed(line)),
@@ -320,13 +327,11 @@ impl Process {
                 if let (Some(link), Some(encoder)) =
                     (self.links.get(&conn), self.encoders.get_mut(&conn))
                 {
-                    let numbered = wire::proto::Numbered {
-                        number: numbers.number,
-                        is_baseline: numbers.is_baseline,
-                        report: encoder.encode(&numbers.report),
-                    };
-                    if link.numbers.try_send(numbered).is_err() {
-                        link.reset();
+                    let bytes = encoder.encode(&numbers.report);
+                    for numbered in wire::in_pieces(&numbers, &bytes) {
+                        if link.numbers.try_send(numbered).is_err() {
+                            link.reset();
+                        }
                     }
                 }
             }
@@ -347,8 +352,11 @@ impl Process {
                 let report = Arc::new(Report::default());
                 return Some(WorkerEvent::Last(report, Sums::default()));
             }
-            // A master that knows nothing of its numbers: it cannot be given them as one sum yet.
-            WorkerAction::SumUp => self.exit = Some(Exit::Abandoned),
+            WorkerAction::SumUp => {
+                let report = self.baseline.report();
+                let sums = sums(&report);
+                return Some(WorkerEvent::Baseline(Arc::new(report), sums));
+            }
             WorkerAction::Exit(exit) => self.exit = Some(exit),
         }
         None
@@ -418,7 +426,13 @@ impl Process {
                 "who answers at {} does not know the token: --cluster-token",
                 self.options.master
             )),
-            Exit::Abandoned => Err("there was no master for too long".to_owned()),
+            Exit::Abandoned => Err(format!(
+                "there was no master for {:?}: users went on for {:?}, and then the numbers of {} \
+                 requests waited as long again for one; they are lost",
+                2 * self.options.alone,
+                self.options.alone,
+                self.recorded
+            )),
             Exit::Nonsense => Err("the master contradicts itself".to_owned()),
         }
     }

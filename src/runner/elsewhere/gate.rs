@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{mpsc, oneshot};
 
 use super::edition::{Content, Contents, SentEdition, Unsendable};
+use super::going::Held;
 use super::order::SentOrder;
 use crate::runner::Edition;
 use crate::runner::fleet::{Levels, Member, MemberId};
@@ -34,6 +35,17 @@ pub enum Coming {
         /// How many.
         threads: u32,
     },
+    /// A member of the run under its last master goes on.
+    Held {
+        /// What it has.
+        held: Held,
+        /// What it gets.
+        joined: oneshot::Sender<Joined>,
+    },
+    /// Nobody else comes from the last master.
+    Settled,
+    /// The run is another master's, for that reason.
+    Deposed(String),
     /// A member hands its users over, stops and ends.
     Leaves(u32),
     /// A member has gone without a word, and its users with it.
@@ -60,6 +72,25 @@ impl Gate {
         let coming = Coming::Joins { threads, joined };
         self.coming.send(coming).await.ok()?;
         answer.await.ok()
+    }
+
+    /// A member of the run under its last master goes on; what it is told comes by the receiver,
+    /// unless the run does not want it.
+    pub async fn hold(&self, held: Held) -> oneshot::Receiver<Joined> {
+        let (joined, answer) = oneshot::channel();
+        // A run that is over needs no members.
+        let _ = self.coming.send(Coming::Held { held, joined }).await;
+        answer
+    }
+
+    /// Nobody else comes from the last master.
+    pub async fn settled(&self) {
+        let _ = self.coming.send(Coming::Settled).await;
+    }
+
+    /// The run is another master's now: it ends here as failed, without its members.
+    pub async fn deposed(&self, why: String) {
+        let _ = self.coming.send(Coming::Deposed(why)).await;
     }
 
     /// A member leaves in order: it stays until its users are with others.
@@ -138,9 +169,27 @@ impl Joined {
         to: &Connections,
     ) -> (Member, Joined) {
         let threads = first..first.saturating_add(threads);
+        let begins = (edition.clone(), number, to.budget.is_some());
+        Joined::beginning(id, threads, number, Some(begins), to)
+    }
+
+    /// A member that has begun under the last master.
+    pub(in crate::runner) fn holding(held: &Held, to: &Connections) -> (Member, Joined) {
+        let count = u32::try_from(held.parts.len()).unwrap_or(u32::MAX);
+        let threads = held.first..held.first.saturating_add(count);
+        Joined::beginning(MemberId(held.member), threads, held.generation, None, to)
+    }
+
+    fn beginning(
+        id: MemberId,
+        threads: Range<u32>,
+        number: u16,
+        begins: Option<Begins>,
+        to: &Connections,
+    ) -> (Member, Joined) {
         let (sender, orders) = mpsc::channel(ORDERS);
         let orders = Orders {
-            begins: Some((edition.clone(), number, to.budget.is_some())),
+            begins,
             shared: to.shared.clone(),
             threads: threads.clone(),
             orders,
@@ -155,12 +204,15 @@ impl Joined {
     }
 }
 
+/// An edition, the number of its generation, and whether iterations are limited.
+type Begins = (Arc<Edition>, u16, bool);
+
 /// The orders to one member.
 #[derive(Debug)]
 pub struct Orders {
     /// The first order: to begin with that edition, as the generation of that number, and whether
     /// iterations are limited.
-    begins: Option<(Arc<Edition>, u16, bool)>,
+    begins: Option<Begins>,
     /// Knows what `setup` returned.
     shared: Arc<Shared>,
     threads: Range<u32>,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::edition::SentEdition;
 use super::order::{SentOrder, SentStart};
 use crate::data::Value;
-use crate::load::{Classes, Plan};
+use crate::load::{Classes, Part, Plan};
 
 /// Longer than any run that a worker may speak of: eight days, in µs.
 const LONGEST_US: u64 = 8 * 86_400_000_000;
@@ -125,4 +125,19 @@ impl Remembered {
             hash: self.edition.hash().to_owned(),
         }
     }
+}
+
+/// What a member has had since before its master was started again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// Its number.
+    pub member: u32,
+    /// The number of its first load thread.
+    pub first: u32,
+    /// By thread: its part of the users.
+    pub parts: Vec<Part>,
+    /// The last assignment that it heard of.
+    pub assignment: u16,
+    /// The generation in service there.
+    pub generation: u16,
 }

@@ -22,7 +22,7 @@ mod worker;
 
 pub use edition::{Content, Contents, SentEdition, Unsendable};
 pub use gate::{Coming, Gate, Joined, Orders, SentEditions};
-pub use going::{Going, Remembered};
+pub use going::{Going, Held, Remembered};
 pub use order::{SentOrder, SentStart};
 pub use worker::{Happening, Work, Worker};
 

@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::Run;
+use super::{DESERTED, Run};
 use crate::runner::assignments::Assignment;
 use crate::runner::elsewhere::{Coming, Joined};
 use crate::runner::fleet::{MemberId, Standing};
@@ -32,6 +33,9 @@ impl Run {
                     Err(why) => self.fail(why.to_string()),
                 }
             }
+            Coming::Held { held, joined } => self.hold(held, joined),
+            Coming::Settled => self.settle(),
+            Coming::Deposed(why) => self.abandon(why),
             Coming::Gone(id) => self.ended(MemberId(id), 0),
             Coming::Deal => self.deal(),
             Coming::Leaves(id) => self.leave(MemberId(id)),
@@ -45,6 +49,7 @@ impl Run {
         // If nobody waits for it, there is nobody who could join.
         if joined.send(told).is_ok() {
             self.fleet.join(id, member);
+            self.deserted_at = None;
         }
     }
 
@@ -61,7 +66,10 @@ impl Run {
 
     /// Starts members that are ready, unless they would miss something that is in progress.
     pub(super) fn start_ready(&mut self) {
-        let is_too_early = self.hooks.phase() != Phase::Measuring || self.reload.is_under_way();
+        let is_too_early = self.hooks.phase() != Phase::Measuring
+            || self.reload.is_under_way()
+            || self.going_on.is_some()
+            || self.has_other_script && self.fleet.ids().next().is_some();
         if is_too_early || self.end.is_some() {
             return;
         }
@@ -107,7 +115,8 @@ impl Run {
 
     /// Deals all users to the members that are staying.
     pub(super) fn deal(&mut self) {
-        if self.end.is_some() || self.hooks.phase() != Phase::Measuring {
+        let is_known = self.hooks.phase() == Phase::Measuring && self.going_on.is_none();
+        if self.end.is_some() || !is_known {
             return;
         }
         let threads = self.fleet.serving_threads();
@@ -129,11 +138,27 @@ impl Run {
         self.numbers.in_flight(cut);
         self.lose(id);
         if self.fleet.is_empty() {
-            if self.is_far && self.end.is_none() {
-                self.fail("no worker is left".to_owned());
+            match self.is_far && self.end.is_none() {
+                true => self.is_deserted(),
+                false => self.tear_down(),
             }
-            self.tear_down();
         }
+    }
+
+    /// Nobody is there who could go on; somebody may come.
+    pub(super) fn is_deserted(&mut self) {
+        self.deserted_at.get_or_insert(Instant::now() + DESERTED);
+    }
+
+    /// The run is another master's now, and so are its members: nothing is waited for, and nothing
+    /// torn down that is in use.
+    fn abandon(&mut self, why: String) {
+        self.is_killed = true;
+        self.fleet.clear();
+        self.fail(why);
+        self.tear_down();
+        let steps = self.hooks.killed();
+        self.do_all(steps);
     }
 
     fn lose(&mut self, id: MemberId) {

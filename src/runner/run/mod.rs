@@ -4,6 +4,7 @@
 //! `inbox`, members are in `fleet`, results in `numbers`; `hooks` and `reload` say which step is
 //! next. Nothing here is on the path of a request.
 
+mod going_on;
 mod membership;
 mod pausing;
 mod reloading;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout};
 
+use self::going_on::GoingOn;
 use self::wishes::Early;
 use super::assignments::Assignments;
 use super::control::Control;
@@ -40,7 +42,7 @@ use crate::vu::PlanClock;
 
 #[cfg(test)]
 pub(super) use starting::start_with;
-pub use starting::{Opening, open, start};
+pub use starting::{Opening, go_on, open, start};
 pub use wishes::Refusal;
 pub(super) use wishes::Wish;
 
@@ -55,6 +57,12 @@ const LAST_GRACE: Duration = Duration::from_secs(3);
 
 /// How long they may take after a second Ctrl-C, when somebody sits waiting.
 const KILL_GRACE: Duration = Duration::from_millis(500);
+
+/// How long members elsewhere may take then: they only have to say what they have.
+const FAR_GRACE: Duration = Duration::from_millis(200);
+
+/// How long a run waits for somebody who could go on, once all members elsewhere are gone.
+const DESERTED: Duration = Duration::from_secs(60);
 
 /// How long cancelled calls may take to unwind.
 const UNWINDING: Duration = Duration::from_secs(1);
@@ -98,6 +106,12 @@ struct Run {
     is_killed: bool,
     /// Its members are in other processes, and may all be lost.
     is_far: bool,
+    /// When it ends because nobody has come who could go on.
+    deserted_at: Option<Instant>,
+    /// It was another master's until now.
+    going_on: Option<GoingOn>,
+    /// Members have another script than this process, until the next reload.
+    has_other_script: bool,
     /// The latest moment for members to end.
     grace: Option<Instant>,
     is_over: bool,
@@ -112,6 +126,11 @@ impl Run {
         let run_time = self.fleet.plan().end();
         let steps = self.hooks.set_up(declared, run_time, Instant::now());
         self.do_all(steps);
+        self.serve().await;
+    }
+
+    /// Until it is over.
+    async fn serve(mut self) {
         while !self.is_over {
             let timers = self.timers();
             let event = self.inbox.next(timers).await;
@@ -121,7 +140,7 @@ impl Run {
     }
 
     /// The timers, in order of precedence when two are due at once.
-    fn timers(&self) -> [(Timer, Option<Instant>); 7] {
+    fn timers(&self) -> [(Timer, Option<Instant>); 8] {
         let is_measuring = self.hooks.phase() == Phase::Measuring;
         let goes_on = is_measuring && self.end.is_none();
         let plan = self.fleet.plan();
@@ -133,10 +152,16 @@ impl Run {
                 Timer::Trouble,
                 is_measuring.then(|| self.emergency.look_at()),
             ),
-            (Timer::Reload, self.reload.due_at().filter(|_| goes_on)),
+            (
+                Timer::Reload,
+                self.reload
+                    .due_at()
+                    .filter(|_| goes_on && self.may_reload()),
+            ),
             (Timer::Hooks, self.hooks.due_at()),
             (Timer::PlanIsOver, at(plan.end()).filter(|_| goes_on)),
             (Timer::StageBegins, goes_on.then(next_stage).and_then(at)),
+            (Timer::Deserted, self.deserted_at.filter(|_| goes_on)),
             (Timer::Grace, self.grace.filter(|_| is_measuring)),
         ]
     }
@@ -163,7 +188,10 @@ impl Run {
                 if self.hooks.phase() == Phase::Measuring {
                     self.stop(End::Stopped);
                     // The members only have to hand over what they measured.
-                    self.stop_at_once(KILL_GRACE);
+                    self.stop_at_once(match self.is_far {
+                        true => FAR_GRACE,
+                        false => KILL_GRACE,
+                    });
                 }
                 let steps = self.hooks.killed();
                 self.do_all(steps);
@@ -191,6 +219,7 @@ impl Run {
             Timer::PlanIsOver if self.fleet.plan().is_complete() => self.stop(End::Shape),
             Timer::PlanIsOver => self.stop(End::RunTime),
             Timer::StageBegins => self.enter_stage(),
+            Timer::Deserted => self.fail(format!("no worker was there for {DESERTED:?}")),
             Timer::Grace => {
                 // An earlier failure says more.
                 if !matches!(self.end, Some(End::Failed(_))) {
@@ -244,7 +273,8 @@ impl Run {
             self.enter(State::Running);
         }
         let may_turn = self.shape.is_some();
-        if !self.assignments.is_under_way() && self.fleet.is_done(self.plan_time(), may_turn) {
+        let is_settled = self.going_on.is_none() && !self.assignments.is_under_way();
+        if is_settled && self.fleet.is_done(self.plan_time(), may_turn) {
             self.stop(End::Done);
         }
     }
@@ -382,6 +412,9 @@ impl Run {
         self.state.send_replace(State::Stopping(why));
         self.tell(scenario::Event::TestStopping);
         self.fleet.stop(&self.stop_order());
+        if self.fleet.is_empty() {
+            self.tear_down();
+        }
     }
 
     /// The order to stop with the time limits of the edition in service.

@@ -34,13 +34,18 @@ pub(super) fn on_control(edition: &Edition, is_open: bool) -> Result<Option<Rc<P
 impl Run {
     /// Takes the waiting edition as many steps further as it can go.
     pub(super) fn look_at_reload(&mut self) {
-        while self.end.is_none() && self.hooks.phase() == Phase::Measuring {
+        while self.end.is_none() && self.hooks.phase() == Phase::Measuring && self.may_reload() {
             let behind = self.fleet.levels().behind;
             let Some(step) = self.reload.look(behind, Instant::now()) else {
                 return;
             };
             self.reload_by([step]);
         }
+    }
+
+    /// Whether somebody is there who can compile an edition, and is known.
+    pub(super) fn may_reload(&self) -> bool {
+        self.going_on.is_none() && self.fleet.ids().next().is_some()
     }
 
     pub(super) fn reload_by(&mut self, steps: impl IntoIterator<Item = ReloadStep>) {
@@ -111,6 +116,7 @@ impl Run {
         let classes = self.classes.iter().cloned();
         self.classes = classes.chain([edition.classes(mixed)]).collect();
         self.edition = edition;
+        self.has_other_script = false;
         self.reload.in_service(self.at_work());
         if let Some(plan) = plan {
             self.fleet.restart(plan);

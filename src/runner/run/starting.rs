@@ -16,7 +16,7 @@ use crate::coroutine;
 use crate::load::Slots;
 use crate::runner::assignments::Assignments;
 use crate::runner::control::Control;
-use crate::runner::elsewhere::{Coming, Gate, Joined};
+use crate::runner::elsewhere::{Coming, Gate, Going, Joined};
 use crate::runner::emergency::Emergency;
 use crate::runner::fleet::{Fleet, MemberId};
 use crate::runner::hooks::Hooks;
@@ -62,6 +62,22 @@ pub fn open(setup: Arc<Setup>, members: &[u32]) -> Result<(Opening, Vec<Joined>)
     let joined = members.iter().map(|threads| opening.join(*threads));
     let joined = joined.collect();
     Ok((opening, joined))
+}
+
+/// A run that goes on where that of an earlier master is now; who has been a member of it comes to
+/// the gate. `setup` has the script as it is now: if it is another one, it goes into service once it
+/// is known who is there. Must be called in a tokio runtime with local tasks.
+///
+/// # Errors
+/// As [`open`].
+pub fn go_on(setup: Arc<Setup>, going: &Going) -> Result<(Handle, Gate), Unable> {
+    let mut opening = Opening::new(setup, 0, Slots::shared(0))?;
+    opening.fleet.follow(going.plan.clone());
+    let gate = opening.gate();
+    let (mut run, handle) = opening.opened();
+    run.go_on(going);
+    tokio::task::spawn_local(run.serve());
+    Ok((handle, gate))
 }
 
 /// Starts a run with `members` of this process, each given by its number of load threads; more come
@@ -203,10 +219,12 @@ impl Opening {
                 return Err(Unable::System(nobody.to_owned()));
             }
         }
-        Ok(self.go())
+        let (run, handle) = self.opened();
+        tokio::task::spawn_local(run.go());
+        Ok(handle)
     }
 
-    fn go(self) -> Handle {
+    fn opened(self) -> (Run, Handle) {
         let (state_in, state) = watch::channel(State::Starting);
         let (notices, _) = broadcast::channel(NOTICES);
         let numbers = Numbers::new(jiff::Timestamp::now().as_microsecond());
@@ -238,15 +256,18 @@ impl Opening {
             end: None,
             is_killed: false,
             is_far: self.is_far,
+            deserted_at: None,
+            going_on: None,
+            has_other_script: false,
             grace: None,
             is_over: false,
         };
-        tokio::task::spawn_local(run.go());
-        Handle {
+        let handle = Handle {
             commands: self.commands,
             state,
             summary,
             notices,
-        }
+        };
+        (run, handle)
     }
 }

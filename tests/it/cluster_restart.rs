@@ -1,0 +1,86 @@
+//! A master that ends in mid-run, and is started again or not: what is reported then is what the
+//! target counted, and everything that waits for it ends.
+
+use crate::peer::Shop;
+use crate::tool::{Running, Tool};
+
+const SCRIPT: &str =
+    "user(\"U\", #{ wait_time: 0.01, t: task(|| { this.client.get(\"/hello\"); }) });";
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    free.local_addr().expect("it has an address").port()
+}
+
+/// A master of that script, which waits for workers on that port.
+fn master(script: &str, shop: &Shop, port: u16, arguments: &str) -> Running {
+    let arguments = format!("--master --master-bind-port {port} --worker-timeout 5s {arguments}");
+    let mut master = Tool::running(script).on(shop).args(&arguments).start();
+    master.says("waiting for workers on ");
+    master
+}
+
+fn worker(port: u16, arguments: &str) -> Running {
+    let arguments = format!("--worker --threads 1 --master-port {port} {arguments}");
+    Tool::new().args(&arguments).start()
+}
+
+/// Waits for so many more requests.
+fn more(shop: &Shop, requests: u64) {
+    let before = shop.counts().total;
+    shop.receives("/hello", before + requests);
+}
+
+#[test]
+fn a_master_that_is_started_again_goes_on_from_its_workers() {
+    let shop = Shop::open();
+    let port = free_port();
+    let arguments = "-u 12 -r 100 --expect-workers 2";
+    let mut first_master = master(SCRIPT, &shop, port, arguments);
+    let mut first = worker(port, "");
+    let mut second = worker(port, "");
+    first_master.says("all users spawned: 12");
+    more(&shop, 500);
+    first_master.kill();
+    // Nobody is there: load goes on.
+    more(&shop, 500);
+    let mut run = master(SCRIPT, &shop, port, arguments);
+    run.says("goes on");
+    run.says("goes on");
+    more(&shop, 500);
+    // Once it is known who has what, others may come, and take their share.
+    let mut third = worker(port, "");
+    run.says("joins with 1 load threads");
+    run.reload(&SCRIPT.replace("0.01", "0.02"));
+    run.in_service(2);
+    more(&shop, 500);
+    run.interrupt();
+    for worker in [&mut first, &mut second, &mut third] {
+        worker.says("the run is over: all numbers are with the master");
+    }
+    for worker in [first, second, third] {
+        worker.finish().code(0);
+    }
+    let document = run.finish().code(0).document();
+    let counted = shop.counts().total;
+    let reported = document.count("/total/requests");
+    let cut = document.count("/in_flight_at_stop");
+    assert_eq!(reported + cut, counted, "{reported} and {cut} cut");
+    assert_eq!(document.count("/total/failures"), 0);
+    assert_eq!(document.count("/users/peak"), 12);
+}
+
+#[test]
+fn a_worker_whose_master_stays_away_stops_and_says_so() {
+    let shop = Shop::open();
+    let port = free_port();
+    let mut run = master(SCRIPT, &shop, port, "-u 4 -r 100");
+    let mut alone = worker(port, "--master-timeout 3s");
+    run.says("all users spawned: 4");
+    more(&shop, 200);
+    run.kill();
+    alone.says("no master yet");
+    let end = alone.finish().code(3).stderr;
+    assert!(end.contains("there was no master for 6s"), "{end}");
+}
