@@ -26,19 +26,20 @@ mod letters;
 mod numbers;
 mod parting;
 mod record;
+mod seats;
 mod welcome;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::MOVES;
 use super::commons::Commons;
 use super::gathering::Gathering;
 use super::hello::{Admission, Conn, Credentials, Door};
-use super::message::{Down, DownBeat, Letter, ProcessId, Refused, RunId, Seat, Told, Up, UpBeat};
+use super::message::{Down, DownBeat, Letter, ProcessId, Refused, RunId, Told, Up, UpBeat};
 use super::ranges::{Answered, Ranges};
 use super::roster::{Roster, Stand};
-use super::{LOST, MOVES};
 use crate::clock::Micros;
 pub use events::{MasterAction, MasterEvent};
 use record::{Life, Record};
@@ -440,50 +441,6 @@ impl<R: Clone> Master<R> {
         }
     }
 
-    /// Nobody else comes from the last master.
-    fn settle(&mut self, now: Micros) {
-        self.is_adopting = false;
-        if !self.knows_horizons {
-            self.ranges.burn();
-        }
-        let answers = self.ranges.release();
-        self.answer(answers);
-        self.actions.push(MasterAction::Settled);
-        self.gathering.on(now);
-    }
-
-    /// Whether a worker is there and can be given a seat.
-    #[must_use]
-    pub fn is_free(&self, worker: u32) -> bool {
-        let record = self.records.get(&worker);
-        let is_there = record.is_some_and(|record| {
-            record.life == Life::There && record.seat.is_none() && !record.is_leaving
-        });
-        is_there && self.roster.stand(worker) < Stand::Moved
-    }
-
-    fn seat(&mut self, worker: u32, member: u32) {
-        let record = self.records.get(&worker);
-        let is_gone = record.is_none_or(|record| record.life != Life::There)
-            || self.roster.stand(worker) == Stand::Lost;
-        if is_gone || self.ends.is_some() {
-            // It has gone since it was offered the seat, or comes too late for it. Of one that may
-            // come back it is said when it is lost.
-            self.actions.push(MasterAction::Gone(member));
-            return;
-        }
-        let Some(record) = self.records.get_mut(&worker) else {
-            return;
-        };
-        record.seat = Some(Seat {
-            epoch: self.epoch,
-            member,
-        });
-        self.is_decided = true;
-        self.by_member.insert(member, worker);
-        self.ranges.seated(worker);
-    }
-
     /// What it holds that could grow: letters for all workers, and open questions.
     #[must_use]
     pub fn held(&self) -> [usize; 2] {
@@ -504,18 +461,6 @@ impl<R: Clone> Master<R> {
     #[must_use]
     pub fn elements(&self) -> usize {
         self.commons.elements()
-    }
-
-    /// Since when nobody is there who could do anything, if so: a run without workers for
-    /// [`LOST`] ends.
-    #[must_use]
-    pub fn is_deserted(&self, now: Micros) -> bool {
-        let heard = self
-            .records
-            .keys()
-            .filter_map(|worker| self.roster.last_heard(*worker));
-        let last = heard.max().unwrap_or(self.began);
-        last + LOST <= now
     }
 
     fn knocked(&mut self, now: Micros, conn: Conn, up: Up) {

@@ -6,6 +6,7 @@
 mod chance;
 mod checks;
 mod faults;
+mod file;
 mod load;
 mod net;
 mod run;

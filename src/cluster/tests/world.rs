@@ -124,7 +124,7 @@ pub(super) struct Head {
 }
 
 /// What a state file has.
-type File = (Master<Count>, BTreeMap<u32, u64>, Vec<Option<u32>>);
+pub(super) type File = (Master<Count>, BTreeMap<u32, u64>, Vec<Option<u32>>);
 
 #[derive(Debug)]
 pub(super) struct World {
@@ -138,8 +138,8 @@ pub(super) struct World {
     pub(super) head: Option<Head>,
     pub(super) life: u32,
     pub(super) has_file: bool,
-    file: Option<File>,
-    saving: Option<File>,
+    pub(super) file: Option<File>,
+    pub(super) saving: Option<File>,
     pub(super) checks: Checks,
     pub(super) planned: u32,
     expected: usize,
@@ -370,34 +370,6 @@ impl World {
                 self.send(wire, Way::Down, ending.clone());
             }
             self.wires[wire].open[1] = false;
-        }
-    }
-
-    fn save(&mut self, life: u32) {
-        if self.life != life {
-            return;
-        }
-        let Some(head) = &mut self.head else {
-            return;
-        };
-        let now = head.clock.at(self.now);
-        let indices = self.processes.iter().map(|process| process.index);
-        self.saving = Some((
-            head.core.saving(now),
-            head.counted.clone(),
-            indices.collect(),
-        ));
-        let written = self.now + self.chance.within(1_000, SECOND / 2);
-        self.at(written, Event::Saved(life));
-        self.at(self.now + 10 * SECOND, Event::Save(life));
-    }
-
-    fn saved(&mut self, life: u32) {
-        if self.life == life
-            && let Some(file) = self.saving.take()
-        {
-            self.file = Some(file);
-            self.master(MasterEvent::Saved);
         }
     }
 

@@ -249,7 +249,7 @@ impl Process {
                 let sums = sums(&report);
                 self.recorded += sums.samples;
                 self.baseline.add(&report, self.levels.users);
-                self.on(WorkerEvent::Cut(Arc::new(report), sums));
+                self.on(WorkerEvent::Cut(Arc::from(report), sums));
             }
             Happening::Line(line) => tell(LogLine::Printed(line)),
             Happening::WantsIterations => {

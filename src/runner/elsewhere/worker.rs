@@ -54,7 +54,7 @@ pub enum Happening {
     /// What it says of itself.
     Said(News),
     /// What it measured; comes before what is said of it later.
-    Report(Report),
+    Report(Box<Report>),
     /// What a script printed.
     Line(Line),
     /// Its users want iterations, and there are none.
@@ -245,7 +245,7 @@ impl Working {
                 // Before the start there is nothing to report.
                 () = self.cuts.notified(), if self.epoch.is_some() => {
                     let report = self.cut();
-                    self.happen(Happening::Report(report)).await;
+                    self.happen(Happening::Report(Box::new(report))).await;
                 }
                 () = due(self.latest) => has_ended = self.hear(News::Ended { cut: 0 }).await,
             }
@@ -261,7 +261,7 @@ impl Working {
                 self.absorb(batch);
             }
             let report = self.cut();
-            self.happen(Happening::Report(report)).await;
+            self.happen(Happening::Report(Box::new(report))).await;
         }
         let is_level = matches!(news, News::Levels(_));
         if !is_level || self.happens.capacity() > LEVELS {

@@ -88,22 +88,23 @@ impl Coarse {
         let mut next = || varint::read(from);
         let (count, min_us, max_us, sum_us) = (next()?, next()?, next()?, next()?);
         let pairs = next()?;
-        let mut times = Coarse::default();
-        times.span = Extremes {
+        let span = Extremes {
             count,
             min_us,
             max_us,
             sum_us,
         };
+        let mut buckets = Vec::new();
         let (mut index, mut total) = (0_u64, 0_u64);
         for nth in 0..pairs {
             let step = next()?;
             index = index.checked_add(step).filter(|it| *it < BUCKETS as u64)?;
             let n = next().filter(|n| *n > 0 && (nth == 0 || step > 0))?;
             total = total.checked_add(n).filter(|total| *total <= count)?;
-            times.buckets.push((u16::try_from(index).ok()?, n));
+            buckets.push((u16::try_from(index).ok()?, n));
         }
-        (total == count && count <= MOST && min_us <= max_us).then_some(times)
+        let is_sound = total == count && count <= MOST && min_us <= max_us;
+        is_sound.then_some(Coarse { span, buckets })
     }
 
     fn fill(&mut self, dist: &Dist) {
