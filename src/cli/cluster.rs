@@ -105,6 +105,11 @@ impl Master {
         })
     }
 
+    /// Waits until a run of an earlier master is found, if there is one.
+    pub(super) async fn finds_a_run(&self) {
+        self.thread.finds_a_run().await;
+    }
+
     /// Waits for the last numbers, and lets the workers go; with `is_hurried`, or from the next
     /// Ctrl-C on, only for what is missing to be named.
     pub(super) async fn dismiss(&self, is_hurried: bool) {

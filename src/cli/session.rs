@@ -3,6 +3,7 @@
 //! Owns what is printed, and when the process ends: after its one run without a web UI, else when a
 //! person says so. The desk owns the runs.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::task::spawn_local;
@@ -87,7 +88,7 @@ pub(super) async fn attend(
         quits_at: None,
         is_hurried: false,
     };
-    let exit = attendance.go(checked).await;
+    let exit = attendance.go(checked, master.clone()).await;
     attendance.desk.close(exit);
     if let Some(master) = master {
         // Workers learn that the run is over, or they would wait for another master.
@@ -100,9 +101,10 @@ pub(super) async fn attend(
 }
 
 impl Attendance<'_> {
-    async fn go(&mut self, checked: CheckedScript) -> Exit {
+    async fn go(&mut self, checked: CheckedScript, master: Option<cluster::Master>) -> Exit {
         let watching = self.arguments.following.watching();
         let notes = self.desk.follow(&checked, watching);
+        let mut waiting = None;
         if self.server.is_none() || self.arguments.web.autostart {
             match self.desk.begin(checked).await {
                 Ok(started) => self.started(&started),
@@ -115,12 +117,24 @@ impl Attendance<'_> {
                     };
                 }
             }
+        } else {
+            waiting = Some(checked);
         }
         each(&notes);
+        let mut found = pin!(found(master));
         loop {
             let event = tokio::select! {
                 event = self.desk.next() => event,
                 () = until(self.quits_at) => return self.exit,
+                () = &mut found, if waiting.is_some() => {
+                    if let Some(checked) = waiting.take().filter(|_| !self.desk.is_running()) {
+                        match self.desk.begin(checked).await {
+                            Ok(started) => self.started(&started),
+                            Err(error) => show_refusal(&error),
+                        }
+                    }
+                    continue;
+                }
             };
             match event {
                 DeskEvent::Started(started) => {
@@ -204,6 +218,14 @@ impl Attendance<'_> {
 fn each(lines: &[(Level, String)]) {
     for (level, text) in lines {
         show::log(*level, text);
+    }
+}
+
+/// A master that was started again has a run that goes on, without anybody who starts it.
+async fn found(master: Option<cluster::Master>) {
+    match master {
+        Some(master) => master.finds_a_run().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -84,3 +84,57 @@ fn a_worker_whose_master_stays_away_stops_and_says_so() {
     let end = alone.finish().code(3).stderr;
     assert!(end.contains("there was no master for 6s"), "{end}");
 }
+
+#[test]
+fn a_run_whose_time_is_over_meanwhile_ends_with_all_its_numbers() {
+    let shop = Shop::open();
+    let port = free_port();
+    let arguments = "-u 6 -r 100 -t 4s --expect-workers 2";
+    let mut first_master = master(SCRIPT, &shop, port, arguments);
+    let workers = [worker(port, ""), worker(port, "")];
+    first_master.says("all users spawned: 6");
+    more(&shop, 200);
+    first_master.kill();
+    // Far more than four seconds' requests: nobody ends the run.
+    more(&shop, 2_500);
+    let run = master(SCRIPT, &shop, port, arguments);
+    let document = run.finish().code(0).document();
+    for worker in workers {
+        worker.finish().code(0);
+    }
+    let counted = shop.counts().total;
+    let reported = document.count("/total/requests");
+    let cut = document.count("/in_flight_at_stop");
+    assert_eq!(reported + cut, counted, "{reported} and {cut} cut");
+}
+
+#[test]
+fn a_second_interrupt_ends_a_master_that_waits_for_last_numbers() {
+    let shop = Shop::open();
+    let port = free_port();
+    // A run that waited for all its workers' tasks would not end in the time of a test.
+    let mut run = master(SCRIPT, &shop, port, "-u 4 -r 100 --stop-timeout 10m");
+    let frozen = worker(port, "");
+    run.says("all users spawned: 4");
+    // Long enough for its master to know how fast its users are.
+    more(&shop, 1_500);
+    frozen.freeze();
+    run.interrupt();
+    run.says("stopping");
+    run.interrupt();
+    let finished = run.finish();
+    frozen.kill();
+    let named: u64 = finished
+        .stderr
+        .split_once("up to ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
+        .expect("what is missing is named");
+    let counted = shop.counts().total;
+    let document = finished.document();
+    let reported = document.count("/total/requests");
+    assert!(reported <= counted, "{reported} of {counted}");
+    assert!(
+        counted <= reported + named,
+        "{counted}: {reported}, {named}"
+    );
+}

@@ -324,6 +324,11 @@ impl Running {
         self.signal(Signal::KILL);
     }
 
+    /// Makes it stand still, until it is killed.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }

@@ -63,7 +63,13 @@ impl<R: Clone> Master<R> {
     }
 
     pub(super) fn end(&mut self, now: Micros, limit: Duration) {
-        let ends = now + limit;
+        // Those of the last master may still come, and then get as long as any. A person may not
+        // want to wait for that.
+        let since = match self.is_adopting && !limit.is_zero() {
+            true => (self.began + self.adopts_for).max(now),
+            false => now,
+        };
+        let ends = since + limit;
         self.ends = Some(self.ends.map_or(ends, |before| before.min(ends)));
         let idle = self.records.iter();
         let idle = idle.filter(|(_, record)| record.seat.is_none() && record.is_offered);
@@ -80,7 +86,8 @@ impl<R: Clone> Master<R> {
                 self.roster.stand(*worker) >= Stand::Moved && self.roster.is_closed(*worker);
             record.life == Life::There && !is_dead && self.roster.stand(*worker) < Stand::Lost
         };
-        if self.is_over || (ends > now && self.records.iter().any(waits)) {
+        let are_some = self.is_adopting || self.records.iter().any(waits);
+        if self.is_over || (ends > now && are_some) {
             return;
         }
         self.is_over = true;

@@ -41,6 +41,10 @@ impl Thread {
         self.epoch_us = Some(began.get());
         self.generation = going.generation;
         self.earlier.going = Some(going);
+        if let Some(waits) = self.waits_for_going.take() {
+            // If nobody waits any longer, it is kept for who starts a run.
+            let _ = waits.send(());
+        }
         self.look_for_workers();
     }
 

@@ -70,6 +70,8 @@ enum Request {
     Run(Box<Running>, Vec<(u32, Joined)>),
     /// The run is stopping, and nothing is waited for after this long.
     End(Duration),
+    /// Answered once workers of an earlier master have come, whose run goes on.
+    Going(oneshot::Sender<()>),
     /// Nothing is waited for any longer.
     Hurry,
     /// No other run follows: what is missing of the last one, told once nothing more will come.
@@ -221,6 +223,16 @@ impl MasterThread {
             asks: self.asks.clone(),
             limit: options.stop_timeout + options.on_stop_timeout + LAST_NUMBERS,
         })
+    }
+
+    /// Waits until workers of an earlier master have come, whose run goes on: the next one that is
+    /// started here is that. Waits for ever if there are none.
+    pub async fn finds_a_run(&self) {
+        let (answer, found) = oneshot::channel();
+        let asked = self.asks.send(Request::Going(answer)).await;
+        if asked.is_err() || found.await.is_err() {
+            std::future::pending().await
+        }
     }
 
     /// Nothing is waited for any longer: what is missing is named as it stands.

@@ -38,6 +38,12 @@ impl Thread {
                 self.caught_up().await;
                 self.count_kept().await;
             }
+            Request::Going(answer) => match &self.earlier.going {
+                Some(_) => {
+                    let _ = answer.send(());
+                }
+                None => self.waits_for_going = Some(answer),
+            },
             Request::Hurry => {
                 self.on(MasterEvent::End(Duration::ZERO)).await;
                 self.on(MasterEvent::Tick).await;

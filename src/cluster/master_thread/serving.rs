@@ -64,6 +64,7 @@ pub(super) async fn serve(
         wanted: None,
         running: None,
         earlier: Earlier::default(),
+        waits_for_going: None,
         is_deposed: false,
         epoch_us: None,
         generation: 1,
@@ -149,6 +150,8 @@ pub(super) struct Thread {
     pub(super) running: Option<Box<Running>>,
     /// What came of an earlier master's run before this one had it.
     pub(super) earlier: Earlier,
+    /// Who has to know that there is one.
+    pub(super) waits_for_going: Option<oneshot::Sender<()>>,
     pub(super) is_deposed: bool,
     /// When the run began, by this machine's clock, in µs.
     pub(super) epoch_us: Option<u64>,

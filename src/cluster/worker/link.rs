@@ -14,8 +14,14 @@ use crate::clock::Micros;
 use crate::cluster::LATE;
 use crate::cluster::hello::{Conn, PATIENCE};
 
-/// The first and the longest time between attempts.
+/// The first time between attempts, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The longest time between attempts, half longer than meant, is well within a fence: what is
+/// learned from one has to last until the next.
+fn longest(fence: Duration) -> Duration {
+    WAITS.1.min(fence / 12 * 5)
+}
 
 /// An attempt that is under way.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +43,7 @@ pub(super) enum Move {
 pub(super) struct Link {
     chance: SplitMix64,
     wait: Duration,
+    longest: Duration,
     next: Micros,
     made: u64,
     pub(super) trying: Option<Attempt>,
@@ -47,6 +54,7 @@ impl Link {
         Link {
             chance: SplitMix64::seed_from_u64(seed),
             wait: WAITS.0,
+            longest: WAITS.1,
             next: now,
             made: 0,
             trying: None,
@@ -88,11 +96,12 @@ impl Link {
         let whole_us = u64::try_from(self.wait.as_micros()).unwrap_or(u64::MAX);
         let more = Duration::from_micros(self.chance.next_u64() % whole_us.max(1));
         self.next = now + half + more;
-        self.wait = (self.wait * 2).min(WAITS.1);
+        self.wait = (self.wait * 2).min(self.longest);
     }
 
-    /// It was welcomed.
-    pub(super) fn stands(&mut self) {
+    /// It was welcomed; users may begin iterations for so long after a sign.
+    pub(super) fn stands(&mut self, fence: Duration) {
+        self.longest = longest(fence);
         self.trying = None;
         self.wait = WAITS.0;
     }
@@ -108,6 +117,7 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{MOVES, MOVES_BOUNDS, fence};
 
     fn at(millis: u64) -> Micros {
         Micros::default() + Duration::from_millis(millis)
@@ -132,10 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn attempts_are_well_within_any_fence() {
+        for moves in [MOVES_BOUNDS.0, MOVES, MOVES_BOUNDS.1] {
+            assert!(longest(fence(moves)) * 3 / 2 < fence(moves) * 2 / 3);
+        }
+    }
+
+    #[test]
     fn a_silent_connection_gets_a_second_one_beside_it() {
         let mut link = Link::new(at(0), 1);
         assert_eq!(link.look(at(0), None), Some(Move::Connect(Conn(1))));
-        link.stands();
+        link.stands(Duration::from_secs(12));
         assert_eq!(link.look(at(2_999), Some(at(0))), None);
         assert_eq!(
             link.look(at(3_000), Some(at(0))),

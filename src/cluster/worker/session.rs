@@ -6,6 +6,7 @@
 use super::{Exit, Worker, WorkerAction};
 use crate::clock::Micros;
 use crate::cluster::delivery::Incoming;
+use crate::cluster::fence;
 use crate::cluster::hello::{Conn, Role};
 use crate::cluster::message::{
     Brought, Claim, Hello, Holding, Resume, RunId, Said, Seat, SentOrder, Up, Welcome,
@@ -116,7 +117,7 @@ impl<R: Clone> Worker<R> {
             self.link.failed(now);
             return;
         }
-        self.link.stands();
+        self.link.stands(fence(welcome.worker_timeout));
         if let Some((old, _)) = self.current.replace((conn, now)) {
             self.actions.push(WorkerAction::Close(old));
         }

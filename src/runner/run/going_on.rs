@@ -118,6 +118,7 @@ impl Run {
         if self.has_other_script {
             self.reload.take(self.edition.clone(), Instant::now());
         }
+        self.stop_those_that_came();
         self.deal();
         self.look_at_reload();
         self.start_ready();

@@ -137,12 +137,13 @@ impl Run {
     pub(super) fn ended(&mut self, id: MemberId, cut: u64) {
         self.numbers.in_flight(cut);
         self.lose(id);
-        if self.fleet.is_empty() {
-            match self.is_far && self.end.is_none() {
+        if self.fleet.is_empty() && self.end.is_none() {
+            match self.is_far {
                 true => self.is_deserted(),
                 false => self.tear_down(),
             }
         }
+        self.look_at_last();
     }
 
     /// Nobody is there who could go on; somebody may come.

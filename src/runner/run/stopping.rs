@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Run;
+use super::{DESERTED, Run};
 use crate::runner::hooks::Phase;
 use crate::runner::load_thread::Order;
 use crate::runner::{End, State};
@@ -50,14 +50,33 @@ impl Run {
         let options = &self.edition.options;
         let limits = options.stop_timeout + options.on_stop_timeout;
         self.end = Some(why.clone());
-        self.grace = Some(Instant::now() + limits + LAST_GRACE);
+        // Who has users is not known yet under a new master: they have to come first.
+        let coming = self.going_on.as_ref().map_or(Duration::ZERO, |_| DESERTED);
+        self.grace = Some(Instant::now() + limits + LAST_GRACE + coming);
         let now_us = self.now_us();
         self.numbers.end(now_us);
         self.state.send_replace(State::Stopping(why));
         self.tell(scenario::Event::TestStopping);
         self.fleet.stop(&self.stop_order());
-        if self.fleet.is_empty() {
+        self.look_at_last();
+    }
+
+    /// Tears down if the last member has ended, and no other can come.
+    pub(super) fn look_at_last(&mut self) {
+        let is_known = self.going_on.is_none() || self.is_killed;
+        if self.end.is_some() && self.fleet.is_empty() && is_known {
             self.tear_down();
+        }
+    }
+
+    /// Who is there is known now: they get as long as any.
+    pub(super) fn stop_those_that_came(&mut self) {
+        if self.end.is_some() {
+            let options = &self.edition.options;
+            let limits = options.stop_timeout + options.on_stop_timeout;
+            let latest = Instant::now() + limits + LAST_GRACE;
+            self.grace = Some(self.grace.map_or(latest, |grace| grace.min(latest)));
+            self.look_at_last();
         }
     }
 
