@@ -99,13 +99,14 @@ pub(super) struct ClusterArgs {
 }
 
 /// The options that mean something to a master, or to a worker, alone.
-const OF_A_MASTER: [&str; 4] = [
+const OF_A_MASTER: [&str; 5] = [
     "--master-bind-host",
     "--master-bind-port",
     "--expect-workers",
     "--expect-workers-max-wait",
+    "--worker-timeout",
 ];
-const OF_A_WORKER: [&str; 2] = ["--master-host", "--master-port"];
+const OF_A_WORKER: [&str; 3] = ["--master-host", "--master-port", "--master-timeout"];
 
 impl ClusterArgs {
     /// Where a master waits for workers.

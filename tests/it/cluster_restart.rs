@@ -138,3 +138,32 @@ fn a_second_interrupt_ends_a_master_that_waits_for_last_numbers() {
         "{counted}: {reported}, {named}"
     );
 }
+
+#[test]
+fn a_worker_timeout_that_any_delay_would_exceed_is_refused() {
+    let run = Tool::running(SCRIPT).args("-H http://127.0.0.1:1 --master --worker-timeout 1s");
+    let said = run.run().code(2).stderr;
+    assert!(
+        said.contains("`--worker-timeout` takes 5s to 600s, not 1s"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_limit_of_iterations_holds_over_two_masters() {
+    let shop = Shop::open();
+    let port = free_port();
+    let arguments = "-u 6 -r 100 -i 2500";
+    let first_master = master(SCRIPT, &shop, port, arguments);
+    let only = worker(port, "");
+    more(&shop, 1_000);
+    first_master.kill();
+    more(&shop, 50);
+    let run = master(SCRIPT, &shop, port, arguments);
+    let document = run.finish().code(0).document();
+    only.finish().code(0);
+    // Numbers that may have been given out before are not given out again.
+    let counted = shop.counts().total;
+    assert_eq!(document.count("/total/requests"), counted);
+    assert!((1_050..=2_500).contains(&counted), "{counted}");
+}

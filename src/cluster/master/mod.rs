@@ -27,6 +27,8 @@ mod numbers;
 mod parting;
 mod record;
 mod seats;
+#[cfg(test)]
+mod tests;
 mod welcome;
 
 use std::collections::BTreeMap;

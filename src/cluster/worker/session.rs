@@ -9,7 +9,7 @@ use crate::cluster::delivery::Incoming;
 use crate::cluster::fence;
 use crate::cluster::hello::{Conn, Role};
 use crate::cluster::message::{
-    Brought, Claim, Hello, Holding, Resume, RunId, Said, Seat, SentOrder, Up, Welcome,
+    Brought, Claim, Hello, Holding, News, Resume, RunId, Said, Seat, SentOrder, Up, Welcome,
 };
 use crate::cluster::offset::Offset;
 
@@ -178,7 +178,13 @@ impl<R: Clone> Worker<R> {
         self.down = Incoming::default();
         let unsaid = self.up.restart();
         let unsaid = unsaid.into_iter();
-        let unsaid = unsaid.filter(|said| matches!(said, Said::Back(..) | Said::Passed(..)));
+        let seat = self.seat.as_ref().map(|holding| holding.seat);
+        let unsaid = unsaid.filter(|said| match said {
+            Said::Back(..) | Said::Passed(..) => true,
+            // A script wants the end of the run, whoever its master is.
+            Said::News(of, News::StopTest(_) | News::Failed(_)) => Some(*of) == seat,
+            _ => false,
+        });
         let mut says: Vec<Said> = unsaid.collect();
         if self.seat.is_none() {
             says.push(Said::Idle);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{DESERTED, Run};
+use super::Run;
 use crate::runner::assignments::Assignment;
 use crate::runner::elsewhere::{Coming, Joined};
 use crate::runner::fleet::{MemberId, Standing};
@@ -148,7 +148,8 @@ impl Run {
 
     /// Nobody is there who could go on; somebody may come.
     pub(super) fn is_deserted(&mut self) {
-        self.deserted_at.get_or_insert(Instant::now() + DESERTED);
+        self.deserted_at
+            .get_or_insert(Instant::now() + self.patience);
     }
 
     /// The run is another master's now, and so are its members: nothing is waited for, and nothing

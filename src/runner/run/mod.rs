@@ -98,7 +98,8 @@ struct Run {
     is_killed: bool,
     /// Its members are in other processes, and may all be lost.
     is_far: bool,
-    /// When it ends because nobody has come who could go on.
+    /// How long it waits for somebody who could go on, and until when it does.
+    patience: Duration,
     deserted_at: Option<Instant>,
     /// It was another master's until now.
     going_on: Option<GoingOn>,
@@ -199,11 +200,14 @@ impl Run {
             Timer::PlanIsOver if self.fleet.plan().is_complete() => self.stop(End::Shape),
             Timer::PlanIsOver => self.stop(End::RunTime),
             Timer::StageBegins => self.enter_stage(),
-            Timer::Deserted => self.fail(format!("no worker was there for {DESERTED:?}")),
+            Timer::Deserted => self.fail(format!("no worker was there for {:?}", self.patience)),
             Timer::Grace => {
                 // An earlier failure says more.
                 if !matches!(self.end, Some(End::Failed(_))) {
-                    let held = "a load thread did not end in time: a script holds it in one call";
+                    let held = match self.is_far {
+                        true => "a worker did not end in time",
+                        false => "a load thread did not end in time: a script holds it in one call",
+                    };
                     self.end = Some(End::Failed(held.to_owned()));
                 }
                 self.tear_down();

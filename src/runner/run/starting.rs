@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
-use super::Run;
 use super::reloading::on_control;
 use super::wishes::Early;
+use super::{DESERTED, Run};
 use crate::clock;
 use crate::coroutine;
 use crate::load::Slots;
@@ -109,6 +109,8 @@ pub struct Opening {
     gate: Gate,
     /// Its members are in other processes.
     is_far: bool,
+    /// How long it waits for somebody who could go on.
+    patience: Duration,
 }
 
 impl Opening {
@@ -161,6 +163,7 @@ impl Opening {
             commands: commands_in,
             gate,
             is_far: threads == 0,
+            patience: DESERTED,
         })
     }
 
@@ -168,6 +171,11 @@ impl Opening {
     #[must_use]
     pub fn gate(&self) -> Gate {
         self.gate.clone()
+    }
+
+    #[cfg(test)]
+    pub(in crate::runner) fn patience(&mut self, length: Duration) {
+        self.patience = length;
     }
 
     fn join_here(&mut self, threads: u32) -> Result<(), Unable> {
@@ -256,6 +264,7 @@ impl Opening {
             end: None,
             is_killed: false,
             is_far: self.is_far,
+            patience: self.patience,
             deserted_at: None,
             going_on: None,
             has_other_script: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DESERTED, Run};
+use super::Run;
 use crate::runner::hooks::Phase;
 use crate::runner::load_thread::Order;
 use crate::runner::{End, State};
@@ -51,7 +51,10 @@ impl Run {
         let limits = options.stop_timeout + options.on_stop_timeout;
         self.end = Some(why.clone());
         // Who has users is not known yet under a new master: they have to come first.
-        let coming = self.going_on.as_ref().map_or(Duration::ZERO, |_| DESERTED);
+        let coming = self
+            .going_on
+            .as_ref()
+            .map_or(Duration::ZERO, |_| self.patience);
         self.grace = Some(Instant::now() + limits + LAST_GRACE + coming);
         let now_us = self.now_us();
         self.numbers.end(now_us);

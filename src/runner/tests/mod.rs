@@ -4,6 +4,7 @@
 
 mod crews;
 mod elsewhere;
+mod going_on;
 mod members;
 mod pausing;
 
