@@ -1,4 +1,5 @@
 //! Whose run it is, when a master is started again, or another one beside it.
+//! Everything else that becomes of masters and workers is tried in the simulated world.
 
 use std::time::Duration;
 

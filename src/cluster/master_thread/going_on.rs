@@ -115,7 +115,7 @@ impl Thread {
 
     /// What was kept is counted, if the run and its beginning are known.
     pub(super) async fn count_kept(&mut self) {
-        if self.is_counting() {
+        if self.running.is_some() && self.epoch_us.is_some() {
             self.earlier.bytes = 0;
             for (conn, numbered) in std::mem::take(&mut self.earlier.numbers) {
                 self.numbered(conn, numbered).await;
@@ -123,8 +123,14 @@ impl Thread {
         }
     }
 
-    /// Whether reports can be counted: the run is there, and it is known when it began.
-    pub(super) fn is_counting(&self) -> bool {
-        self.running.is_some() && self.epoch_us.is_some()
+    /// Whether a report cannot be counted yet: its run is not there, or not known when it began.
+    /// What comes after one that waits, waits as well.
+    pub(super) fn is_early(&self, conn: Conn, numbered: &Numbered) -> bool {
+        let is_expected = self.master.is_adopting() || self.earlier.going.is_some();
+        let is_unknown = match self.running {
+            None => is_expected,
+            Some(_) => self.epoch_us.is_none() && numbered.is_baseline,
+        };
+        is_unknown || self.earlier.numbers.iter().any(|(of, _)| *of == conn)
     }
 }

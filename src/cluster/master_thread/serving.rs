@@ -243,12 +243,12 @@ impl Thread {
     }
 
     pub(super) async fn numbered(&mut self, conn: Conn, numbered: proto::Numbered) {
-        let is_counting = self.is_counting();
+        let is_early = self.is_early(conn, &numbered);
         // Before it has proved itself, nothing of it is looked into.
         let Some(socketed) = self.conns.get_mut(&conn).filter(|it| it.is_in) else {
             return self.shut(conn);
         };
-        if !is_counting {
+        if is_early {
             if !self.keep(conn, numbered) {
                 self.shut(conn);
             }

@@ -1,4 +1,5 @@
-//! Runs that go on under another master, or without anybody.
+//! Runs that go on under another master, or without anybody: as members see it, which are played
+//! here by what they say.
 
 use std::sync::Arc;
 use std::time::Duration;
