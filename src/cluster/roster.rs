@@ -132,6 +132,12 @@ impl Roster {
         seen.is_none_or(|seen| seen.ended.is_some())
     }
 
+    /// When its connection was closed, if no other has come.
+    #[must_use]
+    pub fn closed_at(&self, worker: u32) -> Option<Micros> {
+        self.seen.get(&worker)?.ended
+    }
+
     /// When it was heard last.
     #[must_use]
     pub fn last_heard(&self, worker: u32) -> Option<Micros> {
