@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -91,7 +92,7 @@ fn named(path: &Path) -> Box<str> {
     path.display().to_string().into()
 }
 
-fn read(files: &Files, option: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+fn read(files: &Files, option: &'static str, path: &Path) -> Result<Bytes, TlsError> {
     files
         .read(path, LARGEST)
         .map_err(|error| TlsError::Unreadable(option, named(path), error.to_string().into()))

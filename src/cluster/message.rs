@@ -19,8 +19,15 @@ pub use crate::runner::elsewhere::{Levels, News, SentOrder, SentStart};
 /// so that any worker can be told why it is refused.
 pub const PROTOCOL: u32 = 1;
 
-/// The most bytes of a message, encoded.
-pub const MOST_BYTES: usize = 1 << 20;
+/// The most bytes of a worker's message, encoded.
+pub const MOST_BYTES: usize = 8 << 20;
+
+/// The most bytes of the cells in one report. Names, texts and own figures, of which there are only
+/// so many, come in addition.
+pub const MOST_CELLS: usize = 1 << 20;
+
+/// The most bytes of a master's, which may carry what `setup` returned.
+pub const MOST_DOWN_BYTES: usize = 64 << 20;
 
 /// The most bytes of a message before the token is proved.
 pub const MOST_HELLO_BYTES: usize = 16 << 10;

@@ -358,6 +358,8 @@ fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
 
 #[cfg(test)]
 mod tests {
+    use rustls::CertificateError;
+
     use super::*;
 
     #[test]
