@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use socket2::{SockRef, Socket};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
@@ -27,6 +27,9 @@ use super::tls;
 
 /// How long the first byte may take: workers speak first, at once.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// How long one gets to take what it is told at the end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long accepting pauses when file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -100,13 +103,16 @@ async fn open(
     let spoken = match tls {
         None => Spoken::Plain(guarded),
         Some(config) => {
-            let accepts = TlsAcceptor::from(config).accept(guarded);
+            let accepts = TlsAcceptor::from(config).accept(guarded).into_fallible();
             match timeout(PATIENCE, accepts).await {
                 Ok(Ok(stream)) => Spoken::Tls(Box::new(stream.into())),
-                Ok(Err(error)) => {
+                Ok(Err((error, mut guarded))) => {
                     if let Some(why) = tls::failure(&error) {
                         end.watch.note(|| tls::why_no_worker(why));
                     }
+                    // Unless all that it says is read, a reset would overtake what it is told.
+                    let reads = copy(&mut guarded, &mut sink());
+                    let _ = timeout(LAST_WORDS, reads).await;
                     return;
                 }
                 Err(_) => return,

@@ -15,6 +15,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256};
 use socket2::Socket;
+use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -162,8 +163,14 @@ async fn connected(to: &Address, watch: Arc<Watch>) -> io::Result<Joined> {
         None => Spoken::Plain(guarded),
         Some((config, name)) => {
             let connects = TlsConnector::from(config.clone());
-            let shaken = connects.connect(name.clone(), guarded).await;
-            let stream = shaken.inspect_err(|error| {
+            let shaken = connects.connect(name.clone(), guarded);
+            // Whether the master accepts a certificate shows only in what it says next.
+            let heard = async {
+                let mut stream = shaken.await?;
+                stream.fill_buf().await?;
+                io::Result::Ok(stream)
+            };
+            let stream = heard.await.inspect_err(|error| {
                 if let Some(why) = tls::failure(error) {
                     watch.note(|| tls::why_no_master(why));
                 }

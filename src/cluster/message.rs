@@ -5,6 +5,7 @@
 //! [`Piece`]. Encoding is done elsewhere, and so is cleaning texts for people.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -234,6 +235,19 @@ pub enum Refused {
     Over,
 }
 
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refused::Version => "it is another version of Katydid: both have to be the same",
+            Refused::Token => "it does not know the token (--cluster-token)",
+            Refused::Cloned => "two processes claim to be this worker: a cloned machine?",
+            Refused::Full => "there are as many workers as there may be",
+            Refused::OtherRun => "it belongs to another run",
+            Refused::Over => "its run is over",
+        })
+    }
+}
+
 /// A worker's beat.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpBeat {
@@ -307,6 +321,8 @@ pub enum Said {
     Returned(Counted, Range<u64>),
     /// A turn to make a value is over without one.
     Passed(Box<str>, u64),
+    /// It has a seat, and can make no load: why.
+    Unable(Box<str>),
     /// It wants to leave in order.
     Leaving,
     /// It has cut its last report, which has this number.

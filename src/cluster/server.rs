@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::accepting;
 use super::guarded::Watch;
@@ -128,6 +128,11 @@ impl Calls {
     }
 }
 
+/// Whether a message was none, or too long, rather than the connection at its end.
+fn is_nonsense(status: &Status) -> bool {
+    matches!(status.code(), Code::OutOfRange | Code::Internal)
+}
+
 #[tonic::async_trait]
 impl Cluster for Calls {
     type ServeStream = ReceiverStream<Result<proto::Down, Status>>;
@@ -144,12 +149,17 @@ impl Cluster for Calls {
         let mut heard = request.into_inner();
         let happens = self.happens.clone();
         tokio::spawn(async move {
-            while let Ok(Some(said)) = heard.message().await {
-                let happened = match wire::heard_up(said) {
-                    Ok(up) => Happened::Heard(conn, up),
-                    Err(wire::Nonsense) => Happened::Nonsense(conn),
+            loop {
+                let happened = match heard.message().await {
+                    Ok(Some(said)) => match wire::heard_up(said) {
+                        Ok(up) => Happened::Heard(conn, up),
+                        Err(wire::Nonsense) => Happened::Nonsense(conn),
+                    },
+                    Err(status) if is_nonsense(&status) => Happened::Nonsense(conn),
+                    Ok(None) | Err(_) => return,
                 };
-                if happens.send(happened).await.is_err() {
+                let is_over = matches!(happened, Happened::Nonsense(_));
+                if happens.send(happened).await.is_err() || is_over {
                     return;
                 }
             }
@@ -167,9 +177,14 @@ impl Cluster for Calls {
         let mut heard = request.into_inner();
         let happens = self.happens.clone();
         tokio::spawn(async move {
-            while let Ok(Some(numbers)) = heard.message().await {
-                let happened = Happened::Numbers(conn, numbers);
-                if happens.send(happened).await.is_err() {
+            loop {
+                let happened = match heard.message().await {
+                    Ok(Some(numbers)) => Happened::Numbers(conn, numbers),
+                    Err(status) if is_nonsense(&status) => Happened::Nonsense(conn),
+                    Ok(None) | Err(_) => return,
+                };
+                let is_over = matches!(happened, Happened::Nonsense(_));
+                if happens.send(happened).await.is_err() || is_over {
                     return;
                 }
             }

@@ -182,9 +182,19 @@ fn refused_certificate(why: &CertificateError) -> String {
         }
         why => in_words(why),
     };
-    let hint = match [UNKNOWN_ISSUER, OWN_AUTHORITY].contains(&what) {
-        true => " (--cluster-ca names the authority that signed it)",
-        false => "",
+    not_accepted(what, "--cluster-ca")
+}
+
+/// Trusting an authority only helps if it is unknown; another one of the same name is unknown too.
+fn not_accepted(what: &str, option: &str) -> String {
+    let unknown = [
+        UNKNOWN_ISSUER,
+        OWN_AUTHORITY,
+        in_words(&CertificateError::BadSignature),
+    ];
+    let hint = match unknown.contains(&what) {
+        true => format!(" ({option} names the authority that signed it)"),
+        false => String::new(),
     };
     format!("its certificate is not accepted: {what}{hint}")
 }
@@ -204,12 +214,7 @@ pub(super) fn why_no_worker(error: &rustls::Error) -> String {
             "it shows no certificate (its --cluster-cert and --cluster-key)".to_owned()
         }
         rustls::Error::InvalidCertificate(why) => {
-            let what = in_words(why);
-            let hint = match [UNKNOWN_ISSUER, OWN_AUTHORITY].contains(&what) {
-                true => " (--cluster-client-ca names the authority that signed it)",
-                false => "",
-            };
-            format!("its certificate is not accepted: {what}{hint}")
+            not_accepted(in_words(why), "--cluster-client-ca")
         }
         rustls::Error::AlertReceived(alert) => match alert {
             AlertDescription::UnknownCA => {

@@ -39,6 +39,13 @@ impl Tool {
         Tool::in_shell(&format!("ulimit {limit}"))
     }
 
+    /// The same by another command, which gets it as its last arguments.
+    pub(crate) fn by(command: &str, arguments: &[&str]) -> Tool {
+        let mut command = Command::new(command);
+        command.args(arguments).arg(env!("CARGO_BIN_EXE_katydid"));
+        Tool::started_by(command)
+    }
+
     /// The same with stdout on a device that is full.
     pub(crate) fn into_a_full_device() -> Tool {
         Tool::in_shell("exec >/dev/full")
@@ -317,6 +324,20 @@ impl Running {
         let line = lines.find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let kib: u64 = line.trim_end_matches("kB").trim().parse().unwrap();
         kib * 1024
+    }
+
+    /// It stands still until it is thawed.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it without a word.

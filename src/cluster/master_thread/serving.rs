@@ -317,13 +317,17 @@ impl Thread {
                 }
             }
             MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
+            MasterAction::Unable(worker, why) => {
+                let text = format!("worker {worker} can make no load: {why}");
+                self.print(Level::Error, text);
+            }
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
             }
             // Of iterations only: what was begun is in the figures, and rows are not handed out.
             MasterAction::Burned(..) => {}
             MasterAction::Barred(worker, why) => {
-                let text = format!("worker {worker} is turned away: {why:?}");
+                let text = format!("worker {worker} is turned away: {why}");
                 self.print(Level::Warn, text);
             }
             MasterAction::Over => self.over(),

@@ -10,7 +10,7 @@ use super::LAST_WORDS;
 use super::serving::Thread;
 use crate::clock;
 use crate::cluster::hello::Conn;
-use crate::cluster::message::{Answer, Counted, Down, Refused, Told};
+use crate::cluster::message::{Answer, Counted, Down, Told};
 use crate::cluster::roster::Stand;
 use crate::cluster::wire;
 use crate::script::{Level, Line};
@@ -29,7 +29,11 @@ impl Thread {
             socketed.is_in = true;
             socketed.opened.watch.admit();
         }
-        let (from, refused) = (socketed.opened.from, refused(&down));
+        let from = socketed.opened.from;
+        let refused = match &down {
+            Down::Refused(why) => Some(why.to_string()),
+            _ => None,
+        };
         let is_used_up = matches!(
             &down,
             Down::Letter(letter)
@@ -45,7 +49,7 @@ impl Thread {
             self.shut(conn);
         }
         if let Some(why) = refused {
-            self.say_stranger(from, why);
+            self.say_stranger(from, &why);
         }
         if is_used_up && let Some(running) = &self.running {
             // Handed out by the machine, and so none of the run's own any more.
@@ -97,19 +101,4 @@ impl Thread {
             dropped: 0,
         });
     }
-}
-
-/// Why a worker is not wanted, if that is what is said, for people who look at the master.
-fn refused(down: &Down) -> Option<&'static str> {
-    let Down::Refused(why) = down else {
-        return None;
-    };
-    Some(match why {
-        Refused::Version => "it is another version of Katydid: both have to be the same",
-        Refused::Token => "it does not know the token (--cluster-token)",
-        Refused::Cloned => "two processes claim to be this worker: a cloned machine?",
-        Refused::Full => "there are as many workers as there may be",
-        Refused::OtherRun => "it belongs to another run",
-        Refused::Over => "it comes when the run is over",
-    })
 }

@@ -34,6 +34,9 @@ use proto::up::Says as UpSays;
 const LABELS: usize = 32;
 const LONGEST: usize = 256;
 
+/// The longest reason that a worker gives, in bytes.
+pub(super) const LONGEST_WHY: usize = 4_096;
+
 /// A message that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nonsense;
@@ -109,6 +112,7 @@ pub fn heard_up(said: proto::Up) -> Result<Up, Nonsense> {
             SameUp::Beat(beat) if beat.levels.are_possible() => Up::Beat(beat),
             SameUp::Letter(letter) => match &letter.says {
                 Said::News(_, news) if !news.is_possible() => return Err(Nonsense),
+                Said::Unable(why) if why.len() > LONGEST_WHY => return Err(Nonsense),
                 _ => Up::Letter(letter),
             },
             SameUp::Beat(_) => return Err(Nonsense),

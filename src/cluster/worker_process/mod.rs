@@ -24,6 +24,7 @@ use super::message::{
     Answer, Ask, Counted, Hello, Levels, MOST_CELLS, Machine, News, PROTOCOL, ProcessId, Refused,
     SentOrder, Sums, Up,
 };
+use super::wire::LONGEST_WHY;
 use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
 use super::{build, wire};
 use crate::clock::{self, Micros};
@@ -232,7 +233,10 @@ impl Process {
                 self.levels = Levels::default();
             }
             FromLoad::Unable(why) => {
-                tell(LogLine::Says(format!("no load can be made here: {why}")))
+                let why = why.to_string();
+                let told = &why[..why.floor_char_boundary(LONGEST_WHY)];
+                self.on(WorkerEvent::Unable(told.into()));
+                tell(LogLine::Says(format!("no load can be made here: {why}")));
             }
         }
     }
