@@ -111,7 +111,8 @@ async fn open(
                         end.watch.note(|| tls::why_no_worker(why));
                     }
                     // Unless all that it says is read, a reset would overtake what it is told.
-                    let reads = copy(&mut guarded, &mut sink());
+                    let mut nowhere = sink();
+                    let reads = copy(&mut guarded, &mut nowhere);
                     let _ = timeout(LAST_WORDS, reads).await;
                     return;
                 }
