@@ -12,6 +12,7 @@ use katydid::cluster::message::{
 };
 use katydid::cluster::wire::proto::cluster_client::ClusterClient;
 use katydid::cluster::wire::{self, proto};
+use rustix::process::Signal;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -60,10 +61,10 @@ fn goes_on(shop: &Shop, by: u64) {
 fn a_worker_that_stands_still_for_ten_seconds_costs_nothing() {
     let shop = Shop::open();
     let (mut run, workers) = two(&shop, str::to_owned);
-    workers[1].freeze();
+    workers[1].signal(Signal::STOP);
     run.says("is missing: no sign of it for 5 s");
     lasts(Duration::from_secs(5));
-    workers[1].thaw();
+    workers[1].signal(Signal::CONT);
     run.says("is heard again");
     goes_on(&shop, 500);
     ends(run, workers.into(), &shop);

@@ -326,15 +326,6 @@ impl Running {
         kib * 1024
     }
 
-    /// It stands still until it is thawed.
-    pub(crate) fn freeze(&self) {
-        self.signal(Signal::STOP);
-    }
-
-    pub(crate) fn thaw(&self) {
-        self.signal(Signal::CONT);
-    }
-
     /// The number of its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
@@ -349,7 +340,7 @@ impl Running {
         self.signal(Signal::TERM);
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.unwrap(), signal).unwrap();
     }

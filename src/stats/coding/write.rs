@@ -28,8 +28,8 @@ fn length_of(scratch: &mut Vec<u8>, cell: &Stamped) -> usize {
 }
 
 impl Report {
-    /// The same in several reports, none of which has cells of more than so many bytes: what was
-    /// measured in a long time without a connection may be more than one message takes.
+    /// Divides it into reports, none of which has cells of more than so many bytes: what was measured
+    /// in a long time without a connection may be more than one message takes.
     #[must_use = "what was measured is in these"]
     pub fn in_pieces(mut self, most: usize) -> Vec<Report> {
         let mut pieces = Vec::new();
