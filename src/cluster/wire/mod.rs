@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Down, DownBeat, Hello, Letter, MOST_HELLO_BYTES, ProcessId, Refused, Said, Told, Up,
-    UpBeat, Welcome,
+    Applied, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES, ProcessId, Refused,
+    Said, SentOrder, Told, Up, UpBeat, Welcome,
 };
 
 /// Made of `wire.proto` by the build.
@@ -55,6 +55,17 @@ enum SameDown {
     Beat(Box<DownBeat>),
     Letter(Letter<Told>),
     Superseded,
+}
+
+/// What is wrong with an order that no message takes.
+pub(super) const TOO_LONG: &str =
+    "what `setup` returned takes more than 60 MB, too much for the workers: return less";
+
+/// Whether an order does not fit into a message.
+#[must_use]
+pub(super) fn is_too_long(order: &SentOrder) -> bool {
+    let length = postcard::experimental::serialized_size(order);
+    length.is_ok_and(|length| length > MOST_DOWN_BYTES - (4 << 20))
 }
 
 fn packed<T: Serialize>(said: &T) -> Vec<u8> {
