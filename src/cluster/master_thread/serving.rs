@@ -319,7 +319,8 @@ impl Thread {
             MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
             MasterAction::Unable(worker, why) => {
                 let text = format!("worker {worker} can make no load: {why}");
-                self.print(Level::Error, text);
+                // The run may end with it, and shows no line any more.
+                (self.log)(Level::Error, &text);
             }
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
