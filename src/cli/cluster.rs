@@ -58,11 +58,17 @@ pub(super) fn master(
     }
     let expect = arguments.expect_workers.unwrap_or(1).max(1);
     let bind = arguments.bind();
+    let tls = arguments.tls.of_master().map_err(|error| {
+        super::wrong(&error);
+        Exit::Usage
+    })?;
     let options = MasterOptions {
         bind,
         token,
         expect,
         goes_on,
+        tls,
+        log: show::log,
         health: health.clone(),
     };
     let thread = MasterThread::listen(options).map_err(|error| {
@@ -121,6 +127,14 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
         let text = "`-f` changes nothing: a worker gets its script from its master";
         show::log(Level::Info, text);
     }
+    let host = arguments.cluster.master_host();
+    let tls = match arguments.cluster.tls.of_worker(host) {
+        Ok(tls) => tls,
+        Err(error) => {
+            super::wrong(&error);
+            return Exit::Usage;
+        }
+    };
     control::raise_open_files();
     on_control_thread(async move {
         let mut interrupts = match listen() {
@@ -140,6 +154,7 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
         };
         let options = WorkerOptions {
             master: arguments.cluster.master_address(),
+            tls,
             token,
             threads: arguments.threads.unwrap_or_else(control::cores),
             name: host_name(),

@@ -5,6 +5,7 @@
 //! [`Piece`]. Encoding is done elsewhere, and so is cleaning texts for people.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,8 +20,15 @@ pub use crate::runner::elsewhere::{Levels, News, SentOrder, SentStart};
 /// so that any worker can be told why it is refused.
 pub const PROTOCOL: u32 = 1;
 
-/// The most bytes of a message, encoded.
-pub const MOST_BYTES: usize = 1 << 20;
+/// The most bytes of a worker's message, encoded.
+pub const MOST_BYTES: usize = 8 << 20;
+
+/// The most bytes of the cells in one report. Names, texts and own figures, of which there are only
+/// so many, come in addition.
+pub const MOST_CELLS: usize = 1 << 20;
+
+/// The most bytes of a master's, which may carry what `setup` returned.
+pub const MOST_DOWN_BYTES: usize = 64 << 20;
 
 /// The most bytes of a message before the token is proved.
 pub const MOST_HELLO_BYTES: usize = 16 << 10;
@@ -227,6 +235,19 @@ pub enum Refused {
     Over,
 }
 
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refused::Version => "it is another version of Katydid: both have to be the same",
+            Refused::Token => "it does not know the token (--cluster-token)",
+            Refused::Cloned => "two processes claim to be this worker: a cloned machine?",
+            Refused::Full => "there are as many workers as there may be",
+            Refused::OtherRun => "it belongs to another run",
+            Refused::Over => "its run is over",
+        })
+    }
+}
+
 /// A worker's beat.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpBeat {
@@ -300,6 +321,8 @@ pub enum Said {
     Returned(Counted, Range<u64>),
     /// A turn to make a value is over without one.
     Passed(Box<str>, u64),
+    /// It has a seat, and can make no load: why.
+    Unable(Box<str>),
     /// It wants to leave in order.
     Leaving,
     /// It has cut its last report, which has this number.

@@ -35,10 +35,13 @@
 //! after the last beat it received, which is later whatever the delays. Only the rates of the two
 //! clocks have to agree, to within a fifth.
 
+mod accepting;
+mod allowance;
 pub mod commons;
 pub mod delivery;
 pub mod fence;
 pub mod gathering;
+mod guarded;
 pub mod hello;
 mod link;
 pub mod loss;
@@ -49,8 +52,10 @@ pub mod offset;
 pub mod ranges;
 pub mod roster;
 mod server;
+mod strangers;
 #[cfg(test)]
 mod tests;
+mod tls;
 pub mod wire;
 pub mod worker;
 mod worker_process;
@@ -58,6 +63,7 @@ mod worker_process;
 use std::time::Duration;
 
 pub use master_thread::{MasterOptions, MasterThread};
+pub use tls::{MasterTls, WorkerTls};
 pub use worker_process::{LogLine, WorkerOptions, work};
 
 use hello::Credentials;

@@ -216,7 +216,7 @@ impl Sources {
         {
             return Ok(loaded);
         }
-        let rows = Arc::new(Rows::new(parsed(&text::decoded(bytes)?, path, format)?));
+        let rows = Arc::new(Rows::new(parsed(&text::decoded(&bytes)?, path, format)?));
         Ok(Arc::new(Loaded { rows, stamp }))
     }
 

@@ -6,11 +6,11 @@
 use crate::peer::Shop;
 use crate::tool::{Running, Tool};
 
-const SCRIPT: &str =
+pub(crate) const SCRIPT: &str =
     "user(\"U\", #{ wait_time: 0.01, t: task(|| { this.client.get(\"/hello\"); }) });";
 
 /// A master of that script, and the address where it waits for workers.
-fn master(script: &str, shop: &Shop, arguments: &str) -> (Running, String) {
+pub(crate) fn master(script: &str, shop: &Shop, arguments: &str) -> (Running, String) {
     let mut master = Tool::running(script)
         .on(shop)
         .args(&format!("--master --master-bind-port 0 {arguments}"))
@@ -20,7 +20,7 @@ fn master(script: &str, shop: &Shop, arguments: &str) -> (Running, String) {
     (master, port.trim().to_owned())
 }
 
-fn worker(port: &str, arguments: &str) -> Running {
+pub(crate) fn worker(port: &str, arguments: &str) -> Running {
     let arguments = format!("--worker --threads 1 --master-port {port} {arguments}");
     Tool::new().args(&arguments).start()
 }

@@ -87,6 +87,8 @@ pub enum MasterAction<R> {
     Deal,
     /// Count this report, of this worker.
     Count(u32, R),
+    /// A worker can make no load: why.
+    Unable(u32, Box<str>),
     /// A worker stands otherwise than before.
     Stands(u32, Stand),
     /// So many numbers of these sources were with a worker and are not given out again.

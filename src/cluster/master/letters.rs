@@ -42,6 +42,7 @@ impl<R: Clone> Master<R> {
                 let answers = self.commons.passed(worker, &name, turn);
                 self.answer(answers);
             }
+            Said::Unable(why) => self.actions.push(MasterAction::Unable(worker, why)),
             Said::Leaving => self.leaves(now, worker),
             Said::Finished(reports) => {
                 if let Some(record) = self.records.get_mut(&worker) {

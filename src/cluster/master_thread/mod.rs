@@ -12,15 +12,18 @@ mod telling;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use crate::health::Health;
-use crate::runner::elsewhere::{Gate, Joined, SentEditions};
+use crate::runner::elsewhere::{Gate, Joined, SentEditions, values_sent};
 use crate::runner::{self, Edition, Handle, Setup, State, Unable};
+use crate::script::Level;
 
 /// How long what was said to a connection may take to leave before it is shut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -41,6 +44,10 @@ pub struct MasterOptions {
     pub goes_on: bool,
     /// Where it is noted that the thread moves, and that workers may come.
     pub health: Health,
+    /// How connections are encrypted, if they are.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Where lines go that belong to no run.
+    pub log: fn(Level, &str),
 }
 
 /// The thread of a master, from outside.
@@ -49,6 +56,9 @@ pub struct MasterThread {
     asks: mpsc::Sender<Request>,
     address: SocketAddr,
     expect: u32,
+    log: fn(Level, &str),
+    /// Whether what is sent over networks can be read there, and nobody was told yet.
+    is_readable: Arc<AtomicBool>,
 }
 
 /// Workers that were lost, and how many requests of each are in no figure, at most.
@@ -96,7 +106,8 @@ impl MasterThread {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (asks, asked) = mpsc::channel(64);
-        let expect = options.expect;
+        let (expect, log) = (options.expect, options.log);
+        let is_readable = options.tls.is_none() && !address.ip().is_loopback();
         let thread = std::thread::Builder::new().name("cluster".to_owned());
         thread.spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -111,6 +122,8 @@ impl MasterThread {
             asks,
             address,
             expect,
+            log,
+            is_readable: Arc::new(AtomicBool::new(is_readable)),
         })
     }
 
@@ -135,6 +148,9 @@ impl MasterThread {
                 "{what} exists once for a whole run, and workers cannot share it yet: without \
                  `--master` the script runs on this machine"
             )));
+        }
+        if self.is_readable.swap(false, Ordering::Relaxed) {
+            (self.log)(Level::Warn, &in_the_clear(&setup.edition));
         }
         let gone = || Unable::System("the thread for workers has ended".to_owned());
         let (answer, workers) = oneshot::channel();
@@ -214,6 +230,20 @@ impl Drop for Ends {
         // It asks little: there is room.
         let _ = self.asks.try_send(Request::End(self.limit));
     }
+}
+
+/// What everybody on the way to the workers can read, and what to do about it.
+fn in_the_clear(edition: &Edition) -> String {
+    let values = values_sent(edition);
+    let values = match &values[..] {
+        [] => String::new(),
+        values => format!(", with the values of `{}`", values.join("`, `")),
+    };
+    format!(
+        "without TLS everybody on the way to the workers can read the script{values}, and take \
+         over their connections: `--cluster-tls-cert` and `--cluster-tls-key` here, \
+         `--cluster-ca` on the workers"
+    )
 }
 
 /// What a script uses of what exists once for a whole run, if anything.

@@ -11,6 +11,7 @@ use super::Request;
 use super::serving::{FromRun, Thread};
 use crate::cluster::master::MasterEvent;
 use crate::cluster::message::{Counted, News, SentOrder};
+use crate::cluster::wire;
 use crate::runner::Unable;
 use crate::runner::elsewhere::Joined;
 use crate::script::Level;
@@ -78,6 +79,9 @@ impl Thread {
         spawn_local(async move {
             while let Some(order) = orders.next(&sent).await {
                 let inside = match order {
+                    Ok(order) if wire::is_too_long(&order) => {
+                        FromRun::Unsendable(member, wire::TOO_LONG.to_owned())
+                    }
                     Ok(order) => FromRun::Order(member, order),
                     Err(why) => FromRun::Unsendable(member, why.to_string()),
                 };

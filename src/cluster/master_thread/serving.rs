@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::Socket;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -15,11 +14,14 @@ use tonic::Status;
 
 use super::{Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
+use crate::cluster::accepting::number_of;
+use crate::cluster::allowance::Allowance;
 use crate::cluster::build;
 use crate::cluster::hello::{Conn, Credentials};
 use crate::cluster::master::{Master, MasterAction, MasterEvent};
 use crate::cluster::message::{Numbers, RunId, SentOrder, Sums, Up};
-use crate::cluster::server::{self, Happened};
+use crate::cluster::server::{self, Happened, Opened};
+use crate::cluster::strangers::Strangers;
 use crate::cluster::wire::proto;
 use crate::random;
 use crate::runner::elsewhere::Joined;
@@ -42,7 +44,7 @@ pub(super) async fn serve(
     };
     let (happens, mut happened) = mpsc::channel(1_024);
     let (internal, inside) = mpsc::channel(INSIDE);
-    tokio::spawn(server::serve(listener, happens));
+    tokio::spawn(server::serve(listener, options.tls, happens));
     let moving = options.health.part("the cluster thread");
     options.health.set_ready(true);
     let own = build(options.token);
@@ -65,6 +67,8 @@ pub(super) async fn serve(
         waits_for_over: Vec::new(),
         missing: BTreeMap::new(),
         lost_last: Vec::new(),
+        log: options.log,
+        strangers: Strangers::default(),
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -104,8 +108,10 @@ pub(super) enum FromRun {
 pub(super) struct Socketed {
     pub(super) down: Option<mpsc::Sender<Result<proto::Down, Status>>>,
     pub(super) applied: Option<mpsc::Sender<Result<proto::Applied, Status>>>,
-    pub(super) socket: Socket,
+    /// Where from, and the socket, to be shut by.
+    pub(super) opened: Opened,
     pub(super) decoder: Decoder,
+    pub(super) allowance: Allowance,
     /// It has proved itself.
     pub(super) is_in: bool,
 }
@@ -141,17 +147,22 @@ pub(super) struct Thread {
     pub(super) missing: BTreeMap<u32, u64>,
     /// Of the run that ended last.
     pub(super) lost_last: Lost,
+    /// Where lines go while there is no run.
+    pub(super) log: fn(Level, &str),
+    pub(super) strangers: Strangers,
 }
 
 impl Thread {
     async fn happened(&mut self, what: Happened) {
         match what {
-            Happened::Opened(conn, address, socket) => {
+            Happened::Opened(conn, opened) => {
+                let address = number_of(opened.from);
                 let socketed = Socketed {
                     down: None,
                     applied: None,
-                    socket,
+                    opened,
                     decoder: Decoder::new(Limits::default()),
+                    allowance: Allowance::default(),
                     is_in: false,
                 };
                 self.conns.insert(conn, socketed);
@@ -188,10 +199,8 @@ impl Thread {
                     .and_then(|(content, sent)| sent.content(&content));
                 let _ = answer.send(found);
             }
-            Happened::Nonsense(conn) => {
-                self.shut(conn);
-                self.on(MasterEvent::Reset(conn)).await;
-            }
+            Happened::Nonsense(conn) => self.break_off(conn, "it talks nonsense").await,
+            Happened::Trouble(from, what) => self.say_stranger(from, &what),
             Happened::Closed(conn) => {
                 self.conns.remove(&conn);
                 self.on(MasterEvent::Closed(conn)).await;
@@ -203,7 +212,27 @@ impl Thread {
         }
     }
 
+    /// A connection keeps no rules: it is told which, and closed.
+    async fn break_off(&mut self, conn: Conn, why: &str) {
+        if let Some(socketed) = self.conns.get(&conn) {
+            let from = socketed.opened.from;
+            if let Some(down) = &socketed.down {
+                // One that takes nothing hears nothing.
+                let _ = down.try_send(Err(Status::resource_exhausted(why)));
+            }
+            self.say_stranger(from, why);
+        }
+        self.shut(conn);
+        self.on(MasterEvent::Reset(conn)).await;
+    }
+
     async fn heard(&mut self, conn: Conn, up: Up) {
+        let Some(socketed) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        if let Err(why) = socketed.allowance.said(clock::now(), &up) {
+            return self.break_off(conn, &format!("it says {why}")).await;
+        }
         let levels = match &up {
             Up::Beat(beat) => Some(beat.levels),
             _ => None,
@@ -221,17 +250,22 @@ impl Thread {
         let Some(socketed) = self.conns.get_mut(&conn).filter(|it| it.is_in) else {
             return self.shut(conn);
         };
-        let now = clock::now().get();
-        let since = self.epoch_us.map_or(0, |epoch| now.saturating_sub(epoch));
+        let now = clock::now();
+        if let Err(why) = socketed.allowance.report(now) {
+            return self.break_off(conn, &format!("it sends {why}")).await;
+        }
+        let since = self
+            .epoch_us
+            .map_or(0, |epoch| now.get().saturating_sub(epoch));
         let bounds = Bounds {
             // Clocks of machines agree to within some milliseconds.
             second: since / 1_000_000 + 5,
             generation: self.generation,
         };
         let decoded = socketed.decoder.decode(&numbered.report, bounds);
-        let Ok(report) = decoded else {
-            self.shut(conn);
-            return self.on(MasterEvent::Reset(conn)).await;
+        let report = match decoded {
+            Ok(report) => report,
+            Err(why) => return self.break_off(conn, &format!("it sends {why}")).await,
         };
         let numbers = Numbers {
             number: numbered.number,
@@ -283,13 +317,18 @@ impl Thread {
                 }
             }
             MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
+            MasterAction::Unable(worker, why) => {
+                let text = format!("worker {worker} can make no load: {why}");
+                // The run may end with it, and shows no line any more.
+                (self.log)(Level::Error, &text);
+            }
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
             }
             // Of iterations only: what was begun is in the figures, and rows are not handed out.
             MasterAction::Burned(..) => {}
             MasterAction::Barred(worker, why) => {
-                let text = format!("worker {worker} is turned away: {why:?}");
+                let text = format!("worker {worker} is turned away: {why}");
                 self.print(Level::Warn, text);
             }
             MasterAction::Over => self.over(),

@@ -477,7 +477,10 @@ impl World {
             }
             MasterAction::Over => head.is_over = true,
             MasterAction::Deposed => panic!("there is one master at a time"),
-            MasterAction::Stands(..) | MasterAction::Burned(..) | MasterAction::Barred(..) => {}
+            MasterAction::Stands(..)
+            | MasterAction::Burned(..)
+            | MasterAction::Barred(..)
+            | MasterAction::Unable(..) => {}
         }
     }
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Down, DownBeat, Hello, Letter, MOST_HELLO_BYTES, ProcessId, Refused, Said, Told, Up,
-    UpBeat, Welcome,
+    Applied, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES, ProcessId, Refused,
+    Said, SentOrder, Told, Up, UpBeat, Welcome,
 };
 
 /// Made of `wire.proto` by the build.
@@ -34,6 +34,9 @@ use proto::up::Says as UpSays;
 const LABELS: usize = 32;
 const LONGEST: usize = 256;
 
+/// The longest reason that a worker gives, in bytes.
+pub(super) const LONGEST_WHY: usize = 4_096;
+
 /// A message that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nonsense;
@@ -52,6 +55,17 @@ enum SameDown {
     Beat(Box<DownBeat>),
     Letter(Letter<Told>),
     Superseded,
+}
+
+/// What is wrong with an order that no message takes.
+pub(super) const TOO_LONG: &str =
+    "what `setup` returned takes more than 60 MB, too much for the workers: return less";
+
+/// Whether an order does not fit into a message.
+#[must_use]
+pub(super) fn is_too_long(order: &SentOrder) -> bool {
+    let length = postcard::experimental::serialized_size(order);
+    length.is_ok_and(|length| length > MOST_DOWN_BYTES - (4 << 20))
 }
 
 fn packed<T: Serialize>(said: &T) -> Vec<u8> {
@@ -109,6 +123,7 @@ pub fn heard_up(said: proto::Up) -> Result<Up, Nonsense> {
             SameUp::Beat(beat) if beat.levels.are_possible() => Up::Beat(beat),
             SameUp::Letter(letter) => match &letter.says {
                 Said::News(_, news) if !news.is_possible() => return Err(Nonsense),
+                Said::Unable(why) if why.len() > LONGEST_WHY => return Err(Nonsense),
                 _ => Up::Letter(letter),
             },
             SameUp::Beat(_) => return Err(Nonsense),

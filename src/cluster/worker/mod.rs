@@ -67,6 +67,8 @@ pub enum WorkerEvent<R> {
     Last(R, Sums),
     /// Load threads have news.
     News(News),
+    /// Load threads could not begin: why.
+    Unable(Box<str>),
     /// A user has a question, with a number of its own.
     Ask(u64, Ask),
     /// A user that asked is gone.
@@ -289,6 +291,7 @@ impl<R: Clone> Worker<R> {
                 self.flush();
             }
             WorkerEvent::News(news) => self.news(news),
+            WorkerEvent::Unable(why) => self.say(Said::Unable(why)),
             WorkerEvent::Ask(number, ask) => {
                 self.questions.ask(number, ask.clone());
                 self.say(Said::Ask(number, ask));

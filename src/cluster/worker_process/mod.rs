@@ -12,16 +12,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::hello::Conn;
-use super::link::{self, Connection, Heard};
+use super::link::{self, Address, Connection, Heard};
 use super::message::{
-    Answer, Ask, Counted, Hello, Levels, Machine, News, PROTOCOL, ProcessId, Refused, SentOrder,
-    Sums,
+    Answer, Ask, Counted, Hello, Levels, MOST_CELLS, Machine, News, PROTOCOL, ProcessId, Refused,
+    SentOrder, Sums, Up,
 };
+use super::wire::LONGEST_WHY;
 use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
 use super::{build, wire};
 use crate::clock::{self, Micros};
@@ -40,6 +43,9 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct WorkerOptions {
     /// Host and port of its master.
     pub master: String,
+    /// How the connection is encrypted, if it is, and for which name the master's certificate has to
+    /// be.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// What both have to know; empty for nothing.
     pub token: Box<[u8]>,
     /// Its load threads.
@@ -105,6 +111,10 @@ async fn work_in_one_run(
     let machine = Worker::new(own, card, clock::now());
     let mut process = Process {
         machine,
+        address: Address {
+            address: options.master.clone(),
+            tls: options.tls.clone(),
+        },
         options,
         heard: heard_in,
         inside: inside_in,
@@ -152,6 +162,7 @@ enum FromLoad {
 struct Process {
     machine: Worker<Arc<Report>>,
     options: WorkerOptions,
+    address: Address,
     heard: mpsc::Sender<Heard>,
     inside: mpsc::Sender<FromLoad>,
     links: BTreeMap<Conn, Connection>,
@@ -193,7 +204,10 @@ impl Process {
             }
             Heard::Said(conn, down) => WorkerEvent::Heard(conn, down),
             Heard::Applied(conn, applied) => WorkerEvent::Applied(conn, applied),
-            Heard::Ended(conn) => {
+            Heard::Ended(conn, why) => {
+                if let Some(why) = why {
+                    self.trouble(why, tell);
+                }
                 self.links.remove(&conn);
                 self.encoders.remove(&conn);
                 WorkerEvent::Ended(conn)
@@ -219,7 +233,10 @@ impl Process {
                 self.levels = Levels::default();
             }
             FromLoad::Unable(why) => {
-                tell(LogLine::Says(format!("no load can be made here: {why}")))
+                let why = why.to_string();
+                let told = &why[..why.floor_char_boundary(LONGEST_WHY)];
+                self.on(WorkerEvent::Unable(told.into()));
+                tell(LogLine::Says(format!("no load can be made here: {why}")));
             }
         }
     }
@@ -240,9 +257,11 @@ impl Process {
                 self.on(WorkerEvent::News(news));
             }
             Happening::Report(report) => {
-                let sums = sums(&report);
-                self.recorded += sums.samples;
-                self.on(WorkerEvent::Cut(Arc::new(report), sums));
+                for report in report.in_pieces(MOST_CELLS) {
+                    let sums = sums(&report);
+                    self.recorded += sums.samples;
+                    self.on(WorkerEvent::Cut(Arc::new(report), sums));
+                }
             }
             Happening::Line(line) => tell(LogLine::Printed(line)),
             Happening::WantsIterations => {
@@ -306,14 +325,17 @@ impl Process {
     fn act(&mut self, action: WorkerAction<Arc<Report>>) -> Option<WorkerEvent<Arc<Report>>> {
         match action {
             WorkerAction::Connect(conn) => {
-                let address = self.options.master.clone();
-                tokio::spawn(link::open(conn, address, self.heard.clone()));
+                let to = self.address.clone();
+                tokio::spawn(link::open(conn, to, self.heard.clone()));
             }
             WorkerAction::Send(conn, up) => {
-                if let Some(link) = self.links.get(&conn)
-                    && link.up.try_send(wire::up(up)).is_err()
-                {
-                    link.reset();
+                if let Some(link) = self.links.get(&conn) {
+                    if matches!(up, Up::Proof(_)) {
+                        link.admit();
+                    }
+                    if link.up.try_send(wire::up(up)).is_err() {
+                        link.reset();
+                    }
                 }
             }
             WorkerAction::Report(conn, numbers) => {

@@ -15,9 +15,13 @@ use super::FromLoad;
 use crate::clock::Micros;
 use crate::cluster::link::Connection;
 use crate::cluster::message::{News, SentOrder};
-use crate::runner::Unable;
 use crate::runner::elsewhere::{Contents, Happening, Work, Worker as LoadThreads};
+use crate::runner::{self, Unable};
 use crate::script::Shared;
+
+/// How much memory a file of rows takes: what came, and its rows as users take them, of this edition
+/// and of the one after it.
+const MEMORY_OF_FILES: u64 = 3;
 
 /// Carries out orders one after the other, fetching files first where an edition needs them. What
 /// cannot be carried out costs no more than that order.
@@ -129,17 +133,35 @@ async fn fetch(
         return Ok(());
     };
     let wanted = edition.contents();
+    fit(wanted.values().sum())?;
     // What no edition at hand needs any longer makes room.
-    contents.retain(|content, _| wanted.contains(content));
-    for content in wanted {
+    contents.retain(|content, _| wanted.contains_key(content));
+    for (content, size) in wanted {
         if contents.contains_key(&content) {
             continue;
         }
-        let missing = |why: String| Unable::System(format!("a file has not come: {why}"));
+        let missing = |why: String| {
+            let name = edition.named(&content);
+            Unable::System(format!("{name} has not come from the master: {why}"))
+        };
         let link = link.ok_or_else(|| missing("there is no connection".to_owned()))?;
-        let bytes = link.fetch(&content).await;
-        let bytes = bytes.map_err(|status| missing(status.message().to_owned()))?;
-        contents.insert(content, bytes.into());
+        let bytes = link.fetch(&content, size).await.map_err(missing)?;
+        contents.insert(content, bytes);
     }
     Ok(())
+}
+
+/// Whether files of so many bytes fit into what this process may use.
+fn fit(bytes: u64) -> Result<(), Unable> {
+    let allowed = runner::allowed_memory();
+    if bytes.saturating_mul(MEMORY_OF_FILES) <= allowed {
+        return Ok(());
+    }
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+    Err(Unable::System(format!(
+        "the files of the script take {} MB, and a worker needs {MEMORY_OF_FILES} times as much \
+         memory: here it is {} MB in all",
+        megabytes(bytes),
+        megabytes(allowed)
+    )))
 }

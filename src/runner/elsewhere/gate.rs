@@ -4,11 +4,13 @@
 //! transport knows.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
-use super::edition::{Content, Contents, SentEdition, Unsendable};
+use super::edition::{Content, Held, Holds, SentEdition, Unsendable};
 use super::order::SentOrder;
 use crate::runner::Edition;
 use crate::runner::fleet::{Levels, Member, MemberId};
@@ -168,65 +170,84 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// The next order; `None` when the run is over. `sent` gives what is sent of an edition.
-    /// Cancel safe, as long as `sent` does not wait.
+    /// The next order; `None` when the run is over. `sent` gives what is sent of an edition. Not
+    /// cancel safe: an order whose edition is awaited would be lost.
     ///
     /// # Errors
     /// When an edition cannot be sent. The order is lost then, and the member cannot go on.
     pub async fn next(&mut self, sent: &SentEditions) -> Option<Result<SentOrder, Unsendable>> {
-        let of = |edition: &Arc<Edition>| Ok(sent.of(edition)?.0.clone());
         if let Some((edition, generation, is_limited)) = self.begins.take() {
-            return Some(of(&edition).map(|edition| SentOrder::Begin {
+            let sent = sent.of(&edition).await;
+            return Some(sent.map(|sent| SentOrder::Begin {
                 threads: self.threads.clone(),
                 generation,
-                edition,
+                edition: sent.0.clone(),
                 is_limited,
             }));
         }
         let order = self.orders.recv().await?;
+        let edition = match order.edition() {
+            Some(edition) => match sent.of(edition).await {
+                Ok(sent) => Some(sent.0.clone()),
+                Err(why) => return Some(Err(why)),
+            },
+            None => None,
+        };
         let setup = self.shared.setup_result();
-        Some(SentOrder::of(&order, self.threads.clone(), setup, of))
+        let order = SentOrder::of(&order, self.threads.clone(), setup, edition);
+        Some(Ok(order))
     }
 }
 
 /// What is sent of the editions of a run, made once for all its members.
 #[derive(Debug, Default)]
-pub struct SentEditions(Mutex<Vec<SentOnce>>);
+pub struct SentEditions(Mutex<Vec<(Weak<Edition>, SentOnce)>>);
 
-/// An edition, and what is sent of it.
-type SentOnce = (Weak<Edition>, Arc<(Arc<SentEdition>, Contents)>);
+/// What is sent of an edition, once that is made.
+type SentOnce = Arc<OnceCell<Arc<(Arc<SentEdition>, Holds)>>>;
 
 impl SentEditions {
-    /// What is sent of an edition. The first time, it reads the edition's data files.
-    ///
-    /// # Errors
-    /// As [`SentEdition::of`].
-    pub fn of(
+    /// What is sent of an edition. The first time, the edition's data files are read, on another
+    /// thread: this one has beats to answer.
+    async fn of(
         &self,
         edition: &Arc<Edition>,
-    ) -> Result<Arc<(Arc<SentEdition>, Contents)>, Unsendable> {
+    ) -> Result<Arc<(Arc<SentEdition>, Holds)>, Unsendable> {
+        let once = self.once(edition);
+        let made = once.get_or_try_init(async || {
+            let edition = edition.clone();
+            let made = spawn_blocking(move || SentEdition::of(&edition)).await;
+            let (sent, holds) = made.map_err(|why| Unsendable {
+                path: PathBuf::from("the script"),
+                why: why.to_string(),
+            })??;
+            Ok(Arc::new((Arc::new(sent), holds)))
+        });
+        made.await.cloned()
+    }
+
+    fn once(&self, edition: &Arc<Edition>) -> SentOnce {
         let mut kept = self.kept();
         let that = Arc::downgrade(edition);
-        if let Some((_, sent)) = kept.iter().find(|(kept, _)| kept.ptr_eq(&that)) {
-            return Ok(sent.clone());
+        if let Some((_, once)) = kept.iter().find(|(kept, _)| kept.ptr_eq(&that)) {
+            return once.clone();
         }
         // The run has dropped those that no member is asked to make any more.
         kept.retain(|(kept, _)| kept.strong_count() > 0);
-        let (sent, contents) = SentEdition::of(edition)?;
-        let sent = Arc::new((Arc::new(sent), contents));
-        kept.push((that, sent.clone()));
-        Ok(sent)
+        let once = SentOnce::default();
+        kept.push((that, once.clone()));
+        once
     }
 
     /// What a file of one of them holds.
     #[must_use]
-    pub fn content(&self, content: &Content) -> Option<Arc<[u8]>> {
+    pub fn content(&self, content: &Content) -> Option<Held> {
         let kept = self.kept();
-        let mut all = kept.iter().map(|(_, sent)| &sent.1);
-        all.find_map(|contents| contents.get(content).cloned())
+        let mut all = kept.iter().filter_map(|(_, once)| once.get());
+        all.find_map(|sent| sent.1.get(content).cloned())
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<SentOnce>> {
+    fn kept(&self) -> MutexGuard<'_, Vec<(Weak<Edition>, SentOnce)>> {
         // A panic while it was held has left whole entries.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -19,7 +19,7 @@ mod order;
 mod said;
 mod worker;
 
-pub use edition::{Content, Contents, SentEdition, Unsendable};
+pub use edition::{CHANGED, Content, Contents, Held, SentEdition, Unsendable, values_sent};
 pub use gate::{Coming, Gate, Joined, Orders, SentEditions};
 pub use order::{SentOrder, SentStart};
 pub use worker::{Happening, Work, Worker};

@@ -28,9 +28,18 @@ fn over_the_wire<T: Serialize + DeserializeOwned>(said: &T) -> T {
 }
 
 fn contents(edition: &SentEdition, sent: &SentEditions) -> Contents {
-    let wanted = edition.contents().into_iter();
-    let contents = wanted.map(|content| (content, sent.content(&content).unwrap()));
-    contents.collect()
+    let held = |content| {
+        let mut bytes = Vec::new();
+        let held = sent.content(&content).unwrap();
+        let given = held.give(7, |piece| {
+            bytes.extend(piece);
+            true
+        });
+        given.unwrap();
+        bytes.into()
+    };
+    let wanted = edition.contents().into_keys();
+    wanted.map(|content| (content, held(content))).collect()
 }
 
 type Workers = Rc<RefCell<Vec<Rc<Worker>>>>;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    FAILURES, FAILURES_DIFFER, FLAGS, GROUP, HTTP, MISSED, MOST, PROTOCOL, SUCCESSES,
+    FAILURES, FAILURES_DIFFER, FLAGS, GROUP, HTTP, LONGEST_TEXT, MISSED, MOST, PROTOCOL, SUCCESSES,
     SUCCESSES_DIFFER, UNFINISHED, UNFINISHED_DIFFER,
 };
 use crate::stats::batch::Iterations;
@@ -25,8 +25,6 @@ use crate::stats::tally::TallyEntry;
 use crate::stats::trace::{MOST as MOST_STRETCHES, Trace};
 use crate::stats::varint;
 
-/// The longest text, in bytes.
-const LONGEST_TEXT: usize = 4_096;
 /// A table has two more series than its limit: those of what did not fit.
 const OTHERS: usize = 2;
 

@@ -262,6 +262,37 @@ fn names_without_end_are_refused() {
 }
 
 #[test]
+fn what_is_sent_in_pieces_adds_up_to_the_same() {
+    proptest!(ProptestConfig::with_cases(64), |(events in prop::collection::vec(event(), 0..400), most in 20_usize..2_000)| {
+        let sent = reports(&events, 100);
+        let pieces = sent.iter().flat_map(|report| report.clone().in_pieces(most));
+        let pieces: Vec<_> = pieces.collect();
+        for piece in &pieces {
+            let alone = Report { cells: piece.cells.clone(), keys: piece.keys.clone(), ..Report::default() };
+            let named = Report { keys: piece.keys.clone(), ..Report::default() };
+            let length = |report: &Report| Encoder::default().encode(report).len();
+            let cells = length(&alone) - length(&named);
+            prop_assert!(cells <= most + 2 || piece.cells.len() == 1, "{} of {}", cells, most);
+        }
+        let arrived = over_the_wire(&pieces).unwrap();
+        prop_assert_eq!(format!("{:?}", collected(&sent)), format!("{:?}", collected(&arrived)));
+    });
+}
+
+#[test]
+fn a_name_without_end_is_told_by_its_beginning() {
+    let mut recorder = Recorder::new(0, LIMITS);
+    let name = format!("/{}", "ä".repeat(9_000));
+    let series = recorder.series(&Kind::Http, "GET", &name);
+    recorder.record(Sample::new(series, 1, Outcome::Success, 0).service_us(1_000));
+    let mut ledger = Ledger::new(LIMITS);
+    ledger.absorb(recorder.take(None));
+    let arrived = over_the_wire(&[ledger.cut(0)]).unwrap();
+    let told = &arrived[0].keys[0].name;
+    assert!(name.starts_with(&**told) && told.len() > 4_000, "{told}");
+}
+
+#[test]
 fn a_series_is_named_once_a_stream() {
     let event = |at_us| Event {
         what: 1,

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{
-    FAILURES, FAILURES_DIFFER, GROUP, HTTP, MISSED, PROTOCOL, SUCCESSES, SUCCESSES_DIFFER,
-    UNFINISHED, UNFINISHED_DIFFER,
+    FAILURES, FAILURES_DIFFER, GROUP, HTTP, LONGEST_TEXT, MISSED, PROTOCOL, SUCCESSES,
+    SUCCESSES_DIFFER, UNFINISHED, UNFINISHED_DIFFER,
 };
 use crate::stats::batch::Iterations;
 use crate::stats::cell::{Cell, Latencies};
@@ -19,6 +19,39 @@ use crate::stats::series::{Kind, SeriesKey};
 use crate::stats::tally::TallyEntry;
 use crate::stats::trace::Trace;
 use crate::stats::varint::write as number;
+
+/// How many bytes a cell takes.
+fn length_of(scratch: &mut Vec<u8>, cell: &Stamped) -> usize {
+    scratch.clear();
+    stamped(scratch, cell.series, cell);
+    scratch.len()
+}
+
+impl Report {
+    /// Divides it into reports, none of which has cells of more than so many bytes: what was measured
+    /// in a long time without a connection may be more than one message takes.
+    #[must_use = "what was measured is in these"]
+    pub fn in_pieces(mut self, most: usize) -> Vec<Report> {
+        let mut pieces = Vec::new();
+        let (mut scratch, mut length) = (Vec::new(), 0);
+        for cell in std::mem::take(&mut self.cells) {
+            length += length_of(&mut scratch, &cell);
+            if length > most && !self.cells.is_empty() {
+                length = scratch.len();
+                pieces.push(Report {
+                    keys: self.keys.clone(),
+                    cells: std::mem::take(&mut self.cells),
+                    last_end_us: self.last_end_us,
+                    ..Report::default()
+                });
+            }
+            self.cells.push(cell);
+        }
+        // All else is bounded, whatever the time.
+        pieces.push(self);
+        pieces
+    }
+}
 
 /// Encodes reports for one stream, in their order. They may be of several ledgers.
 ///
@@ -107,7 +140,9 @@ fn all<T>(
     list.for_each(|one| each(to, one));
 }
 
+/// A name of a megabyte, such as a URL that nobody gave a name, is told by its beginning.
 fn text(to: &mut Vec<u8>, text: &str) {
+    let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
     number(to, text.len() as u64);
     to.extend_from_slice(text.as_bytes());
 }
