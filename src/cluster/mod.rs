@@ -57,7 +57,7 @@ mod worker_process;
 
 use std::time::Duration;
 
-pub use master_thread::{MasterOptions, MasterThread};
+pub use master_thread::{Loss, MasterOptions, MasterThread};
 pub use worker_process::{LogLine, WorkerOptions, work};
 
 use hello::Credentials;

@@ -50,7 +50,8 @@ impl<R: Clone> Master<R> {
         if record.life == Life::Left {
             return;
         }
-        let missing = record.missing(rate, self.users, now);
+        let until = self.roster.at_work_until(now, worker);
+        let missing = record.missing(rate, self.users, until);
         let started = record.started;
         self.actions.push(MasterAction::Missing(worker, missing));
         let answers = self.ranges.ended(worker, started);

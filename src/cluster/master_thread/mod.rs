@@ -5,6 +5,7 @@
 //! neither a script nor a summary delays a beat.
 
 mod over;
+mod people;
 mod run;
 mod serving;
 mod telling;
@@ -12,6 +13,7 @@ mod telling;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +23,7 @@ use tokio::time::Instant;
 use crate::health::Health;
 use crate::runner::elsewhere::{Gate, Joined, SentEditions};
 use crate::runner::{self, Edition, Handle, Setup, State, Unable};
+use crate::script::Level;
 
 /// How long what was said to a connection may take to leave before it is shut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -41,6 +44,9 @@ pub struct MasterOptions {
     pub goes_on: bool,
     /// Where it is noted that the thread moves, and that workers may come.
     pub health: Health,
+    /// For the log, while no run is there to say it. What finds no room is left out: nothing waits
+    /// for a terminal.
+    pub says: SyncSender<(Level, String)>,
 }
 
 /// The thread of a master, from outside.
@@ -51,8 +57,17 @@ pub struct MasterThread {
     expect: u32,
 }
 
-/// Workers that were lost, and how many requests of each are in no figure, at most.
-type Lost = Vec<(u32, u64)>;
+/// Workers that were lost.
+type Lost = Vec<Loss>;
+
+/// A worker that was lost.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// What people call it.
+    pub worker: String,
+    /// So many requests of it are in no figure, at most.
+    pub requests: u64,
+}
 
 /// What is asked of it.
 enum Request {

@@ -4,7 +4,9 @@
 //! gate only.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use socket2::Socket;
@@ -13,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
+use super::people::People;
 use super::{Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
 use crate::cluster::build;
@@ -50,6 +53,8 @@ pub(super) async fn serve(
         master: master(&own, fresh, options.goes_on),
         own,
         goes_on: options.goes_on,
+        expect: options.expect,
+        says: options.says,
         returning: None,
         invited: 0,
         internal,
@@ -65,6 +70,7 @@ pub(super) async fn serve(
         waits_for_over: Vec::new(),
         missing: BTreeMap::new(),
         lost_last: Vec::new(),
+        people: People::default(),
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -105,6 +111,8 @@ pub(super) struct Socketed {
     pub(super) down: Option<mpsc::Sender<Result<proto::Down, Status>>>,
     pub(super) applied: Option<mpsc::Sender<Result<proto::Applied, Status>>>,
     pub(super) socket: Socket,
+    /// Where it comes from.
+    pub(super) address: Option<IpAddr>,
     pub(super) decoder: Decoder,
     /// It has proved itself.
     pub(super) is_in: bool,
@@ -115,6 +123,10 @@ pub(super) struct Thread {
     pub(super) own: Credentials,
     /// Whether another run may follow.
     pub(super) goes_on: bool,
+    /// How many workers a run waits for.
+    pub(super) expect: u32,
+    /// The log, without a run.
+    pub(super) says: SyncSender<(Level, String)>,
     /// How many workers of the last run are expected to come again, and until when.
     pub(super) returning: Option<(usize, Instant)>,
     /// How many have been asked to.
@@ -141,13 +153,17 @@ pub(super) struct Thread {
     pub(super) missing: BTreeMap<u32, u64>,
     /// Of the run that ended last.
     pub(super) lost_last: Lost,
+    pub(super) people: People,
 }
 
 impl Thread {
     async fn happened(&mut self, what: Happened) {
         match what {
             Happened::Opened(conn, address, socket) => {
+                let peer = socket.peer_addr().ok();
+                let peer = peer.and_then(|peer| peer.as_socket());
                 let socketed = Socketed {
+                    address: peer.map(|peer| peer.ip().to_canonical()),
                     down: None,
                     applied: None,
                     socket,
@@ -204,15 +220,19 @@ impl Thread {
     }
 
     async fn heard(&mut self, conn: Conn, up: Up) {
-        let levels = match &up {
-            Up::Beat(beat) => Some(beat.levels),
-            _ => None,
+        let worker = self.master.worker_of(conn);
+        let beat = match (up, worker) {
+            (Up::Lines(lines), Some(worker)) => return self.printed_there(worker, lines),
+            (Up::Beat(beat), Some(worker)) => {
+                self.beat(worker, conn, &beat);
+                let levels = beat.levels;
+                self.on(MasterEvent::Heard(conn, Up::Beat(beat))).await;
+                levels
+            }
+            (up, _) => return self.on(MasterEvent::Heard(conn, up)).await,
         };
-        self.on(MasterEvent::Heard(conn, up)).await;
-        if let (Some(levels), Some(member), Some(running)) =
-            (levels, self.master.member_of(conn), &self.running)
-        {
-            running.gate.levels(member, levels);
+        if let (Some(member), Some(running)) = (self.master.member_of(conn), &self.running) {
+            running.gate.levels(member, beat);
         }
     }
 
@@ -272,24 +292,29 @@ impl Thread {
                 }
             }
             MasterAction::Gone(member) => {
+                self.leaves_seat(member, true).await;
                 if let Some(running) = &self.running {
                     running.gate.gone(member).await;
                 }
             }
-            MasterAction::Count(_, report) => {
+            MasterAction::Count(worker, report) => {
+                self.counted(worker);
                 if let Some(running) = &self.running {
                     let report = Arc::try_unwrap(report).unwrap_or_else(|it| (*it).clone());
                     running.gate.report(report).await;
                 }
             }
-            MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
+            MasterAction::Stands(worker, stand) => {
+                self.say_stand(worker, stand);
+                self.show_people_soon();
+            }
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
             }
             // Of iterations only: what was begun is in the figures, and rows are not handed out.
             MasterAction::Burned(..) => {}
             MasterAction::Barred(worker, why) => {
-                let text = format!("worker {worker} is turned away: {why:?}");
+                let text = format!("{} is turned away: {why:?}", self.name_of(worker));
                 self.print(Level::Warn, text);
             }
             MasterAction::Over => self.over(),

@@ -61,21 +61,24 @@ impl Thread {
             Stand::Present => (Level::Info, "is heard again"),
             Stand::Late => (Level::Info, "is late: no sign of it for 3 s"),
             Stand::Missing => (Level::Warn, "is missing: no sign of it for 5 s"),
+            Stand::Moved if self.running.is_none() => (Level::Warn, "is gone"),
             Stand::Moved => (Level::Warn, "is gone: its users move to the others"),
             Stand::Lost => (Level::Error, "is lost: no sign of it for a minute"),
         };
-        self.print(level, format!("worker {worker} {what}"));
+        self.print(level, format!("{} {what}", self.name_of(worker)));
     }
 
     pub(super) fn print(&self, level: Level, text: String) {
-        if let Some(running) = &self.running {
-            running.gate.print(Line {
-                level,
-                who: String::new(),
-                place: String::new(),
-                text,
-                dropped: 0,
-            });
-        }
+        let Some(running) = &self.running else {
+            let _ = self.says.try_send((level, text));
+            return;
+        };
+        running.gate.print(Line {
+            level,
+            who: String::new(),
+            place: String::new(),
+            text,
+            dropped: 0,
+        });
     }
 }
