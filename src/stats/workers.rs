@@ -99,6 +99,13 @@ impl WorkerState {
         }
     }
 
+    /// Whether it has users, as far as is known.
+    #[must_use]
+    pub fn has_users(self) -> bool {
+        use WorkerState::{Late, Missing, Running};
+        matches!(self, Running | Late | Missing)
+    }
+
     /// Whether it should be heard and is not.
     #[must_use]
     pub fn is_silent(self) -> bool {

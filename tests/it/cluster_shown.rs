@@ -205,3 +205,34 @@ user("U", #{ t: task(|| {
     first.finish().code(0);
     run.finish().code(0);
 }
+
+#[test]
+fn a_worker_that_stands_still_at_the_end_is_named() {
+    let shop = Shop::open();
+    let (mut run, port) = master(
+        SCRIPT,
+        &shop,
+        "-u 4 -r 100 --expect-workers 1 --on-stop-timeout 1",
+    );
+    let still = worker(&port);
+    let host = host_name();
+    run.says("all users spawned: 4");
+    shop.receives("/hello", 200);
+    still.freeze();
+    run.says(&format!(
+        "worker 0 ({host}) is missing: no sign of it for 5 s"
+    ));
+    run.interrupt();
+    let finished = run.finish().code(3);
+    let why = format!("worker 0 ({host}) did not end in time");
+    assert!(finished.stderr.contains(&why), "{}", finished.stderr);
+    let document = finished.document();
+    assert_eq!(document.0["workers"][0]["state"], "lost");
+    let missing = document.count("/workers/0/missing");
+    let counted = shop.counts().total;
+    let reported = document.count("/total/requests");
+    assert!(
+        reported <= counted && counted <= reported + missing,
+        "{counted}: {reported}, {missing}"
+    );
+}

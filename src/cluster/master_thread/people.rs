@@ -212,11 +212,9 @@ impl Thread {
                 since_us: known.since_us,
                 heard_us: known.heard_us,
                 threads: person.threads,
-                users: match state {
-                    WorkerState::Running | WorkerState::Late | WorkerState::Missing => {
-                        u64::from(known.users)
-                    }
-                    _ => 0,
+                users: match state.has_users() {
+                    true => u64::from(known.users),
+                    false => 0,
                 },
                 samples: person.samples,
                 missing,

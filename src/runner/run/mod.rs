@@ -199,7 +199,8 @@ impl Run {
                 // An earlier failure says more.
                 if !matches!(self.end, Some(End::Failed(_))) {
                     let held = "a load thread did not end in time: a script holds it in one call";
-                    self.end = Some(End::Failed(held.to_owned()));
+                    let workers = self.workers.not_ended();
+                    self.end = Some(End::Failed(workers.unwrap_or_else(|| held.to_owned())));
                 }
                 self.tear_down();
             }

@@ -25,6 +25,9 @@ const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(10);
 /// Calls of listeners that wait for their turn: as many as a master has workers.
 const WAITING: usize = 4_096;
 
+/// So many workers are named where one would do.
+const NAMED: usize = 3;
+
 /// The workers of a run.
 pub(super) struct Workers {
     roll: watch::Receiver<Roll>,
@@ -48,6 +51,20 @@ impl Workers {
         if self.waiting.len() < WAITING {
             self.waiting.push_back((event, card));
         }
+    }
+
+    /// What holds up the end, if that is workers: those that still have users.
+    pub(super) fn not_ended(&self) -> Option<String> {
+        let roll = self.roll.borrow();
+        let rows = roll.rows.iter();
+        let names = rows.filter(|row| row.state.has_users());
+        let names: Vec<String> = names.map(|row| row.name.to_string()).collect();
+        let (first, others) = names.split_at(names.len().min(NAMED));
+        let others = match others.len() {
+            0 => String::new(),
+            more => format!(" and {more} others"),
+        };
+        (!names.is_empty()).then(|| format!("{}{others} did not end in time", first.join(", ")))
     }
 
     /// Puts them as they stand into the figures.
