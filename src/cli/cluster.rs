@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,7 +15,7 @@ use super::arguments;
 use super::cluster_arguments::{ClusterArgs, TOKEN_COMES};
 use super::health;
 use super::run::{listen, on_control_thread};
-use crate::cluster::{self, LogLine, MasterOptions, MasterThread, WorkerOptions};
+use crate::cluster::{self, LogLine, Loss, MasterOptions, MasterThread, WorkerOptions};
 use crate::control::{self, Exit, Starter};
 use crate::health::Health;
 use crate::screen::show;
@@ -68,8 +69,8 @@ pub(super) fn master(
         expect,
         goes_on,
         tls,
-        log: show::log,
         health: health.clone(),
+        says: log_of_its_own()?,
     };
     let thread = MasterThread::listen(options).map_err(|error| {
         let hint = "is another master running? `--master-bind-port PORT` takes another port";
@@ -90,6 +91,24 @@ pub(super) fn master(
     }))
 }
 
+/// The way to the log for a thread that must not wait for a terminal.
+fn log_of_its_own() -> Result<SyncSender<(Level, String)>, Exit> {
+    let (says, said) = sync_channel::<(Level, String)>(256);
+    let thread = std::thread::Builder::new().name("cluster log".to_owned());
+    let spawned = thread.spawn(move || {
+        for (level, text) in said {
+            show::log(level, &text);
+        }
+    });
+    match spawned {
+        Ok(_) => Ok(says),
+        Err(error) => {
+            show::error(&format!("cannot start a thread: {error}"), None);
+            Err(Exit::Incomplete)
+        }
+    }
+}
+
 impl Master {
     /// Starts runs on workers.
     pub(super) fn starter(&self) -> Starter {
@@ -108,9 +127,9 @@ impl Master {
 
     /// Waits for the last numbers, and lets the workers go.
     pub(super) async fn dismiss(&self) {
-        for (worker, samples) in self.thread.over().await {
+        for Loss { worker, requests } in self.thread.over().await {
             let text = format!(
-                "worker {worker} was lost: up to {samples} requests that it made are in no figure"
+                "{worker} was lost: up to {requests} requests that it made are in no figure"
             );
             show::log(Level::Error, &text);
         }

@@ -41,6 +41,12 @@ const BEATS: Rate = Rate {
     at_once: 100,
 };
 
+/// What scripts print: fifty lines a second come in one message, or in one for each.
+const LINES: Rate = Rate {
+    a_second: 100,
+    at_once: 200,
+};
+
 /// What is left of one rate.
 #[derive(Clone, Copy, Debug)]
 struct Left {
@@ -74,6 +80,7 @@ pub(super) struct Allowance {
     asks: Left,
     news: Left,
     beats: Left,
+    lines: Left,
 }
 
 impl Default for Allowance {
@@ -83,6 +90,7 @@ impl Default for Allowance {
             asks: Left::of(ASKS),
             news: Left::of(NEWS),
             beats: Left::of(BEATS),
+            lines: Left::of(LINES),
         }
     }
 }
@@ -105,6 +113,7 @@ impl Allowance {
             // These come once for each connection, which is seen to elsewhere.
             Up::Hello(_) | Up::Proof(_) => Ok(()),
             Up::Beat(_) => taken(&mut self.beats, now, "beats"),
+            Up::Lines(_) => taken(&mut self.lines, now, "messages with lines"),
             Up::Letter(letter) => match &letter.says {
                 Said::Ask(..)
                 | Said::Cancel(_)

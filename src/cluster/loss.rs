@@ -2,7 +2,8 @@
 //!
 //! Owns the estimate. It is above the truth and says so: recorded at its last beat, less what came
 //! of that, and what it may have recorded since. That is bounded by its users, each with a request
-//! under way, and by twice its highest rate for as long as its users may have gone on. Nobody can
+//! under way, and by twice its highest rate for as long as its users may have gone on: a dead
+//! process's no longer than until shortly after its connection ended. Nobody can
 //! know how fast users get that never told it: those of a worker that died in its first seconds
 //! count as the fastest users of any worker.
 

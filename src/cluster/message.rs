@@ -15,6 +15,7 @@ use crate::clock::Micros;
 use crate::data::Value;
 use crate::load::Part;
 pub use crate::runner::elsewhere::{Levels, News, SentOrder, SentStart};
+use crate::script::{Level, Line};
 
 /// The version of the messages. The first eight fields of [`Hello`] are the same in all versions,
 /// so that any worker can be told why it is refused.
@@ -32,6 +33,13 @@ pub const MOST_DOWN_BYTES: usize = 64 << 20;
 
 /// The most bytes of a message before the token is proved.
 pub const MOST_HELLO_BYTES: usize = 16 << 10;
+
+/// The most lines that a worker sends in a second, and in one message.
+pub const MOST_LINES: usize = 50;
+
+/// The longest text of a line, and of who printed it where, in bytes.
+const LONGEST_LINE: usize = 4 << 10;
+const LONGEST_PLACE: usize = 256;
 
 /// The most sources whose horizons are told in a beat; a run has a handful.
 pub const MOST_SOURCES: usize = 1_000;
@@ -77,6 +85,8 @@ pub enum Up {
     Beat(Box<UpBeat>),
     /// What has happened: numbered, and sent again until it has arrived.
     Letter(Letter<Said>),
+    /// What was printed there. Some may be left out, and those that a connection loses are.
+    Lines(Vec<SentLine>),
 }
 
 /// A message of the master on *Serve*.
@@ -269,15 +279,82 @@ pub struct UpBeat {
     pub load: Machine,
 }
 
+/// A line that was printed on a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentLine {
+    /// Its number in the life of the process, from 1: those that did not come are known by the gap.
+    pub number: u64,
+    /// 0 to tell, 1 to warn, 2 for errors.
+    pub level: u8,
+    /// Who printed it, as `Shopper 17`; empty for the worker itself.
+    pub who: String,
+    /// `file:line`, if that is known.
+    pub place: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl SentLine {
+    /// What is sent of a line: its beginning, if it is long.
+    #[must_use]
+    pub fn new(number: u64, line: &Line) -> SentLine {
+        let short = |text: &str, most| text[..text.floor_char_boundary(most)].to_owned();
+        let mut text = short(&line.text, LONGEST_LINE - 3);
+        if text.len() < line.text.len() {
+            text.push('…');
+        }
+        SentLine {
+            number,
+            level: match line.level {
+                Level::Info => 0,
+                Level::Warn => 1,
+                Level::Error => 2,
+            },
+            who: short(&line.who, LONGEST_PLACE),
+            place: short(&line.place, LONGEST_PLACE),
+            text,
+        }
+    }
+
+    /// Whether a worker may send that.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let are_short = self.who.len() <= LONGEST_PLACE && self.place.len() <= LONGEST_PLACE;
+        are_short && self.text.len() <= LONGEST_LINE && self.level <= 2
+    }
+
+    /// How important it is.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        match self.level {
+            0 => Level::Info,
+            1 => Level::Warn,
+            _ => Level::Error,
+        }
+    }
+}
+
 /// What a worker's machine is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// CPU time of the process since its start, in µs.
     pub cpu_us: u64,
+    /// CPU time of the last second, as a share of what its load threads can use, in thousandths.
+    pub cpu: u16,
+    /// For how much of the last second its control group held it back, in thousandths.
+    pub throttled: u16,
     /// Memory of the process, in bytes.
     pub rss_bytes: u64,
-    /// The greatest lag of the last second, in µs.
+    /// How much it may have.
+    pub memory_bytes: u64,
+    /// The 99th percentile of the lags of the last second, in µs.
+    pub lag_p99_us: u64,
+    /// The greatest of them.
     pub lag_us: u64,
+    /// When its clock showed zero, in µs since 1970 by its own calendar; 0 if it has not looked.
+    pub zero_unix_us: i64,
+    /// By how much what it takes for the master's clock may be wrong, in µs.
+    pub clock_error_us: Option<u64>,
 }
 
 /// The master's answer to a beat.

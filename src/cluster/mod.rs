@@ -62,7 +62,7 @@ mod worker_process;
 
 use std::time::Duration;
 
-pub use master_thread::{MasterOptions, MasterThread};
+pub use master_thread::{Loss, MasterOptions, MasterThread};
 pub use tls::{MasterTls, WorkerTls};
 pub use worker_process::{LogLine, WorkerOptions, work};
 

@@ -58,6 +58,7 @@ pub(crate) use reload::{Reload, ReloadStep};
 use run::Wish;
 pub use run::{Opening, Refusal, open, start};
 pub use unable::Unable;
+pub use usage::{Used, used};
 
 /// The options of a run, fully resolved.
 #[derive(Clone, Debug)]

@@ -16,6 +16,8 @@ use super::dist::Dist;
 use super::exceptions::Exceptions;
 use super::recorder::Limits;
 use super::series::{SeriesKey, SeriesTable};
+use super::sum::Sum;
+use super::summary::Distribution;
 use super::tally::{Tally, TallyEntry};
 
 /// Gauges of a member of a run at the end of a second. Members' gauges add up.
@@ -55,6 +57,13 @@ impl Report {
     pub fn samples(&self) -> u64 {
         let cells = self.cells.iter();
         cells.map(|stamped| stamped.cell.requests()).sum()
+    }
+
+    /// How late the generator was in it: the 99th percentile and the most, in µs.
+    #[must_use]
+    pub fn lag_us(&self) -> [u64; 2] {
+        let lag = Distribution::of_all(self.lags.values(), &mut Sum::default());
+        [lag.p99_us(), lag.max_us]
     }
 
     /// How many iterations began in it.

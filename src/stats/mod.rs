@@ -48,6 +48,7 @@ mod trace;
 mod unfinished;
 mod varint;
 mod window;
+mod workers;
 
 pub use batch::{Batch, Iterations};
 pub use cell::Cell;
@@ -71,3 +72,6 @@ pub use timeline::{Stretch, Timeline, Windowed, WindowedRow};
 pub use trace::Trace;
 pub use unfinished::Unfinished;
 pub use window::SECONDS as CURRENT_SECONDS;
+pub use workers::{
+    Roll, Strain, Strained, Strains, WorkerClock, WorkerMachine, WorkerName, WorkerRow, WorkerState,
+};

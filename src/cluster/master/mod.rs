@@ -23,6 +23,7 @@ mod events;
 mod letters;
 mod numbers;
 mod parting;
+mod people;
 mod record;
 mod welcome;
 
@@ -39,6 +40,7 @@ use super::roster::{Roster, Stand};
 use super::{LOST, MOVES};
 use crate::clock::Micros;
 pub use events::{MasterAction, MasterEvent};
+pub use people::Person;
 use record::{Life, Record};
 
 /// The most workers at once.
@@ -311,6 +313,8 @@ impl<R: Clone> Master<R> {
                 }
                 ControlFlow::Continue(())
             }
+            // They mean nothing here.
+            Up::Lines(_) => ControlFlow::Continue(()),
             Up::Hello(_) | Up::Proof(_) => ControlFlow::Break(()),
         }
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::record::{Life, Record};
 use super::{Master, MasterAction};
 use crate::clock::Micros;
-use crate::cluster::FENCE_AFTER_END;
 use crate::cluster::message::{Seat, Told};
 use crate::cluster::roster::Stand;
 
@@ -51,11 +50,8 @@ impl<R: Clone> Master<R> {
         if record.life == Life::Left {
             return;
         }
-        // A process that has died made no more. If it was something on the way that ended the
-        // connection, its users began nothing after this.
-        let closed = self.roster.closed_at(worker);
-        let gone = closed.map_or(now, |closed| now.min(closed + FENCE_AFTER_END));
-        let missing = record.missing(rate, self.users, gone);
+        let until = self.roster.at_work_until(now, worker);
+        let missing = record.missing(rate, self.users, until);
         let started = record.started;
         self.actions.push(MasterAction::Missing(worker, missing));
         let answers = self.ranges.ended(worker, started);

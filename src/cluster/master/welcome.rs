@@ -66,7 +66,8 @@ impl<R: Clone> Master<R> {
         }
         let worker = u32::try_from(self.records.len()).ok()?;
         let key = hello.resume.as_ref().map_or(key, |resume| resume.key);
-        let record = Record::new(now, key, hello.threads, hello.resume.is_none());
+        let who = (hello.name.clone(), hello.threads);
+        let record = Record::new(now, key, who, hello.resume.is_none());
         self.records.insert(worker, record);
         self.by_process.insert(hello.process, worker);
         Some(worker)

@@ -5,6 +5,7 @@
 //! neither a script nor a summary delays a beat.
 
 mod over;
+mod people;
 mod run;
 mod serving;
 mod telling;
@@ -13,6 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -46,8 +48,9 @@ pub struct MasterOptions {
     pub health: Health,
     /// How connections are encrypted, if they are.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Where lines go that belong to no run.
-    pub log: fn(Level, &str),
+    /// For the log, while no run is there to say it. What finds no room is left out: nothing waits
+    /// for a terminal.
+    pub says: SyncSender<(Level, String)>,
 }
 
 /// The thread of a master, from outside.
@@ -56,13 +59,22 @@ pub struct MasterThread {
     asks: mpsc::Sender<Request>,
     address: SocketAddr,
     expect: u32,
-    log: fn(Level, &str),
+    says: SyncSender<(Level, String)>,
     /// Whether what is sent over networks can be read there, and nobody was told yet.
     is_readable: Arc<AtomicBool>,
 }
 
-/// Workers that were lost, and how many requests of each are in no figure, at most.
-type Lost = Vec<(u32, u64)>;
+/// Workers that were lost.
+type Lost = Vec<Loss>;
+
+/// A worker that was lost.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// What people call it.
+    pub worker: String,
+    /// So many requests of it are in no figure, at most.
+    pub requests: u64,
+}
 
 /// What is asked of it.
 enum Request {
@@ -106,7 +118,7 @@ impl MasterThread {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (asks, asked) = mpsc::channel(64);
-        let (expect, log) = (options.expect, options.log);
+        let (expect, says) = (options.expect, options.says.clone());
         let is_readable = options.tls.is_none() && !address.ip().is_loopback();
         let thread = std::thread::Builder::new().name("cluster".to_owned());
         thread.spawn(move || {
@@ -122,7 +134,7 @@ impl MasterThread {
             asks,
             address,
             expect,
-            log,
+            says,
             is_readable: Arc::new(AtomicBool::new(is_readable)),
         })
     }
@@ -150,7 +162,8 @@ impl MasterThread {
             )));
         }
         if self.is_readable.swap(false, Ordering::Relaxed) {
-            (self.log)(Level::Warn, &in_the_clear(&setup.edition));
+            let text = in_the_clear(&setup.edition);
+            let _ = self.says.try_send((Level::Warn, text));
         }
         let gone = || Unable::System("the thread for workers has ended".to_owned());
         let (answer, workers) = oneshot::channel();

@@ -10,8 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::people::People;
 use super::serving::{INSIDE, Thread, master};
 use super::{LAST_NUMBERS, Lost};
+use crate::clock;
 use crate::cluster::master::MasterEvent;
 use crate::random;
 use tokio::sync::oneshot;
@@ -40,6 +42,7 @@ impl Thread {
     pub(super) async fn tick(&mut self) {
         self.on(MasterEvent::Tick).await;
         self.look_for_workers();
+        self.look_at_people();
         self.look_at_close().await;
     }
 
@@ -62,6 +65,7 @@ impl Thread {
     pub(super) fn over(&mut self) {
         if self.running.is_some() {
             self.lost_last = self.lost();
+            self.show_people(clock::now(), true);
         }
         let fresh = random::bytes().ok().filter(|_| self.goes_on);
         let Some(fresh) = fresh else {
@@ -76,6 +80,7 @@ impl Thread {
         self.epoch_us = None;
         self.generation = 1;
         self.missing.clear();
+        self.people = People::default();
         let invited = std::mem::take(&mut self.invited);
         self.returning = Some((invited, Instant::now() + RETURN));
         for conn in self.conns.keys().copied().collect::<Vec<_>>() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
-use super::Request;
 use super::serving::{FromRun, Thread};
+use super::{Loss, Request};
 use crate::cluster::master::MasterEvent;
 use crate::cluster::message::{Counted, News, SentOrder};
 use crate::cluster::wire;
@@ -74,6 +74,7 @@ impl Thread {
         let Joined {
             member, mut orders, ..
         } = joined;
+        self.takes_seat(worker, member).await;
         self.on(MasterEvent::Seat { worker, member }).await;
         let internal = self.internal.clone();
         spawn_local(async move {
@@ -129,6 +130,9 @@ impl Thread {
     pub(super) fn joins(&mut self, worker: u32, threads: u32) {
         let Some(running) = &self.running else {
             self.offered.push((worker, threads));
+            let (name, there) = (self.name_of(worker), self.offered.len());
+            let text = format!("{name} is ready: {there} of {}", self.expect);
+            self.print(Level::Info, text);
             return self.look_for_workers();
         };
         let (gate, internal) = (running.gate.clone(), self.internal.clone());
@@ -139,19 +143,30 @@ impl Thread {
         });
         self.print(
             Level::Info,
-            format!("worker {worker} joins with {threads} load threads"),
+            format!("{} joins with {threads} load threads", self.name_of(worker)),
         );
     }
 
-    pub(super) async fn news(&self, member: u32, news: News) {
+    pub(super) async fn news(&mut self, member: u32, news: News) {
+        let news = match self.name_of_member(member) {
+            Some(name) => news.said_by(&name.to_string()),
+            None => news,
+        };
+        if let News::Ended { .. } = news {
+            self.leaves_seat(member, false).await;
+        }
         if let Some(running) = &self.running {
             running.gate.say(member, news).await;
         }
     }
 
-    pub(super) fn lost(&self) -> Vec<(u32, u64)> {
+    pub(super) fn lost(&self) -> Vec<Loss> {
         let missing = self.missing.iter();
         let lost = missing.filter(|(_, samples)| **samples > 0);
-        lost.map(|(worker, samples)| (*worker, *samples)).collect()
+        let loss = |(worker, samples): (&u32, &u64)| Loss {
+            worker: self.name_of(*worker).to_string(),
+            requests: *samples,
+        };
+        lost.map(loss).collect()
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
+use super::people::People;
 use super::{Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
 use crate::cluster::accepting::number_of;
@@ -52,6 +54,8 @@ pub(super) async fn serve(
         master: master(&own, fresh, options.goes_on),
         own,
         goes_on: options.goes_on,
+        expect: options.expect,
+        says: options.says,
         returning: None,
         invited: 0,
         internal,
@@ -67,8 +71,8 @@ pub(super) async fn serve(
         waits_for_over: Vec::new(),
         missing: BTreeMap::new(),
         lost_last: Vec::new(),
-        log: options.log,
         strangers: Strangers::default(),
+        people: People::default(),
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,6 +125,10 @@ pub(super) struct Thread {
     pub(super) own: Credentials,
     /// Whether another run may follow.
     pub(super) goes_on: bool,
+    /// How many workers a run waits for.
+    pub(super) expect: u32,
+    /// The log, without a run.
+    pub(super) says: SyncSender<(Level, String)>,
     /// How many workers of the last run are expected to come again, and until when.
     pub(super) returning: Option<(usize, Instant)>,
     /// How many have been asked to.
@@ -147,9 +155,8 @@ pub(super) struct Thread {
     pub(super) missing: BTreeMap<u32, u64>,
     /// Of the run that ended last.
     pub(super) lost_last: Lost,
-    /// Where lines go while there is no run.
-    pub(super) log: fn(Level, &str),
     pub(super) strangers: Strangers,
+    pub(super) people: People,
 }
 
 impl Thread {
@@ -233,15 +240,19 @@ impl Thread {
         if let Err(why) = socketed.allowance.said(clock::now(), &up) {
             return self.break_off(conn, &format!("it says {why}")).await;
         }
-        let levels = match &up {
-            Up::Beat(beat) => Some(beat.levels),
-            _ => None,
+        let worker = self.master.worker_of(conn);
+        let beat = match (up, worker) {
+            (Up::Lines(lines), Some(worker)) => return self.printed_there(worker, lines),
+            (Up::Beat(beat), Some(worker)) => {
+                self.beat(worker, conn, &beat);
+                let levels = beat.levels;
+                self.on(MasterEvent::Heard(conn, Up::Beat(beat))).await;
+                levels
+            }
+            (up, _) => return self.on(MasterEvent::Heard(conn, up)).await,
         };
-        self.on(MasterEvent::Heard(conn, up)).await;
-        if let (Some(levels), Some(member), Some(running)) =
-            (levels, self.master.member_of(conn), &self.running)
-        {
-            running.gate.levels(member, levels);
+        if let (Some(member), Some(running)) = (self.master.member_of(conn), &self.running) {
+            running.gate.levels(member, beat);
         }
     }
 
@@ -306,21 +317,26 @@ impl Thread {
                 }
             }
             MasterAction::Gone(member) => {
+                self.leaves_seat(member, true).await;
                 if let Some(running) = &self.running {
                     running.gate.gone(member).await;
                 }
             }
-            MasterAction::Count(_, report) => {
+            MasterAction::Count(worker, report) => {
+                self.counted(worker);
                 if let Some(running) = &self.running {
                     let report = Arc::try_unwrap(report).unwrap_or_else(|it| (*it).clone());
                     running.gate.report(report).await;
                 }
             }
-            MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
+            MasterAction::Stands(worker, stand) => {
+                self.say_stand(worker, stand);
+                self.show_people_soon();
+            }
             MasterAction::Unable(worker, why) => {
-                let text = format!("worker {worker} can make no load: {why}");
+                let text = format!("{} can make no load: {why}", self.name_of(worker));
                 // The run may end with it, and shows no line any more.
-                (self.log)(Level::Error, &text);
+                let _ = self.says.try_send((Level::Error, text));
             }
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
@@ -328,7 +344,7 @@ impl Thread {
             // Of iterations only: what was begun is in the figures, and rows are not handed out.
             MasterAction::Burned(..) => {}
             MasterAction::Barred(worker, why) => {
-                let text = format!("worker {worker} is turned away: {why}");
+                let text = format!("{} is turned away: {why}", self.name_of(worker));
                 self.print(Level::Warn, text);
             }
             MasterAction::Over => self.over(),

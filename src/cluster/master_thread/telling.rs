@@ -75,10 +75,11 @@ impl Thread {
             Stand::Present => (Level::Info, "is heard again"),
             Stand::Late => (Level::Info, "is late: no sign of it for 3 s"),
             Stand::Missing => (Level::Warn, "is missing: no sign of it for 5 s"),
+            Stand::Moved if self.running.is_none() => (Level::Warn, "is gone"),
             Stand::Moved => (Level::Warn, "is gone: its users move to the others"),
             Stand::Lost => (Level::Error, "is lost: no sign of it for a minute"),
         };
-        self.print(level, format!("worker {worker} {what}"));
+        self.print(level, format!("{} {what}", self.name_of(worker)));
     }
 
     /// A connection from there was of no use.
@@ -91,7 +92,8 @@ impl Thread {
 
     pub(super) fn print(&self, level: Level, text: String) {
         let Some(running) = &self.running else {
-            return (self.log)(level, &text);
+            let _ = self.says.try_send((level, text));
+            return;
         };
         running.gate.print(Line {
             level,

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES, ProcessId, Refused,
-    Said, SentOrder, Told, Up, UpBeat, Welcome,
+    Applied, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES, MOST_LINES,
+    ProcessId, Refused, Said, SentLine, SentOrder, Told, Up, UpBeat, Welcome,
 };
 
 /// Made of `wire.proto` by the build.
@@ -46,6 +46,7 @@ pub struct Nonsense;
 enum SameUp {
     Beat(Box<UpBeat>),
     Letter(Letter<Said>),
+    Lines(Vec<SentLine>),
 }
 
 /// What a master says to a worker of the same build.
@@ -88,6 +89,7 @@ pub fn up(said: Up) -> proto::Up {
             Up::Proof(proof) => UpSays::Proof(proof.to_vec()),
             Up::Beat(beat) => UpSays::SameBuild(packed(&SameUp::Beat(beat))),
             Up::Letter(letter) => UpSays::SameBuild(packed(&SameUp::Letter(letter))),
+            Up::Lines(lines) => UpSays::SameBuild(packed(&SameUp::Lines(lines))),
         }),
     }
 }
@@ -126,9 +128,14 @@ pub fn heard_up(said: proto::Up) -> Result<Up, Nonsense> {
                 Said::Unable(why) if why.len() > LONGEST_WHY => return Err(Nonsense),
                 _ => Up::Letter(letter),
             },
-            SameUp::Beat(_) => return Err(Nonsense),
+            SameUp::Lines(lines) if are_possible(&lines) => Up::Lines(lines),
+            SameUp::Beat(_) | SameUp::Lines(_) => return Err(Nonsense),
         },
     })
+}
+
+fn are_possible(lines: &[SentLine]) -> bool {
+    lines.len() <= MOST_LINES && lines.iter().all(SentLine::is_possible)
 }
 
 fn heard_hello(hello: proto::Hello) -> Result<Hello, Nonsense> {
@@ -263,6 +270,16 @@ mod tests {
         }
     }
 
+    fn line(text: String) -> SentLine {
+        SentLine {
+            number: 7,
+            level: 1,
+            who: "User 3".to_owned(),
+            place: "a.rhai:1".to_owned(),
+            text,
+        }
+    }
+
     fn up_and_back(said: Up) -> Result<Up, Nonsense> {
         let bytes = up(said).encode_to_vec();
         heard_up(proto::Up::decode(&bytes[..]).unwrap())
@@ -279,6 +296,7 @@ mod tests {
             Up::Hello(Box::new(hello())),
             Up::Proof([1; 32]),
             Up::Beat(Box::default()),
+            Up::Lines(vec![line("hello".to_owned())]),
             Up::Letter(Letter {
                 number: 3,
                 says: Said::News(seat, news),
@@ -330,6 +348,11 @@ mod tests {
             ..UpBeat::default()
         };
         assert_eq!(up_and_back(Up::Beat(Box::new(many))), Err(Nonsense));
+        let long = vec![line("x".repeat(5_000))];
+        let too_many = vec![line(String::new()); 51];
+        for lines in [long, too_many] {
+            assert_eq!(up_and_back(Up::Lines(lines)), Err(Nonsense));
+        }
         proptest!(|(bytes in prop::collection::vec(any::<u8>(), 0..200))| {
             let says = Some(UpSays::SameBuild(bytes.clone()));
             let _ = heard_up(proto::Up { says });

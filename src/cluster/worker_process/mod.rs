@@ -4,6 +4,8 @@
 //! Owns doing what `worker` says, in its order, and handing it what happens; and that an edition's
 //! files are here before load threads get it.
 
+mod lines;
+mod meter;
 mod orders;
 
 use std::cell::RefCell;
@@ -21,8 +23,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::hello::Conn;
 use super::link::{self, Address, Connection, Heard};
 use super::message::{
-    Answer, Ask, Counted, Hello, Levels, MOST_CELLS, Machine, News, PROTOCOL, ProcessId, Refused,
-    SentOrder, Sums, Up,
+    Answer, Ask, Counted, Hello, Levels, MOST_CELLS, News, PROTOCOL, ProcessId, Refused, SentOrder,
+    Sums, Up,
 };
 use super::wire::LONGEST_WHY;
 use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
@@ -34,6 +36,8 @@ use crate::runner::elsewhere::{Happening, Worker as LoadThreads};
 use crate::runner::{self, Unable};
 use crate::script::Line;
 use crate::stats::{Encoder, Report};
+use lines::Lines;
+use meter::Meter;
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -115,6 +119,8 @@ async fn work_in_one_run(
             address: options.master.clone(),
             tls: options.tls.clone(),
         },
+        meter: Meter::new(options.threads),
+        lines: Lines::default(),
         options,
         heard: heard_in,
         inside: inside_in,
@@ -171,6 +177,8 @@ struct Process {
     load: Rc<RefCell<Option<LoadThreads>>>,
     /// Orders on their way to them: an edition's files may have to be fetched first.
     orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Connection>)>>,
+    meter: Meter,
+    lines: Lines,
     levels: Levels,
     /// Samples in all reports.
     recorded: u64,
@@ -231,6 +239,7 @@ impl Process {
                 self.load.borrow_mut().take();
                 self.orders = None;
                 self.levels = Levels::default();
+                self.meter.rests();
             }
             FromLoad::Unable(why) => {
                 let why = why.to_string();
@@ -245,6 +254,8 @@ impl Process {
         match happening {
             Happening::Said(News::Levels(levels)) => self.levels = levels,
             Happening::Said(news) => {
+                // What was printed before it comes before it.
+                self.send_lines();
                 if let News::Assigned(_, levels) | News::Adopted(levels) = &news {
                     // The next beat says no less than this letter, and nothing that can end a run.
                     self.levels = Levels {
@@ -257,13 +268,17 @@ impl Process {
                 self.on(WorkerEvent::News(news));
             }
             Happening::Report(report) => {
+                self.meter.lagged(report.lag_us());
                 for report in report.in_pieces(MOST_CELLS) {
                     let sums = sums(&report);
                     self.recorded += sums.samples;
                     self.on(WorkerEvent::Cut(Arc::new(report), sums));
                 }
             }
-            Happening::Line(line) => tell(LogLine::Printed(line)),
+            Happening::Line(line) => {
+                self.lines.on(clock::now(), &line);
+                tell(LogLine::Printed(line));
+            }
             Happening::WantsIterations => {
                 self.asked += 1;
                 let ask = Ask::Range(Counted::Iterations);
@@ -273,16 +288,30 @@ impl Process {
     }
 
     fn measured(&mut self) {
+        let load = self.meter.machine(self.machine.offset().best());
         self.machine.measured(Measured {
             recorded: self.recorded,
             levels: self.levels,
             held: Vec::new(),
-            load: Machine::default(),
+            load,
         });
+    }
+
+    /// Passes on what was printed; without a connection it waits.
+    fn send_lines(&mut self) {
+        let link = self.machine.connection();
+        if let Some(link) = link.and_then(|conn| self.links.get(&conn)) {
+            let lines = self.lines.take();
+            if !lines.is_empty() {
+                // One that is full has more important things to carry.
+                let _ = link.up.try_send(wire::up(Up::Lines(lines)));
+            }
+        }
     }
 
     fn tick(&mut self, tell: &impl Fn(LogLine)) {
         self.measured();
+        self.send_lines();
         let now = clock::now();
         self.tell_if_held(now, tell);
         if let Some(there) = self.machine.offset().there(now) {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 use super::edition::{Content, Held, Holds, SentEdition, Unsendable};
@@ -16,8 +16,9 @@ use crate::runner::Edition;
 use crate::runner::fleet::{Levels, Member, MemberId};
 use crate::runner::load_thread::{News, Order};
 use crate::runner::threads::{Connections, ORDERS};
+use crate::scenario::Event;
 use crate::script::{Line, Shared};
-use crate::stats::Report;
+use crate::stats::{Report, Roll, WorkerName};
 use crate::vu::Budget;
 
 /// A member that comes or goes.
@@ -42,6 +43,19 @@ pub enum Coming {
     Gone(u32),
     /// Nobody has come or gone for a while: users are dealt to those who are there.
     Deal,
+    /// Listeners of that event are to know of a worker.
+    Worker(Event, Box<WorkerCard>),
+}
+
+/// What listeners of an event are told of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerCard {
+    /// What it is called.
+    pub name: WorkerName,
+    /// Its load threads.
+    pub threads: u32,
+    /// The users it has, or had.
+    pub users: u32,
 }
 
 /// The way to a run, for those who bring members to it. Clones are the same.
@@ -52,6 +66,7 @@ pub struct Gate {
     pub(in crate::runner) reports: mpsc::Sender<Report>,
     pub(in crate::runner) lines: mpsc::Sender<Line>,
     pub(in crate::runner) budget: Option<Budget>,
+    pub(in crate::runner) roll: watch::Sender<Roll>,
 }
 
 impl Gate {
@@ -99,6 +114,19 @@ impl Gate {
     /// What a script printed on a member; lost if the run is busy.
     pub fn print(&self, line: Line) {
         let _ = self.lines.try_send(line);
+    }
+
+    /// All workers as they stand: the latest holds.
+    pub fn roll(&self, roll: Roll) {
+        self.roll.send_replace(roll);
+    }
+
+    /// Something happened to a worker that the script may listen to.
+    pub async fn worker(&self, event: Event, card: WorkerCard) {
+        let _ = self
+            .coming
+            .send(Coming::Worker(event, Box::new(card)))
+            .await;
     }
 
     /// Takes up to so many iterations for a member; zero if none are left. Without a limit there

@@ -20,7 +20,7 @@ mod said;
 mod worker;
 
 pub use edition::{CHANGED, Content, Contents, Held, SentEdition, Unsendable, values_sent};
-pub use gate::{Coming, Gate, Joined, Orders, SentEditions};
+pub use gate::{Coming, Gate, Joined, Orders, SentEditions, WorkerCard};
 pub use order::{SentOrder, SentStart};
 pub use worker::{Happening, Work, Worker};
 

@@ -35,6 +35,7 @@ impl Run {
             Coming::Gone(id) => self.ended(MemberId(id), 0),
             Coming::Deal => self.deal(),
             Coming::Leaves(id) => self.leave(MemberId(id)),
+            Coming::Worker(event, card) => self.worker(event, card),
         }
     }
 

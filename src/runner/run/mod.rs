@@ -4,11 +4,13 @@
 //! `inbox`, members are in `fleet`, results in `numbers`; `hooks` and `reload` say which step is
 //! next. Nothing here is on the path of a request.
 
+mod calls;
 mod membership;
 mod pausing;
 mod reloading;
 mod starting;
 mod wishes;
+mod workers;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,11 +20,12 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout};
 
 use self::wishes::Early;
+use self::workers::Workers;
 use super::assignments::Assignments;
 use super::control::Control;
 use super::emergency::{self, Emergency};
 use super::fleet::{Fleet, MemberId};
-use super::hooks::{HookStep, Hooks, Phase};
+use super::hooks::{Hooks, Phase};
 use super::inbox::{Event, Inbox, Timer};
 use super::load_thread::{News, Order};
 use super::numbers::{Numbers, SILENT_ITERATIONS, UserCounts};
@@ -33,7 +36,7 @@ use super::{Command, Edition, End, Ended, Notice, State};
 use crate::clock::{self, Micros};
 use crate::load::{Classes, Division, Stage};
 use crate::scenario;
-use crate::script::{Call, Outcome, Program};
+use crate::script::Program;
 use crate::shared::Milestone;
 use crate::stats::Batch;
 use crate::vu::PlanClock;
@@ -98,6 +101,7 @@ struct Run {
     is_killed: bool,
     /// Its members are in other processes, and may all be lost.
     is_far: bool,
+    workers: Workers,
     /// The latest moment for members to end.
     grace: Option<Instant>,
     is_over: bool,
@@ -195,7 +199,8 @@ impl Run {
                 // An earlier failure says more.
                 if !matches!(self.end, Some(End::Failed(_))) {
                     let held = "a load thread did not end in time: a script holds it in one call";
-                    self.end = Some(End::Failed(held.to_owned()));
+                    let workers = self.workers.not_ended();
+                    self.end = Some(End::Failed(workers.unwrap_or_else(|| held.to_owned())));
                 }
                 self.tear_down();
             }
@@ -249,51 +254,6 @@ impl Run {
         }
     }
 
-    fn do_all(&mut self, steps: Vec<HookStep>) {
-        for step in steps {
-            match step {
-                HookStep::Call(call) => self.call(call),
-                HookStep::CancelCalls => self.inbox.cancel_calls(),
-                HookStep::SpeakOf { seconds } => self.notice(Notice::SettingUp { seconds }),
-                HookStep::Keep(value) => self.to.shared.set_setup_result(value),
-                HookStep::Begin => self.begin(),
-                HookStep::NeverBegin(why) => {
-                    self.end = Some(why.clone());
-                    self.state.send_replace(State::Stopping(why));
-                }
-                HookStep::Late { what, limit } => {
-                    let message = format!("`{what}` took longer than {limit:?} and was ended");
-                    let now_us = self.now_us();
-                    self.numbers
-                        .exception(now_us, &message, "--on-stop-timeout");
-                    self.notice(Notice::Late { what, limit });
-                }
-                HookStep::Close => self.is_over = true,
-            }
-        }
-    }
-
-    fn call(&mut self, call: Call) {
-        if let Some(control) = &self.control {
-            self.inbox.expect(call, control.call(call));
-        }
-    }
-
-    /// Calls an event's listeners without waiting for them.
-    fn tell(&mut self, event: scenario::Event) {
-        if self.edition.scenario.hooks.listeners.contains(&event) {
-            self.call(Call::Listeners(event));
-        }
-    }
-
-    fn answered(&mut self, call: Call, outcome: Outcome) {
-        if let (Phase::Measuring, Outcome::StopTest(why)) = (self.hooks.phase(), &outcome) {
-            self.stop(End::StopTest(why.clone()));
-        }
-        let steps = self.hooks.answered(call, outcome, Instant::now());
-        self.do_all(steps);
-    }
-
     /// The first users start.
     fn begin(&mut self) {
         let lead = match self.is_far {
@@ -320,6 +280,7 @@ impl Run {
         // A member may have gone before it began.
         self.deal();
         self.look_at_reload();
+        self.tell_of_workers();
     }
 
     /// Notes the stage of the plan that has begun, if one has.
@@ -444,6 +405,7 @@ impl Run {
             peak: self.fleet.take_peak(),
             behind: levels.behind,
         };
+        self.workers.show(&mut self.numbers);
         let is_silent = self.numbers.tick(self.now_us(), alive);
         if is_silent {
             let iterations = SILENT_ITERATIONS;
@@ -454,6 +416,7 @@ impl Run {
     /// Publishes the figures so far.
     fn show(&mut self) {
         let behind = self.fleet.levels().behind;
+        self.workers.show(&mut self.numbers);
         self.numbers.show(self.now_us(), behind);
     }
 
@@ -474,6 +437,7 @@ impl Run {
             // Cancelled calls unwind by themselves; after that their counts are here.
             let _ = timeout(UNWINDING, control.close()).await;
         }
+        self.await_workers().await;
         self.show_all();
         while let Some(line) = self.inbox.line() {
             self.notice(Notice::Script(line));

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Run;
 use super::reloading::on_control;
 use super::wishes::Early;
+use super::workers::Workers;
 use crate::clock;
 use crate::coroutine;
 use crate::load::Slots;
@@ -91,6 +92,7 @@ pub struct Opening {
     to: Connections,
     commands: mpsc::Sender<Command>,
     gate: Gate,
+    workers: Workers,
     /// Its members are in other processes.
     is_far: bool,
 }
@@ -113,7 +115,9 @@ impl Opening {
             reports: reports_in,
             lines: lines_in.clone(),
             budget: budget.clone(),
+            roll: watch::Sender::default(),
         };
+        let roll = gate.roll.subscribe();
         let to = Connections {
             setup,
             group: coroutine::new_group(),
@@ -144,6 +148,7 @@ impl Opening {
             to,
             commands: commands_in,
             gate,
+            workers: Workers::new(roll),
             is_far: threads == 0,
         })
     }
@@ -196,6 +201,9 @@ impl Opening {
                         self.fleet.leave(MemberId(told.member));
                     }
                 }
+                Some(Event::Coming(Coming::Worker(event, card))) => {
+                    self.workers.wait(event, card);
+                }
                 _ => {}
             }
             if self.fleet.is_empty() {
@@ -238,6 +246,7 @@ impl Opening {
             end: None,
             is_killed: false,
             is_far: self.is_far,
+            workers: self.workers,
             grace: None,
             is_over: false,
         };

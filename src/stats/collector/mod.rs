@@ -4,6 +4,7 @@
 //! it batches, the time and the number of users.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::stats::batch::{Batch, Iterations};
 use crate::stats::cell::Cell;
@@ -22,6 +23,7 @@ use crate::stats::sum::Sum;
 use crate::stats::summary::{Generation, Users};
 use crate::stats::tally::Tally;
 use crate::stats::timeline::Timeline;
+use crate::stats::workers::WorkerRow;
 
 /// The name of the total's row, as Locust has it.
 const TOTAL: &str = "Aggregated";
@@ -77,6 +79,7 @@ pub struct Collector {
     pauses: Pauses,
     last_end_us: u64,
     load_end_us: Option<u64>,
+    workers: Arc<[WorkerRow]>,
 }
 
 impl Collector {
@@ -110,6 +113,7 @@ impl Collector {
             generations: Generations::default(),
             cpu_us: 0,
             max_rss_bytes: 0,
+            workers: Arc::default(),
             seconds: Seconds::default(),
             timeline: Timeline::default(),
             sum: Sum::default(),
@@ -273,6 +277,11 @@ impl Collector {
         self.cpu_us = cpu_us;
         self.ledger.cpu(cpu_us);
         self.max_rss_bytes = max_rss_bytes;
+    }
+
+    /// The workers of the run as they stand now.
+    pub fn workers(&mut self, workers: Arc<[WorkerRow]>) {
+        self.workers = workers;
     }
 
     /// Notes what happened at a time in µs since the run's epoch. The first 10,000 are kept.

@@ -230,6 +230,7 @@ impl Collector {
                 max_rss_bytes: self.max_rss_bytes,
                 lag: self.lag.distribution(),
             },
+            workers: Arc::clone(&self.workers),
             warnings: Warnings {
                 clipped: clipped + self.lag.clipped + self.custom.clipped(),
                 folded: self.folded,
