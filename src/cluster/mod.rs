@@ -35,17 +35,20 @@
 //! after the last beat it received, which is later whatever the delays. Only the rates of the two
 //! clocks have to agree, to within a fifth.
 
+mod asking;
 pub mod commons;
 pub mod delivery;
 pub mod fence;
 pub mod gathering;
 pub mod hello;
+mod lines;
 mod link;
 pub mod loss;
 pub mod master;
 mod master_thread;
 pub mod message;
 pub mod offset;
+mod questions;
 pub mod ranges;
 pub mod roster;
 mod server;

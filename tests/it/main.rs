@@ -13,6 +13,7 @@ mod build_script;
 mod circles;
 mod clients;
 mod cluster;
+mod cluster_shared;
 mod commands;
 mod crashes;
 mod data;

@@ -7,6 +7,7 @@
 mod over;
 mod run;
 mod serving;
+mod sharing;
 mod telling;
 
 use std::io;
@@ -18,9 +19,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::asking::Askers;
 use crate::health::Health;
 use crate::runner::elsewhere::{Gate, Joined, SentEditions};
-use crate::runner::{self, Edition, Handle, Setup, State, Unable};
+use crate::runner::{self, Handle, Setup, State, Unable};
+use crate::script::Shared;
+use sharing::Written;
 
 /// How long what was said to a connection may take to leave before it is shut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -61,9 +65,15 @@ enum Request {
     /// Workers that were given, and are in no run.
     Back(Vec<(u32, u32)>),
     /// A run with those workers.
-    Run(Box<Running>, Vec<(u32, Joined)>),
+    Run(
+        Box<Running>,
+        mpsc::UnboundedReceiver<Written>,
+        Vec<(u32, Joined)>,
+    ),
     /// The run is stopping, and nothing is waited for after this long.
     End(Duration),
+    /// It has ended, and its own functions ask nothing more.
+    Ended,
     /// No other run follows: what is missing of the last one, told once nothing more will come.
     Over(oneshot::Sender<Lost>),
 }
@@ -82,6 +92,13 @@ struct WantedWorkers {
 struct Running {
     gate: Gate,
     sent: Arc<SentEditions>,
+    /// What exists once for it, as its own functions see it, and what these ask.
+    shared: Arc<Shared>,
+    askers: Askers,
+    /// The way to its files.
+    writes: mpsc::UnboundedSender<Written>,
+    /// Its own functions have ended too.
+    has_ended: bool,
     iterations: Option<u64>,
     users: u32,
 }
@@ -130,12 +147,6 @@ impl MasterThread {
         setup: Arc<Setup>,
         patience: Option<Duration>,
     ) -> Result<Handle, Unable> {
-        if let Some(what) = unshared(&setup.edition) {
-            return Err(Unable::Script(format!(
-                "{what} exists once for a whole run, and workers cannot share it yet: without \
-                 `--master` the script runs on this machine"
-            )));
-        }
         let gone = || Unable::System("the thread for workers has ended".to_owned());
         let (answer, workers) = oneshot::channel();
         let wanted = WantedWorkers {
@@ -149,26 +160,36 @@ impl MasterThread {
         let workers = workers.map_err(|there| self.too_few(there, patience))?;
         let options = setup.edition.options.clone();
         let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
-        let opened = runner::open(setup, &threads);
+        let askers = Askers::new();
+        let asker = Arc::new(askers.asker());
+        let shared = Arc::new(Shared::of_master(asker.clone()));
+        let opened = runner::open(setup, &threads, shared.clone());
         if opened.is_err() {
             // They are still there for another try.
             let back = Request::Back(workers.clone());
             self.asks.send(back).await.map_err(|_| gone())?;
         }
         let (opening, joined) = opened?;
+        let (writes, written) = mpsc::unbounded_channel();
         let running = Running {
             gate: opening.gate(),
-            sent: Arc::default(),
+            sent: Arc::new(SentEditions::asking(asker)),
+            shared,
+            askers,
+            writes,
+            has_ended: false,
             iterations: options.iterations,
             users: options.plan.peak_users(),
         };
         let workers = workers.iter().map(|(worker, _)| *worker);
-        let run = Request::Run(Box::new(running), workers.zip(joined).collect());
+        let workers = workers.zip(joined).collect();
+        let run = Request::Run(Box::new(running), written, workers);
         self.asks.send(run).await.map_err(|_| gone())?;
         let mut ends = Ends {
             asks: self.asks.clone(),
             limit: Duration::ZERO,
         };
+        let ended = HasEnded(self.asks.clone());
         // If it does not begin, or nobody waits for that any longer, its workers may go.
         let handle = opening.begin().await?;
         let mut state = handle.state();
@@ -178,6 +199,9 @@ impl MasterThread {
             // A run that is dropped has stopped as well.
             let _ = state.wait_for(stops).await;
             drop(ends);
+            let has_ended = |state: &State| matches!(state, State::Ended(_));
+            let _ = state.wait_for(has_ended).await;
+            drop(ended);
         });
         Ok(handle)
     }
@@ -202,6 +226,16 @@ impl MasterThread {
     }
 }
 
+/// Tells the thread, when it is dropped, that its run has ended, or never began.
+struct HasEnded(mpsc::Sender<Request>);
+
+impl Drop for HasEnded {
+    fn drop(&mut self) {
+        // It asks little: there is room.
+        let _ = self.0.try_send(Request::Ended);
+    }
+}
+
 /// Tells the thread, when it is dropped, that its run ends.
 struct Ends {
     asks: mpsc::Sender<Request>,
@@ -214,28 +248,4 @@ impl Drop for Ends {
         // It asks little: there is room.
         let _ = self.asks.try_send(Request::End(self.limit));
     }
-}
-
-/// What a script uses of what exists once for a whole run, if anything.
-fn unshared(edition: &Edition) -> Option<&'static str> {
-    if edition.inputs.sources.are_declared() {
-        return Some("a count of rows");
-    }
-    let calls = |name: &str| {
-        let files = edition.bundle.files().iter();
-        let mut texts = files.map(|file| &*file.text);
-        texts.any(|text| {
-            let mut found = text.match_indices(name);
-            found.any(|(at, _)| {
-                let before = text[..at].chars().next_back();
-                let after = text[at + name.len()..].trim_start();
-                let is_word =
-                    before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
-                !is_word && after.starts_with('(')
-            })
-        })
-    };
-    ["queue", "once", "wait_for", "append"]
-        .into_iter()
-        .find(|name| calls(name))
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Request;
 use super::serving::{FromRun, Thread};
+use super::sharing::{self, Written};
 use crate::cluster::master::MasterEvent;
 use crate::cluster::message::{Counted, News, SentOrder};
 use crate::runner::Unable;
@@ -23,10 +24,13 @@ impl Thread {
                 self.look_for_workers();
             }
             Request::Back(workers) => self.offered.extend(workers),
-            Request::Run(running, joined) => {
+            Request::Run(running, written, joined) => {
                 self.on(MasterEvent::Expect(None, running.users)).await;
                 let iterations = running.iterations;
+                let (shared, gate) = (running.shared.clone(), running.gate.clone());
+                spawn_local(sharing::write(written, shared, gate, self.internal.clone()));
                 self.running = Some(running);
+                self.known = sharing::KnownOfRun::default();
                 if iterations.is_some() {
                     let declare = MasterEvent::Declare(Counted::Iterations, iterations);
                     self.on(declare).await;
@@ -36,6 +40,7 @@ impl Thread {
                 }
             }
             Request::End(limit) => self.on(MasterEvent::End(limit)).await,
+            Request::Ended => self.run_has_ended(),
             Request::Over(answer) => self.close(answer).await,
         }
     }
@@ -111,7 +116,14 @@ impl Thread {
                     }
                     _ => {}
                 }
+                if let Some(edition) = order.edition() {
+                    self.declare(edition).await;
+                }
                 self.on(MasterEvent::Order(member, order)).await;
+            }
+            FromRun::Appended(worker, question, failed) => {
+                let appended = MasterEvent::Appended(worker, question, failed);
+                self.on(appended).await;
             }
             FromRun::Unsendable(member, why) => {
                 if let Some(running) = &self.running {
@@ -140,8 +152,12 @@ impl Thread {
     }
 
     pub(super) async fn news(&self, member: u32, news: News) {
-        if let Some(running) = &self.running {
-            running.gate.say(member, news).await;
+        let Some(running) = &self.running else {
+            return;
+        };
+        match news {
+            News::Ended { .. } => drop(running.writes.send(Written::News(member, news))),
+            _ => running.gate.say(member, news).await,
         }
     }
 

@@ -478,6 +478,9 @@ impl World {
             MasterAction::Over => head.is_over = true,
             MasterAction::Deposed => panic!("there is one master at a time"),
             MasterAction::Stands(..) | MasterAction::Burned(..) | MasterAction::Barred(..) => {}
+            MasterAction::Answer(..) | MasterAction::Append(..) => {
+                panic!("nobody has asked for that")
+            }
         }
     }
 
