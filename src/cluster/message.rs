@@ -12,10 +12,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Micros;
-use crate::data::Value;
+use crate::data::{Course, Value};
 use crate::load::Part;
 pub use crate::runner::elsewhere::{Levels, News, SentOrder, SentStart};
 use crate::script::{Level, Line};
+pub use crate::stats::RunFigures;
 
 /// The version of the messages. The first eight fields of [`Hello`] are the same in all versions,
 /// so that any worker can be told why it is refused.
@@ -273,8 +274,10 @@ pub struct UpBeat {
     pub recorded: u64,
     /// What stands with its users.
     pub levels: Levels,
-    /// What of each source it has and has not used.
-    pub held: Vec<(Counted, u64)>,
+    /// How many numbers of each source it has used.
+    pub used: Vec<(Counted, u64)>,
+    /// The rows of the run's figures that its scripts look at, by their names.
+    pub rows: Vec<Box<str>>,
     /// What the machine is doing.
     pub load: Machine,
 }
@@ -379,6 +382,8 @@ pub struct DownBeat {
     /// Samples of workers that have gone, all of them applied: a master without memory can name
     /// what it has lost.
     pub departed: u64,
+    /// How the whole run stands, for scripts that ask.
+    pub figures: Arc<RunFigures>,
 }
 
 /// What a worker has to say.
@@ -425,8 +430,12 @@ pub enum Told {
 /// What a user asks of what exists once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ask {
-    /// A range of a source.
-    Range(Counted),
+    /// A range of a source, below that number: a caller that knows so many rows can use no other.
+    Range(Counted, u64),
+    /// Which rows belong to turns of a source, for callers who know so many.
+    Course(u64, u64),
+    /// Append lines to files, each with its file.
+    Append(Lines),
     /// Append to a queue.
     Put(Box<str>, Value),
     /// Take the first element, when there is one.
@@ -441,6 +450,9 @@ pub enum Ask {
     Made(Box<str>, u64, Value),
 }
 
+/// Texts, each with the path of its file.
+pub type Lines = Vec<(Box<str>, Box<str>)>;
+
 /// What comes of a question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
@@ -448,6 +460,10 @@ pub enum Answer {
     Range(Counted, Range<u64>),
     /// The source is used up.
     UsedUp(Counted),
+    /// Which rows belong to turns.
+    Course(Course),
+    /// The lines are on their way to the disk, but for those of these files, for which it says why.
+    Appended(Lines),
     /// The element is in the queue.
     Put,
     /// The first element, or that there was none.

@@ -37,18 +37,21 @@
 
 mod accepting;
 mod allowance;
+mod asking;
 pub mod commons;
 pub mod delivery;
 pub mod fence;
 pub mod gathering;
 mod guarded;
 pub mod hello;
+mod lines;
 mod link;
 pub mod loss;
 pub mod master;
 mod master_thread;
 pub mod message;
 pub mod offset;
+mod questions;
 pub mod ranges;
 pub mod roster;
 mod server;

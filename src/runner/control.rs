@@ -78,7 +78,6 @@ impl Control {
             seed: edition.inputs.seed,
             outbox,
             shared: to.shared.clone(),
-            environment: to.setup.environment.clone(),
         };
         let thread = Rc::new(Thread::new(parts, generation, to.log.clone(), None));
         let (jobs, jobs_out) = mpsc::channel(CALLS);

@@ -36,7 +36,6 @@ mod threads;
 mod unable;
 mod usage;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +79,6 @@ pub struct Setup {
     pub edition: Arc<Edition>,
     /// The number of load threads; each machine may have a different one.
     pub threads: u32,
-    /// The environment, for `env`.
-    pub environment: Arc<BTreeMap<String, String>>,
     /// Sees everything that users do, for debugging.
     pub observer: Option<Observer>,
 }

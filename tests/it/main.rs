@@ -16,6 +16,7 @@ mod cluster;
 mod cluster_faults;
 mod cluster_garbage;
 mod cluster_secure;
+mod cluster_shared;
 mod cluster_shown;
 mod commands;
 mod crashes;

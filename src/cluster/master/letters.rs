@@ -5,7 +5,7 @@
 use super::record::Life;
 use super::{Master, MasterAction};
 use crate::clock::Micros;
-use crate::cluster::message::{Answer, Ask, News, Said, Seat, Told};
+use crate::cluster::message::{Answer, Ask, Counted, News, Said, Seat, Told};
 
 impl<R: Clone> Master<R> {
     pub(super) fn said(&mut self, now: Micros, worker: u32, said: Said) {
@@ -15,9 +15,20 @@ impl<R: Clone> Master<R> {
         match said {
             Said::Idle => self.idle(now, worker),
             Said::News(seat, news) => self.news(now, worker, seat, news),
-            Said::Ask(number, Ask::Range(of)) => {
-                let answers = self.ranges.ask(now, worker, number, of);
+            Said::Ask(number, Ask::Range(of, within)) => {
+                let answers = self.ranges.ask(now, (worker, number), of, within);
                 self.answer(answers);
+            }
+            Said::Ask(number, Ask::Course(name, rows)) => {
+                let answer = match self.ranges.course(name, rows) {
+                    Some(course) => Answer::Course(course),
+                    None => Answer::UsedUp(Counted::Rows(name)),
+                };
+                self.answer(vec![(worker, number, answer)]);
+            }
+            Said::Ask(number, Ask::Append(lines)) => {
+                self.actions
+                    .push(MasterAction::Append(worker, number, lines));
             }
             Said::Ask(number, ask) => {
                 let answers = self.commons.ask(worker, number, ask);
@@ -26,9 +37,12 @@ impl<R: Clone> Master<R> {
             Said::Cancel(number) => {
                 let (was_open, answers) = self.commons.cancel(worker, number);
                 self.answer(answers);
-                if was_open || self.ranges.cancel(worker, number) {
-                    self.tell(worker, Told::Answer(number, Answer::Cancelled));
+                if !was_open {
+                    self.ranges.cancel(worker, number);
                 }
+                // If its answer is on the way, that comes before. If it was dropped with a seat,
+                // nothing else would.
+                self.answer(vec![(worker, number, Answer::Cancelled)]);
             }
             Said::Back(queue, value) => {
                 let answers = self.commons.back(&queue, value);
@@ -80,7 +94,7 @@ impl<R: Clone> Master<R> {
         if let News::Ended { .. } = news {
             record.seat = None;
             self.by_member.remove(&seat.member);
-            self.clear(worker);
+            self.clear(worker, true);
             self.gathering.on(now);
         }
         self.actions.push(MasterAction::News(seat.member, news));

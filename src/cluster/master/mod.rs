@@ -7,7 +7,7 @@
 //! ```text
 //! sockets ─► Opened, Heard, Numbers, Closed, Reset ─►┐              ┌─► Send, Applied, Close ─► sockets
 //! clock   ─► Tick ──────────────────────────────────►│ Master::on  │
-//! the run ─► Seat, Order, Expect, Declare, End ─────►┘              └─► Joins, News, Gone, Deal, Count … ─► the run
+//! the run ─► Seat, Order, Expect, Declare, Own … ───►┘              └─► Joins, News, Gone, Deal, Count … ─► the run
 //! ```
 //!
 //! A worker's part in the run is its *seat*. It is offered one when it has said that it has no users
@@ -29,12 +29,15 @@ mod welcome;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::commons::Commons;
 use super::gathering::Gathering;
-use super::hello::{Admission, Conn, Credentials, Door};
-use super::message::{Down, DownBeat, Letter, ProcessId, Refused, RunId, Seat, Told, Up, UpBeat};
+use super::hello::{Conn, Credentials, Door};
+use super::message::{
+    Answer, Down, DownBeat, Letter, ProcessId, RunFigures, RunId, Seat, Told, Up, UpBeat,
+};
 use super::ranges::{Answered, Ranges};
 use super::roster::{Roster, Stand};
 use super::{LOST, MOVES};
@@ -45,6 +48,9 @@ use record::{Life, Record};
 
 /// The most workers at once.
 pub const WORKERS: usize = 4_096;
+
+/// Who asks when the run's own functions do: no worker has that number.
+const OWN: u32 = u32::MAX;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -81,6 +87,8 @@ pub struct Master<R> {
     users: u32,
     /// Samples of workers that have left, all applied.
     departed: u64,
+    /// How the whole run stands.
+    figures: Arc<RunFigures>,
     actions: Vec<MasterAction<R>>,
 }
 
@@ -120,6 +128,7 @@ impl<R: Clone> Master<R> {
             goes_on: false,
             users: 0,
             departed: 0,
+            figures: Arc::default(),
             actions: Vec::new(),
         }
     }
@@ -243,6 +252,15 @@ impl<R: Clone> Master<R> {
                 let answers = self.ranges.declare(of, end);
                 self.answer(answers);
             }
+            MasterEvent::DeclareRows(name, mode, rows) => {
+                let answers = self.ranges.declare_rows(name, mode, rows);
+                self.answer(answers);
+            }
+            MasterEvent::Own(said) => self.said(now, OWN, said),
+            MasterEvent::Figures(figures) => self.figures = figures,
+            MasterEvent::Appended(worker, number, failed) => {
+                self.tell(worker, Told::Answer(number, Answer::Appended(failed)));
+            }
             MasterEvent::End(limit) => self.end(now, limit),
         }
         std::mem::take(&mut self.actions)
@@ -272,6 +290,10 @@ impl<R: Clone> Master<R> {
 
     fn answer(&mut self, answers: Vec<Answered>) {
         for (worker, ask, answer) in answers {
+            if worker == OWN {
+                self.actions.push(MasterAction::Answer(ask, answer));
+                continue;
+            }
             self.tell(worker, Told::Answer(ask, answer));
         }
     }
@@ -321,7 +343,7 @@ impl<R: Clone> Master<R> {
 
     fn beat(&mut self, now: Micros, worker: u32, conn: Conn, beat: &UpBeat) -> ControlFlow<()> {
         self.is_there(now, worker);
-        let there = u32::try_from(self.roster.there()).unwrap_or(u32::MAX);
+        let there = self.workers();
         let Some(record) = self.records.get_mut(&worker) else {
             return ControlFlow::Break(());
         };
@@ -335,7 +357,7 @@ impl<R: Clone> Master<R> {
             beat.levels.users,
         );
         let (seat, heard) = (record.seat, record.up.heard());
-        let answers = self.ranges.beat(worker, &beat.held, beat.horizons);
+        let answers = self.ranges.beat(worker, &beat.used, beat.horizons);
         self.answer(answers);
         let beat = DownBeat {
             stamp: now,
@@ -347,6 +369,7 @@ impl<R: Clone> Master<R> {
             horizons: self.ranges.horizons(),
             workers: there,
             departed: self.departed,
+            figures: self.figures.clone(),
         };
         let beat = Down::Beat(Box::new(beat));
         self.actions.push(MasterAction::Send(conn, beat));
@@ -468,20 +491,5 @@ impl<R: Clone> Master<R> {
             .filter_map(|worker| self.roster.last_heard(*worker));
         let last = heard.max().unwrap_or(self.began);
         last + LOST <= now
-    }
-
-    fn knocked(&mut self, now: Micros, conn: Conn, up: Up) {
-        match self.door.on(now, conn, up, &self.own) {
-            Some(Admission::Answer(down)) => self.actions.push(MasterAction::Send(conn, down)),
-            Some(Admission::Proved(hello, key)) => self.admit(now, conn, *hello, key),
-            Some(Admission::Refused(why)) => self.refuse(conn, why),
-            Some(Admission::Nonsense) => self.actions.push(MasterAction::Close(conn)),
-            None => {}
-        }
-    }
-
-    fn refuse(&mut self, conn: Conn, why: Refused) {
-        let refused = MasterAction::Send(conn, Down::Refused(why));
-        self.actions.extend([refused, MasterAction::Close(conn)]);
     }
 }

@@ -8,6 +8,7 @@ mod over;
 mod people;
 mod run;
 mod serving;
+mod sharing;
 mod telling;
 
 use std::io;
@@ -22,10 +23,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::asking::Askers;
 use crate::health::Health;
 use crate::runner::elsewhere::{Gate, Joined, SentEditions, values_sent};
 use crate::runner::{self, Edition, Handle, Setup, State, Unable};
-use crate::script::Level;
+use crate::script::{Level, Shared};
+use sharing::Written;
 
 /// How long what was said to a connection may take to leave before it is shut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -83,9 +86,15 @@ enum Request {
     /// Workers that were given, and are in no run.
     Back(Vec<(u32, u32)>),
     /// A run with those workers.
-    Run(Box<Running>, Vec<(u32, Joined)>),
+    Run(
+        Box<Running>,
+        mpsc::UnboundedReceiver<Written>,
+        Vec<(u32, Joined)>,
+    ),
     /// The run is stopping, and nothing is waited for after this long.
     End(Duration),
+    /// It has ended, and its own functions ask nothing more.
+    Ended,
     /// No other run follows: what is missing of the last one, told once nothing more will come.
     Over(oneshot::Sender<Lost>),
 }
@@ -104,6 +113,13 @@ struct WantedWorkers {
 struct Running {
     gate: Gate,
     sent: Arc<SentEditions>,
+    /// What exists once for it, as its own functions see it, and what these ask.
+    shared: Arc<Shared>,
+    askers: Askers,
+    /// The way to its files.
+    writes: mpsc::UnboundedSender<Written>,
+    /// Its own functions have ended too.
+    has_ended: bool,
     iterations: Option<u64>,
     users: u32,
 }
@@ -155,12 +171,6 @@ impl MasterThread {
         setup: Arc<Setup>,
         patience: Option<Duration>,
     ) -> Result<Handle, Unable> {
-        if let Some(what) = unshared(&setup.edition) {
-            return Err(Unable::Script(format!(
-                "{what} exists once for a whole run, and workers cannot share it yet: without \
-                 `--master` the script runs on this machine"
-            )));
-        }
         if self.is_readable.swap(false, Ordering::Relaxed) {
             let text = in_the_clear(&setup.edition);
             let _ = self.says.try_send((Level::Warn, text));
@@ -178,26 +188,36 @@ impl MasterThread {
         let workers = workers.map_err(|there| self.too_few(there, patience))?;
         let options = setup.edition.options.clone();
         let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
-        let opened = runner::open(setup, &threads);
+        let askers = Askers::new();
+        let asker = Arc::new(askers.asker());
+        let shared = Arc::new(Shared::of_master(asker.clone()));
+        let opened = runner::open(setup, &threads, shared.clone());
         if opened.is_err() {
             // They are still there for another try.
             let back = Request::Back(workers.clone());
             self.asks.send(back).await.map_err(|_| gone())?;
         }
         let (opening, joined) = opened?;
+        let (writes, written) = mpsc::unbounded_channel();
         let running = Running {
             gate: opening.gate(),
-            sent: Arc::default(),
+            sent: Arc::new(SentEditions::asking(asker)),
+            shared,
+            askers,
+            writes,
+            has_ended: false,
             iterations: options.iterations,
             users: options.plan.peak_users(),
         };
         let workers = workers.iter().map(|(worker, _)| *worker);
-        let run = Request::Run(Box::new(running), workers.zip(joined).collect());
+        let workers = workers.zip(joined).collect();
+        let run = Request::Run(Box::new(running), written, workers);
         self.asks.send(run).await.map_err(|_| gone())?;
         let mut ends = Ends {
             asks: self.asks.clone(),
             limit: Duration::ZERO,
         };
+        let ended = HasEnded(self.asks.clone());
         // If it does not begin, or nobody waits for that any longer, its workers may go.
         let handle = opening.begin().await?;
         let mut state = handle.state();
@@ -207,6 +227,9 @@ impl MasterThread {
             // A run that is dropped has stopped as well.
             let _ = state.wait_for(stops).await;
             drop(ends);
+            let has_ended = |state: &State| matches!(state, State::Ended(_));
+            let _ = state.wait_for(has_ended).await;
+            drop(ended);
         });
         Ok(handle)
     }
@@ -228,6 +251,16 @@ impl MasterThread {
             Ok(()) => over.await.unwrap_or_default(),
             Err(_) => Vec::new(),
         }
+    }
+}
+
+/// Tells the thread, when it is dropped, that its run has ended, or never began.
+struct HasEnded(mpsc::Sender<Request>);
+
+impl Drop for HasEnded {
+    fn drop(&mut self) {
+        // It asks little: there is room.
+        let _ = self.0.try_send(Request::Ended);
     }
 }
 
@@ -257,28 +290,4 @@ fn in_the_clear(edition: &Edition) -> String {
          over their connections: `--cluster-tls-cert` and `--cluster-tls-key` here, \
          `--cluster-ca` on the workers"
     )
-}
-
-/// What a script uses of what exists once for a whole run, if anything.
-fn unshared(edition: &Edition) -> Option<&'static str> {
-    if edition.inputs.sources.are_declared() {
-        return Some("a count of rows");
-    }
-    let calls = |name: &str| {
-        let files = edition.bundle.files().iter();
-        let mut texts = files.map(|file| &*file.text);
-        texts.any(|text| {
-            let mut found = text.match_indices(name);
-            found.any(|(at, _)| {
-                let before = text[..at].chars().next_back();
-                let after = text[at + name.len()..].trim_start();
-                let is_word =
-                    before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
-                !is_word && after.starts_with('(')
-            })
-        })
-    };
-    ["queue", "once", "wait_for", "append"]
-        .into_iter()
-        .find(|name| calls(name))
 }

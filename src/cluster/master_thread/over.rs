@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::people::People;
 use super::serving::{INSIDE, Thread, master};
-use super::{LAST_NUMBERS, Lost};
+use super::{LAST_NUMBERS, Lost, Running};
 use crate::clock;
 use crate::cluster::master::MasterEvent;
 use crate::random;
@@ -40,6 +40,7 @@ impl Thread {
 
     /// Time has passed.
     pub(super) async fn tick(&mut self) {
+        self.tell_figures().await;
         self.on(MasterEvent::Tick).await;
         self.look_for_workers();
         self.look_at_people();
@@ -61,11 +62,28 @@ impl Thread {
         returning.is_some_and(|(count, until)| there < count && Instant::now() < until)
     }
 
-    /// Nothing more will come of the run.
+    /// The run's own functions have ended too.
+    pub(super) fn run_has_ended(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.has_ended = true;
+        }
+        if std::mem::take(&mut self.is_waiting_for_run) {
+            self.over();
+        }
+    }
+
+    /// Nothing more will come of the run's workers. While its own functions are at work, they may
+    /// still ask.
     pub(super) fn over(&mut self) {
         if self.running.is_some() {
             self.lost_last = self.lost();
+            // The run ends once it has this.
             self.show_people(clock::now(), true);
+        }
+        let running = self.running.as_deref();
+        if running.is_some_and(|running: &Running| !running.has_ended) {
+            self.is_waiting_for_run = true;
+            return;
         }
         let fresh = random::bytes().ok().filter(|_| self.goes_on);
         let Some(fresh) = fresh else {

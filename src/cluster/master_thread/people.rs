@@ -75,7 +75,10 @@ impl Thread {
 
     /// A worker has told how it does.
     pub(super) fn beat(&mut self, worker: u32, conn: Conn, beat: &UpBeat) {
-        let address = self.conns.get(&conn).map(|it| it.opened.from.to_canonical());
+        let address = self
+            .conns
+            .get(&conn)
+            .map(|it| it.opened.from.to_canonical());
         let name = self.name_of(worker);
         let known = self.people.known.entry(worker).or_default();
         known.address = address;

@@ -8,6 +8,7 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use super::serving::{FromRun, Thread};
+use super::sharing::{self, Written};
 use super::{Loss, Request};
 use crate::cluster::master::MasterEvent;
 use crate::cluster::message::{Counted, News, SentOrder};
@@ -24,10 +25,13 @@ impl Thread {
                 self.look_for_workers();
             }
             Request::Back(workers) => self.offered.extend(workers),
-            Request::Run(running, joined) => {
+            Request::Run(running, written, joined) => {
                 self.on(MasterEvent::Expect(None, running.users)).await;
                 let iterations = running.iterations;
+                let (shared, gate) = (running.shared.clone(), running.gate.clone());
+                spawn_local(sharing::write(written, shared, gate, self.internal.clone()));
                 self.running = Some(running);
+                self.known = sharing::KnownOfRun::default();
                 if iterations.is_some() {
                     let declare = MasterEvent::Declare(Counted::Iterations, iterations);
                     self.on(declare).await;
@@ -37,6 +41,7 @@ impl Thread {
                 }
             }
             Request::End(limit) => self.on(MasterEvent::End(limit)).await,
+            Request::Ended => self.run_has_ended(),
             Request::Over(answer) => self.close(answer).await,
         }
     }
@@ -116,7 +121,14 @@ impl Thread {
                     }
                     _ => {}
                 }
+                if let Some(edition) = order.edition() {
+                    self.declare(edition).await;
+                }
                 self.on(MasterEvent::Order(member, order)).await;
+            }
+            FromRun::Appended(worker, question, failed) => {
+                let appended = MasterEvent::Appended(worker, question, failed);
+                self.on(appended).await;
             }
             FromRun::Unsendable(member, why) => {
                 if let Some(running) = &self.running {
@@ -152,11 +164,15 @@ impl Thread {
             Some(name) => news.said_by(&name.to_string()),
             None => news,
         };
-        if let News::Ended { .. } = news {
+        let has_ended = matches!(news, News::Ended { .. });
+        if has_ended {
             self.leaves_seat(member, false).await;
         }
-        if let Some(running) = &self.running {
-            running.gate.say(member, news).await;
+        match &self.running {
+            // After what it appends.
+            Some(running) if has_ended => drop(running.writes.send(Written::News(member, news))),
+            Some(running) => running.gate.say(member, news).await,
+            None => {}
         }
     }
 

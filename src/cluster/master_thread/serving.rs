@@ -3,7 +3,7 @@
 //! Owns doing what `master` says, in its order, and handing it what happens. The run is reached by its
 //! gate only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -14,14 +14,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
 use super::people::People;
+use super::sharing::KnownOfRun;
 use super::{Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
 use crate::cluster::accepting::number_of;
 use crate::cluster::allowance::Allowance;
+use crate::cluster::asking::FromUser;
 use crate::cluster::build;
 use crate::cluster::hello::{Conn, Credentials};
 use crate::cluster::master::{Master, MasterAction, MasterEvent};
-use crate::cluster::message::{Numbers, RunId, SentOrder, Sums, Up};
+use crate::cluster::message::{Lines, Numbers, RunId, Said, SentOrder, Sums, Up};
 use crate::cluster::server::{self, Happened, Opened};
 use crate::cluster::strangers::Strangers;
 use crate::cluster::wire::proto;
@@ -64,6 +66,9 @@ pub(super) async fn serve(
         offered: Vec::new(),
         wanted: None,
         running: None,
+        known: KnownOfRun::default(),
+        own_says: Vec::new(),
+        is_waiting_for_run: false,
         epoch_us: None,
         generation: 1,
         is_over: false,
@@ -80,6 +85,7 @@ pub(super) async fn serve(
         tokio::select! {
             Some(what) = happened.recv() => thread.happened(what).await,
             Some(what) = thread.inside.recv() => thread.run_says(what).await,
+            what = own_question(&mut thread.running) => thread.own_asks(what).await,
             ask = asked.recv() => match ask {
                 Some(ask) => thread.asked(ask).await,
                 None => return,
@@ -101,8 +107,18 @@ pub(super) fn master(own: &Credentials, fresh: [u8; 16], goes_on: bool) -> Maste
     master
 }
 
+/// What the run's own functions ask next.
+async fn own_question(running: &mut Option<Box<Running>>) -> FromUser {
+    match running {
+        Some(running) => running.askers.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What the thread tells itself.
 pub(super) enum FromRun {
+    /// Lines of that worker's question are on their way to the disk, but for those of these files.
+    Appended(u32, u64, Lines),
     Joined(u32, Joined),
     Order(u32, SentOrder),
     Unsendable(u32, String),
@@ -142,6 +158,11 @@ pub(super) struct Thread {
     /// Workers that are waited for.
     pub(super) wanted: Option<WantedWorkers>,
     pub(super) running: Option<Box<Running>>,
+    pub(super) known: KnownOfRun,
+    /// What follows from answers to the run's own functions.
+    pub(super) own_says: Vec<Said>,
+    /// All of its workers are done, and its own functions are not.
+    pub(super) is_waiting_for_run: bool,
     /// When the run began, by this machine's clock, in µs.
     pub(super) epoch_us: Option<u64>,
     /// The newest generation that a member was told of.
@@ -241,18 +262,19 @@ impl Thread {
             return self.break_off(conn, &format!("it says {why}")).await;
         }
         let worker = self.master.worker_of(conn);
-        let beat = match (up, worker) {
+        let (levels, rows) = match (up, worker) {
             (Up::Lines(lines), Some(worker)) => return self.printed_there(worker, lines),
             (Up::Beat(beat), Some(worker)) => {
                 self.beat(worker, conn, &beat);
-                let levels = beat.levels;
+                let told = (beat.levels, beat.rows.clone());
                 self.on(MasterEvent::Heard(conn, Up::Beat(beat))).await;
-                levels
+                told
             }
             (up, _) => return self.on(MasterEvent::Heard(conn, up)).await,
         };
         if let (Some(member), Some(running)) = (self.master.member_of(conn), &self.running) {
-            running.gate.levels(member, beat);
+            running.gate.levels(member, levels);
+            self.look_at(rows);
         }
     }
 
@@ -293,8 +315,12 @@ impl Thread {
 
     /// Hands the machine an event and does what it says.
     pub(super) async fn on(&mut self, event: MasterEvent<Arc<Report>>) {
-        for action in self.master.on(clock::now(), event) {
-            self.act(action).await;
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.master.on(clock::now(), event) {
+                self.act(action).await;
+            }
+            events.extend(self.own_says.drain(..).map(MasterEvent::Own));
         }
     }
 
@@ -341,8 +367,11 @@ impl Thread {
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
             }
-            // Of iterations only: what was begun is in the figures, and rows are not handed out.
-            MasterAction::Burned(..) => {}
+            MasterAction::Burned(worker, burned) => self.say_burned(worker, &burned),
+            MasterAction::Answer(number, answer) => self.own_answer(number, answer),
+            MasterAction::Append(worker, question, lines) => {
+                self.take_lines(worker, question, lines);
+            }
             MasterAction::Barred(worker, why) => {
                 let text = format!("{} is turned away: {why}", self.name_of(worker));
                 self.print(Level::Warn, text);

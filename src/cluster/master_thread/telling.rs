@@ -17,6 +17,11 @@ use crate::script::{Level, Line};
 
 impl Thread {
     pub(super) fn send(&mut self, conn: Conn, down: Down) {
+        if let Down::Letter(letter) = &down
+            && let Told::Answer(_, answer) = &letter.says
+        {
+            self.has_given(answer);
+        }
         let Some(socketed) = self.conns.get_mut(&conn) else {
             return;
         };

@@ -188,7 +188,7 @@ impl World {
         match self.chance.within(0, 15) {
             0..=3 => match self.processes[it].load.row(1) {
                 Some(row) => self.takes_row(it, row),
-                None => self.asks(it, id, 0, Ask::Range(Counted::Rows(1))),
+                None => self.asks(it, id, 0, Ask::Range(Counted::Rows(1), u64::MAX)),
             },
             4 | 5 => {
                 let value = self.checks.puts();

@@ -481,6 +481,9 @@ impl World {
             | MasterAction::Burned(..)
             | MasterAction::Barred(..)
             | MasterAction::Unable(..) => {}
+            MasterAction::Answer(..) | MasterAction::Append(..) => {
+                panic!("nobody has asked for that")
+            }
         }
     }
 

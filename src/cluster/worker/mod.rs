@@ -15,7 +15,6 @@
 
 mod hearing;
 mod link;
-mod questions;
 mod session;
 
 use std::ops::Range;
@@ -27,17 +26,21 @@ use super::fence::Fence;
 use super::hello::{Conn, Credentials};
 use super::message::{
     Answer, Applied, Ask, Counted, Down, Hello, Holding, Levels, Machine, News, Numbers, Refused,
-    Said, SentOrder, Sums, Up, UpBeat,
+    RunFigures, Said, SentOrder, Sums, Up, UpBeat,
 };
 use super::offset::Offset;
+use super::questions::Questions;
 use super::{ALONE, BEAT, MOVES};
 use crate::clock::Micros;
+use crate::data::Value;
 use link::{Link, Move};
-use questions::Questions;
 use session::Session;
 
 /// What users whose share is others' get to finish their task, and then for `on_stop`.
 const RETIRES_WITHIN: Duration = Duration::from_secs(5);
+
+/// With so many letters on their way, a beat is sent at each look at the clock.
+const PRESSED: usize = 1_000;
 
 /// How long leaving in order may take; then it ends as it is.
 const LEAVES_WITHIN: Duration = Duration::from_secs(120);
@@ -77,6 +80,8 @@ pub enum WorkerEvent<R> {
     Returned(Counted, Range<u64>),
     /// A turn to make a value is over without one.
     Passed(Box<str>, u64),
+    /// What was handed to a user that had gone: to the front of its queue.
+    Back(Box<str>, Value),
     /// The process is to leave in order (SIGTERM).
     Leave,
 }
@@ -131,8 +136,10 @@ pub struct Measured {
     pub recorded: u64,
     /// Their users.
     pub levels: Levels,
-    /// What of each source is not used.
-    pub held: Vec<(Counted, u64)>,
+    /// How many numbers of each source were used in the life of the process.
+    pub used: Vec<(Counted, u64)>,
+    /// The rows of the run's figures that scripts look at.
+    pub rows: Vec<Box<str>>,
     /// What the machine is doing.
     pub load: Machine,
 }
@@ -169,6 +176,7 @@ pub struct Worker<R> {
     offset: Offset,
     horizons: (u64, Arc<[(Counted, u64)]>),
     departed: u64,
+    figures: (u32, Arc<RunFigures>),
     contradictions: u32,
     measured: Measured,
     /// When the last beat was sent, and when the next report is due.
@@ -206,6 +214,7 @@ impl<R: Clone> Worker<R> {
             offset: Offset::default(),
             horizons: (0, Arc::default()),
             departed: 0,
+            figures: (1, Arc::default()),
             contradictions: 0,
             measured: Measured::default(),
             beat: Micros::default(),
@@ -233,6 +242,18 @@ impl<R: Clone> Worker<R> {
     #[must_use]
     pub fn offset(&self) -> &Offset {
         &self.offset
+    }
+
+    /// Its number, once it was welcomed.
+    #[must_use]
+    pub fn index(&self) -> Option<u32> {
+        self.session.map(|session| session.index)
+    }
+
+    /// How many workers there are and how the whole run stands, as it was told last.
+    #[must_use]
+    pub fn figures(&self) -> &(u32, Arc<RunFigures>) {
+        &self.figures
     }
 
     /// The seat it has, with what belongs to it.
@@ -303,6 +324,7 @@ impl<R: Clone> Worker<R> {
             }
             WorkerEvent::Returned(of, range) => self.say(Said::Returned(of, range)),
             WorkerEvent::Passed(name, turn) => self.say(Said::Passed(name, turn)),
+            WorkerEvent::Back(queue, value) => self.say(Said::Back(queue, value)),
             WorkerEvent::Leave => self.leave(now),
         }
         std::mem::take(&mut self.actions)
@@ -343,7 +365,7 @@ impl<R: Clone> Worker<R> {
             None => {}
         }
         if let Some((conn, _)) = self.current
-            && self.beat + BEAT <= now
+            && (self.beat + BEAT <= now || self.is_pressed())
         {
             self.beat = now;
             let beat = Up::Beat(Box::new(self.as_beat(now)));
@@ -362,6 +384,12 @@ impl<R: Clone> Worker<R> {
         self.look_if_alone(now);
     }
 
+    /// Whether the next beat is not to be waited for: a range may only be given out when all have
+    /// heard how far, and letters are kept until a beat says that they have arrived.
+    fn is_pressed(&self) -> bool {
+        self.questions.want_numbers() || self.up.len() > PRESSED
+    }
+
     fn as_beat(&self, now: Micros) -> UpBeat {
         UpBeat {
             stamp: now,
@@ -370,7 +398,8 @@ impl<R: Clone> Worker<R> {
             horizons: self.horizons.0,
             recorded: self.measured.recorded,
             levels: self.measured.levels,
-            held: self.measured.held.clone(),
+            used: self.measured.used.clone(),
+            rows: self.measured.rows.clone(),
             load: self.measured.load,
         }
     }

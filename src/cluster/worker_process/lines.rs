@@ -7,7 +7,7 @@ use std::mem;
 
 use crate::clock::Micros;
 use crate::cluster::message::{MOST_LINES, SentLine};
-use crate::script::{Level, Line};
+use crate::script::Line;
 
 /// The lines of one process.
 #[derive(Debug, Default)]
@@ -46,6 +46,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::script::Level;
 
     #[test]
     fn so_many_a_second_and_the_others_leave_a_gap() {

@@ -4,6 +4,7 @@
 //! Owns doing what `worker` says, in its order, and handing it what happens; and that an edition's
 //! files are here before load threads get it.
 
+mod asking;
 mod lines;
 mod meter;
 mod orders;
@@ -20,11 +21,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::asking::Askers;
 use super::hello::Conn;
 use super::link::{self, Address, Connection, Heard};
 use super::message::{
-    Answer, Ask, Counted, Hello, Levels, MOST_CELLS, News, PROTOCOL, ProcessId, Refused, SentOrder,
-    Sums, Up,
+    Ask, Counted, Hello, Levels, MOST_CELLS, News, PROTOCOL, ProcessId, Refused, SentOrder, Sums,
+    Up,
 };
 use super::wire::LONGEST_WHY;
 use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
@@ -130,7 +132,8 @@ async fn work_in_one_run(
         orders: None,
         levels: Levels::default(),
         recorded: 0,
-        asked: 0,
+        askers: Askers::new(),
+        ended: None,
         last_trouble: String::new(),
         clocks: watch::Sender::new(None),
         is_held: false,
@@ -142,6 +145,7 @@ async fn work_in_one_run(
         tokio::select! {
             Some(what) = heard.recv() => process.heard(what, tell),
             Some(what) = inside.recv() => process.load_says(what, tell),
+            what = process.askers.next() => process.users_say(what),
             Some(()) = leaves.recv() => {
                 tell(LogLine::Says("leaving: users go to the other workers".to_owned()));
                 process.on(WorkerEvent::Leave);
@@ -182,8 +186,10 @@ struct Process {
     levels: Levels,
     /// Samples in all reports.
     recorded: u64,
-    /// How many questions were asked.
-    asked: u64,
+    /// Questions of users.
+    askers: Askers,
+    /// Load threads have ended, and until when what they asked may hold up saying so.
+    ended: Option<(News, Micros)>,
     /// What was said last of why there is no connection.
     last_trouble: String,
     /// One moment by the master's clock and by ours, once that is known.
@@ -253,6 +259,7 @@ impl Process {
     fn happens(&mut self, happening: Happening, tell: &impl Fn(LogLine)) {
         match happening {
             Happening::Said(News::Levels(levels)) => self.levels = levels,
+            Happening::Said(news @ News::Ended { .. }) => self.load_ended(news),
             Happening::Said(news) => {
                 // What was printed before it comes before it.
                 self.send_lines();
@@ -280,20 +287,26 @@ impl Process {
                 tell(LogLine::Printed(line));
             }
             Happening::WantsIterations => {
-                self.asked += 1;
-                let ask = Ask::Range(Counted::Iterations);
-                self.on(WorkerEvent::Ask(self.asked, ask));
+                let ask = Ask::Range(Counted::Iterations, u64::MAX);
+                let number = self.askers.asker().number();
+                self.on(WorkerEvent::Ask(number, ask));
+            }
+            Happening::Unused(iterations) => {
+                self.on(WorkerEvent::Returned(Counted::Iterations, 0..iterations));
             }
         }
     }
 
     fn measured(&mut self) {
-        let load = self.meter.machine(self.machine.offset().best());
+        let load = self.load.borrow();
+        let rows = load.as_ref().map(|load| load.shared().rows_looked_at());
+        let machine = self.meter.machine(self.machine.offset().best());
         self.machine.measured(Measured {
             recorded: self.recorded,
             levels: self.levels,
-            held: Vec::new(),
-            load,
+            used: self.askers.used(),
+            rows: rows.unwrap_or_default(),
+            load: machine,
         });
     }
 
@@ -317,9 +330,14 @@ impl Process {
         if let Some(there) = self.machine.offset().there(now) {
             self.clocks.send_replace(Some((there, now)));
         }
+        if let Some(load) = &*self.load.borrow() {
+            let (workers, figures) = self.machine.figures();
+            load.shared().tell(*workers, figures);
+        }
         self.on(WorkerEvent::Tick);
         let is_welcome = self.machine.connection().is_some();
         self.options.health.set_ready(is_welcome);
+        self.look_at_end(now);
     }
 
     /// Says when users begin nothing more because the master is silent, and when they go on.
@@ -341,9 +359,8 @@ impl Process {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for action in self.machine.on(clock::now(), event) {
-                if let Some(next) = self.act(action) {
-                    events.insert(0, next);
-                }
+                let next = self.act(action);
+                events.splice(0..0, next.into_iter().rev());
             }
         }
         if let Some(load) = &*self.load.borrow() {
@@ -351,7 +368,7 @@ impl Process {
         }
     }
 
-    fn act(&mut self, action: WorkerAction<Arc<Report>>) -> Option<WorkerEvent<Arc<Report>>> {
+    fn act(&mut self, action: WorkerAction<Arc<Report>>) -> Vec<WorkerEvent<Arc<Report>>> {
         match action {
             WorkerAction::Connect(conn) => {
                 let to = self.address.clone();
@@ -387,7 +404,7 @@ impl Process {
                 }
             }
             WorkerAction::Order(order) => self.order(order),
-            WorkerAction::Answer(_, answer) => self.answer(answer),
+            WorkerAction::Answer(number, answer) => return self.answer(number, answer),
             WorkerAction::Cut => {
                 if let Some(load) = &*self.load.borrow() {
                     load.cut();
@@ -396,27 +413,21 @@ impl Process {
             // What was measured until the last load thread ended has been reported by then.
             WorkerAction::CutLast => {
                 let report = Arc::new(Report::default());
-                return Some(WorkerEvent::Last(report, Sums::default()));
+                return vec![WorkerEvent::Last(report, Sums::default())];
             }
             // A master that knows nothing of its numbers: it cannot be given them as one sum yet.
             WorkerAction::SumUp => self.exit = Some(Exit::Abandoned),
             WorkerAction::Exit(exit) => self.exit = Some(exit),
         }
-        None
-    }
-
-    fn answer(&self, answer: Answer) {
-        if let Some(load) = &*self.load.borrow() {
-            match answer {
-                Answer::Range(Counted::Iterations, range) => load.give(range.end - range.start),
-                Answer::UsedUp(Counted::Iterations) => load.give(0),
-                _ => {}
-            }
-        }
+        Vec::new()
     }
 
     /// Passes an order on, in its turn.
     fn order(&mut self, order: SentOrder) {
+        if let Some(edition) = order.edition() {
+            let files = edition.appended_to().iter().cloned();
+            self.askers.asker().may_append_to(files);
+        }
         if matches!(order, SentOrder::Begin { .. }) {
             let (orders, queue) = mpsc::unbounded_channel();
             self.orders = Some(orders);
@@ -426,6 +437,7 @@ impl Process {
                 load,
                 inside,
                 self.clocks.subscribe(),
+                (self.machine.index().unwrap_or(0), self.askers.asker()),
             ));
         }
         let welcomed = self.machine.connection();

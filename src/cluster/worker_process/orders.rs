@@ -13,8 +13,10 @@ use tokio::task::spawn_local;
 
 use super::FromLoad;
 use crate::clock::Micros;
+use crate::cluster::asking::Questioner;
 use crate::cluster::link::Connection;
 use crate::cluster::message::{News, SentOrder};
+use crate::data::RationSource;
 use crate::runner::elsewhere::{Contents, Happening, Work, Worker as LoadThreads};
 use crate::runner::{self, Unable};
 use crate::script::Shared;
@@ -30,11 +32,15 @@ pub(super) async fn carry_out(
     load: Rc<RefCell<Option<LoadThreads>>>,
     inside: mpsc::Sender<FromLoad>,
     mut clocks: watch::Receiver<Option<(Micros, Micros)>>,
+    who: (u32, Questioner),
 ) {
     let mut contents = Contents::new();
     while let Some((order, link)) = orders.recv().await {
         let done = match fetch(&order, link.as_ref(), &mut contents).await {
-            Ok(()) => one(order.clone(), &contents, &load, &inside, &mut clocks).await,
+            Ok(()) if matches!(order, SentOrder::Begin { .. }) => {
+                begin(order.clone(), &contents, &load, &inside, &who)
+            }
+            Ok(()) => one(order.clone(), &contents, &load, &mut clocks).await,
             Err(why) => Err(why),
         };
         let Err(why) = done else {
@@ -61,12 +67,8 @@ async fn one(
     order: SentOrder,
     contents: &Contents,
     load: &Rc<RefCell<Option<LoadThreads>>>,
-    inside: &mpsc::Sender<FromLoad>,
     clocks: &mut watch::Receiver<Option<(Micros, Micros)>>,
 ) -> Result<(), Unable> {
-    if matches!(order, SentOrder::Begin { .. }) {
-        return begin(order, contents, load, inside);
-    }
     // A moment of the master's clock means nothing before that is known: the first beat tells.
     let known = clocks.wait_for(Option::is_some).await;
     let Some((there, ours)) = known.ok().and_then(|known| *known) else {
@@ -87,6 +89,7 @@ fn begin(
     contents: &Contents,
     load: &Rc<RefCell<Option<LoadThreads>>>,
     inside: &mpsc::Sender<FromLoad>,
+    (index, asker): &(u32, Questioner),
 ) -> Result<(), Unable> {
     let SentOrder::Begin {
         threads,
@@ -97,13 +100,14 @@ fn begin(
     else {
         return Ok(());
     };
+    let asks: Arc<dyn RationSource> = Arc::new(asker.clone());
     let work = Work {
-        edition: Arc::new(edition.assembled(contents, None)?),
+        edition: Arc::new(edition.assembled(contents, Some(asks.clone()))?),
         number: generation,
         threads,
-        shared: Arc::new(Shared::default()),
+        shared: Arc::new(Shared::of_worker(*index, Arc::new(asker.clone()))),
         is_limited,
-        asks: None,
+        asks: Some(asks),
     };
     let (threads, mut happens) = LoadThreads::start(work)?;
     *load.borrow_mut() = Some(threads);

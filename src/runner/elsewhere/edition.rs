@@ -1,10 +1,11 @@
 //! An edition as it is sent: its files by content, and everything that was resolved.
 //!
-//! Owns what a worker gets of a person's machine: the script with its imports, the data and
-//! certificates it names, its parameters, and those variables of the environment whose names stand
-//! in it. Never the rest of the environment, and no other file.
+//! Owns what a worker gets of a person's machine: the script with its imports, the data,
+//! certificates and uploads it names, its parameters, and those variables of the environment whose
+//! names stand in it or that its top level has read. Never the rest of the environment, and no other
+//! file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -16,13 +17,16 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::{RationSource, Sources};
+use crate::data::{CountedRows, RationSource, Sources};
 use crate::files::{self, Files};
 use crate::load::{Division, Plan};
 use crate::runner::{Edition, Options, Unable};
 use crate::scenario::Scenario;
-use crate::script::{Bundle, Inputs};
+use crate::script::{Bundle, Environment, Inputs};
 use crate::units;
+
+/// The largest upload, as on one machine.
+const LARGEST: u64 = 1 << 30;
 
 /// What a file holds, by which it is asked for: its SHA-256.
 pub type Content = [u8; 32];
@@ -78,7 +82,9 @@ pub struct SentEdition {
     main: PathBuf,
     files: Vec<(PathBuf, Content, u64)>,
     params: BTreeMap<String, String>,
-    environment: BTreeMap<String, String>,
+    environment: BTreeMap<String, Option<String>>,
+    counted: Vec<CountedRows>,
+    appended_to: BTreeSet<Box<str>>,
     seed: u64,
     now_us: i64,
     user_memory: Option<u64>,
@@ -118,6 +124,8 @@ impl Default for SentEdition {
             files: Vec::new(),
             params: BTreeMap::new(),
             environment: BTreeMap::new(),
+            counted: Vec::new(),
+            appended_to: BTreeSet::new(),
             seed: 0,
             now_us: 0,
             user_memory: None,
@@ -171,6 +179,12 @@ impl SentEdition {
                 return Err(unsendable(CHANGED.to_owned()));
             }
         }
+        for path in edition.bundle.files_named(&edition.inputs.params) {
+            // What is not there is missing on all machines alike.
+            if let Ok(bytes) = edition.inputs.sources.files().read(&path, LARGEST) {
+                add(&path, bytes.into());
+            }
+        }
         for (path, stamp) in large {
             files.push((path.clone(), stamp.sha256, stamp.size));
             holds.insert(stamp.sha256, Held::File(path));
@@ -186,7 +200,9 @@ impl SentEdition {
             main: PathBuf::from(&edition.bundle.files()[0].path),
             files,
             params: inputs.params.clone(),
-            environment: asked_for(&edition.bundle, &inputs.environment),
+            environment: inputs.environment.asked_for(&names_of(&edition.bundle)),
+            counted: inputs.sources.counted(),
+            appended_to: appended_to(edition),
             seed: inputs.seed,
             now_us: inputs.now_us,
             user_memory: inputs.user_memory.map(|units::Bytes(most)| most),
@@ -216,6 +232,18 @@ impl SentEdition {
         found.map_or_else(String::new, |(path, ..)| path.display().to_string())
     }
 
+    /// The rows whose turns are counted in the run's process.
+    #[must_use]
+    pub fn counted(&self) -> &[CountedRows] {
+        &self.counted
+    }
+
+    /// What may be the path of a file that its users append to.
+    #[must_use]
+    pub fn appended_to(&self) -> &BTreeSet<Box<str>> {
+        &self.appended_to
+    }
+
     /// The edition again, from files of which none is opened here. `asks` counts the turns of its
     /// rows.
     ///
@@ -238,14 +266,14 @@ impl SentEdition {
         let bundle = bundle.map_err(|error| Unable::Script(error.to_string()))?;
         let sources = Sources::default().reading(files);
         let sources = match asks {
-            Some(asks) => sources.asking(asks),
+            Some(asks) => sources.asking(self.counted.clone(), asks),
             None => sources,
         };
         Ok(Edition {
             bundle,
             inputs: Inputs {
                 params: self.params.clone(),
-                environment: self.environment.clone(),
+                environment: Environment::sent(&self.environment),
                 seed: self.seed,
                 now_us: self.now_us,
                 sources: Arc::new(sources),
@@ -273,7 +301,7 @@ pub fn values_sent(edition: &Edition) -> Vec<String> {
         environment,
         ..
     } = &edition.inputs;
-    let asked_for = asked_for(&edition.bundle, environment);
+    let asked_for = environment.asked_for(&names_of(&edition.bundle));
     params
         .keys()
         .cloned()
@@ -281,17 +309,24 @@ pub fn values_sent(edition: &Edition) -> Vec<String> {
         .collect()
 }
 
-/// The variables whose names a script gives to `env` as text.
-fn asked_for(bundle: &Bundle, environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+/// What users may append to, if they append to anything: what stands in the script as text.
+fn appended_to(edition: &Edition) -> BTreeSet<Box<str>> {
+    let mut texts = edition.bundle.files().iter().map(|file| &*file.text);
+    if !texts.any(|text| text.contains("append")) {
+        return BTreeSet::new();
+    }
+    let texts = edition.bundle.texts(&edition.inputs.params).into_iter();
+    texts.map(String::into_boxed_str).collect()
+}
+
+/// The names that a script gives to `env` as text.
+fn names_of(bundle: &Bundle) -> BTreeSet<String> {
     static CALL: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"\benv\s*\(\s*["`]([^"`\\]+)["`]"#).expect("it is a pattern")
     });
     let texts = bundle.files().iter().map(|file| &*file.text);
     let names = texts.flat_map(|text| CALL.captures_iter(text));
-    names
-        .filter_map(|call| environment.get_key_value(&call[1]))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    names.map(|call| call[1].to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -305,7 +340,10 @@ mod tests {
             let d = env("MISSING"); let e = env("A" + "B");"#;
         let environment = ["HOME", "SHELL", "PATH", "AB", "SECRET"];
         let environment = environment.map(|name| (name.to_owned(), "1".to_owned()));
-        let sent = asked_for(&Bundle::from_text("a.rhai", script), &environment.into());
-        assert_eq!(sent.into_keys().collect::<Vec<_>>(), ["HOME", "SHELL"]);
+        let names = names_of(&Bundle::from_text("a.rhai", script));
+        let sent = Environment::from(environment).asked_for(&names);
+        let set = sent.into_iter().filter(|(_, value)| value.is_some());
+        let set: Vec<_> = set.map(|(name, _)| name).collect();
+        assert_eq!(set, ["HOME", "SHELL"]);
     }
 }

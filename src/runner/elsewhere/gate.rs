@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::edition::{Content, Held, Holds, SentEdition, Unsendable};
 use super::order::SentOrder;
+use crate::data::RationSource;
 use crate::runner::Edition;
 use crate::runner::fleet::{Levels, Member, MemberId};
 use crate::runner::load_thread::{News, Order};
@@ -229,12 +230,34 @@ impl Orders {
 
 /// What is sent of the editions of a run, made once for all its members.
 #[derive(Debug, Default)]
-pub struct SentEditions(Mutex<Vec<(Weak<Edition>, SentOnce)>>);
+pub struct SentEditions {
+    kept: Mutex<Vec<(Weak<Edition>, SentOnce)>>,
+    /// Who counts the turns of their rows, if that is not this process.
+    asks: Option<Arc<dyn RationSource>>,
+}
 
 /// What is sent of an edition, once that is made.
 type SentOnce = Arc<OnceCell<Arc<(Arc<SentEdition>, Holds)>>>;
 
 impl SentEditions {
+    /// The turns of rows are counted by `asks`, for the run's own functions as for members.
+    #[must_use]
+    pub fn asking(asks: Arc<dyn RationSource>) -> SentEditions {
+        SentEditions {
+            asks: Some(asks),
+            ..SentEditions::default()
+        }
+    }
+
+    /// So many turns of that count were given out.
+    pub fn were_taken(&self, count: u64, taken: u64) {
+        let kept = self.kept();
+        let editions = kept.iter().filter_map(|(edition, _)| edition.upgrade());
+        for edition in editions {
+            edition.inputs.sources.were_taken(count, taken);
+        }
+    }
+
     /// What is sent of an edition. The first time, the edition's data files are read, on another
     /// thread: this one has beats to answer.
     async fn of(
@@ -262,6 +285,9 @@ impl SentEditions {
         }
         // The run has dropped those that no member is asked to make any more.
         kept.retain(|(kept, _)| kept.strong_count() > 0);
+        if let Some(asks) = &self.asks {
+            edition.inputs.sources.ask(asks);
+        }
         let once = SentOnce::default();
         kept.push((that, once.clone()));
         once
@@ -277,6 +303,6 @@ impl SentEditions {
 
     fn kept(&self) -> MutexGuard<'_, Vec<(Weak<Edition>, SentOnce)>> {
         // A panic while it was held has left whole entries.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

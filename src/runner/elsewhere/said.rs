@@ -52,7 +52,7 @@ impl News {
                 Unable::Panicked => &[],
             },
             News::StopTest(why) => std::slice::from_ref(why),
-            News::Ready | News::Overflowed => &[],
+            News::Ready | News::ExitCode(_) | News::Overflowed => &[],
         };
         let are_short = texts.iter().all(|text| text.len() <= LONGEST_TEXT);
         are_short && texts.len() <= MOST_TEXTS

@@ -16,6 +16,13 @@ use crate::runner::load_thread::{Order, Start};
 use crate::runner::threads;
 
 impl Run {
+    /// Tells scripts how many users there are, if none of them are here to be counted.
+    pub(super) fn count_users(&self) {
+        if self.is_far {
+            self.to.shared.users_are(self.fleet.levels().users);
+        }
+    }
+
     pub(super) fn come(&mut self, coming: Coming) {
         match coming {
             Coming::Joins { threads, joined } if self.end.is_none() => {
@@ -129,6 +136,7 @@ impl Run {
     pub(super) fn ended(&mut self, id: MemberId, cut: u64) {
         self.numbers.in_flight(cut);
         self.lose(id);
+        self.count_users();
         if self.fleet.is_empty() {
             if self.is_far && self.end.is_none() {
                 self.fail("no worker is left".to_owned());

@@ -228,6 +228,7 @@ impl Run {
             }
             News::Failed(why) => self.fail(why.to_string()),
             News::StopTest(why) => self.stop(End::StopTest(why)),
+            News::ExitCode(code) => self.to.shared.set_exit_code(code),
             News::Overflowed => self.notice(Notice::TooManyNames),
             News::Ended { cut } => self.ended(id, cut),
         }
@@ -237,6 +238,7 @@ impl Run {
 
     /// Checks how far the members are in the plan.
     fn look_at_users(&mut self) {
+        self.count_users();
         if self.hooks.phase() != Phase::Measuring {
             return;
         }

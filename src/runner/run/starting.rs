@@ -46,20 +46,25 @@ const NOTICES: usize = 1_024;
 /// Readers that subscribe before they await anything else miss no notice.
 pub async fn start(setup: Arc<Setup>) -> Result<Handle, Unable> {
     let threads = setup.threads;
-    let mut opening = Opening::new(setup, threads, Slots::local(threads))?;
+    let slots = Slots::local(threads);
+    let mut opening = Opening::new(setup, threads, slots, Arc::default())?;
     opening.join_here(threads)?;
     opening.begin().await
 }
 
 /// A run whose members are in other processes, `threads` load threads at the start; with what those
-/// are told that begin it, by their numbers of threads. Must be called in a tokio runtime with local
-/// tasks.
+/// are told that begin it, by their numbers of threads. `shared` is what exists once for all of
+/// them. Must be called in a tokio runtime with local tasks.
 ///
 /// # Errors
 /// When the script's functions for the whole run cannot be made here.
-pub fn open(setup: Arc<Setup>, members: &[u32]) -> Result<(Opening, Vec<Joined>), Unable> {
+pub fn open(
+    setup: Arc<Setup>,
+    members: &[u32],
+    shared: Arc<Shared>,
+) -> Result<(Opening, Vec<Joined>), Unable> {
     let threads = members.iter().sum();
-    let mut opening = Opening::new(setup, 0, Slots::shared(threads))?;
+    let mut opening = Opening::new(setup, 0, Slots::shared(threads), shared)?;
     let joined = members.iter().map(|threads| opening.join(*threads));
     let joined = joined.collect();
     Ok((opening, joined))
@@ -73,7 +78,8 @@ pub(in crate::runner) async fn start_with(
     members: &[u32],
     slots: Slots,
 ) -> Result<(Handle, Gate), Unable> {
-    let mut opening = Opening::new(setup, members.iter().sum(), slots)?;
+    let threads = members.iter().sum();
+    let mut opening = Opening::new(setup, threads, slots, Arc::default())?;
     for threads in members {
         opening.join_here(*threads)?;
     }
@@ -99,7 +105,12 @@ pub struct Opening {
 
 impl Opening {
     /// Of `threads` load threads in this process.
-    fn new(setup: Arc<Setup>, threads: u32, slots: Slots) -> Result<Opening, Unable> {
+    fn new(
+        setup: Arc<Setup>,
+        threads: u32,
+        slots: Slots,
+        shared: Arc<Shared>,
+    ) -> Result<Opening, Unable> {
         let edition = setup.edition.clone();
         let options = &edition.options;
         let (news_in, news) = mpsc::channel(64);
@@ -124,7 +135,7 @@ impl Opening {
             news: news_in,
             batches: batches_in,
             log: lines_in,
-            shared: Arc::new(Shared::default()),
+            shared,
             budget: budget.clone(),
             fence: None,
         };

@@ -65,7 +65,8 @@ fn right() -> Vec<Vec<u8>> {
         Up::Hello(Box::new(hello())),
         Up::Proof([1; 32]),
         Up::Beat(Box::new(UpBeat {
-            held: vec![(Counted::Rows(9), 100)],
+            used: vec![(Counted::Rows(9), 100)],
+            rows: vec!["login".into()],
             ..UpBeat::default()
         })),
         letter(Said::News(seat, News::Levels(Levels::default()))),
