@@ -132,6 +132,10 @@ fn unplugged(number: u8, time: Duration, said: &str) {
         .args(&format!("-H http://{net}.2.2:{}", shop.port()))
         .start();
     let master = run.pid();
+    let network = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).unwrap();
+    while network(&master.to_string()) == network("self") {
+        std::thread::yield_now();
+    }
     shell(&format!(
         "ip link add {near} type veth peer name {far} netns {master}
          ip link add {load_near} type veth peer name {load_far} netns {master}
