@@ -34,8 +34,9 @@ const MAX_MARKS: usize = 10_000;
 /// memory.
 const MOST_PENDING: usize = 65_536;
 
-/// The same for cells that others reported: three seconds of a thousand names are fewer.
-const MOST_CELLS: usize = 4_096;
+/// How many cells of others to add up before they are counted: three seconds of a thousand names are
+/// fewer.
+const MOST_OPEN: usize = 4_096;
 
 /// Adds up what any number of recorders, and other members of the run, measured.
 #[derive(Debug)]
@@ -157,7 +158,7 @@ impl Collector {
         {
             let sum = self.others.cell(numbers[*series], *second, *generation);
             sum.merge(cell);
-            if self.others.len() >= MOST_CELLS {
+            if self.others.len() >= MOST_OPEN {
                 self.count_others();
             }
         }
