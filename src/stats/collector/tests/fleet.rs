@@ -41,7 +41,7 @@ fn arrive(worker: u32, union: &mut Dist) -> Vec<Report> {
         second: 60,
         generation: 1,
     };
-    let second = |second| {
+    let second = |second: u64| {
         for n in second * REQUESTS..(second + 1) * REQUESTS {
             let took_us = took_us(worker, n);
             union.record(took_us);
