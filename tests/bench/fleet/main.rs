@@ -8,6 +8,8 @@
 //! cargo bench --bench fleet -- 1000x50x400 --seconds 60      # workers x names x buckets a name
 //! ```
 
+#![allow(clippy::print_stdout, reason = "its table is the result")]
+
 mod master;
 mod measured;
 mod prepared;
@@ -169,6 +171,7 @@ async fn measure(fleet: Fleet, seconds: u64, master: Master) -> Measured {
     while let Some(exit) = working.join_next().await {
         done += u32::from(matches!(exit, Ok(Exit::Done)));
     }
+    let ended = ended.await.expect("it does not panic");
     let length = Duration::from_micros(after.0.since(before.0));
     let tally = tally.borrow();
     Measured {
@@ -182,6 +185,6 @@ async fn measure(fleet: Fleet, seconds: u64, master: Master) -> Measured {
         turned_away: tally.turned_away,
         samples: tally.samples,
         done,
-        ended: ended.await.expect("it does not panic"),
+        ended,
     }
 }
