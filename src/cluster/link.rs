@@ -42,7 +42,7 @@ const QUEUE: usize = 1_024;
 
 /// Something that happened to a connection.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub enum Heard {
     /// It stands.
     Connected(Conn, Connection),
     /// Nobody listens there, or there is no such name: why.
@@ -59,9 +59,11 @@ pub(super) enum Heard {
 
 /// A connection that stands.
 #[derive(Clone, Debug)]
-pub(super) struct Connection {
-    pub(super) up: mpsc::Sender<proto::Up>,
-    pub(super) numbers: mpsc::Sender<proto::Numbered>,
+pub struct Connection {
+    /// What is sent on *Serve*.
+    pub up: mpsc::Sender<proto::Up>,
+    /// What is sent on *Numbers*.
+    pub numbers: mpsc::Sender<proto::Numbered>,
     client: ClusterClient<Channel>,
     socket: Arc<Mutex<Option<Socket>>>,
     watch: Arc<Watch>,
@@ -69,12 +71,12 @@ pub(super) struct Connection {
 
 impl Connection {
     /// The master has proved itself: it may say as much as it likes.
-    pub(super) fn admit(&self) {
+    pub fn admit(&self) {
         self.watch.admit();
     }
 
     /// Breaks it off.
-    pub(super) fn reset(&self) {
+    pub fn reset(&self) {
         if let Some(socket) = taken(&self.socket) {
             // If the kernel refuses, the connection ends in another way.
             let _ = socket.set_linger(Some(Duration::ZERO));
@@ -86,7 +88,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why it is not here, for people.
-    pub(super) async fn fetch(&self, content: &Content, size: u64) -> Result<Bytes, String> {
+    pub async fn fetch(&self, content: &Content, size: u64) -> Result<Bytes, String> {
         let wanted = proto::Wanted {
             content: content.to_vec(),
         };
@@ -120,14 +122,15 @@ fn taken(socket: &Mutex<Option<Socket>>) -> Option<Socket> {
 
 /// Where a master is, and how its connections are encrypted.
 #[derive(Clone, Debug)]
-pub(super) struct Address {
+pub struct Address {
     /// Host and port.
-    pub(super) address: String,
-    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    pub address: String,
+    /// For an encrypted one: what is believed of the master, and its name.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 /// Opens a connection and tells what happens on it.
-pub(super) async fn open(conn: Conn, to: Address, tells: mpsc::Sender<Heard>) {
+pub async fn open(conn: Conn, to: Address, tells: mpsc::Sender<Heard>) {
     let watch = Arc::new(Watch::default());
     let opened = timeout(PATIENCE, connected(&to, watch.clone()));
     let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer in 5 s");

@@ -45,7 +45,7 @@ pub mod gathering;
 mod guarded;
 pub mod hello;
 mod lines;
-mod link;
+pub mod link;
 pub mod loss;
 pub mod master;
 mod master_thread;
@@ -103,7 +103,8 @@ pub const LOST: Duration = Duration::from_secs(60);
 pub const ALONE: Duration = Duration::from_secs(60);
 
 /// What this process has to have in common with the others.
-fn build(token: Box<[u8]>) -> Credentials {
+#[must_use]
+pub fn build(token: Box<[u8]>) -> Credentials {
     Credentials {
         token,
         version: env!("CARGO_PKG_VERSION").into(),

@@ -291,7 +291,8 @@ impl Reader<'_> {
         let sum_us = self.number()?;
         let clipped = self.count()?;
         let pairs = self.length()?;
-        let mut buckets: Vec<(u16, u64)> = Vec::new();
+        // Each takes two bytes at least.
+        let mut buckets: Vec<(u16, u64)> = Vec::with_capacity(pairs.min(self.0.len() / 2));
         let (mut end, mut total) = (0, 0_u64);
         for _ in 0..pairs {
             // The first may be bucket zero; each other one comes after the one before.
