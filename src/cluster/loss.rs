@@ -12,6 +12,10 @@ use std::time::Duration;
 use super::FENCE;
 use crate::clock::Micros;
 
+/// What load threads have recorded for so long may not be in a beat yet: they hand over ten times a
+/// second.
+const UNSEEN: Duration = Duration::from_millis(200);
+
 /// What is known of one worker's numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known {
@@ -91,7 +95,7 @@ impl Known {
         let length = match self.before.is_zero() {
             true => since.min(FENCE),
             false => self.before + since,
-        };
+        } + UNSEEN;
         // Users whose first request is under way have no rate yet: one a second.
         let per_user = rate_of_user.max(1.0);
         let rate = (2.0 * self.rate).max(2.0 * per_user * f64::from(users));

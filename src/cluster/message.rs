@@ -1,8 +1,8 @@
 //! What master and worker say to each other, as plain data.
 //!
 //! Owns the types and their bounds. Three calls share one connection: *Serve* carries [`Up`] and
-//! [`Down`], *Numbers* carries [`Numbers`] and [`Applied`], *Fetch* carries [`Wanted`] and
-//! [`Piece`]. Encoding is done elsewhere, and so is cleaning texts for people.
+//! [`Down`], *Numbers* carries [`Numbers`] and [`Applied`], *Fetch* files by their content. Encoding
+//! is done elsewhere, and so is cleaning texts for people.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,6 @@ use crate::clock::Micros;
 use crate::data::{Course, Value};
 use crate::load::Part;
 pub use crate::runner::elsewhere::{Levels, News, SentOrder, SentStart};
-use crate::script::{Level, Line};
 pub use crate::stats::RunFigures;
 
 /// The version of the messages. The first eight fields of [`Hello`] are the same in all versions,
@@ -34,13 +33,6 @@ pub const MOST_DOWN_BYTES: usize = 64 << 20;
 
 /// The most bytes of a message before the token is proved.
 pub const MOST_HELLO_BYTES: usize = 16 << 10;
-
-/// The most lines that a worker sends in a second, and in one message.
-pub const MOST_LINES: usize = 50;
-
-/// The longest text of a line, and of who printed it where, in bytes.
-const LONGEST_LINE: usize = 4 << 10;
-const LONGEST_PLACE: usize = 256;
 
 /// The most sources whose horizons are told in a beat; a run has a handful.
 pub const MOST_SOURCES: usize = 1_000;
@@ -87,7 +79,7 @@ pub enum Up {
     /// What has happened: numbered, and sent again until it has arrived.
     Letter(Letter<Said>),
     /// What was printed there. Some may be left out, and those that a connection loses are.
-    Lines(Vec<SentLine>),
+    Lines(Vec<super::printed::SentLine>),
 }
 
 /// A message of the master on *Serve*.
@@ -282,61 +274,6 @@ pub struct UpBeat {
     pub load: Machine,
 }
 
-/// A line that was printed on a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SentLine {
-    /// Its number in the life of the process, from 1: those that did not come are known by the gap.
-    pub number: u64,
-    /// 0 to tell, 1 to warn, 2 for errors.
-    pub level: u8,
-    /// Who printed it, as `Shopper 17`; empty for the worker itself.
-    pub who: String,
-    /// `file:line`, if that is known.
-    pub place: String,
-    /// What it says.
-    pub text: String,
-}
-
-impl SentLine {
-    /// What is sent of a line: its beginning, if it is long.
-    #[must_use]
-    pub fn new(number: u64, line: &Line) -> SentLine {
-        let short = |text: &str, most| text[..text.floor_char_boundary(most)].to_owned();
-        let mut text = short(&line.text, LONGEST_LINE - 3);
-        if text.len() < line.text.len() {
-            text.push('…');
-        }
-        SentLine {
-            number,
-            level: match line.level {
-                Level::Info => 0,
-                Level::Warn => 1,
-                Level::Error => 2,
-            },
-            who: short(&line.who, LONGEST_PLACE),
-            place: short(&line.place, LONGEST_PLACE),
-            text,
-        }
-    }
-
-    /// Whether a worker may send that.
-    #[must_use]
-    pub fn is_possible(&self) -> bool {
-        let are_short = self.who.len() <= LONGEST_PLACE && self.place.len() <= LONGEST_PLACE;
-        are_short && self.text.len() <= LONGEST_LINE && self.level <= 2
-    }
-
-    /// How important it is.
-    #[must_use]
-    pub fn level(&self) -> Level {
-        match self.level {
-            0 => Level::Info,
-            1 => Level::Warn,
-            _ => Level::Error,
-        }
-    }
-}
-
 /// What a worker's machine is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -500,24 +437,4 @@ pub struct Numbers<R> {
     pub is_baseline: bool,
     /// What was measured.
     pub report: R,
-}
-
-/// What a worker fetches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
-    /// A file of a manifest, by its SHA-256.
-    Content([u8; 32]),
-    /// A file beneath the script's folder, whose path a script computed.
-    Path(Box<str>),
-}
-
-/// A part of a file: 64 KiB at most.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Piece {
-    /// The next bytes.
-    Bytes(Vec<u8>),
-    /// That was all.
-    End,
-    /// There is no such file, or it may not be read.
-    Missing(Box<str>),
 }

@@ -51,6 +51,7 @@ pub mod master;
 mod master_thread;
 pub mod message;
 pub mod offset;
+pub mod printed;
 mod questions;
 pub mod ranges;
 pub mod roster;

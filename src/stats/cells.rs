@@ -40,6 +40,12 @@ pub(super) struct Stamped {
 }
 
 impl Cells {
+    /// Requests in all of them.
+    pub(super) fn requests(&self) -> u64 {
+        let open = self.series.iter().flatten();
+        open.map(|open| open.cell.requests()).sum()
+    }
+
     /// The cell of a series, a second and a generation.
     #[inline]
     pub(super) fn cell(&mut self, series: usize, second: u64, generation: u16) -> &mut Cell {

@@ -89,6 +89,8 @@ pub struct Ledger {
     folded: u64,
     /// Samples absorbed since the last report.
     samples: usize,
+    /// All that were ever absorbed.
+    recorded: u64,
     /// By thread.
     in_flight: HashMap<u32, u64>,
     /// What the process has used since its start, and of that in seconds that are over.
@@ -114,6 +116,7 @@ impl Ledger {
             stale_retries: 0,
             folded: 0,
             samples: 0,
+            recorded: 0,
             in_flight: HashMap::new(),
             cpu_us: 0,
             told_cpu_us: 0,
@@ -141,6 +144,7 @@ impl Ledger {
             self.cells.lag(*lag);
         }
         if let Some(cells) = batch.cells.take() {
+            self.recorded += cells.requests();
             self.cells.merge(&cells, &numbers);
         }
         for error in &batch.errors {
@@ -161,6 +165,7 @@ impl Ledger {
         self.stale_retries += batch.stale_retries;
         self.folded += batch.folded;
         self.samples += batch.samples.len();
+        self.recorded += batch.samples.len() as u64;
         self.in_flight.insert(batch.thread, batch.in_flight);
         self.numbers.insert(batch.thread, numbers);
         batch.clear();
@@ -221,6 +226,12 @@ impl Ledger {
         };
         let seconds = mem::replace(&mut self.closed, now)..now;
         seconds.map(|second| (second, gauge)).collect()
+    }
+
+    /// How many samples it has absorbed in its life; of a report as [`Report::samples`].
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.recorded
     }
 
     /// Samples absorbed since the last report.

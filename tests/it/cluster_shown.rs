@@ -218,7 +218,7 @@ fn a_worker_that_stands_still_at_the_end_is_named() {
     let host = host_name();
     run.says("all users spawned: 4");
     shop.receives("/hello", 200);
-    still.freeze();
+    still.signal(rustix::process::Signal::STOP);
     run.says(&format!(
         "worker 0 ({host}) is missing: no sign of it for 5 s"
     ));

@@ -336,11 +336,6 @@ impl Running {
         self.signal(Signal::KILL);
     }
 
-    /// It stands still, as a machine that is paused.
-    pub(crate) fn freeze(&self) {
-        self.signal(Signal::STOP);
-    }
-
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }

@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES, MOST_LINES,
-    ProcessId, Refused, Said, SentLine, SentOrder, Told, Up, UpBeat, Welcome,
+    Applied, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES, ProcessId, Refused,
+    Said, SentOrder, Told, Up, UpBeat, Welcome,
 };
+use super::printed::{MOST_LINES, SentLine};
 
 /// Made of `wire.proto` by the build.
 #[allow(

@@ -5,9 +5,9 @@
 //! files are here before load threads get it.
 
 mod asking;
-mod lines;
 mod meter;
 mod orders;
+mod printed;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -38,8 +38,8 @@ use crate::runner::elsewhere::{Happening, Worker as LoadThreads};
 use crate::runner::{self, Unable};
 use crate::script::Line;
 use crate::stats::{Encoder, Report};
-use lines::Lines;
 use meter::Meter;
+use printed::Printed;
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -122,7 +122,7 @@ async fn work_in_one_run(
             tls: options.tls.clone(),
         },
         meter: Meter::new(options.threads),
-        lines: Lines::default(),
+        printed: Printed::default(),
         options,
         heard: heard_in,
         inside: inside_in,
@@ -131,7 +131,8 @@ async fn work_in_one_run(
         load: Rc::default(),
         orders: None,
         levels: Levels::default(),
-        recorded: 0,
+        reported: 0,
+        earlier: 0,
         askers: Askers::new(),
         ended: None,
         last_trouble: String::new(),
@@ -182,10 +183,11 @@ struct Process {
     /// Orders on their way to them: an edition's files may have to be fetched first.
     orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Connection>)>>,
     meter: Meter,
-    lines: Lines,
+    printed: Printed,
     levels: Levels,
-    /// Samples in all reports.
-    recorded: u64,
+    /// Samples in all reports, and in those of load threads that have ended.
+    reported: u64,
+    earlier: u64,
     /// Questions of users.
     askers: Askers,
     /// Load threads have ended, and until when what they asked may hold up saying so.
@@ -243,6 +245,7 @@ impl Process {
             FromLoad::Happens(happening) => self.happens(*happening, tell),
             FromLoad::Ended => {
                 self.load.borrow_mut().take();
+                self.earlier = self.reported;
                 self.orders = None;
                 self.levels = Levels::default();
                 self.meter.rests();
@@ -278,12 +281,12 @@ impl Process {
                 self.meter.lagged(report.lag_us());
                 for report in report.in_pieces(MOST_CELLS) {
                     let sums = sums(&report);
-                    self.recorded += sums.samples;
+                    self.reported += sums.samples;
                     self.on(WorkerEvent::Cut(Arc::new(report), sums));
                 }
             }
             Happening::Line(line) => {
-                self.lines.on(clock::now(), &line);
+                self.printed.on(clock::now(), &line);
                 tell(LogLine::Printed(line));
             }
             Happening::WantsIterations => {
@@ -302,7 +305,9 @@ impl Process {
         let rows = load.as_ref().map(|load| load.shared().rows_looked_at());
         let machine = self.meter.machine(self.machine.offset().best());
         self.machine.measured(Measured {
-            recorded: self.recorded,
+            recorded: load
+                .as_ref()
+                .map_or(self.reported, |load| self.earlier + load.recorded()),
             levels: self.levels,
             used: self.askers.used(),
             rows: rows.unwrap_or_default(),
@@ -314,7 +319,7 @@ impl Process {
     fn send_lines(&mut self) {
         let link = self.machine.connection();
         if let Some(link) = link.and_then(|conn| self.links.get(&conn)) {
-            let lines = self.lines.take();
+            let lines = self.printed.take();
             if !lines.is_empty() {
                 // One that is full has more important things to carry.
                 let _ = link.up.try_send(wire::up(Up::Lines(lines)));

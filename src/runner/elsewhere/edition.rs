@@ -182,7 +182,7 @@ impl SentEdition {
         for path in edition.bundle.files_named(&edition.inputs.params) {
             // What is not there is missing on all machines alike.
             if let Ok(bytes) = edition.inputs.sources.files().read(&path, LARGEST) {
-                add(&path, bytes.into());
+                add(&path, bytes);
             }
         }
         for (path, stamp) in large {

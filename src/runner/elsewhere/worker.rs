@@ -4,7 +4,9 @@
 //! nothing about the run, and outlives the connection: where orders come from and where reports go
 //! is the transport's.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +72,7 @@ pub struct Worker {
     shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
     cuts: Arc<Notify>,
+    recorded: Rc<Cell<u64>>,
     budget: Option<Budget>,
     fence: Fence,
     asks: Option<Arc<dyn RationSource>>,
@@ -118,6 +121,7 @@ impl Worker {
         let (happens, happenings) = mpsc::channel(HAPPENINGS);
         let (orders, orders_out) = mpsc::channel(threads::ORDERS);
         let cuts = Arc::new(Notify::new());
+        let recorded: Rc<Cell<u64>> = Rc::default();
         let working = Working {
             member,
             edition,
@@ -131,6 +135,7 @@ impl Worker {
             happens,
             cuts: cuts.clone(),
             ledger: Ledger::new(Limits::default()),
+            recorded: recorded.clone(),
             emergency,
             epoch: None,
             latest: None,
@@ -141,6 +146,7 @@ impl Worker {
             shared,
             orders,
             cuts,
+            recorded,
             budget,
             fence,
             asks,
@@ -176,6 +182,12 @@ impl Worker {
         let order = order.ok_or_else(strange)?;
         let sent = self.orders.try_send(order);
         sent.map_err(|_| Unable::System("load threads take no orders any more".to_owned()))
+    }
+
+    /// How many samples its load threads have handed over, in reports or not.
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.recorded.get()
     }
 
     /// Asks for a report of what was measured since the last one.
@@ -220,6 +232,8 @@ struct Working {
     happens: mpsc::Sender<Happening>,
     cuts: Arc<Notify>,
     ledger: Ledger,
+    /// What it has absorbed.
+    recorded: Rc<Cell<u64>>,
     emergency: Emergency,
     /// The first user's start, once it is known.
     epoch: Option<Micros>,
@@ -317,6 +331,7 @@ impl Working {
     fn absorb(&mut self, batch: Batch) {
         let thread = batch.thread();
         let emptied = self.ledger.absorb(batch);
+        self.recorded.set(self.ledger.recorded());
         self.member.give_back(thread, emptied);
     }
 

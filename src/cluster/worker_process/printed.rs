@@ -6,12 +6,12 @@
 use std::mem;
 
 use crate::clock::Micros;
-use crate::cluster::message::{MOST_LINES, SentLine};
+use crate::cluster::printed::{MOST_LINES, SentLine};
 use crate::script::Line;
 
 /// The lines of one process.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct Printed {
     /// Of the last line, sent or not.
     number: u64,
     /// The second that is under way, and how many lines were kept in it.
@@ -20,7 +20,7 @@ pub(super) struct Lines {
     waiting: Vec<SentLine>,
 }
 
-impl Lines {
+impl Printed {
     /// A line was printed.
     pub(super) fn on(&mut self, now: Micros, line: &Line) {
         self.number += 1 + u64::from(line.dropped);
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn so_many_a_second_and_the_others_leave_a_gap() {
-        let mut lines = Lines::default();
+        let mut lines = Printed::default();
         let line = |dropped| Line {
             level: Level::Error,
             who: "User 3".to_owned(),
