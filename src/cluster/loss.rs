@@ -119,16 +119,17 @@ mod tests {
         let mut told = Known::new(at(0));
         told.on(100, at(1), 10);
         told.on(130, at(2), 10);
-        assert_eq!(told.missing(130, 10, 10.0, at(2)), 10);
-        assert_eq!(told.missing(120, 10, 10.0, at(3)), 10 + 10 + 200);
+        // At 200 a second, 40 may not have been seen yet.
+        assert_eq!(told.missing(130, 10, 10.0, at(2)), 10 + 40);
+        assert_eq!(told.missing(120, 10, 10.0, at(3)), 10 + 10 + 200 + 40);
         // Its users stand still 12 s later.
-        assert_eq!(told.missing(130, 10, 10.0, at(99)), 10 + 12 * 200);
+        assert_eq!(told.missing(130, 10, 10.0, at(99)), 10 + 12 * 200 + 40);
     }
 
     #[test]
     fn who_never_told_anything_had_users_like_others() {
         let told = Known::new(at(0));
-        assert_eq!(told.missing(0, 5, 30.0, at(1)), 5 + 300);
+        assert_eq!(told.missing(0, 5, 30.0, at(1)), 5 + 300 + 60);
         assert_eq!(told.missing(0, 0, 30.0, at(1)), 0);
     }
 }

@@ -164,6 +164,7 @@ impl<R: Clone> Worker<R> {
         }
         match &order {
             SentOrder::Start(start) => {
+                self.epoch = Some(start.epoch);
                 holding.is_at_work = true;
                 holding.parts.clone_from(&start.parts);
             }

@@ -36,6 +36,12 @@ use crate::data::Value;
 use link::{Link, Move};
 use session::Session;
 
+/// How long after the end of a second its report is cut: load threads hand over ten times a second.
+const CUT_AFTER: Duration = Duration::from_millis(150);
+
+/// Over which time the reports of all workers are spread, in µs.
+const CUT_SPREAD_US: u64 = 300_000;
+
 /// What users whose share is others' get to finish their task, and then for `on_stop`.
 const RETIRES_WITHIN: Duration = Duration::from_secs(5);
 
@@ -182,6 +188,8 @@ pub struct Worker<R> {
     /// When the last beat was sent, and when the next report is due.
     beat: Micros,
     cut: Micros,
+    /// When the run began, by the master's clock.
+    epoch: Option<Micros>,
     actions: Vec<WorkerAction<R>>,
 }
 
@@ -219,6 +227,7 @@ impl<R: Clone> Worker<R> {
             measured: Measured::default(),
             beat: Micros::default(),
             cut: now + Duration::from_micros(seed % 1_000_000),
+            epoch: None,
             actions: Vec::new(),
         }
     }
@@ -372,11 +381,8 @@ impl<R: Clone> Worker<R> {
             self.actions.push(WorkerAction::Send(conn, beat));
         }
         if self.cut <= now && self.session.is_some() && !self.is_last_cut {
-            self.cut = self.cut + BEAT;
-            if self.cut <= now {
-                // It stood still: one report for all that time.
-                self.cut = now + BEAT;
-            }
+            // If it stood still, that is one report for all that time.
+            self.cut = self.next_cut(now);
             if self.reports.may_cut() && !self.is_finishing {
                 self.actions.push(WorkerAction::Cut);
             }
@@ -388,6 +394,22 @@ impl<R: Clone> Worker<R> {
     /// heard how far, and letters are kept until a beat says that they have arrived.
     fn is_pressed(&self) -> bool {
         self.questions.want_numbers() || self.up.len() > PRESSED
+    }
+
+    /// When the report after one that is cut now is due: a little after the end of a second of the
+    /// run, so that the master has all of that when it shows it. Not all workers send theirs at once.
+    fn next_cut(&self, now: Micros) -> Micros {
+        let (Some(epoch), Some(there)) = (self.epoch, self.offset.there(now)) else {
+            return now + BEAT;
+        };
+        // Truncation is meant: the process is random.
+        let spread_us = self.card.process.0 as u64 % CUT_SPREAD_US;
+        let first = epoch + CUT_AFTER + Duration::from_micros(spread_us);
+        let wait_us = match first.since(there) {
+            0 => 1_000_000 - there.since(first) % 1_000_000,
+            before => before.min(1_000_000),
+        };
+        now + Duration::from_micros(wait_us)
     }
 
     fn as_beat(&self, now: Micros) -> UpBeat {

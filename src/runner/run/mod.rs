@@ -53,6 +53,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// they all begin at the same moment.
 const FAR_LEAD: Duration = Duration::from_secs(1);
 
+/// How long after the end of a second it is closed if members are in other processes, whose reports
+/// of it come within half a second: otherwise the newest second would lack what some of them did.
+const FAR_DELAY: Duration = Duration::from_millis(700);
+
 /// How long members may take to end once their last limit has passed.
 const LAST_GRACE: Duration = Duration::from_secs(3);
 
@@ -273,7 +277,7 @@ impl Run {
             control.begin(epoch, unix_us);
         }
         self.enter(State::Spawning);
-        self.tick_at = Some(self.begun + SECOND);
+        self.tick_at = Some(self.begun + SECOND + self.tick_delay());
         self.enter_stage();
         self.ask_shape();
         self.handle_early();
@@ -395,8 +399,9 @@ impl Run {
     fn tick(&mut self) {
         let now = Instant::now();
         // The next tick closes seconds that were missed.
-        let seconds = now.duration_since(self.begun).as_secs() + 1;
-        self.tick_at = Some(self.begun + Duration::from_secs(seconds));
+        let begun = self.begun + self.tick_delay();
+        let seconds = now.duration_since(begun).as_secs() + 1;
+        self.tick_at = Some(begun + Duration::from_secs(seconds));
         if self.fleet.is_used_up() {
             // No more users will start, even if the plan continues.
             self.to.shared.state().reach(Milestone::SpawningComplete);
@@ -412,6 +417,14 @@ impl Run {
         if is_silent {
             let iterations = SILENT_ITERATIONS;
             self.notice(Notice::NothingMeasured { iterations });
+        }
+    }
+
+    /// How long after the end of a second that is closed.
+    fn tick_delay(&self) -> Duration {
+        match self.is_far {
+            true => FAR_DELAY,
+            false => Duration::ZERO,
         }
     }
 
