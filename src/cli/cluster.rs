@@ -210,17 +210,18 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
             // A second one does not wait for anybody.
             interrupts.next().await;
         });
+        let threads = match options.threads {
+            1 => "one load thread".to_owned(),
+            count => format!("{count} load threads"),
+        };
         let text = format!(
-            "a worker with {} load threads for the master at {}",
-            options.threads, options.master
+            "a worker with {} for the master at {}",
+            threads, options.master
         );
         show::log(Level::Info, &text);
         tokio::select! {
             worked = cluster::work(options, leaves, tell) => match worked {
-                Ok(()) => {
-                    show::log(Level::Info, "the run is over: all numbers are with the master");
-                    Exit::Ok
-                }
+                Ok(()) => Exit::Ok,
                 Err(why) => {
                     show::error(&why, None);
                     Exit::Incomplete

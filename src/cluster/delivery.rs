@@ -7,7 +7,7 @@
 //! - A receiver takes number n only after n − 1. What comes again is dropped; a gap cannot come of
 //!   a connection that delivers in order, so it is a fault of the sender.
 //! - After a reconnect the receiver says what it has, and the sender goes on from there.
-//! - At most [`Outgoing::MOST`] letters are kept: who is so far behind is not served any longer.
+//! - At most [`MOST_LETTERS`] letters are kept: who is so far behind is not served any longer.
 //!   At most [`Reports::UNDER_WAY`] reports are under way; until one is applied none is cut, and
 //!   what is measured meanwhile adds up in the next one. So a worker without a master holds a
 //!   bounded number of reports, however long that lasts.
@@ -15,6 +15,9 @@
 use std::collections::VecDeque;
 
 use super::message::{Applied, Letter, Numbers, Standing, Sums};
+
+/// The most letters that are kept for one receiver.
+pub const MOST_LETTERS: usize = 50_000;
 
 /// The sending side.
 #[derive(Clone, Debug)]
@@ -41,14 +44,11 @@ impl<T> Default for Outgoing<T> {
 }
 
 impl<T: Clone> Outgoing<T> {
-    /// The most that are kept for one receiver.
-    pub const MOST: usize = 50_000;
-
     /// Gives a message the next number, and keeps it. False if too many are kept.
     #[must_use = "who does not acknowledge what it gets is to be let go"]
     pub fn push(&mut self, message: T) -> bool {
         self.kept.push_back(message);
-        self.kept.len() <= Self::MOST
+        self.kept.len() <= MOST_LETTERS
     }
 
     /// The next one to send on this connection; without a connection it is not asked for.
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn who_acknowledges_nothing_is_let_go() {
         let mut outgoing = Outgoing::default();
-        assert!((0..Outgoing::<()>::MOST).all(|_| outgoing.push(())));
+        assert!((0..MOST_LETTERS).all(|_| outgoing.push(())));
         assert!(!outgoing.push(()));
     }
 

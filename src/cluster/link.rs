@@ -25,6 +25,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Status};
 
 use super::accepting::prepared;
+use super::delivery::MOST_LETTERS;
 use super::guarded::{Guarded, Spoken, Watch};
 use super::hello::{Conn, Role};
 use super::message::{Applied, Down, MOST_DOWN_BYTES};
@@ -37,8 +38,9 @@ use crate::runner::elsewhere::{CHANGED, Content};
 /// How long opening a connection may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Messages on their way to the master.
-const QUEUE: usize = 1_024;
+/// Messages on their way to a connection: after a new one stands all letters that have not arrived
+/// are said again in one go.
+const QUEUE: usize = MOST_LETTERS + 1_024;
 
 /// Something that happened to a connection.
 #[derive(Debug)]
@@ -87,31 +89,43 @@ impl Connection {
     /// The content of a file of that size.
     ///
     /// # Errors
-    /// Why it is not here, for people.
-    pub async fn fetch(&self, content: &Content, size: u64) -> Result<Bytes, String> {
+    /// Why it is not to be had, or that this connection was of no use for that.
+    pub async fn fetch(&self, content: &Content, size: u64) -> Result<Bytes, Unfetched> {
         let wanted = proto::Wanted {
             content: content.to_vec(),
         };
-        let failed = |status: Status| status.message().to_owned();
+        let failed = |status: Status| match status.code() {
+            Code::NotFound => Unfetched::Never(status.message().to_owned()),
+            _ => Unfetched::OverThis,
+        };
         let fetching = self.client.clone().fetch(wanted).await;
         let mut pieces = fetching.map_err(failed)?.into_inner();
         let mut bytes = Vec::new();
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let room = bytes.try_reserve_exact(size);
-        room.map_err(|_| format!("there is no memory for its {size} bytes"))?;
+        room.map_err(|_| Unfetched::Never(format!("there is no memory for its {size} bytes")))?;
         let mut hash = Sha256::new();
         while let Some(piece) = pieces.message().await.map_err(failed)? {
             if piece.bytes.len() > size - bytes.len() {
-                return Err(CHANGED.to_owned());
+                return Err(Unfetched::Never(CHANGED.to_owned()));
             }
             hash.update(&piece.bytes);
             bytes.extend(piece.bytes);
         }
         match Content::from(hash.finalize()) == *content {
             true => Ok(bytes.into()),
-            false => Err(CHANGED.to_owned()),
+            false => Err(Unfetched::Never(CHANGED.to_owned())),
         }
     }
+}
+
+/// Why a file has not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfetched {
+    /// It never will: why, for people.
+    Never(String),
+    /// The connection has ended; another one may do.
+    OverThis,
 }
 
 fn taken(socket: &Mutex<Option<Socket>>) -> Option<Socket> {

@@ -47,7 +47,7 @@ impl Known {
         let length = Duration::from_micros(at.since(self.at)).as_secs_f64();
         let new = recorded.saturating_sub(self.recorded);
         // Beats that come at once after a delay tell no rate.
-        if new > 0 && length > 0.2 {
+        if new > 0 && length > 0.05 {
             let rate = new as f64 / length;
             self.rate = self.rate.max(rate);
             let users = self.users.max(users).max(1);

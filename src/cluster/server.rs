@@ -19,6 +19,7 @@ use tonic::transport::Server;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::accepting;
+use super::delivery::MOST_LETTERS;
 use super::guarded::Watch;
 use super::hello::{Conn, GUESTS};
 use super::message::{MOST_BYTES, MOST_DOWN_BYTES, Up};
@@ -44,8 +45,9 @@ const STREAMS: u32 = 8;
 /// The headers of a call, in bytes; ours take some hundred.
 const HEADERS: u32 = 16 << 10;
 
-/// Messages on their way to a connection.
-const QUEUE: usize = 1_024;
+/// Messages on their way to a connection: after a new one stands all letters that have not arrived
+/// are said again in one go.
+const QUEUE: usize = MOST_LETTERS + 1_024;
 
 /// Pieces of a file.
 const PIECE: usize = 64 << 10;

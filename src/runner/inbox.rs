@@ -137,10 +137,14 @@ impl Inbox {
 
     /// What happens to a run that has not begun: news, and members that come and go.
     pub(super) async fn early(&mut self) -> Option<Event> {
-        tokio::select! {
-            biased;
-            news = self.news.recv() => news.map(|(id, news)| Event::News(id, news)),
-            coming = self.coming.recv() => coming.map(Event::Coming),
+        loop {
+            tokio::select! {
+                biased;
+                news = self.news.recv() => return news.map(|(id, news)| Event::News(id, news)),
+                coming = self.coming.recv() => return coming.map(Event::Coming),
+                // Of members that end before the start; who brings them waits for room.
+                Some(_) = self.reports.recv() => {}
+            }
         }
     }
 }

@@ -53,7 +53,12 @@ impl<R: Clone> Master<R> {
                 let answers = self.commons.passed(worker, &name, turn);
                 self.answer(answers);
             }
-            Said::Unable(why) => self.actions.push(MasterAction::Unable(worker, why)),
+            Said::Unable(why) => {
+                if let Some(record) = self.records.get_mut(&worker) {
+                    record.is_unable = true;
+                }
+                self.actions.push(MasterAction::Unable(worker, why));
+            }
             Said::Leaving => self.leaves(now, worker),
             Said::Finished(reports) => {
                 if let Some(record) = self.records.get_mut(&worker) {
@@ -72,11 +77,24 @@ impl<R: Clone> Master<R> {
             return;
         };
         record.is_offered = true;
-        let threads = record.threads;
+        let (threads, is_unable) = (record.threads, record.is_unable);
         if record.is_leaving || is_ending {
             self.tell(worker, Told::Finish);
-        } else {
+        } else if !is_unable {
             self.actions.push(MasterAction::Joins { worker, threads });
+        }
+    }
+
+    /// There is another edition: those that could not make load of the last one may be able to.
+    pub(super) fn try_again(&mut self) {
+        for (worker, record) in &mut self.records {
+            let was_unable = std::mem::take(&mut record.is_unable);
+            if was_unable && record.seat.is_none() && !record.is_leaving {
+                self.actions.push(MasterAction::Joins {
+                    worker: *worker,
+                    threads: record.threads,
+                });
+            }
         }
     }
 

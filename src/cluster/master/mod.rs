@@ -42,7 +42,7 @@ use super::commons::Commons;
 use super::gathering::Gathering;
 use super::hello::{Conn, Credentials, Door};
 use super::message::{
-    Answer, Down, DownBeat, Letter, ProcessId, RunFigures, RunId, Told, Up, UpBeat,
+    Answer, Down, DownBeat, Letter, ProcessId, RunFigures, RunId, SentOrder, Told, Up, UpBeat,
 };
 use super::ranges::{Answered, Ranges};
 use super::roster::{Roster, Stand};
@@ -278,6 +278,9 @@ impl<R: Clone> Master<R> {
             MasterEvent::Saved => self.saved(),
             MasterEvent::Seat { worker, member } => self.seat(worker, member),
             MasterEvent::Order(member, order) => {
+                if matches!(order, SentOrder::Adopt(..)) {
+                    self.try_again();
+                }
                 if let Some(worker) = self.by_member.get(&member).copied()
                     && let Some(seat) = self.records[&worker].seat
                 {

@@ -114,16 +114,20 @@ impl<R: Clone> Master<R> {
         for worker in there {
             self.lose(now, worker);
         }
-        if self.asks_again() {
-            let done = self.records.iter();
-            let done = done.filter(|(_, record)| record.life == Life::Left);
-            let done: Vec<u32> = done.map(|(worker, _)| *worker).collect();
-            let is_wanted_again = true;
-            for worker in done {
-                self.tell(worker, Told::Farewell { is_wanted_again });
-            }
-        }
         self.actions.push(MasterAction::Over);
+    }
+
+    /// Another master of its kind takes its place now: those who have done their part are asked to
+    /// come to that. Not before, for they come at once.
+    pub fn hand_over(&mut self) -> Vec<MasterAction<R>> {
+        let done = self.records.iter();
+        let done = done.filter(|(_, record)| record.life == Life::Left);
+        let done: Vec<u32> = done.map(|(worker, _)| *worker).collect();
+        let is_wanted_again = true;
+        for worker in done {
+            self.tell(worker, Told::Farewell { is_wanted_again });
+        }
+        std::mem::take(&mut self.actions)
     }
 
     /// Whether workers that have done their part stay until the run is over: those that came again

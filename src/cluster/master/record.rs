@@ -40,6 +40,8 @@ pub(super) struct Record {
     /// It has no users, and has said so.
     pub(super) is_offered: bool,
     pub(super) is_leaving: bool,
+    /// It has said that it can make no load of the edition in service.
+    pub(super) is_unable: bool,
     /// The number of its last report.
     pub(super) finished: Option<u64>,
     /// Reports up to here are counted; `None` if it had some before this master knew it.
@@ -79,6 +81,7 @@ impl Record {
             is_untold: false,
             is_offered: false,
             is_leaving: false,
+            is_unable: false,
             finished: None,
             applied: is_new.then_some(0),
             kept: 0,

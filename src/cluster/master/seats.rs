@@ -9,6 +9,12 @@ use crate::cluster::message::Seat;
 use crate::cluster::roster::Stand;
 
 impl<R: Clone> Master<R> {
+    /// How many members there are.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.by_member.len()
+    }
+
     /// Nobody else comes from the last master.
     pub(super) fn settle(&mut self, now: Micros) {
         self.is_adopting = false;

@@ -28,6 +28,11 @@ impl<R: Clone> Master<R> {
 
     /// A connection has proved itself; `key` is for a new worker.
     pub(super) fn admit(&mut self, now: Micros, conn: Conn, hello: Hello, key: u128) {
+        if self.is_over && self.goes_on {
+            // It tries again, and comes to the next run's.
+            self.actions.push(MasterAction::Close(conn));
+            return;
+        }
         if self.run.is_none() && self.is_adopting && hello.resume.is_none() {
             // Which run it is, others may know who have not come yet. It tries again.
             self.actions.push(MasterAction::Close(conn));

@@ -15,7 +15,7 @@ use super::people::People;
 use super::serving::{INSIDE, Thread, master};
 use super::{LAST_NUMBERS, Lost, Running};
 use crate::clock;
-use crate::cluster::master::MasterEvent;
+use crate::cluster::master::{MasterAction, MasterEvent};
 use crate::random;
 use tokio::sync::oneshot;
 
@@ -93,6 +93,11 @@ impl Thread {
             self.is_over = true;
             return self.answer_over();
         };
+        for action in self.master.hand_over() {
+            if let MasterAction::Send(conn, down) = action {
+                self.send(conn, down);
+            }
+        }
         // What is still said of the old run reaches nobody.
         (self.internal, self.inside) = mpsc::channel(INSIDE);
         self.master = master(&self.own, fresh, self.goes_on, self.moves);

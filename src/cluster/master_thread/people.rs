@@ -218,7 +218,7 @@ impl Thread {
                 since_us: known.since_us,
                 heard_us: known.heard_us,
                 threads: person.threads,
-                users: match state.has_users() {
+                users: match state.has_users() && person.is_seated {
                     true => u64::from(known.users),
                     false => 0,
                 },

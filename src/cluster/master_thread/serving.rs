@@ -386,6 +386,10 @@ impl Thread {
                 // The run may end with it, and shows no line any more.
                 let _ = self.says.try_send((Level::Error, text));
             }
+            // It has come back.
+            MasterAction::Missing(worker, 0) => {
+                self.missing.remove(&worker);
+            }
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
             }

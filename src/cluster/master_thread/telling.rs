@@ -80,7 +80,9 @@ impl Thread {
             Stand::Present => (Level::Info, "is heard again"),
             Stand::Late => (Level::Info, "is late: no sign of it for 3 s"),
             Stand::Missing => (Level::Warn, "is missing: no sign of it for 5 s"),
-            Stand::Moved if self.running.is_none() => (Level::Warn, "is gone"),
+            Stand::Moved if self.running.is_none() || self.master.seats() == 0 => {
+                (Level::Warn, "is gone")
+            }
             Stand::Moved => (Level::Warn, "is gone: its users move to the others"),
             Stand::Lost => (Level::Error, "is lost: no sign of it for a minute"),
         };

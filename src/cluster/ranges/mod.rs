@@ -72,6 +72,8 @@ struct Pool {
     stated: u64,
     returned: VecDeque<Range<u64>>,
     had: BTreeMap<u32, Had>,
+    /// How many iterations a worker had begun when it was given up last.
+    started_before: BTreeMap<u32, u64>,
     /// Who asks, its number of the question, and below which number it can use any.
     waiting: VecDeque<(u32, u64, u64)>,
     rows: Option<RowCourses>,
@@ -242,6 +244,9 @@ impl Ranges {
         if let Some(pool) = pool
             && let Some(had) = pool.had.remove(&worker)
         {
+            // It may have been here before.
+            let before = pool.started_before.insert(worker, started).unwrap_or(0);
+            let started = started.saturating_sub(before);
             let unused = had.granted.saturating_sub(had.returned + started);
             // Iterations have no faces: those at the end are as good as these.
             pool.next = pool.next.saturating_sub(unused);

@@ -10,10 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Brought, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES,
+    Applied, Ask, Brought, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES,
     MOST_THREADS, ProcessId, Refused, Said, SentOrder, Told, Up, UpBeat, Welcome,
 };
 use super::printed::{MOST_LINES, SentLine};
+use crate::shared::LARGEST;
 
 /// Made of `wire.proto` by the build.
 #[allow(
@@ -34,6 +35,13 @@ use proto::up::Says as UpSays;
 /// The most labels of a worker, and the longest text in its hello, in bytes.
 const LABELS: usize = 32;
 const LONGEST: usize = 256;
+
+/// Names of queues, of values made once, and of rows, in bytes; and how many rows scripts look at.
+const LONGEST_NAME: usize = 64 << 10;
+const MOST_ROWS: usize = 1_000;
+
+/// Twice what a worker of ours sends as one value.
+const LARGEST_VALUE: usize = 2 * LARGEST;
 
 /// The longest reason that a worker gives, in bytes.
 pub(super) const LONGEST_WHY: usize = 4_096;
@@ -125,10 +133,22 @@ pub fn heard_up(said: proto::Up) -> Result<Up, Nonsense> {
         UpSays::Hello(hello) => Up::Hello(Box::new(heard_hello(hello)?)),
         UpSays::Proof(proof) => Up::Proof(exactly(&proof)?),
         UpSays::SameBuild(bytes) => match unpacked(&bytes)? {
-            SameUp::Beat(beat) if beat.levels.are_possible() => Up::Beat(beat),
+            SameUp::Beat(beat) if beat.levels.are_possible() && are_names(&beat.rows) => {
+                Up::Beat(beat)
+            }
             SameUp::Letter(letter) => match &letter.says {
                 Said::News(_, news) if !news.is_possible() => return Err(Nonsense),
                 Said::Unable(why) if why.len() > LONGEST_WHY => return Err(Nonsense),
+                Said::Ask(_, Ask::Put(name, value) | Ask::Made(name, _, value))
+                    if name.len() > LONGEST_NAME || value.held_bytes() > LARGEST_VALUE =>
+                {
+                    return Err(Nonsense);
+                }
+                Said::Back(name, value)
+                    if name.len() > LONGEST_NAME || value.held_bytes() > LARGEST_VALUE =>
+                {
+                    return Err(Nonsense);
+                }
                 _ => Up::Letter(letter),
             },
             SameUp::Brings(brought) if brought.is_possible() => Up::Brings(brought),
@@ -136,6 +156,11 @@ pub fn heard_up(said: proto::Up) -> Result<Up, Nonsense> {
             SameUp::Beat(_) | SameUp::Brings(_) | SameUp::Lines(_) => return Err(Nonsense),
         },
     })
+}
+
+/// Whether that may be names of rows that scripts look at.
+fn are_names(rows: &[Box<str>]) -> bool {
+    rows.len() <= MOST_ROWS && rows.iter().all(|name| name.len() <= LONGEST_NAME)
 }
 
 fn are_possible(lines: &[SentLine]) -> bool {

@@ -17,6 +17,7 @@ mod hearing;
 mod link;
 mod memory;
 mod session;
+mod timing;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,17 +39,8 @@ use link::{Link, Move};
 use memory::Memory;
 use session::Session;
 
-/// How long after the end of a second its report is cut: load threads hand over ten times a second.
-const CUT_AFTER: Duration = Duration::from_millis(150);
-
-/// Over which time the reports of all workers are spread, in µs.
-const CUT_SPREAD_US: u64 = 300_000;
-
 /// What users whose share is others' get to finish their task, and then for `on_stop`.
 const RETIRES_WITHIN: Duration = Duration::from_secs(5);
-
-/// With so many letters on their way, a beat is sent at each look at the clock.
-const PRESSED: usize = 1_000;
 
 /// How long leaving in order may take; then it ends as it is.
 const LEAVES_WITHIN: Duration = Duration::from_secs(120);
@@ -135,6 +127,8 @@ pub enum Exit {
     Abandoned,
     /// The master keeps no rules.
     Nonsense,
+    /// Users asked for more than can be told without a connection.
+    Unsaid,
 }
 
 /// What stands with load threads, from now on.
@@ -192,6 +186,8 @@ pub struct Worker<R> {
     figures: (u32, Arc<RunFigures>),
     contradictions: u32,
     measured: Measured,
+    /// What was recorded since the last beat tells how fast users are.
+    has_rate: bool,
     /// When the last beat was sent, and when the next report is due.
     beat: Micros,
     cut: Micros,
@@ -233,6 +229,7 @@ impl<R: Clone> Worker<R> {
             figures: (1, Arc::default()),
             contradictions: 0,
             measured: Measured::default(),
+            has_rate: false,
             beat: Micros::default(),
             cut: now + Duration::from_micros(seed % 1_000_000),
             actions: Vec::new(),
@@ -297,6 +294,7 @@ impl<R: Clone> Worker<R> {
 
     /// What stands with load threads; said with the next beat.
     pub fn measured(&mut self, measured: Measured) {
+        self.has_rate |= measured.levels.users > 0 && self.measured.levels.users == 0;
         self.measured = measured;
     }
 
@@ -316,6 +314,7 @@ impl<R: Clone> Worker<R> {
             WorkerEvent::Ended(conn) => self.ended(now, conn),
             WorkerEvent::Tick => self.tick(now),
             WorkerEvent::Cut(report, sums) => {
+                self.has_rate = true;
                 self.reports.push(report, sums);
                 self.flush();
             }
@@ -357,7 +356,7 @@ impl<R: Clone> Worker<R> {
             self.flush();
         } else {
             // With so much unsaid the master would let it go.
-            self.exit(Exit::Nonsense);
+            self.exit(Exit::Unsaid);
         }
     }
 
@@ -389,6 +388,7 @@ impl<R: Clone> Worker<R> {
             && (self.beat + BEAT <= now || self.is_pressed())
         {
             self.beat = now;
+            self.has_rate = false;
             let beat = Up::Beat(Box::new(self.as_beat(now)));
             self.actions.push(WorkerAction::Send(conn, beat));
         }
@@ -400,28 +400,6 @@ impl<R: Clone> Worker<R> {
             }
         }
         self.look_if_alone(now);
-    }
-
-    /// Whether the next beat is not to be waited for: a range may only be given out when all have
-    /// heard how far, and letters are kept until a beat says that they have arrived.
-    fn is_pressed(&self) -> bool {
-        self.questions.want_numbers() || self.up.len() > PRESSED
-    }
-
-    /// When the report after one that is cut now is due: a little after the end of a second of the
-    /// run, so that the master has all of that when it shows it. Not all workers send theirs at once.
-    fn next_cut(&self, now: Micros) -> Micros {
-        let Some(began) = self.memory.began() else {
-            return now + BEAT;
-        };
-        // Truncation is meant: the process is random.
-        let spread_us = self.card.process.0 as u64 % CUT_SPREAD_US;
-        let first = began + CUT_AFTER + Duration::from_micros(spread_us);
-        let wait_us = match first.since(now) {
-            0 => 1_000_000 - now.since(first) % 1_000_000,
-            before => before.min(1_000_000),
-        };
-        now + Duration::from_micros(wait_us)
     }
 
     fn as_beat(&self, now: Micros) -> UpBeat {

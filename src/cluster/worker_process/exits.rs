@@ -12,7 +12,14 @@ impl Process {
         // The last messages are on their way.
         drop(self.links);
         match exit {
-            Exit::Done | Exit::Again => Ok(exit),
+            Exit::Done => {
+                if self.machine.index().is_some() {
+                    let text = "the run is over: all numbers are with the master";
+                    tell(LogLine::Says(text.to_owned()));
+                }
+                Ok(exit)
+            }
+            Exit::Again => Ok(exit),
             Exit::Refused(Refused::OtherRun) => {
                 let text = "the master has gone on to another run: what this worker measured last \
                             is in no figure";
@@ -48,6 +55,11 @@ impl Process {
                 self.reported
             )),
             Exit::Nonsense => Err("the master contradicts itself".to_owned()),
+            Exit::Unsaid => Err(format!(
+                "users asked for more than can be kept without a connection to the master; the \
+                 numbers of {} requests may be lost",
+                self.reported
+            )),
         }
     }
 }

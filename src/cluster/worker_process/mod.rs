@@ -130,6 +130,8 @@ async fn work_in_one_run(
         heard: heard_in,
         inside: inside_in,
         links: BTreeMap::new(),
+        standing: watch::Sender::new(None),
+        standing_is: None,
         encoders: BTreeMap::new(),
         load: Rc::default(),
         orders: None,
@@ -152,7 +154,11 @@ async fn work_in_one_run(
             Some(what) = inside.recv() => process.load_says(what, tell),
             what = process.askers.next() => process.users_say(what),
             Some(()) = leaves.recv() => {
-                tell(LogLine::Says("leaving: users go to the other workers".to_owned()));
+                let text = match process.machine.seat() {
+                    Some(_) => "leaving: users go to the other workers",
+                    None => "leaving",
+                };
+                tell(LogLine::Says(text.to_owned()));
                 process.on(WorkerEvent::Leave);
             }
             _ = ticks.tick() => {
@@ -181,11 +187,14 @@ struct Process {
     heard: mpsc::Sender<Heard>,
     inside: mpsc::Sender<FromLoad>,
     links: BTreeMap<Conn, Connection>,
+    /// The one on which it was welcomed.
+    standing: watch::Sender<Option<Connection>>,
+    standing_is: Option<Conn>,
     encoders: BTreeMap<Conn, Encoder>,
     /// The load threads, once there are some.
     load: Rc<RefCell<Option<LoadThreads>>>,
     /// Orders on their way to them: an edition's files may have to be fetched first.
-    orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Connection>)>>,
+    orders: Option<mpsc::UnboundedSender<SentOrder>>,
     meter: Meter,
     printed: Printed,
     levels: Levels,
@@ -377,6 +386,11 @@ impl Process {
         if let Some(load) = &*self.load.borrow() {
             load.may_begin_until(self.machine.fence());
         }
+        let standing = self.machine.connection();
+        if std::mem::replace(&mut self.standing_is, standing) != standing {
+            let link = standing.and_then(|conn| self.links.get(&conn));
+            self.standing.send_replace(link.cloned());
+        }
     }
 
     fn act(&mut self, action: WorkerAction<Arc<Report>>) -> Vec<WorkerEvent<Arc<Report>>> {
@@ -447,17 +461,16 @@ impl Process {
             let (load, inside) = (self.load.clone(), self.inside.clone());
             spawn_local(orders::carry_out(
                 queue,
+                self.standing.subscribe(),
                 load,
                 inside,
                 self.clocks.subscribe(),
                 (self.machine.index().unwrap_or(0), self.askers.asker()),
             ));
         }
-        let welcomed = self.machine.connection();
-        let link = welcomed.and_then(|conn| self.links.get(&conn)).cloned();
         if let Some(orders) = &self.orders {
             // Whoever carries them out ends with the load threads.
-            let _ = orders.send((order, link));
+            let _ = orders.send(order);
         }
     }
 }

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
+use tokio::time::timeout;
 
 use super::FromLoad;
 use crate::clock::Micros;
 use crate::cluster::asking::Questioner;
-use crate::cluster::link::Connection;
+use crate::cluster::link::{Connection, Unfetched};
 use crate::cluster::message::{News, SentOrder};
 use crate::data::RationSource;
 use crate::runner::elsewhere::{Contents, Happening, Work, Worker as LoadThreads};
@@ -25,18 +26,22 @@ use crate::script::Shared;
 /// and of the one after it.
 const MEMORY_OF_FILES: u64 = 3;
 
+/// When a file is asked for again over a connection that did not bring it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Carries out orders one after the other, fetching files first where an edition needs them. What
 /// cannot be carried out costs no more than that order.
 pub(super) async fn carry_out(
-    mut orders: mpsc::UnboundedReceiver<(SentOrder, Option<Connection>)>,
+    mut orders: mpsc::UnboundedReceiver<SentOrder>,
+    mut links: watch::Receiver<Option<Connection>>,
     load: Rc<RefCell<Option<LoadThreads>>>,
     inside: mpsc::Sender<FromLoad>,
     mut clocks: watch::Receiver<Option<(Micros, Micros)>>,
     who: (u32, Questioner),
 ) {
     let mut contents = Contents::new();
-    while let Some((order, link)) = orders.recv().await {
-        let done = match fetch(&order, link.as_ref(), &mut contents).await {
+    while let Some(order) = orders.recv().await {
+        let done = match fetch(&order, &mut links, &mut contents).await {
             Ok(()) if matches!(order, SentOrder::Begin { .. }) => {
                 begin(order.clone(), &contents, &load, &inside, &who)
             }
@@ -127,10 +132,11 @@ fn begin(
     Ok(())
 }
 
-/// Fetches the files that an order's edition needs and that are not here.
+/// Fetches the files that an order's edition needs and that are not here, over whichever connection
+/// stands: the end of one says nothing about a file.
 async fn fetch(
     order: &SentOrder,
-    link: Option<&Connection>,
+    links: &mut watch::Receiver<Option<Connection>>,
     contents: &mut Contents,
 ) -> Result<(), Unable> {
     let Some(edition) = order.edition() else {
@@ -148,8 +154,22 @@ async fn fetch(
             let name = edition.named(&content);
             Unable::System(format!("{name} has not come from the master: {why}"))
         };
-        let link = link.ok_or_else(|| missing("there is no connection".to_owned()))?;
-        let bytes = link.fetch(&content, size).await.map_err(missing)?;
+        let bytes = loop {
+            let standing = links.wait_for(Option::is_some).await;
+            let link = standing.ok().and_then(|link| link.clone());
+            let Some(link) = link else {
+                return Err(missing("there is no connection".to_owned()));
+            };
+            links.mark_unchanged();
+            match link.fetch(&content, size).await {
+                Ok(bytes) => break bytes,
+                Err(Unfetched::Never(why)) => return Err(missing(why)),
+                Err(Unfetched::OverThis) => {
+                    // Until there is another, or this one turns out to be well after all.
+                    let _ = timeout(PATIENCE, links.changed()).await;
+                }
+            }
+        };
         contents.insert(content, bytes);
     }
     Ok(())

@@ -22,6 +22,8 @@ impl Run {
                 HookStep::Begin => self.begin(),
                 HookStep::NeverBegin(why) => {
                     self.end = Some(why.clone());
+                    // They are ready and wait for a start that does not come.
+                    self.fleet.stop(&self.stop_order());
                     self.state.send_replace(State::Stopping(why));
                 }
                 HookStep::Late { what, limit } => {

@@ -32,7 +32,7 @@ use crate::script::Shared;
 use crate::vu::{Budget, PlanClock};
 
 /// Reports of members elsewhere that wait for the loop. Whoever brings more has to wait.
-const REPORTS: usize = 64;
+const REPORTS: usize = 1_024;
 
 /// How many notices a reader may fall behind.
 const NOTICES: usize = 1_024;

@@ -58,7 +58,7 @@ impl Workers {
     pub(super) fn not_ended(&self) -> Option<String> {
         let roll = self.roll.borrow();
         let rows = roll.rows.iter();
-        let names = rows.filter(|row| row.state.has_users());
+        let names = rows.filter(|row| row.state.has_users() && row.users > 0);
         let names: Vec<String> = names.map(|row| row.name.to_string()).collect();
         let (first, others) = names.split_at(names.len().min(NAMED));
         let others = match others.len() {
