@@ -91,3 +91,4 @@ doc:
 bench:
 	$(CARGO) build --release
 	python3 tests/bench/compare $(BENCH)
+	$(CARGO) bench --bench report --bench fleet

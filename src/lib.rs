@@ -3,6 +3,7 @@
 //! Start with `main.rs`, then the list of layers in ARCHITECTURE.md: each module below may use
 //! only the ones that its line there names.
 
+mod certificates;
 pub mod check;
 pub mod cli;
 pub mod clock;

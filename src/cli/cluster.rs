@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,7 +15,7 @@ use super::arguments;
 use super::cluster_arguments::{ClusterArgs, TOKEN_COMES};
 use super::health;
 use super::run::{listen, on_control_thread};
-use crate::cluster::{self, LogLine, MasterOptions, MasterThread, WorkerOptions};
+use crate::cluster::{self, LogLine, Loss, MasterOptions, MasterThread, WorkerOptions};
 use crate::control::{self, Exit, Starter};
 use crate::health::Health;
 use crate::screen::show;
@@ -62,13 +63,19 @@ pub(super) fn master(
     })?;
     let expect = arguments.expect_workers.unwrap_or(1).max(1);
     let bind = arguments.bind();
+    let tls = arguments.tls.of_master().map_err(|error| {
+        super::wrong(&error);
+        Exit::Usage
+    })?;
     let options = MasterOptions {
         bind,
         token,
         expect,
         goes_on,
+        tls,
         health: health.clone(),
         moves,
+        says: log_of_its_own()?,
     };
     let thread = MasterThread::listen(options).map_err(|error| {
         let hint = "is another master running? `--master-bind-port PORT` takes another port";
@@ -87,6 +94,24 @@ pub(super) fn master(
             .filter(|wait| !wait.is_zero()),
         is_patient: Rc::new(Cell::new(starts)),
     }))
+}
+
+/// The way to the log for a thread that must not wait for a terminal.
+fn log_of_its_own() -> Result<SyncSender<(Level, String)>, Exit> {
+    let (says, said) = sync_channel::<(Level, String)>(256);
+    let thread = std::thread::Builder::new().name("cluster log".to_owned());
+    let spawned = thread.spawn(move || {
+        for (level, text) in said {
+            show::log(level, &text);
+        }
+    });
+    match spawned {
+        Ok(_) => Ok(says),
+        Err(error) => {
+            show::error(&format!("cannot start a thread: {error}"), None);
+            Err(Exit::Incomplete)
+        }
+    }
 }
 
 impl Master {
@@ -125,9 +150,9 @@ impl Master {
             lost = over => lost,
             never = hurried => never,
         };
-        for (worker, samples) in lost {
+        for Loss { worker, requests } in lost {
             let text = format!(
-                "worker {worker} was lost: up to {samples} requests that it made are in no figure"
+                "{worker} was lost: up to {requests} requests that it made are in no figure"
             );
             show::log(Level::Error, &text);
         }
@@ -144,6 +169,14 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
         let text = "`-f` changes nothing: a worker gets its script from its master";
         show::log(Level::Info, text);
     }
+    let host = arguments.cluster.master_host();
+    let tls = match arguments.cluster.tls.of_worker(host) {
+        Ok(tls) => tls,
+        Err(error) => {
+            super::wrong(&error);
+            return Exit::Usage;
+        }
+    };
     control::raise_open_files();
     on_control_thread(async move {
         let mut interrupts = match listen() {
@@ -163,6 +196,7 @@ pub(super) fn work(arguments: &arguments::Run) -> Exit {
         };
         let options = WorkerOptions {
             master: arguments.cluster.master_address(),
+            tls,
             token,
             threads: arguments.threads.unwrap_or_else(control::cores),
             name: host_name(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use super::cluster_tls_arguments::ClusterTlsArgs;
 use super::token;
 use super::typed::Typed;
 use crate::cluster;
@@ -96,17 +97,30 @@ pub(super) struct ClusterArgs {
     /// Locust's option; changes nothing, as users always move when workers come or go.
     #[arg(long)]
     pub(super) enable_rebalancing: bool,
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub(super) tls: ClusterTlsArgs,
 }
 
 /// The options that mean something to a master, or to a worker, alone.
-const OF_A_MASTER: [&str; 5] = [
+const OF_A_MASTER: [&str; 8] = [
+    "--cluster-tls-cert",
+    "--cluster-tls-key",
+    "--cluster-client-ca",
     "--master-bind-host",
     "--master-bind-port",
     "--expect-workers",
     "--expect-workers-max-wait",
     "--worker-timeout",
 ];
-const OF_A_WORKER: [&str; 3] = ["--master-host", "--master-port", "--master-timeout"];
+const OF_A_WORKER: [&str; 6] = [
+    "--cluster-ca",
+    "--cluster-cert",
+    "--cluster-key",
+    "--master-host",
+    "--master-port",
+    "--master-timeout",
+];
 
 impl ClusterArgs {
     /// Where a master waits for workers.
@@ -131,9 +145,14 @@ impl ClusterArgs {
         Err(WishError::new(message).hint(hint))
     }
 
+    /// The host of a worker's master.
+    pub(super) fn master_host(&self) -> &str {
+        self.master_host.as_deref().unwrap_or("127.0.0.1")
+    }
+
     /// Where a worker's master is, as host and port.
     pub(super) fn master_address(&self) -> String {
-        let host = self.master_host.as_deref().unwrap_or("127.0.0.1");
+        let host = self.master_host();
         let port = self.master_port.unwrap_or(PORT);
         match host.contains(':') && !host.starts_with('[') {
             true => format!("[{host}]:{port}"),

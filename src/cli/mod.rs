@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod cluster;
 mod cluster_arguments;
+mod cluster_tls_arguments;
 mod debug;
 mod dev;
 mod follow;

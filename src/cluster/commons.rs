@@ -67,7 +67,7 @@ struct Made {
 }
 
 impl Commons {
-    /// A question; it is answered now or later. Questions for ranges are not asked here.
+    /// A question; it is answered now or later. Those of `ranges` and for files are not asked here.
     pub fn ask(&mut self, worker: u32, number: u64, ask: Ask) -> Vec<Answered> {
         let question = (worker, number);
         let mut answers = Vec::new();
@@ -127,7 +127,8 @@ impl Commons {
                     return answers;
                 }
             }
-            Ask::Range(of) => return vec![(worker, number, Answer::UsedUp(of))],
+            Ask::Range(of, _) => return vec![(worker, number, Answer::UsedUp(of))],
+            Ask::Course(..) | Ask::Append(_) => return Vec::new(),
         }
         vec![(worker, number, Answer::TooManyNames)]
     }

@@ -263,22 +263,26 @@ impl<R: Clone> Reports<R> {
         Ok(false)
     }
 
-    /// The sum of all that was cut so far, for a master that knows nothing of them.
-    pub fn baseline(&mut self, report: R, sums: Sums) {
+    /// The sum of all that was cut so far, for a master that knows nothing of them. It comes in
+    /// pieces: the first one has the number of the last report, and the others are reports after it.
+    pub fn baseline(&mut self, pieces: Vec<(R, Sums)>) {
         self.held.clear();
         // Even if nothing was cut yet: a number is needed for it.
-        self.cut = self.cut.max(1);
-        self.held.push_back(Numbers {
-            number: self.cut,
-            sums,
-            is_baseline: true,
-            report,
-        });
+        let first = self.cut.max(1);
+        for (number, (report, sums)) in (first..).zip(pieces) {
+            self.cut = number;
+            self.held.push_back(Numbers {
+                number,
+                sums,
+                is_baseline: number == first,
+                report,
+            });
+        }
         self.standing = Applied {
-            applied: self.cut - 1,
-            kept: self.cut - 1,
+            applied: first - 1,
+            kept: first - 1,
         };
-        self.next = self.cut;
+        self.next = first;
     }
 }
 
@@ -385,7 +389,7 @@ mod tests {
             })
             .unwrap();
         assert_eq!(reports.resume(Standing::Unknown), Ok(true));
-        reports.baseline(10, Sums::default());
+        reports.baseline(vec![(10, Sums::default())]);
         reports.push(5, Sums::default());
         let next = reports.send().unwrap();
         assert_eq!((next.number, next.is_baseline, next.report), (4, true, 10));
@@ -402,7 +406,28 @@ mod tests {
         assert!(reports.are_applied());
         // One that had cut nothing has a baseline too.
         let mut reports = Reports::default();
-        reports.baseline(0, Sums::default());
+        reports.baseline(vec![(0, Sums::default())]);
         assert_eq!((numbers(&mut reports), reports.cut()), (vec![1], 1));
+    }
+
+    #[test]
+    fn a_long_sum_comes_in_pieces_and_goes_on_where_the_connection_ended() {
+        let mut reports = Reports::default();
+        (1..=4).for_each(|n| reports.push(n, Sums::default()));
+        assert_eq!(reports.resume(Standing::Unknown), Ok(true));
+        let piece = |n| (n, Sums::default());
+        reports.baseline(vec![piece(10), piece(20), piece(30)]);
+        let sent = std::iter::from_fn(|| reports.send());
+        let sent: Vec<_> = sent.map(|it| (it.number, it.is_baseline)).collect();
+        assert_eq!(sent, [(4, true), (5, false), (6, false)]);
+        let standing = |applied| Applied {
+            applied,
+            kept: applied,
+        };
+        reports.applied(standing(4)).unwrap();
+        assert_eq!(reports.resume(Standing::Applied(standing(4))), Ok(false));
+        assert_eq!(numbers(&mut reports), [5, 6]);
+        // Another master has none of it: a part of the sum is of no use to it.
+        assert_eq!(reports.resume(Standing::Unknown), Ok(true));
     }
 }

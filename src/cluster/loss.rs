@@ -2,13 +2,18 @@
 //!
 //! Owns the estimate. It is above the truth and says so: recorded at its last beat, less what came
 //! of that, and what it may have recorded since. That is bounded by its users, each with a request
-//! under way, and by twice its highest rate for as long as its users may have gone on. Nobody can
+//! under way, and by twice its highest rate for as long as its users may have gone on: a dead
+//! process's no longer than until shortly after its connection ended. Nobody can
 //! know how fast users get that never told it: those of a worker that died in its first seconds
 //! count as the fastest users of any worker.
 
 use std::time::Duration;
 
 use crate::clock::Micros;
+
+/// What load threads have recorded for so long may not be in a beat yet: they hand over ten times a
+/// second.
+const UNSEEN: Duration = Duration::from_millis(200);
 
 /// What is known of one worker's numbers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,7 +102,7 @@ impl Known {
         let length = match self.before.is_zero() {
             true => since.min(fence),
             false => self.before + since,
-        };
+        } + UNSEEN;
         // Users whose first request is under way have no rate yet: one a second.
         let per_user = rate_of_user.max(1.0);
         let rate = (2.0 * self.rate).max(2.0 * per_user * f64::from(users));
@@ -123,16 +128,23 @@ mod tests {
         let mut told = Known::new(at(0));
         told.on(100, at(1), 10);
         told.on(130, at(2), 10);
-        assert_eq!(told.missing(130, 10, 10.0, at(2), FENCE), 10);
-        assert_eq!(told.missing(120, 10, 10.0, at(3), FENCE), 10 + 10 + 200);
+        // At 200 a second, 40 may not have been seen yet.
+        assert_eq!(told.missing(130, 10, 10.0, at(2), FENCE), 10 + 40);
+        assert_eq!(
+            told.missing(120, 10, 10.0, at(3), FENCE),
+            10 + 10 + 200 + 40
+        );
         // Its users stand still 12 s later.
-        assert_eq!(told.missing(130, 10, 10.0, at(99), FENCE), 10 + 12 * 200);
+        assert_eq!(
+            told.missing(130, 10, 10.0, at(99), FENCE),
+            10 + 12 * 200 + 40
+        );
     }
 
     #[test]
     fn who_never_told_anything_had_users_like_others() {
         let told = Known::new(at(0));
-        assert_eq!(told.missing(0, 5, 30.0, at(1), FENCE), 5 + 300);
+        assert_eq!(told.missing(0, 5, 30.0, at(1), FENCE), 5 + 300 + 60);
         assert_eq!(told.missing(0, 0, 30.0, at(1), FENCE), 0);
     }
 }

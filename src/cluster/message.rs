@@ -1,10 +1,11 @@
 //! What master and worker say to each other, as plain data.
 //!
 //! Owns the types and their bounds. Three calls share one connection: *Serve* carries [`Up`] and
-//! [`Down`], *Numbers* carries [`Numbers`] and [`Applied`], *Fetch* carries [`Wanted`] and
-//! [`Piece`]. Encoding is done elsewhere, and so is cleaning texts for people.
+//! [`Down`], *Numbers* carries [`Numbers`] and [`Applied`], *Fetch* files by their content. Encoding
+//! is done elsewhere, and so is cleaning texts for people.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +13,26 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Micros;
-use crate::data::Value;
+use crate::data::{Course, Value};
 use crate::load::Part;
 pub use crate::runner::elsewhere::{
     Going, Levels, News, Remembered, SentEdition, SentOrder, SentStart,
 };
+pub use crate::stats::RunFigures;
 
 /// The version of the messages. The first eight fields of [`Hello`] are the same in all versions,
 /// so that any worker can be told why it is refused.
 pub const PROTOCOL: u32 = 1;
 
-/// The most bytes of a message, encoded.
-pub const MOST_BYTES: usize = 1 << 20;
+/// The most bytes of a worker's message, encoded.
+pub const MOST_BYTES: usize = 8 << 20;
+
+/// The most bytes of the cells in one report. Names, texts and own figures, of which there are only
+/// so many, come in addition.
+pub const MOST_CELLS: usize = 1 << 20;
+
+/// The most bytes of a master's, which may carry what `setup` returned.
+pub const MOST_DOWN_BYTES: usize = 64 << 20;
 
 /// The most load threads of a worker, and the most slots of a run.
 pub const MOST_THREADS: usize = 4_096;
@@ -80,6 +89,8 @@ pub enum Up {
     Brings(Box<Brought>),
     /// What has happened: numbered, and sent again until it has arrived.
     Letter(Letter<Said>),
+    /// What was printed there. Some may be left out, and those that a connection loses are.
+    Lines(Vec<super::printed::SentLine>),
 }
 
 /// A message of the master on *Serve*.
@@ -285,6 +296,19 @@ pub enum Refused {
     Over,
 }
 
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refused::Version => "it is another version of Katydid: both have to be the same",
+            Refused::Token => "it does not know the token (--cluster-token)",
+            Refused::Cloned => "two processes claim to be this worker: a cloned machine?",
+            Refused::Full => "there are as many workers as there may be",
+            Refused::OtherRun => "it belongs to another run",
+            Refused::Over => "its run is over",
+        })
+    }
+}
+
 /// A worker's beat.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpBeat {
@@ -300,8 +324,10 @@ pub struct UpBeat {
     pub recorded: u64,
     /// What stands with its users.
     pub levels: Levels,
-    /// What of each source it has and has not used.
-    pub held: Vec<(Counted, u64)>,
+    /// How many numbers of each source it has used.
+    pub used: Vec<(Counted, u64)>,
+    /// The rows of the run's figures that its scripts look at, by their names.
+    pub rows: Vec<Box<str>>,
     /// What the machine is doing.
     pub load: Machine,
 }
@@ -311,10 +337,22 @@ pub struct UpBeat {
 pub struct Machine {
     /// CPU time of the process since its start, in µs.
     pub cpu_us: u64,
+    /// CPU time of the last second, as a share of what its load threads can use, in thousandths.
+    pub cpu: u16,
+    /// For how much of the last second its control group held it back, in thousandths.
+    pub throttled: u16,
     /// Memory of the process, in bytes.
     pub rss_bytes: u64,
-    /// The greatest lag of the last second, in µs.
+    /// How much it may have.
+    pub memory_bytes: u64,
+    /// The 99th percentile of the lags of the last second, in µs.
+    pub lag_p99_us: u64,
+    /// The greatest of them.
     pub lag_us: u64,
+    /// When its clock showed zero, in µs since 1970 by its own calendar; 0 if it has not looked.
+    pub zero_unix_us: i64,
+    /// By how much what it takes for the master's clock may be wrong, in µs.
+    pub clock_error_us: Option<u64>,
 }
 
 /// The master's answer to a beat.
@@ -339,6 +377,8 @@ pub struct DownBeat {
     /// Samples of workers that have gone, all of them applied: a master without memory can name
     /// what it has lost.
     pub departed: u64,
+    /// How the whole run stands, for scripts that ask.
+    pub figures: Arc<RunFigures>,
 }
 
 /// What a worker has to say.
@@ -358,6 +398,8 @@ pub enum Said {
     Returned(Counted, Range<u64>),
     /// A turn to make a value is over without one.
     Passed(Box<str>, u64),
+    /// It has a seat, and can make no load: why.
+    Unable(Box<str>),
     /// It wants to leave in order.
     Leaving,
     /// It has cut its last report, which has this number.
@@ -383,8 +425,12 @@ pub enum Told {
 /// What a user asks of what exists once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ask {
-    /// A range of a source.
-    Range(Counted),
+    /// A range of a source, below that number: a caller that knows so many rows can use no other.
+    Range(Counted, u64),
+    /// Which rows belong to turns of a source, for callers who know so many.
+    Course(u64, u64),
+    /// Append lines to files, each with its file.
+    Append(Lines),
     /// Append to a queue.
     Put(Box<str>, Value),
     /// Take the first element, when there is one.
@@ -399,6 +445,9 @@ pub enum Ask {
     Made(Box<str>, u64, Value),
 }
 
+/// Texts, each with the path of its file.
+pub type Lines = Vec<(Box<str>, Box<str>)>;
+
 /// What comes of a question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
@@ -406,6 +455,10 @@ pub enum Answer {
     Range(Counted, Range<u64>),
     /// The source is used up.
     UsedUp(Counted),
+    /// Which rows belong to turns.
+    Course(Course),
+    /// The lines are on their way to the disk, but for those of these files, for which it says why.
+    Appended(Lines),
     /// The element is in the queue.
     Put,
     /// The first element, or that there was none.
@@ -442,24 +495,4 @@ pub struct Numbers<R> {
     pub is_baseline: bool,
     /// What was measured.
     pub report: R,
-}
-
-/// What a worker fetches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
-    /// A file of a manifest, by its SHA-256.
-    Content([u8; 32]),
-    /// A file beneath the script's folder, whose path a script computed.
-    Path(Box<str>),
-}
-
-/// A part of a file: 64 KiB at most.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Piece {
-    /// The next bytes.
-    Bytes(Vec<u8>),
-    /// That was all.
-    End,
-    /// There is no such file, or it may not be read.
-    Missing(Box<str>),
 }

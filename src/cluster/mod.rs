@@ -35,29 +35,39 @@
 //! `--worker-timeout` ([`MOVES`]) since the last beat it received, which is later whatever the
 //! delays. Only the rates of the two clocks have to agree, to within a fifth.
 
+mod accepting;
+mod allowance;
+mod asking;
 pub mod commons;
 pub mod delivery;
 pub mod fence;
 pub mod gathering;
+mod guarded;
 pub mod hello;
-mod link;
+mod lines;
+pub mod link;
 pub mod loss;
 pub mod master;
 mod master_thread;
 pub mod message;
 pub mod offset;
+pub mod printed;
+mod questions;
 pub mod ranges;
 pub mod roster;
 mod server;
+mod strangers;
 #[cfg(test)]
 mod tests;
+mod tls;
 pub mod wire;
 pub mod worker;
 mod worker_process;
 
 use std::time::Duration;
 
-pub use master_thread::{MasterOptions, MasterThread};
+pub use master_thread::{Loss, MasterOptions, MasterThread};
+pub use tls::{MasterTls, WorkerTls};
 pub use worker_process::{LogLine, WorkerOptions, work};
 
 use hello::Credentials;
@@ -101,7 +111,8 @@ pub const LOST: Duration = Duration::from_secs(60);
 pub const ALONE: Duration = Duration::from_secs(60);
 
 /// What this process has to have in common with the others.
-fn build(token: Box<[u8]>) -> Credentials {
+#[must_use]
+pub fn build(token: Box<[u8]>) -> Credentials {
     Credentials {
         token,
         version: env!("CARGO_PKG_VERSION").into(),

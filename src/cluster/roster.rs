@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{LATE, LOST, MISSING, MOVES, MOVES_AFTER_END};
+use super::{FENCE_AFTER_END, LATE, LOST, MISSING, MOVES, MOVES_AFTER_END};
 use crate::clock::Micros;
 
 /// Looked at less often than this, the master itself was standing still.
@@ -156,6 +156,14 @@ impl Roster {
         seen.is_none_or(|seen| seen.ended.is_some())
     }
 
+    /// Until when a worker that is gone may have made requests. A process that has died made no more;
+    /// if it was something on the way that ended the connection, its users began nothing after this.
+    #[must_use]
+    pub fn at_work_until(&self, now: Micros, worker: u32) -> Micros {
+        let ended = self.seen.get(&worker).and_then(|seen| seen.ended);
+        ended.map_or(now, |ended| now.min(ended + FENCE_AFTER_END))
+    }
+
     /// When it was heard last.
     #[must_use]
     pub fn last_heard(&self, worker: u32) -> Option<Micros> {
@@ -215,6 +223,9 @@ mod tests {
         roster.heard(at(2), 2);
         assert_eq!(looked(&mut roster, 0..5)[0], (3, 1, Stand::Moved));
         assert_eq!((roster.stand(2), roster.there()), (Stand::Present, 1));
+        let until = roster.at_work_until(at(9), 1);
+        assert_eq!(until, at(1) + FENCE_AFTER_END);
+        assert_eq!(roster.at_work_until(at(9), 2), at(9));
         roster.left(2);
         assert_eq!(roster.there(), 0);
     }

@@ -84,7 +84,7 @@ pub fn evaluate(bundle: Bundle, given: &CheckInput) -> CheckedScript {
         .unwrap_or_default();
     let mut inputs = Inputs {
         params: params_of(params, &environment),
-        environment,
+        environment: environment.into(),
         seed: (*seed).unwrap_or_else(new_seed),
         now_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
         sources: match before {

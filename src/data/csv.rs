@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::fault::Fault;
 use super::packed::Packed;
 use super::table::{Column, Table};
 
 /// How a CSV file is read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CsvFormat {
     /// What separates two values; an ASCII character.
     pub delimiter: u8,
@@ -24,7 +26,7 @@ pub struct CsvFormat {
 }
 
 /// Which columns stay text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TextColumns {
     /// All.
     All,

@@ -20,15 +20,11 @@ mod turns;
 mod value;
 
 pub(crate) use csv::{CsvFormat, TextColumns};
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "for the sources of a worker")
-)]
-pub(crate) use elsewhere::{Ration, RationSource, Reply};
+pub(crate) use elsewhere::{RationSource, Rations};
 pub(crate) use fault::Fault;
 pub(crate) use parse::{Build, NotJson, Number, parse_bytes};
 pub(crate) use rows::Row;
-pub(crate) use sources::{Declared, Format, Origin, Source, Sources};
+pub(crate) use sources::{CountedRows, Declared, Format, Origin, Source, Sources};
 pub(crate) use table::{Cell, Table};
-pub(crate) use turns::Mode;
+pub(crate) use turns::{Course, Mode};
 pub(crate) use value::Value;

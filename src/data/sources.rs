@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::before::Before;
@@ -23,7 +24,7 @@ use super::{Value, csv, json, text};
 use crate::files::Files;
 
 /// How a file is read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// Values separated by a character, line by line.
     Csv(CsvFormat),
@@ -54,7 +55,7 @@ pub struct Source {
 
 /// Which declaration of a script a source belongs to. Every evaluation of the top level comes to
 /// the same ones.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Declared {
     /// What the rows are.
     pub origin: Origin,
@@ -65,12 +66,34 @@ pub struct Declared {
 }
 
 /// Where rows come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Origin {
     /// A file.
     File(PathBuf, Format),
     /// An array of the script, by its content's SHA-256.
     Array([u8; 32]),
+}
+
+/// The turns of a declaration, as another process has to know them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedRows {
+    /// Which one.
+    pub declared: Declared,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The name of its count, which those before an edit have too if it goes on from them.
+    pub name: u64,
+}
+
+/// As often the rows of one declaration may be replaced by others, for a process that goes on from
+/// an earlier one to know.
+const BEGUN: u32 = 1_000;
+
+/// The name of a count that has begun so often before.
+fn name_of(declared: &Declared, times: u32) -> u64 {
+    let digest = Sha256::digest(format!("{declared:?} {times}"));
+    let (name, _) = digest.split_first_chunk().expect("it has 32 bytes");
+    u64::from_le_bytes(*name)
 }
 
 /// What was read for a run, by all threads together. Its locks are taken when a script is loaded,
@@ -83,8 +106,11 @@ pub struct Sources {
     before: Mutex<Option<Before>>,
     /// Where files are read.
     read_in: Files,
-    /// Where turns are counted, if that is not here.
-    asks: Option<Arc<dyn RationSource>>,
+    /// How often the counts of a declaration have begun, those of earlier generations included: so
+    /// no two have the same name.
+    begun: Mutex<HashMap<Declared, u32>>,
+    /// Where turns are counted, if that is not here, and under which names.
+    asks: Option<(Vec<CountedRows>, Arc<dyn RationSource>)>,
 }
 
 impl Sources {
@@ -100,13 +126,43 @@ impl Sources {
         &self.read_in
     }
 
-    /// Leaves counting turns to `asks`, which also decides which rows go on from those before an
-    /// edit.
+    /// Leaves counting turns to `asks`, where they have these names: so they say which rows go on
+    /// from those before an edit.
     #[must_use]
-    pub fn asking(self, asks: Arc<dyn RationSource>) -> Sources {
+    pub fn asking(self, names: Vec<CountedRows>, asks: Arc<dyn RationSource>) -> Sources {
         Sources {
-            asks: Some(asks),
+            asks: Some((names, asks)),
             ..self
+        }
+    }
+
+    /// Leaves counting the turns of all declarations so far to `asks`, as other processes do.
+    pub fn ask(&self, asks: &Arc<dyn RationSource>) {
+        for source in locked(&self.declared).values() {
+            source.turns.ask(asks.clone());
+        }
+    }
+
+    /// All declarations whose turns are counted.
+    #[must_use]
+    pub fn counted(&self) -> Vec<CountedRows> {
+        let declared = locked(&self.declared);
+        let counted = declared.iter();
+        let counted = counted.filter(|(declared, _)| declared.mode != Mode::Random);
+        let counted = counted.map(|(declared, source)| CountedRows {
+            declared: declared.clone(),
+            rows: source.rows.count() as u64,
+            name: source.turns.name(),
+        });
+        counted.collect()
+    }
+
+    /// So many turns of that count were taken elsewhere, at least.
+    pub fn were_taken(&self, name: u64, taken: u64) {
+        let declared = locked(&self.declared);
+        let named = declared.values().find(|it| it.turns.name() == name);
+        if let Some(source) = named {
+            source.turns.were_taken(taken);
         }
     }
 
@@ -123,6 +179,7 @@ impl Sources {
         let before = Before::new(locked(&old.files).clone(), locked(&old.declared).clone());
         Sources {
             before: Mutex::new(Some(before)),
+            begun: Mutex::new(locked(&old.begun).clone()),
             ..Sources::default()
         }
     }
@@ -162,7 +219,7 @@ impl Sources {
                 }
             }
         };
-        Ok(self.source(declared, rows))
+        self.source(declared, rows)
     }
 
     /// Values of a script as rows; `repeated` as in [`Declared`].
@@ -186,27 +243,53 @@ impl Sources {
             origin,
             mode,
         };
-        Ok(self.source(declared, Arc::new(Rows::new(Kind::Values(values)))))
+        self.source(declared, Arc::new(Rows::new(Kind::Values(values))))
     }
 
-    fn source(&self, declared: Declared, rows: Arc<Rows>) -> Arc<Source> {
+    fn source(&self, declared: Declared, rows: Arc<Rows>) -> Result<Arc<Source>, Fault> {
         let mut all = locked(&self.declared);
         if let Some(source) = all.get(&declared) {
-            return source.clone();
+            return Ok(source.clone());
         }
-        let count = rows.count() as u64;
         let turns = match &self.asks {
-            Some(asks) => Arc::new(Turns::elsewhere(declared.clone(), count, asks.clone())),
-            None => {
-                let mut before = locked(&self.before);
-                let before = before.as_mut();
-                let goes_on = before.and_then(|before| before.turns(&declared, &rows));
-                goes_on.unwrap_or_else(|| Arc::new(Turns::new(declared.mode, count)))
+            Some((names, asks)) => {
+                Arc::new(turns_elsewhere(&declared, &rows, names, asks.clone())?)
             }
+            None => self.turns(&declared, &rows),
         };
         let source = Arc::new(Source { rows, turns });
         all.insert(declared, source.clone());
-        source
+        Ok(source)
+    }
+
+    /// The turns of a declaration, counted here.
+    fn turns(&self, declared: &Declared, rows: &Arc<Rows>) -> Arc<Turns> {
+        let mut before = locked(&self.before);
+        let goes_on = before
+            .as_mut()
+            .and_then(|before| before.turns(declared, rows));
+        if let Some(turns) = goes_on {
+            return turns;
+        }
+        let mut begun = locked(&self.begun);
+        let times = begun.entry(declared.clone()).or_default();
+        let name = name_of(declared, *times);
+        *times += 1;
+        Arc::new(Turns::new(declared.mode, rows.count() as u64, name))
+    }
+
+    /// Goes on with the counts of an earlier process, as others know them: some may have begun anew
+    /// there, which this process has not seen.
+    pub fn go_on_as(&self, counted: &[CountedRows]) {
+        for CountedRows { declared, name, .. } in counted {
+            let had = (0..BEGUN).find(|times| name_of(declared, *times) == *name);
+            if let Some(times) = had {
+                locked(&self.begun).insert(declared.clone(), times + 1);
+            }
+            if let Some(source) = locked(&self.declared).get(declared) {
+                source.turns.are_known_as(*name);
+            }
+        }
     }
 
     fn load(&self, path: &Path, format: &Format) -> Result<Arc<Loaded>, Fault> {
@@ -216,7 +299,7 @@ impl Sources {
         {
             return Ok(loaded);
         }
-        let rows = Arc::new(Rows::new(parsed(&text::decoded(bytes)?, path, format)?));
+        let rows = Arc::new(Rows::new(parsed(&text::decoded(&bytes)?, path, format)?));
         Ok(Arc::new(Loaded { rows, stamp }))
     }
 
@@ -254,6 +337,26 @@ impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.stamps()).finish()
     }
+}
+
+/// The turns of a declaration, counted in another process.
+fn turns_elsewhere(
+    declared: &Declared,
+    rows: &Rows,
+    names: &[CountedRows],
+    asks: Arc<dyn RationSource>,
+) -> Result<Turns, Fault> {
+    let (mode, rows) = (declared.mode, rows.count() as u64);
+    if mode == Mode::Random {
+        return Ok(Turns::new(mode, rows, 0));
+    }
+    let mut named = names.iter();
+    let named = named.find(|it| it.declared == *declared && it.rows == rows);
+    let named = named.ok_or_else(|| {
+        Fault::new("the script declares other rows here than when it was checked")
+            .hint("`random`, `now` and `env` give the same everywhere")
+    })?;
+    Ok(Turns::elsewhere(mode, named.name, rows, asks))
 }
 
 /// A panic while it was held has left nothing half-done: entries are whole or not there.

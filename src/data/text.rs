@@ -2,10 +2,12 @@
 //!
 //! Owns encodings and the mark of a file's content. What the text means is decided elsewhere.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use sha2::{Digest, Sha256};
 
@@ -23,7 +25,7 @@ pub struct Stamp {
 }
 
 /// Reads a file.
-pub(super) fn read(files: &Files, path: &Path) -> Result<(Vec<u8>, Stamp), Fault> {
+pub(super) fn read(files: &Files, path: &Path) -> Result<(Bytes, Stamp), Fault> {
     let bytes = files
         .read(path, MOST_BYTES)
         .map_err(|error| match error.kind() {
@@ -76,18 +78,17 @@ fn similar(path: &Path, folder: &Path) -> Option<String> {
 }
 
 /// The text that bytes are, without a mark of its byte order.
-pub(super) fn decoded(bytes: Vec<u8>) -> Result<String, Fault> {
-    let wide = match bytes[..] {
+pub(super) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, Fault> {
+    let wide = match bytes {
         [0xff, 0xfe, ..] => Some(UTF_16LE),
         [0xfe, 0xff, ..] => Some(UTF_16BE),
         _ => None,
     };
     if let Some(wide) = wide {
-        return from_utf16(&bytes[2..], wide);
+        return from_utf16(&bytes[2..], wide).map(Cow::Owned);
     }
-    let mut text = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let bytes = error.as_bytes();
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let valid = error.valid_up_to();
         let line = bytes[..valid].split(|byte| *byte == b'\n').count();
         let before = bytes[..valid].rsplit(|byte| *byte == b'\n').next();
         let column = before.map_or(0, <[u8]>::len) + 1;
@@ -97,13 +98,11 @@ pub(super) fn decoded(bytes: Vec<u8>) -> Result<String, Fault> {
         );
         Fault::new(message).hint("save it as UTF-8, as with `iconv -f LATIN1 -t UTF-8`")
     })?;
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.is_empty() {
         return Err(Fault::new("it is empty"));
     }
-    Ok(text)
+    Ok(Cow::Borrowed(text))
 }
 
 /// What Excel calls "Unicode text".
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
 
     fn wrong(bytes: &[u8]) -> String {
-        decoded(bytes.to_vec()).unwrap_err().to_string()
+        decoded(bytes).unwrap_err().to_string()
     }
 
     #[test]
@@ -149,10 +148,10 @@ mod tests {
 
     #[test]
     fn a_mark_of_the_byte_order_is_no_text() {
-        assert_eq!(decoded(b"\xef\xbb\xbfid".to_vec()).unwrap(), "id");
+        assert_eq!(decoded(b"\xef\xbb\xbfid").unwrap(), "id");
         assert_eq!(wrong(b"\xef\xbb\xbf"), "it is empty");
-        assert_eq!(decoded(b"\xff\xfei\0d\0".to_vec()).unwrap(), "id");
-        assert_eq!(decoded(b"\xfe\xff\0i\0d".to_vec()).unwrap(), "id");
+        assert_eq!(decoded(b"\xff\xfei\0d\0").unwrap(), "id");
+        assert_eq!(decoded(b"\xfe\xff\0i\0d").unwrap(), "id");
         assert_eq!(wrong(b"\xff\xfe"), "it is empty");
         for damaged in [&b"\xff\xfei\0d"[..], b"\xfe\xff\xd8\0\0d"] {
             assert!(wrong(damaged).starts_with("it begins as UTF-16 text, but is damaged"));
@@ -193,7 +192,7 @@ mod tests {
         assert!(missing("data/x.csv").starts_with(&format!("there is no folder `{shown}/data`")));
         assert_eq!(missing(""), "it is a directory");
         let (bytes, stamp) = read(&Files::default(), &folder.path().join("accounts.csv")).unwrap();
-        assert_eq!((bytes.as_slice(), stamp.size), (&b"a"[..], 1));
+        assert_eq!((&bytes[..], stamp.size), (&b"a"[..], 1));
         assert_eq!(stamp.sha256[..2], [0xca, 0x97]);
     }
 }

@@ -10,12 +10,12 @@ use std::task::Poll;
 
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
+use serde::{Deserialize, Serialize};
 
-use super::elsewhere::{Elsewhere, Next, Ration, RationSource};
-use super::sources::Declared;
+use super::elsewhere::{Elsewhere, Next, RationSource};
 
 /// In which order rows are handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// One after the other, and again from the first.
     Circular,
@@ -51,7 +51,7 @@ impl Mode {
 }
 
 /// Rows handed out round by round, the first one at the turn `start`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rounds {
     /// That turn.
     pub start: u64,
@@ -60,12 +60,41 @@ pub struct Rounds {
 }
 
 /// Which row belongs to a turn; plain data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Course {
     /// From their start on.
     pub rounds: Rounds,
     /// Those of the turns before.
     pub earlier: Option<Rounds>,
+}
+
+impl Course {
+    /// The course of so many rows, of which the first turn comes after `taken` others; `before` is
+    /// that of the rows to which they were appended.
+    #[must_use]
+    pub fn settled(mode: Mode, before: Option<Course>, rows: u64, taken: u64) -> Course {
+        let begun = |start, earlier| Course {
+            rounds: Rounds { start, rows },
+            earlier,
+        };
+        let Some(before) = before else {
+            return begun(0, None);
+        };
+        let Rounds { start, rows: fewer } = before.rounds;
+        match mode {
+            Mode::Unique | Mode::Random => begun(0, None),
+            Mode::Circular => {
+                let last = taken.checked_sub(start + 1).map(|place| place % fewer);
+                begun(last.map_or(start, |last| taken - last - 1), None)
+            }
+            // Not even those rounds have begun.
+            Mode::Shuffle if taken <= start => begun(start, before.earlier),
+            Mode::Shuffle => {
+                let rounds = (taken - start).div_ceil(fewer);
+                begun(start + rounds * fewer, Some(before.rounds))
+            }
+        }
+    }
 }
 
 /// The turns at a source's rows, over all threads.
@@ -77,30 +106,69 @@ pub struct Course {
 pub struct Turns {
     mode: Mode,
     rows: u64,
-    taken: Arc<AtomicU64>,
+    count: Arc<Count>,
     before: Option<Course>,
     course: OnceLock<Course>,
     /// Where the turns come from if they are not counted here.
-    elsewhere: Option<Box<Elsewhere>>,
+    elsewhere: OnceLock<Box<Elsewhere>>,
+}
+
+/// How many turns were taken, for all rows that go on from one another.
+#[derive(Debug)]
+struct Count {
+    taken: AtomicU64,
+    /// By which another process knows it.
+    name: AtomicU64,
 }
 
 impl Turns {
-    pub(super) fn new(mode: Mode, rows: u64) -> Turns {
+    /// `name` is that of their count, for other processes.
+    pub(super) fn new(mode: Mode, rows: u64, name: u64) -> Turns {
         Turns {
             mode,
             rows,
-            taken: Arc::default(),
+            count: Arc::new(Count {
+                taken: AtomicU64::new(0),
+                name: AtomicU64::new(name),
+            }),
             before: None,
             course: OnceLock::new(),
-            elsewhere: None,
+            elsewhere: OnceLock::new(),
         }
     }
 
-    /// For rows whose turns are counted in another process.
-    pub(super) fn elsewhere(of: Declared, rows: u64, asks: Arc<dyn RationSource>) -> Turns {
-        let mut turns = Turns::new(of.mode, rows);
-        turns.elsewhere = Some(Box::new(Elsewhere::new(of, asks)));
+    /// For rows whose turns are counted in another process, by that name.
+    pub(super) fn elsewhere(
+        mode: Mode,
+        name: u64,
+        rows: u64,
+        asks: Arc<dyn RationSource>,
+    ) -> Turns {
+        let turns = Turns::new(mode, rows, name);
+        turns.ask(asks);
         turns
+    }
+
+    /// From now on they are counted elsewhere.
+    pub(super) fn ask(&self, asks: Arc<dyn RationSource>) {
+        let has_end = self.mode == Mode::Unique;
+        let made = || Box::new(Elsewhere::new(self.name(), self.rows, has_end, asks));
+        self.elsewhere.get_or_init(made);
+    }
+
+    /// The name of their count.
+    pub(super) fn name(&self) -> u64 {
+        self.count.name.load(Ordering::Relaxed)
+    }
+
+    /// Others know their count by that name. To be said before they [ask](Turns::ask).
+    pub(super) fn are_known_as(&self, name: u64) {
+        self.count.name.store(name, Ordering::Relaxed);
+    }
+
+    /// So many were taken elsewhere at least.
+    pub(super) fn were_taken(&self, taken: u64) {
+        self.count.taken.fetch_max(taken, Ordering::Relaxed);
     }
 
     /// Continues among `rows` rows, which begin with the old ones.
@@ -115,10 +183,10 @@ impl Turns {
         Arc::new(Turns {
             mode: self.mode,
             rows,
-            taken: self.taken.clone(),
+            count: self.count.clone(),
             before: Some(self.course()),
             course: OnceLock::new(),
-            elsewhere: None,
+            elsewhere: OnceLock::new(),
         })
     }
 
@@ -130,18 +198,18 @@ impl Turns {
         if let Poll::Ready(row) = self.at_once(seed) {
             return row;
         }
-        let (turn, course) = self.elsewhere.as_ref()?.waited().await?;
+        let (turn, course) = self.elsewhere.get()?.waited().await?;
         self.row(turn, course, seed)
     }
 
     /// Like [`Turns::take`], without waiting: `Pending` if it would have to. Costs one atomic
     /// addition where turns are counted here.
     pub fn at_once(&self, seed: u64) -> Poll<Option<u64>> {
-        if let Some(elsewhere) = &self.elsewhere {
+        if let Some(elsewhere) = self.elsewhere.get() {
             return match elsewhere.next() {
                 Next::Turn(turn, course) => Poll::Ready(self.row(turn, course, seed)),
                 Next::UsedUp => Poll::Ready(None),
-                Next::Ask => Poll::Pending,
+                Next::Asked => Poll::Pending,
             };
         }
         // Before the turn is taken: it is then none before those that the course knows.
@@ -150,18 +218,11 @@ impl Turns {
         Poll::Ready(turn.and_then(|turn| self.row(turn.start, course, seed)))
     }
 
-    /// Turns for another process, `count` of them; fewer at the end of unique rows, and `None` if
-    /// those are used up.
-    pub fn ration(&self, count: u64) -> Option<Ration> {
+    /// Turns for another process, and which rows belong to them.
+    #[cfg(test)]
+    pub(crate) fn ration(&self, count: u64) -> Option<(Range<u64>, Course)> {
         let course = self.course();
-        let turns = self.counted(count)?;
-        Some(Ration { turns, course })
-    }
-
-    /// What has come from elsewhere and has not been taken.
-    pub fn give_back(&self) -> Vec<Range<u64>> {
-        let elsewhere = self.elsewhere.as_ref();
-        elsewhere.map_or_else(Vec::new, |elsewhere| elsewhere.give_back())
+        Some((self.counted(count)?, course))
     }
 
     /// The next turns, so many at most.
@@ -170,10 +231,10 @@ impl Turns {
             Mode::Unique => {
                 let next = |taken| (taken < self.rows).then_some(self.rows.min(taken + count));
                 let order = Ordering::Relaxed;
-                self.taken.fetch_update(order, order, next).ok()?
+                self.count.taken.fetch_update(order, order, next).ok()?
             }
             Mode::Circular | Mode::Random | Mode::Shuffle => {
-                self.taken.fetch_add(count, Ordering::Relaxed)
+                self.count.taken.fetch_add(count, Ordering::Relaxed)
             }
         };
         let end = match self.mode {
@@ -196,37 +257,13 @@ impl Turns {
 
     /// How many were taken so far, also by those that do not know all rows.
     pub(super) fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
+        self.count.taken.load(Ordering::Relaxed)
     }
 
     fn course(&self) -> Course {
-        *self.course.get_or_init(|| self.settled())
-    }
-
-    fn settled(&self) -> Course {
-        let rows = self.rows;
-        let begun = |start, earlier| Course {
-            rounds: Rounds { start, rows },
-            earlier,
-        };
-        let Some(before) = self.before else {
-            return begun(0, None);
-        };
-        let taken = self.taken();
-        let Rounds { start, rows: fewer } = before.rounds;
-        match self.mode {
-            Mode::Unique | Mode::Random => begun(0, None),
-            Mode::Circular => {
-                let last = taken.checked_sub(start + 1).map(|place| place % fewer);
-                begun(last.map_or(start, |last| taken - last - 1), None)
-            }
-            // Not even those rounds have begun.
-            Mode::Shuffle if taken <= start => begun(start, before.earlier),
-            Mode::Shuffle => {
-                let rounds = (taken - start).div_ceil(fewer);
-                begun(start + rounds * fewer, Some(before.rounds))
-            }
-        }
+        *self
+            .course
+            .get_or_init(|| Course::settled(self.mode, self.before, self.rows, self.taken()))
     }
 }
 
@@ -347,13 +384,13 @@ mod tests {
 
     #[test]
     fn every_turn_is_taken_once_by_all_threads_together() {
-        let turns = Turns::new(Mode::Circular, 8_000);
+        let turns = Turns::new(Mode::Circular, 8_000, 0);
         assert!(all_threads_take(&turns).into_iter().eq(0..8_000));
     }
 
     #[test]
     fn who_comes_too_late_for_a_unique_row_is_not_counted() {
-        let turns = Arc::new(Turns::new(Mode::Unique, 5_000));
+        let turns = Arc::new(Turns::new(Mode::Unique, 5_000, 0));
         assert!(all_threads_take(&turns).into_iter().eq(0..5_000));
         assert_eq!(turns.taken(), 5_000);
         let more = turns.among(5_001);
@@ -368,7 +405,7 @@ mod tests {
     #[test]
     fn with_rows_appended_circular_goes_on_after_the_last_row_taken() {
         for taken in 0..12 {
-            let turns = Arc::new(Turns::new(Mode::Circular, 3));
+            let turns = Arc::new(Turns::new(Mode::Circular, 3, 0));
             let last = take(&turns, taken).last().copied();
             let first = last.map_or(0, |last| last + 1);
             let expected: Vec<_> = (first..first + 8).map(|row| row % 5).collect();
@@ -387,7 +424,7 @@ mod tests {
 
     #[test]
     fn rows_appended_while_others_go_round_begin_where_those_are_then() {
-        let old = Arc::new(Turns::new(Mode::Circular, 2));
+        let old = Arc::new(Turns::new(Mode::Circular, 2, 0));
         take(&old, 1);
         let new = old.among(5);
         // The new generation is ready, but its users have not come yet.
@@ -403,7 +440,7 @@ mod tests {
     #[test]
     fn a_shuffle_ends_its_round_before_rows_appended_come() {
         for taken in 0..8 {
-            let turns = Arc::new(Turns::new(Mode::Shuffle, 4));
+            let turns = Arc::new(Turns::new(Mode::Shuffle, 4, 0));
             let mut rows = take(&turns, taken);
             // Twice within the round: the first was never begun.
             let turns = turns.among(6).among(7);
@@ -425,7 +462,7 @@ mod tests {
 
     #[test]
     fn threads_that_know_all_rows_and_those_that_do_not_share_one_count() {
-        let old = Arc::new(Turns::new(Mode::Circular, 7));
+        let old = Arc::new(Turns::new(Mode::Circular, 7, 0));
         all_threads_take(&old);
         let new = old.among(10_000);
         let first = usize::try_from(all_threads_take(&new)[0]).unwrap();

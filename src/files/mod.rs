@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustix::fs::OFlags;
 
 /// Where a script's files are read: on the disk, or, in a process that was sent them, among what
@@ -18,12 +19,12 @@ use rustix::fs::OFlags;
 ///
 /// Clones are the same; equal is what is the same.
 #[derive(Clone, Default)]
-pub struct Files(Option<Arc<BTreeMap<PathBuf, Box<[u8]>>>>);
+pub struct Files(Option<Arc<BTreeMap<PathBuf, Bytes>>>);
 
 impl Files {
     /// Those that were sent, by their paths.
     #[must_use]
-    pub fn sent(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Files {
+    pub fn sent<B: Into<Bytes>>(files: impl IntoIterator<Item = (PathBuf, B)>) -> Files {
         let files = files.into_iter();
         let files = files.map(|(path, bytes)| (path, bytes.into()));
         Files(Some(Arc::new(files.collect())))
@@ -38,15 +39,15 @@ impl Files {
     ///
     /// # Errors
     /// As [`read`].
-    pub(crate) fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&self, path: &Path, most: u64) -> io::Result<Bytes> {
         let Some(sent) = &self.0 else {
-            return read(path, most);
+            return read(path, most).map(Bytes::from);
         };
         let missing = || io::Error::new(io::ErrorKind::NotFound, "it was not sent to this worker");
         let bytes = sent.get(path).ok_or_else(missing)?;
         match bytes.len() as u64 > most {
             true => Err(too_large(most)),
-            false => Ok(bytes.to_vec()),
+            false => Ok(bytes.clone()),
         }
     }
 }
@@ -184,7 +185,7 @@ mod tests {
         std::fs::write(&here, "disk").unwrap();
         let there = PathBuf::from("../not/here.csv");
         let sent = Files::sent([(there.clone(), b"sent".to_vec())]);
-        assert_eq!(sent.read(&there, 4).unwrap(), b"sent");
+        assert_eq!(sent.read(&there, 4).unwrap(), &b"sent"[..]);
         assert_eq!(
             sent.read(&there, 3).unwrap_err().kind(),
             io::ErrorKind::FileTooLarge
@@ -193,12 +194,12 @@ mod tests {
             sent.read(&here, 9).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
-        assert_eq!(Files::default().read(&here, 9).unwrap(), b"disk");
+        assert_eq!(Files::default().read(&here, 9).unwrap(), &b"disk"[..]);
         assert_eq!(
             (&sent, &Files::default()),
             (&sent.clone(), &Files::default())
         );
-        assert_ne!(sent, Files::sent([]));
+        assert_ne!(sent, Files::sent::<Bytes>([]));
     }
 
     #[test]

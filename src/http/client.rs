@@ -18,8 +18,9 @@ use super::proxy::Proxy;
 use super::refused::{Reason, RefusedCookie};
 use super::resolve::Resolver;
 use super::tap::Tap;
-use super::tls::{TlsError, Trust};
+use super::tls::Trust;
 use super::url::Url;
+use crate::certificates::TlsError;
 use crate::clock::Timers;
 use crate::files::Files;
 

@@ -7,10 +7,10 @@ use std::fmt;
 use std::io;
 
 use rustix::io::Errno;
-use rustls::{AlertDescription, CertificateError};
+use rustls::AlertDescription;
 
-use super::partial_chain::is_authority;
 use super::url::UrlError;
+use crate::certificates::{OWN_AUTHORITY, UNKNOWN_ISSUER, in_words};
 
 /// Why an exchange has no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -345,48 +345,6 @@ fn in_head(error: &hyper::Error) -> Option<&'static str> {
 /// `reread` finds out which line.
 const NO_HEADER: &str = "a line after the status is no header";
 
-const UNKNOWN_ISSUER: &str = "its issuer is unknown";
-const OWN_AUTHORITY: &str = "it is signed by itself, and not known";
-
-/// Why a certificate was refused. rustls' own texts contain the time of the check, so no two would
-/// group, and show webpki's errors in Rust's debug format.
-fn in_words(why: &CertificateError) -> &'static str {
-    match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet"
-        }
-        CertificateError::UnknownIssuer => UNKNOWN_ISSUER,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it is for another host"
-        }
-        CertificateError::Revoked => "it was revoked",
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "it is not for a server"
-        }
-        CertificateError::BadEncoding => "it is damaged",
-        CertificateError::BadSignature => "its signature is wrong",
-        CertificateError::UnhandledCriticalExtension => {
-            "it has a critical extension that is not known"
-        }
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "it is signed in a way that is not supported"
-        }
-        other if is_authority(other) => OWN_AUTHORITY,
-        CertificateError::Other(other) => match other.0.to_string().as_str() {
-            "UnsupportedCertVersion" => "it is of an old version (X.509 v3 is needed)",
-            "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => {
-                "there are more authorities above it than they allow"
-            }
-            "NameConstraintViolation" => "its authority may not vouch for that host",
-            "EndEntityUsedAsCa" => "it is signed by a certificate that is no authority's",
-            _ => "it breaks the rules for certificates",
-        },
-        _ => "it breaks the rules for certificates",
-    }
-}
-
 fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -400,6 +358,8 @@ fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
 
 #[cfg(test)]
 mod tests {
+    use rustls::CertificateError;
+
     use super::*;
 
     #[test]

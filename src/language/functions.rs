@@ -69,8 +69,8 @@ pub(super) const FUNCTIONS: &[Word] = &[
     word("vu_class", &["() -> string"], "the name of this user's class").in_task(),
     word("vu_iteration", &["() -> int"], "how many tasks this user has run").in_task(),
     word("user_count", &["() -> int"], "how many users there are now; also in a shape's closure").in_task(),
-    word("worker_index", &["() -> int"], "the number of this worker, from 0"),
-    word("worker_count", &["() -> int"], "how many workers the load comes from"),
+    word("worker_index", &["() -> int"], "the number of this worker, from 0; no other has had it in the run").in_task(),
+    word("worker_count", &["() -> int"], "how many workers the load comes from; 1 without a master").in_task(),
     word("stats", &["() -> map", "(name: string) -> map | ()"], "the figures of the run so far, at most a second old: `requests`, `failures`, `fail_ratio`, `rps`, `current_rps`, `average_ms`, `min_ms`, `max_ms`, `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`; or those of one row, by its name or `GET name`, `()` if there is none").in_task().example("if stats().fail_ratio > 0.1 { stop_test(\"too many failures\"); }"),
     // Helpers.
     word("env", &["(name: string) -> string", "(name: string, otherwise: any) -> any"], "an environment variable; unset, it is an error or the given value"),

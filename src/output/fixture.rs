@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::RunInfo;
 use crate::stats::{
-    Collector, Generation, Kind, Limits, Outcome, Recorder, Sample, Slots, Summary,
+    Collector, Generation, Kind, Limits, Outcome, Recorder, Sample, Slots, Strains, Summary,
+    WorkerClock, WorkerMachine, WorkerName, WorkerRow, WorkerState,
 };
 
 /// All runs here begin on 2026-01-02 at 03:04:05 UTC.
@@ -175,6 +176,59 @@ pub(super) fn figures() -> Arc<Summary> {
 /// A run in which nothing happened.
 pub(super) fn nothing() -> Arc<Summary> {
     collector().summary(0)
+}
+
+/// A run over three workers: one left in order, one was busy, one was lost.
+pub(super) fn with_workers() -> Arc<Summary> {
+    let machine = WorkerMachine {
+        cpu: 0.412,
+        rss_bytes: 48_300_000,
+        memory_bytes: 512 << 20,
+        throttled: 0.0,
+        lag_p99_us: 190,
+        lag_max_us: 1_234,
+    };
+    let busy = WorkerMachine {
+        cpu: 0.97,
+        throttled: 0.3,
+        lag_max_us: 31_000,
+        ..machine
+    };
+    let row = |number, state, machine: WorkerMachine| WorkerRow {
+        name: WorkerName::new(number, "box"),
+        address: Some([10, 0, 0, 7].into()),
+        version: "0.1.0",
+        state,
+        since_us: 9_000_000,
+        heard_us: 8_900_000,
+        counted_us: 8_200_000,
+        threads: 2,
+        users: 0,
+        samples: 625,
+        missing: 0,
+        machine,
+        most: machine,
+        clock: Some(WorkerClock {
+            round_trip_us: 400,
+            offset_us: -3_200,
+            error_us: 201,
+        }),
+        strains: Strains::default(),
+    };
+    let mut strained = row(1, WorkerState::Left, busy);
+    (0..7).for_each(|_| {
+        strained.strains.on(&busy);
+    });
+    let lost = WorkerRow {
+        missing: 45,
+        clock: None,
+        address: None,
+        ..row(2, WorkerState::Lost, machine)
+    };
+    let mut shop = shop();
+    shop.workers([row(0, WorkerState::Left, machine), strained, lost].into());
+    shop.end(10_000_000);
+    shop.summary(10_000_000)
 }
 
 /// A run with long numbers, long or wide names, and every possible warning.

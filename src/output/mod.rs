@@ -24,7 +24,7 @@ use crate::stats::{ExceptionRow, Summary};
 
 pub use console::{Console, Tables, notes};
 pub use csv::{Csv, CsvFile, HistoryRows, csv};
-pub use json::{Json, document};
+pub use json::{Json, Worker, document};
 pub(crate) use numbers::{mean_ms, ms, share};
 pub use visible::visible;
 

@@ -26,6 +26,12 @@ pub(crate) fn ms(us: u64) -> f64 {
     us as f64 / 1e3
 }
 
+/// A difference of times in ms with µs precision.
+#[allow(clippy::cast_precision_loss, reason = "exact below 285 years")]
+pub(super) fn difference_ms(us: i64) -> f64 {
+    us as f64 / 1e3
+}
+
 /// A mean in ms, rounded to µs.
 pub(crate) fn mean_ms(us: f64) -> f64 {
     us.round() / 1e3

@@ -75,7 +75,12 @@ const NAME: usize = 1;
 impl Table {
     /// A table with `Type` and `Name` and those columns.
     pub(super) fn new(columns: &[Column]) -> Table {
-        let first = [Column::new("Type", 8), Column::new("Name", 10)];
+        Table::titled(["Type", "Name"], columns)
+    }
+
+    /// A table whose first two columns are called so.
+    pub(super) fn titled([kind, name]: [&'static str; 2], columns: &[Column]) -> Table {
+        let first = [Column::new(kind, 8), Column::new(name, 10)];
         let columns: Vec<Column> = first.iter().chain(columns).copied().collect();
         Table {
             columns,

@@ -169,9 +169,11 @@ const SECTIONS: &[Section] = &[
                 `teardown` has `--on-stop-timeout`, and if it fails that is an exception.\n\n\
                 Events of the run: `test_start`, `spawning_complete`, `test_stopping`, \
                 `test_stop`, `quitting` (the listener declared last is called first); `reload` \
-                once an edited script is in service; `worker_connect` and `worker_lost` do not \
-                happen yet. A listener is given a map \
-                with `event` and `user_count`, if it takes one. Events of users: `request` (a \
+                once an edited script is in service; on a master `worker_connect` when a worker \
+                joins the run (for those that it begins with: after `setup`), and `worker_lost` \
+                when the users of one that is gone move to the others. A listener is given a map \
+                with `event` and `user_count`, if it takes one; of a worker also `worker` (its \
+                number, from 0), `name` (its host's), `threads` and `users` (those it had). Events of users: `request` (a \
                 map with `type`, `method`, `name`, `response_time` and `start` in seconds, \
                 `response_length`, `status`, `error`, `url`; also of what `record` is given, \
                 with a status of 0, unless a listener records it) and `user_error` (`message`, \

@@ -35,6 +35,8 @@ pub(super) struct Control {
 enum Job {
     Call {
         call: Call,
+        /// What listeners are told besides.
+        facts: Vec<(&'static str, Value)>,
         /// Dropping the receiver cancels the call.
         answer: oneshot::Sender<Outcome>,
     },
@@ -76,7 +78,6 @@ impl Control {
             seed: edition.inputs.seed,
             outbox,
             shared: to.shared.clone(),
-            environment: to.setup.environment.clone(),
         };
         let thread = Rc::new(Thread::new(parts, generation, to.log.clone(), None));
         let (jobs, jobs_out) = mpsc::channel(CALLS);
@@ -116,10 +117,20 @@ impl Control {
     }
 
     /// Runs something after all earlier calls. Dropping the answer cancels it.
-    pub(super) fn call(&self, call: Call) -> oneshot::Receiver<Outcome> {
+    /// Listeners are told these facts besides what all are told.
+    pub(super) fn call(
+        &self,
+        call: Call,
+        facts: Vec<(&'static str, Value)>,
+    ) -> oneshot::Receiver<Outcome> {
         let (answer, outcome) = oneshot::channel();
         // If the queue is full, the answer is dropped at once.
-        let _ = self.jobs.try_send(Job::Call { call, answer });
+        let job = Job::Call {
+            call,
+            facts,
+            answer,
+        };
+        let _ = self.jobs.try_send(job);
         outcome
     }
 
@@ -134,8 +145,12 @@ impl Control {
 async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, stacks: Stacks) {
     let mut free = ControlUser::new(&thread);
     while let Some(job) = jobs.recv().await {
-        let (call, mut answer) = match job {
-            Job::Call { call, answer } => (call, answer),
+        let (call, facts, mut answer) = match job {
+            Job::Call {
+                call,
+                facts,
+                answer,
+            } => (call, facts, answer),
             Job::Renew(generation) => {
                 thread.adopt(*generation);
                 free = ControlUser::new(&thread);
@@ -155,7 +170,7 @@ async fn work(mut jobs: mpsc::Receiver<Job>, thread: Rc<Thread>, stacks: Stacks)
             .expect("the pool has the stack that it was opened with");
         let users = thread.shared().users();
         let mut running = Coroutine::new(stack, Label::default(), move || {
-            let outcome = user.call(call, users);
+            let outcome = user.call(call, users, &facts);
             (user, outcome)
         });
         let (user, outcome) = tokio::select! {

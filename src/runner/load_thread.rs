@@ -115,6 +115,8 @@ pub enum News {
     Assigned(u16, Levels),
     /// A script called `stop_test`.
     StopTest(String),
+    /// A script called `exit_code`.
+    ExitCode(u8),
     /// There are too many names of requests: some share a row.
     Overflowed,
     /// It has ended, with `cut` requests in flight when their users were cut.
@@ -204,7 +206,6 @@ async fn serve(mut config: Config) -> Result<(), Unable> {
         seed: setup.edition.inputs.seed,
         outbox: Outbox::new(recorder, config.full, config.spare),
         shared: config.shared,
-        environment: setup.environment.clone(),
     };
     let thread = Thread::new(parts, generation, config.log, setup.observer.clone());
     let crew = Crew::new(

@@ -36,7 +36,6 @@ mod threads;
 mod unable;
 mod usage;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +57,7 @@ pub(crate) use reload::{Reload, ReloadStep};
 use run::Wish;
 pub use run::{Opening, Refusal, go_on, open, start};
 pub use unable::Unable;
+pub use usage::{Used, used};
 
 /// The options of a run, fully resolved.
 #[derive(Clone, Debug)]
@@ -79,8 +79,6 @@ pub struct Setup {
     pub edition: Arc<Edition>,
     /// The number of load threads; each machine may have a different one.
     pub threads: u32,
-    /// The environment, for `env`.
-    pub environment: Arc<BTreeMap<String, String>>,
     /// Sees everything that users do, for debugging.
     pub observer: Option<Observer>,
 }

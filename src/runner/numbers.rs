@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::usage;
-use crate::stats::{Batch, Collector, Generation, Limits, Mark, Report, Summary};
+use crate::stats::{Batch, Collector, Generation, Limits, Mark, Report, Summary, WorkerRow};
 
 /// After this many iterations without a request, a run gets a notice.
 pub(super) const SILENT_ITERATIONS: u64 = 10;
@@ -69,6 +69,11 @@ impl Numbers {
     /// Adds what a member elsewhere measured; each report has to come once.
     pub(super) fn apply(&mut self, report: &Report) {
         self.collector.apply(report);
+    }
+
+    /// The workers of the run, as they stand now.
+    pub(super) fn workers(&mut self, workers: Arc<[WorkerRow]>) {
+        self.collector.workers(workers);
     }
 
     /// A generation goes into service; to be called before its first sample can arrive.

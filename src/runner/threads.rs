@@ -266,7 +266,8 @@ impl Joint {
                 self.has_ended()
                     .then_some(Reaction::Say(News::Ended { cut }))
             }
-            other @ (News::Failed(_) | News::StopTest(_) | News::Overflowed) => {
+            other
+            @ (News::Failed(_) | News::StopTest(_) | News::ExitCode(_) | News::Overflowed) => {
                 Some(Reaction::Say(other))
             }
         }

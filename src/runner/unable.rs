@@ -22,6 +22,21 @@ pub enum Unable {
     Panicked,
 }
 
+impl Unable {
+    /// Itself, with where that is.
+    #[must_use]
+    pub(super) fn on(self, name: &str) -> Unable {
+        let here = |why: String| format!("{name}: {why}");
+        match self {
+            Unable::Script(why) => Unable::Script(here(why)),
+            Unable::Client(why) => Unable::Client(here(why)),
+            Unable::System(why) => Unable::System(here(why)),
+            Unable::Limit(why) => Unable::Limit(here(why)),
+            Unable::Panicked => Unable::System(here(self.to_string())),
+        }
+    }
+}
+
 impl fmt::Display for Unable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -34,6 +34,7 @@ pub(crate) use load::tree;
 pub use load::assembly::Class;
 pub use load::bundle::{Bundle, File, Unreadable};
 pub use load::declare::Inputs;
+pub use load::environment::Environment;
 
 pub use load::program::Program;
 pub use run::control::{Call, ControlUser, Outcome};
@@ -45,6 +46,7 @@ pub use run::log::{Level, Line, shortened};
 pub use run::observer::{Event, Observer};
 pub use run::run_clock::RunClock;
 pub use run::shape::ShapeRequest;
-pub use run::thread::{Shared, Thread, ThreadParts};
+pub use run::thread::{Thread, ThreadParts};
 pub use run::user::{Instance, Missed, User};
+pub use run::whole::Shared;
 pub use value::duration as seconds;

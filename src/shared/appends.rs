@@ -1,7 +1,8 @@
-//! `append(file, line)`: lines of all users to files, by one writer per process.
+//! `append(file, line)`: lines of all users to files, by one writer for a run.
 //!
 //! Owns the files, the queue before them and their flushing. Lines are whole and in the order in
-//! which they came; no load thread waits for a disk.
+//! which they came; no load thread waits for a disk. Where the files are in another process, lines
+//! go there, and so those of one process stay in their order.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::elsewhere::{Elsewhere, LARGEST};
 use crate::files;
 
 /// Lines that may wait for the writer. When it is full, users wait.
@@ -24,7 +26,11 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The files that the scripts of this process append to. The lock is taken when a thread meets a
 /// file for the first time, and at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Appends(Mutex<OpenFiles>);
+pub(crate) struct Appends {
+    open: Mutex<OpenFiles>,
+    /// Where the files are, if not here.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
+}
 
 #[derive(Debug, Default)]
 struct OpenFiles {
@@ -40,10 +46,16 @@ struct Writer {
 
 /// One file, as a load thread has it.
 #[derive(Clone, Debug)]
-pub(crate) struct Appender {
-    jobs: SyncSender<Job>,
-    file: usize,
-    failed: Arc<AtomicBool>,
+pub(crate) struct Appender(FilePlace);
+
+#[derive(Clone, Debug)]
+enum FilePlace {
+    Here {
+        jobs: SyncSender<Job>,
+        file: usize,
+        failed: Arc<AtomicBool>,
+    },
+    There(Arc<str>, Arc<dyn Elsewhere>),
 }
 
 enum Job {
@@ -58,16 +70,22 @@ pub(crate) enum NotTaken {
     Full(String),
     /// The file cannot be written to any more.
     Failed,
+    /// It is longer than what goes to another process.
+    TooLong,
 }
 
 impl Appender {
     /// Gives a line, with its end, to the writer.
     pub(crate) fn append(&self, line: String) -> Result<(), NotTaken> {
-        if self.failed.load(Ordering::Relaxed) {
+        let (jobs, file, failed) = match &self.0 {
+            FilePlace::Here { jobs, file, failed } => (jobs, *file, failed),
+            FilePlace::There(..) if line.len() > LARGEST => return Err(NotTaken::TooLong),
+            FilePlace::There(file, elsewhere) => return elsewhere.append(file, line),
+        };
+        if failed.load(Ordering::Relaxed) {
             return Err(NotTaken::Failed);
         }
-        self.jobs
-            .try_send(Job::Line(self.file, line))
+        jobs.try_send(Job::Line(file, line))
             .map_err(|error| match error {
                 TrySendError::Full(Job::Line(_, line)) => NotTaken::Full(line),
                 TrySendError::Full(_) | TrySendError::Disconnected(_) => NotTaken::Failed,
@@ -76,13 +94,25 @@ impl Appender {
 }
 
 impl Appends {
+    /// For a process whose scripts append to files of another one.
+    pub(crate) fn elsewhere(elsewhere: Arc<dyn Elsewhere>) -> Appends {
+        Appends {
+            elsewhere: Some(elsewhere),
+            ..Appends::default()
+        }
+    }
+
     /// The file at `path`, made if it is not there.
     ///
     /// # Errors
     /// Why it cannot be written to.
     pub(crate) fn open(&self, path: &str) -> Result<Appender, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("cannot append to `{path}`: {error}");
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(elsewhere) = &self.elsewhere {
+            elsewhere.takes_lines_for(path).map_err(|why| wrong(&why))?;
+            return Ok(Appender(FilePlace::There(path.into(), elsewhere.clone())));
+        }
+        let mut state = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Path::new(path).components().collect::<PathBuf>();
         if let Some(known) = state.files.get(&key) {
             return Ok(known.clone());
@@ -104,11 +134,11 @@ impl Appends {
         };
         jobs.send(Job::Open(out))
             .map_err(|_| wrong(&"the run is over"))?;
-        let appender = Appender {
+        let appender = Appender(FilePlace::Here {
             jobs,
             file: state.files.len(),
             failed,
-        };
+        });
         state.files.insert(key, appender.clone());
         Ok(appender)
     }
@@ -117,7 +147,7 @@ impl Appends {
     /// are refused.
     pub(crate) fn finish(&self) -> Vec<String> {
         let writer = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             state.writer.take()
         };
         let Some(Writer { jobs, thread }) = writer else {

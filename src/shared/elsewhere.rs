@@ -7,7 +7,14 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::TooManyNames;
+use super::appends::NotTaken;
 use crate::data::Value;
+
+/// The most bytes of a value, or of a line, that goes to another process.
+pub(crate) const LARGEST: usize = 512 << 10;
+
+/// The most bytes of a name there.
+pub(crate) const LONGEST_NAME: usize = 1_024;
 
 /// A reply that may take a while.
 pub(crate) type Reply<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -41,10 +48,15 @@ pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
 
     /// The turn of that number is over without a value.
     fn passed(&self, name: &str, turn: u64);
+
+    /// Whether lines may be appended to a file there; if not, why.
+    fn takes_lines_for(&self, file: &str) -> Result<(), String>;
+
+    /// Appends a line, with its end, to a file there. Does not wait.
+    fn append(&self, file: &str, line: String) -> Result<(), NotTaken>;
 }
 
 /// The reply to asking for a value.
-#[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FarTurn {
     /// The value, already made.
@@ -60,6 +72,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll, Waker};
 
+    use super::super::appends::Appends;
     use super::super::{Maker, SharedState, Turn};
     use super::*;
 
@@ -82,6 +95,7 @@ mod tests {
     struct Inner {
         state: SharedState,
         turns: Mutex<(u64, HashMap<u64, Maker>)>,
+        lines: Mutex<Vec<String>>,
     }
 
     impl Elsewhere for Master {
@@ -138,6 +152,22 @@ mod tests {
             let maker = self.0.turns.lock().unwrap().1.remove(&turn);
             drop(maker);
         }
+
+        fn takes_lines_for(&self, file: &str) -> Result<(), String> {
+            match file {
+                "ids.txt" => Ok(()),
+                _ => Err("it is not known here".to_owned()),
+            }
+        }
+
+        fn append(&self, _: &str, line: String) -> Result<(), NotTaken> {
+            let mut lines = self.0.lines.lock().unwrap();
+            if lines.len() == 2 {
+                return Err(NotTaken::Full(line));
+            }
+            lines.push(line);
+            Ok(())
+        }
     }
 
     fn two_workers() -> (Master, SharedState, SharedState) {
@@ -180,6 +210,32 @@ mod tests {
         assert_eq!(at_once(made), Value::Int(7));
         let told = at_once(one.once("token"));
         assert!(matches!(told, Ok(Turn::Made(Value::Int(7)))), "{told:?}");
+    }
+
+    #[test]
+    fn lines_go_to_files_that_are_known_there_until_the_way_is_full() {
+        let master = Master::default();
+        let appends = Appends::elsewhere(Arc::new(master.clone()));
+        assert!(appends.open("other.txt").is_err());
+        let file = appends.open("ids.txt").unwrap();
+        for line in ["1\n", "2\n"] {
+            assert!(file.append(line.to_owned()).is_ok());
+        }
+        let full = file.append("3\n".to_owned());
+        assert!(matches!(full, Err(NotTaken::Full(line)) if line == "3\n"));
+        let long = file.append("x".repeat(LARGEST + 1));
+        assert!(matches!(long, Err(NotTaken::TooLong)));
+        assert_eq!(*master.0.lines.lock().unwrap(), ["1\n", "2\n"]);
+    }
+
+    #[test]
+    fn what_is_too_large_for_the_way_is_known_before() {
+        let (_, far, _) = two_workers();
+        let large = Value::Bytes(vec![0; LARGEST + 1].into());
+        assert!(far.fits("q", &large).is_err());
+        assert!(far.fits(&"q".repeat(2_000), &Value::Unit).is_err());
+        assert!(far.fits("q", &Value::Int(1)).is_ok());
+        assert!(SharedState::default().fits("q", &large).is_ok());
     }
 
     #[test]

@@ -19,7 +19,8 @@ use tokio::sync::watch;
 
 use crate::data::Value;
 
-use elsewhere::{Elsewhere, FarTurn};
+use elsewhere::LONGEST_NAME;
+pub(crate) use elsewhere::{Elsewhere, FarTurn, LARGEST, QueueReply, Reply};
 use once::Cell;
 pub(crate) use once::{Maker, Turn};
 use queue::Queue;
@@ -71,7 +72,6 @@ impl Default for SharedState {
 
 impl SharedState {
     /// For a process whose queues and values are kept in another.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for load threads of a worker"))]
     pub(crate) fn elsewhere(elsewhere: Arc<dyn Elsewhere>) -> SharedState {
         SharedState {
             elsewhere: Some(elsewhere),
@@ -111,6 +111,30 @@ impl SharedState {
         let mut happened = self.flag(milestone).subscribe();
         // It fails only when the sender is gone, which `self` owns.
         let _ = happened.wait_for(|happened| *happened).await;
+    }
+
+    /// Whether a value may be put into a queue of that name, or made once for it: what goes to
+    /// another process has a bound.
+    ///
+    /// # Errors
+    /// What is too large, for people.
+    pub fn fits(&self, name: &str, value: &Value) -> Result<(), String> {
+        if self.elsewhere.is_none() {
+            return Ok(());
+        }
+        if name.len() > LONGEST_NAME {
+            return Err(format!("has a name of more than {LONGEST_NAME} bytes"));
+        }
+        match value.held_bytes() > LARGEST {
+            true => Err("is larger than 512 KiB, which is the most between machines".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether an event has happened.
+    #[must_use]
+    pub fn has_happened(&self, milestone: Milestone) -> bool {
+        *self.flag(milestone).borrow()
     }
 
     /// An event has happened: wakes everyone who waits for it.

@@ -14,6 +14,8 @@ use super::sample::{Lag, Sample, Slots};
 pub(super) struct Cells {
     /// By the number of the series. The latest second comes last, and there are few.
     series: Vec<Vec<Open>>,
+    /// How many there are.
+    count: usize,
     /// How late the generator was, by second.
     pub(super) lags: BTreeMap<u64, Dist>,
     /// The latest end of a sample.
@@ -38,6 +40,12 @@ pub(super) struct Stamped {
 }
 
 impl Cells {
+    /// Requests in all of them.
+    pub(super) fn requests(&self) -> u64 {
+        let open = self.series.iter().flatten();
+        open.map(|open| open.cell.requests()).sum()
+    }
+
     /// The cell of a series, a second and a generation.
     #[inline]
     pub(super) fn cell(&mut self, series: usize, second: u64, generation: u16) -> &mut Cell {
@@ -48,9 +56,17 @@ impl Cells {
         let is_it = |it: &Open| it.second == second && it.generation == generation;
         let place = match open.iter().rposition(is_it) {
             Some(place) => place,
-            None => begin(open, second, generation),
+            None => {
+                self.count += 1;
+                begin(open, second, generation)
+            }
         };
         &mut open[place].cell
+    }
+
+    /// How many cells are open.
+    pub(super) fn len(&self) -> usize {
+        self.count
     }
 
     /// Adds a sample of a series.
@@ -90,7 +106,7 @@ impl Cells {
 
     /// Takes all cells.
     pub(super) fn take(&mut self) -> Vec<Stamped> {
-        let mut taken = Vec::new();
+        let mut taken = Vec::with_capacity(std::mem::take(&mut self.count));
         for (series, open) in self.series.iter_mut().enumerate() {
             for Open {
                 second,

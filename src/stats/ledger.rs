@@ -17,6 +17,8 @@ use super::dist::Dist;
 use super::exceptions::Exceptions;
 use super::recorder::Limits;
 use super::series::{SeriesKey, SeriesTable};
+use super::sum::Sum;
+use super::summary::Distribution;
 use super::tally::{Tally, TallyEntry};
 
 /// Gauges of a member of a run at the end of a second. Members' gauges add up.
@@ -60,6 +62,13 @@ impl Report {
         cells.map(|stamped| stamped.cell.requests()).sum()
     }
 
+    /// How late the generator was in it: the 99th percentile and the most, in µs.
+    #[must_use]
+    pub fn lag_us(&self) -> [u64; 2] {
+        let lag = Distribution::of_all(self.lags.values(), &mut Sum::default());
+        [lag.p99_us(), lag.max_us]
+    }
+
     /// How many iterations began in it.
     #[must_use]
     pub fn started(&self) -> u64 {
@@ -83,6 +92,8 @@ pub struct Ledger {
     folded: u64,
     /// Samples absorbed since the last report.
     samples: usize,
+    /// All that were ever absorbed.
+    recorded: u64,
     /// By thread.
     in_flight: HashMap<u32, u64>,
     /// What the process has used since its start, and of that in seconds that are over.
@@ -108,6 +119,7 @@ impl Ledger {
             stale_retries: 0,
             folded: 0,
             samples: 0,
+            recorded: 0,
             in_flight: HashMap::new(),
             cpu_us: 0,
             told_cpu_us: 0,
@@ -135,6 +147,7 @@ impl Ledger {
             self.cells.lag(*lag);
         }
         if let Some(cells) = batch.cells.take() {
+            self.recorded += cells.requests();
             self.cells.merge(&cells, &numbers);
         }
         for error in &batch.errors {
@@ -155,6 +168,7 @@ impl Ledger {
         self.stale_retries += batch.stale_retries;
         self.folded += batch.folded;
         self.samples += batch.samples.len();
+        self.recorded += batch.samples.len() as u64;
         self.in_flight.insert(batch.thread, batch.in_flight);
         self.numbers.insert(batch.thread, numbers);
         batch.clear();
@@ -215,6 +229,12 @@ impl Ledger {
         };
         let seconds = mem::replace(&mut self.closed, now)..now;
         seconds.map(|second| (second, gauge)).collect()
+    }
+
+    /// How many samples it has absorbed in its life; of a report as [`Report::samples`].
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.recorded
     }
 
     /// Samples absorbed since the last report.

@@ -38,6 +38,7 @@ mod pauses;
 mod recorder;
 mod rewrite;
 mod rows;
+mod run_figures;
 mod sample;
 mod seconds;
 mod series;
@@ -49,6 +50,7 @@ mod trace;
 mod unfinished;
 mod varint;
 mod window;
+mod workers;
 
 pub use baseline::Baseline;
 pub use batch::{Batch, Iterations};
@@ -61,6 +63,7 @@ pub use ledger::{Ledger, Report};
 pub use outbox::Outbox;
 pub use pauses::Pauses;
 pub use recorder::{InFlight, Limits, Recorder, UnderWay};
+pub use run_figures::{RowFigures, RunFigures};
 pub use sample::{Outcome, Sample, Slots};
 pub use seconds::LAG_LIMIT_US;
 pub use series::{Kind, OTHER_NAMES, SeriesId, SeriesKey};
@@ -73,3 +76,6 @@ pub use timeline::{Stretch, Timeline, Windowed, WindowedRow};
 pub use trace::Trace;
 pub use unfinished::Unfinished;
 pub use window::SECONDS as CURRENT_SECONDS;
+pub use workers::{
+    Roll, Strain, Strained, Strains, WorkerClock, WorkerMachine, WorkerName, WorkerRow, WorkerState,
+};

@@ -18,6 +18,7 @@ use super::tally::{Tally, TallyEntry};
 use super::timeline::Timeline;
 use super::trace::Trace;
 use super::unfinished::Unfinished;
+use super::workers::WorkerRow;
 
 /// The quantiles of every [`Distribution`]; the last is the maximum.
 pub const QUANTILES: [f64; 11] = [
@@ -465,6 +466,8 @@ pub struct Summary {
     pub marks: Vec<Marked>,
     /// The load generator itself.
     pub generator: Generator,
+    /// By number; empty in a run whose users are all in this process.
+    pub workers: Arc<[WorkerRow]>,
     /// What to warn of.
     pub warnings: Warnings,
 }

@@ -15,6 +15,15 @@ pub(super) fn write(to: &mut Vec<u8>, mut n: u64) {
 /// Takes a number from the front; none if there is no whole one, or one of more than 64 bits.
 #[inline]
 pub(super) fn read(from: &mut &[u8]) -> Option<u64> {
+    // Most are small.
+    if let [byte @ 0..0x80, rest @ ..] = from {
+        *from = rest;
+        return Some(u64::from(*byte));
+    }
+    read_long(from)
+}
+
+fn read_long(from: &mut &[u8]) -> Option<u64> {
     let (mut n, mut shift) = (0, 0);
     loop {
         let (byte, rest) = from.split_first()?;

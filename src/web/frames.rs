@@ -25,6 +25,10 @@ static NOTHING: LazyLock<Arc<Summary>> =
 /// Seconds in which late samples may still count: they are sent again with each frame.
 const STILL_OPEN: u64 = 12;
 
+/// More workers than this are sent every so many seconds.
+const MANY_WORKERS: usize = 200;
+const WORKERS_EVERY: u64 = 5;
+
 /// Lines of the log that a page begins with.
 const LOG_LINES: usize = 100;
 
@@ -238,6 +242,8 @@ struct Figures {
     counters: Vec<figures::CounterForm>,
     metrics: Vec<figures::MetricForm>,
     generator: Generator,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<Vec<output::Worker>>,
     warnings: Vec<String>,
 }
 
@@ -406,9 +412,16 @@ impl Figures {
                 lag_max_us: lag.max_us,
                 cores: control::cores(),
             },
+            workers: wants_workers(summary, known).then(|| output::Worker::all(summary)),
             warnings: output::notes(summary),
         }
     }
+}
+
+/// Figures of workers change every second. Of very many they are only sent now and then.
+fn wants_workers(summary: &Summary, known: Option<Known>) -> bool {
+    let is_time = known.is_none_or(|known| known.t.is_multiple_of(WORKERS_EVERY));
+    summary.workers.len() <= MANY_WORKERS || is_time
 }
 
 fn generations(run: Option<&RunView>, summary: &Summary) -> Vec<GenerationInfo> {

@@ -18,10 +18,10 @@ use super::requests::Body;
 use super::{Shared, wishes};
 use crate::control::{AskError, Edit, Stage, View};
 use crate::output;
-use crate::screen::journal;
+use crate::screen::journal::{self, LogLine};
 use crate::screen::show::clean;
 use crate::script::Level;
-use crate::stats::{ErrorRow, Row, Summary};
+use crate::stats::{ErrorRow, Row, Summary, WorkerRow, WorkerState};
 
 /// Lines of the log that Locust gives.
 const LOG_LINES: usize = 500;
@@ -182,7 +182,7 @@ pub(super) async fn requests(State(shared): State<Arc<Shared>>) -> Json<Value> {
     };
     let total = &summary.total;
     let rows = summary.requests.iter().chain([total]);
-    Json(json!({
+    let mut answer = json!({
         "stats": rows.map(entry).collect::<Vec<_>>(),
         "errors": summary.errors.iter().map(|row| error(row, summary)).collect::<Vec<_>>(),
         "current_rps": total.current_rps,
@@ -193,7 +193,47 @@ pub(super) async fn requests(State(shared): State<Arc<Shared>>) -> Json<Value> {
         "current_response_time_percentiles": current(Some(total)),
         "state": state,
         "user_count": summary.users.running,
-    }))
+    });
+    if !summary.workers.is_empty() {
+        answer["workers"] = workers(summary);
+        answer["worker_count"] = workers_there(summary).into();
+    }
+    Json(answer)
+}
+
+/// Workers in Locust's words; who has left is none.
+fn workers(summary: &Summary) -> Value {
+    let rows = summary.workers.iter();
+    let rows = rows.filter(|row| row.state != WorkerState::Left);
+    let worker = |row: &WorkerRow| {
+        let state = match row.state {
+            WorkerState::Ready => "ready",
+            WorkerState::Running | WorkerState::Late => "running",
+            _ => "missing",
+        };
+        json!({
+            "id": worker_id(row),
+            "state": state,
+            "user_count": row.users,
+            "cpu_usage": row.machine.cpu * 100.0,
+            "memory_usage": row.machine.rss_bytes,
+        })
+    };
+    rows.map(worker).collect()
+}
+
+/// A worker's name and number, as Locust has the name and a random number.
+fn worker_id(row: &WorkerRow) -> String {
+    format!("{}_{}", clean(&row.name.host), row.name.number)
+}
+
+fn workers_there(summary: &Summary) -> usize {
+    let rows = summary.workers.iter();
+    let is_there = |state| {
+        use WorkerState::{Late, Ready, Running};
+        matches!(state, Ready | Running | Late)
+    };
+    rows.filter(|row| is_there(row.state)).count()
 }
 
 fn current(total: Option<&Row>) -> Value {
@@ -266,10 +306,10 @@ pub(super) async fn tasks(State(shared): State<Arc<Shared>>) -> Json<Value> {
 }
 
 /// The latest lines of the log, as they are on stderr.
-pub(super) async fn logs() -> Json<Value> {
+pub(super) async fn logs(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let lines = journal::after(0);
-    let latest = lines.iter().skip(lines.len().saturating_sub(LOG_LINES));
-    let latest = latest.map(|line| {
+    let latest = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    let shown = |line: &LogLine| {
         let level = match line.level {
             Level::Info => "INFO",
             Level::Warn => "WARNING",
@@ -282,13 +322,29 @@ pub(super) async fn logs() -> Json<Value> {
             at.strftime("%Y-%m-%d %H:%M:%S%.3f"),
             line.text
         )
-    });
-    Json(json!({ "master": latest.collect::<Vec<_>>(), "workers": {} }))
+    };
+    let view = shared.view();
+    let summary = view.run.as_ref().and_then(|run| run.summary.clone());
+    let rows = summary.iter().flat_map(|summary| summary.workers.iter());
+    let mut workers = Map::new();
+    for row in rows {
+        let own = format!("{} ", row.name);
+        let of_it = latest.iter().filter(|line| line.text.starts_with(&own));
+        let of_it: Vec<String> = of_it.map(shown).collect();
+        if !of_it.is_empty() {
+            workers.insert(worker_id(row), of_it.into());
+        }
+    }
+    let all: Vec<String> = latest.iter().map(shown).collect();
+    Json(json!({ "master": all, "workers": workers }))
 }
 
-/// Katydid has no workers yet.
-pub(super) async fn worker_count() -> Json<Value> {
-    Json(json!({ "worker_count": 0 }))
+/// How many workers are there.
+pub(super) async fn worker_count(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let view = shared.view();
+    let summary = view.run.as_ref().and_then(|run| run.summary.clone());
+    let count = summary.map_or(0, |summary| workers_there(&summary));
+    Json(json!({ "worker_count": count }))
 }
 
 /// Sets attributes of a class, as `--config-users` does.

@@ -5,7 +5,6 @@
 //! together, against the peers.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -66,7 +65,6 @@ fn task(criterion: &mut Criterion) {
             seed: 1,
             outbox: Outbox::new(Recorder::new(0, Limits::default()), full, spare),
             shared: Arc::new(Shared::default()),
-            environment: Arc::default(),
         };
         let generation = generation.expect("nothing is read");
         let thread = Rc::new(Thread::new(parts, generation, log, None));
@@ -152,7 +150,6 @@ fn started(users: u32) -> Duration {
     let setup = Setup {
         threads: 1,
         edition: Arc::new(edition),
-        environment: Arc::new(BTreeMap::new()),
         observer: None,
     };
     runtime().block_on(async {

@@ -127,6 +127,12 @@ export function serve(args, env) {
   return start([...args, ...port], /web UI: (https?:\/\/\S+)/, env);
 }
 
+/** A worker of the master that waits at this port. */
+export function startWorker(port) {
+  const args = ["--worker", "--threads", "1", "--master-host", "127.0.0.1", "--master-port", port];
+  return start(args, /(master at \S+)/);
+}
+
 let shop;
 
 /** The embedded coupon shop, one for all tests of a file. */

@@ -3,16 +3,21 @@
 //!
 //! What they say to each other is tried in `src/cluster` against every kind of mishap.
 
-use crate::peer::Shop;
+use crate::peer::{Peer, Shop};
 use crate::tool::{Running, Tool};
 
-const SCRIPT: &str =
+pub(crate) const SCRIPT: &str =
     "user(\"U\", #{ wait_time: 0.01, t: task(|| { this.client.get(\"/hello\"); }) });";
 
 /// A master of that script, and the address where it waits for workers.
-fn master(script: &str, shop: &Shop, arguments: &str) -> (Running, String) {
-    let mut master = Tool::running(script)
-        .on(shop)
+pub(crate) fn master(script: &str, peer: &impl Peer, arguments: &str) -> (Running, String) {
+    started(Tool::running(script), peer, arguments)
+}
+
+/// As `master`, of a command line that is begun.
+pub(crate) fn started(tool: Tool, peer: &impl Peer, arguments: &str) -> (Running, String) {
+    let mut master = tool
+        .on(peer)
         .args(&format!("--master --master-bind-port 0 {arguments}"))
         .start();
     let line = master.says("waiting for workers on ");
@@ -20,7 +25,7 @@ fn master(script: &str, shop: &Shop, arguments: &str) -> (Running, String) {
     (master, port.trim().to_owned())
 }
 
-fn worker(port: &str, arguments: &str) -> Running {
+pub(crate) fn worker(port: &str, arguments: &str) -> Running {
     let arguments = format!("--worker --threads 1 --master-port {port} {arguments}");
     Tool::new().args(&arguments).start()
 }
@@ -140,9 +145,6 @@ fn what_cannot_be_is_said_before_anything_starts() {
     assert!(short.contains("16 are the least"), "{short}");
     let both = refused(SCRIPT, "--master --worker", 2);
     assert!(both.contains("cannot be used with"), "{both}");
-    let queue = "user(\"U\", #{ t: task(|| { queue(\"q\").put(1); }) });";
-    let shared = refused(queue, "--master --master-bind-port 0", 3);
-    assert!(shared.contains("workers cannot share it yet"), "{shared}");
     let late = refused(
         SCRIPT,
         "--master --master-bind-port 0 --expect-workers-max-wait 1s",

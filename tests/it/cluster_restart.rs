@@ -1,7 +1,12 @@
 //! A master that ends in mid-run, and is started again or not: what is reported then is what the
 //! target counted, and everything that waits for it ends.
 
-use crate::peer::Shop;
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::cluster_shared::{Noting, accounts};
+use crate::peer::{Peer, Shop};
 use crate::tool::{Running, Tool};
 
 const SCRIPT: &str =
@@ -14,7 +19,7 @@ fn free_port() -> u16 {
 }
 
 /// A master of that script, which waits for workers on that port.
-fn master(script: &str, shop: &Shop, port: u16, arguments: &str) -> Running {
+fn master(script: &str, shop: &impl Peer, port: u16, arguments: &str) -> Running {
     let arguments = format!("--master --master-bind-port {port} --worker-timeout 5s {arguments}");
     let mut master = Tool::running(script).on(shop).args(&arguments).start();
     master.says("waiting for workers on ");
@@ -118,7 +123,7 @@ fn a_second_interrupt_ends_a_master_that_waits_for_last_numbers() {
     run.says("all users spawned: 4");
     // Long enough for its master to know how fast its users are.
     more(&shop, 1_500);
-    frozen.freeze();
+    frozen.signal(rustix::process::Signal::STOP);
     run.interrupt();
     run.says("stopping");
     run.interrupt();
@@ -161,4 +166,70 @@ fn a_limit_of_iterations_holds_over_two_masters() {
     let counted = shop.counts().total;
     assert_eq!(document.count("/total/requests"), counted);
     assert!((1_050..=2_500).contains(&counted), "{counted}");
+}
+
+#[test]
+fn what_exists_once_goes_on_from_workers_or_is_said_to_be_gone() {
+    let peer = Noting::open();
+    let port = free_port();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("accounts.csv");
+    fs::write(&file, accounts(100_000)).unwrap();
+    let script = r#"
+        let accounts = csv("FILE", #{ mode: "unique" });
+        on("worker_connect", |w| print(`hello ${w.worker}`));
+        user("U", #{ wait_time: 0.01, t: task(|| {
+            let account = accounts.next();
+            append("taken.txt", `${account.id}`);
+            this.client.get(`/${account.id}`, #{ name: "account" });
+        }) });
+        teardown(|| {
+            queue("left").put(1);
+            print(`${queue("left").len()} left, and ${accounts.next().id}`);
+        });
+    "#;
+    let script = script.replace("FILE", file.to_str().unwrap());
+    let arguments = "-u 6 -r 100 --expect-workers 2";
+    let mut first_master = master(&script, &peer.server, port, arguments);
+    let workers = [worker(port, ""), worker(port, "")];
+    first_master.says("all users spawned: 6");
+    peer.receives(500);
+    first_master.kill();
+    let mut run = master(&script, &peer.server, port, arguments);
+    run.says_each(&[
+        "what was in queues is gone with the last master",
+        "worker 0 (",
+        "worker 1 (",
+        "hello 0",
+        "hello 1",
+    ]);
+    // What their users hold is used, and rows go on once all who had some are there.
+    let before = peer.counts().len();
+    peer.receives(before + 1_000);
+    let mut late = worker(port, "");
+    run.says("hello 2");
+    peer.receives(before + 1_500);
+    let written = run.path("taken.txt");
+    run.interrupt();
+    run.says("1 left, and ");
+    late.says("the run is over: all numbers are with the master");
+    let run = run.finish().code(0);
+    for worker in workers {
+        worker.finish().code(0);
+    }
+    late.finish().code(0);
+    let lines = fs::read_to_string(written).map_or(0, |text| text.lines().count());
+    assert!(lines >= 1_000, "{lines} lines are in the file");
+    assert!(!run.stderr.contains("did not end"), "{}", run.stderr);
+    let document = run.document();
+    let counts = peer.counts();
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    let counted = u64::try_from(counts.len()).unwrap();
+    let cut = document.count("/in_flight_at_stop");
+    assert_eq!(document.count("/total/requests") + cut, counted);
+    let samples = (0..3).map(|it| document.count(&format!("/workers/{it}/samples")));
+    assert_eq!(samples.sum::<u64>() + cut, counted);
+    for worker in 0..3 {
+        assert_eq!(document.count(&format!("/workers/{worker}/missing")), 0);
+    }
 }

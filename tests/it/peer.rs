@@ -28,12 +28,25 @@ impl Shop {
 
     /// With so many coupons of each kind.
     pub(crate) fn with_stock(stock: u64) -> Shop {
+        Shop::at(Ipv4Addr::LOCALHOST, stock)
+    }
+
+    /// On all addresses, for a test that has a network of its own.
+    pub(crate) fn everywhere() -> Shop {
+        Shop::at(Ipv4Addr::UNSPECIFIED, Options::default().stock)
+    }
+
+    fn at(address: Ipv4Addr, stock: u64) -> Shop {
         let options = Options {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            address: SocketAddr::from((address, 0)),
             threads: 1,
             stock,
         };
         Shop(Target::start(options).unwrap())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.0.address().port()
     }
 
     /// What it received.

@@ -59,7 +59,6 @@ fn steered_with(
     let setup = Setup {
         threads: 2,
         edition: Arc::new(edition),
-        environment: Arc::default(),
         observer: None,
     };
     runtime.block_on(async {
@@ -333,7 +332,6 @@ fn runs_follow_one_another_each_with_its_own_numbers_and_outputs() {
     let setup = |word: &str| Setup {
         threads: 2,
         edition: Arc::new(edition(&counting(word))),
-        environment: Arc::default(),
         observer: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

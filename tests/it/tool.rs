@@ -39,6 +39,13 @@ impl Tool {
         Tool::in_shell(&format!("ulimit {limit}"))
     }
 
+    /// The same by another command, which gets it as its last arguments.
+    pub(crate) fn by(command: &str, arguments: &[&str]) -> Tool {
+        let mut command = Command::new(command);
+        command.args(arguments).arg(env!("CARGO_BIN_EXE_katydid"));
+        Tool::started_by(command)
+    }
+
     /// The same with stdout on a device that is full.
     pub(crate) fn into_a_full_device() -> Tool {
         Tool::in_shell("exec >/dev/full")
@@ -319,21 +326,21 @@ impl Running {
         kib * 1024
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it without a word.
     pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
-    }
-
-    /// Makes it stand still, until it is killed.
-    pub(crate) fn freeze(&self) {
-        self.signal(Signal::STOP);
     }
 
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.unwrap(), signal).unwrap();
     }

@@ -200,6 +200,40 @@ export interface Generator {
   cores: number;
 }
 
+export type WorkerState = "ready" | "running" | "late" | "missing" | "gone" | "lost" | "left";
+
+export type Strain = "busy" | "throttled" | "lagging";
+
+/** What a worker says of its machine; `cpu` and `throttled` are shares. */
+export interface WorkerMachine {
+  cpu: number;
+  throttled: number;
+  rss_bytes: number;
+  memory_bytes: number;
+  lag_p99_ms: number;
+  lag_max_ms: number;
+}
+
+/** A worker of a run over many machines. Times in s count from the run's beginning. */
+export interface Worker {
+  number: number;
+  name: string;
+  address?: string;
+  version: string;
+  state: WorkerState;
+  since_s: number;
+  heard_s: number;
+  counted_s: number;
+  threads: number;
+  users: number;
+  samples: number;
+  missing: number;
+  now: WorkerMachine;
+  most: WorkerMachine;
+  clock?: { round_trip_ms: number; offset_ms: number; error_ms: number };
+  strained: { now: Strain[]; busy_s: number; throttled_s: number; lagging_s: number };
+}
+
 /** What snapshot and frame have in common; a frame leaves out what has not changed. */
 export interface Snapshot {
   instance: string;
@@ -228,6 +262,7 @@ export interface Snapshot {
   counters: Counter[];
   metrics: Metric[];
   generator: Generator;
+  workers: Worker[];
   warnings: string[];
   script: ScriptState;
   log: LogLine[];

@@ -29,6 +29,7 @@ import { Cards } from "./table/cards.tsx";
 import { Grid } from "./table/grid.tsx";
 import { Tabs } from "./tabs.tsx";
 import { WindowBar } from "./windowbar.tsx";
+import { Workers } from "./workers.tsx";
 
 export function App() {
   if (connection.value.kind === "login") return <Login />;
@@ -99,6 +100,7 @@ function RunScreen({ run }: { run: Run }) {
           {tab === "failures" && <Failures run={run} />}
           {tab === "exceptions" && <Exceptions run={run} />}
           {tab === "checks" && <Checks run={run} />}
+          {tab === "workers" && <Workers run={run} />}
           {tab === "ratio" && <Ratios run={run} />}
           {tab === "script" && <ScriptTab run={run} />}
           {tab === "logs" && <Logs run={run} />}

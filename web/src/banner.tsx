@@ -11,6 +11,7 @@ import { begin } from "./store/live.ts";
 import { go, route } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 import { connection, current, isActive, toast } from "./store/signals.ts";
+import { isLost, label, missing } from "./store/workers.ts";
 
 export function Banners({ run }: { run?: Run }) {
   return (
@@ -20,6 +21,7 @@ export function Banners({ run }: { run?: Run }) {
       {run && <ScriptBar run={run} />}
       {run && isActive(run.state) && <WaitBar run={run} />}
       {run && isActive(run.state) && <TargetBar run={run} />}
+      {run && <LostWorkers run={run} />}
       {run && !isActive(run.state) && run.warnings.length > 0 && <Caveats run={run} />}
       {run?.state === "failed" && (
         <p class="bar error" role="alert">
@@ -210,6 +212,30 @@ function TargetBar({ run }: { run: Run }) {
       <button type="button" onClick={() => go({ tab: "failures" })}>
         Show
       </button>
+      <Dismiss onClick={dismiss} />
+    </p>
+  );
+}
+
+/** Workers that are gone are said where it cannot be missed: their numbers end there. */
+function LostWorkers({ run }: { run: Run }) {
+  const lost = run.workers.filter(isLost);
+  const { isAway, dismiss } = useDismissal(
+    lost.length > 0 ? `${run.run} ${lost.map(({ number }) => number)}` : null,
+  );
+  const [first] = lost;
+  if (!first || isAway) return null;
+  const others = lost.length - 1;
+  return (
+    <p class="bar error" role="alert">
+      {label(first).replace("worker", "Worker")} is {first.state}
+      {first.missing > 0 && <>; {missing(first)}</>}
+      {others > 0 && ` (and ${plural(others, "other")})`}
+      {route.value.tab !== "workers" && (
+        <button type="button" onClick={() => go({ tab: "workers" })}>
+          Show
+        </button>
+      )}
       <Dismiss onClick={dismiss} />
     </p>
   );

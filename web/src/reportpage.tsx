@@ -22,10 +22,12 @@ import { route } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
 import { current, info } from "./store/signals.ts";
 import { type View, view } from "./store/view.ts";
+import { isLost, label } from "./store/workers.ts";
 import { Cards } from "./table/cards.tsx";
 import { COLUMNS } from "./table/columns.ts";
 import { Grid } from "./table/grid.tsx";
 import { WindowBar } from "./windowbar.tsx";
+import { Workers } from "./workers.tsx";
 
 export function Report() {
   const run = current.value;
@@ -40,6 +42,9 @@ export function Report() {
     parts.push(["exceptions", "Exceptions", <Exceptions key="e" run={run} />]);
   }
   if (hasChecks) parts.push(["checks", "Checks", <Checks key="c" run={run} />]);
+  if (run.workers.length > 0) {
+    parts.push(["workers", "Workers", <Workers key="w" run={run} />]);
+  }
   parts.push(["ratio", "Ratio", <Ratios key="r" run={run} />]);
   parts.push(["script", "Script", <ScriptTab key="s" run={run} />]);
   if (run.log.length > 0) parts.push(["logs", "Log", <Logs key="l" run={run} />]);
@@ -113,7 +118,9 @@ function Title({ run }: { run: Run }) {
       {run.warnings.length > 0 && (
         <ul class="caveats">
           {run.warnings.map((text) => (
-            <li key={text}>{text}</li>
+            <li key={text} class={text.startsWith("LOST") ? "bad" : ""}>
+              {text}
+            </li>
           ))}
         </ul>
       )}
@@ -136,6 +143,16 @@ function verdict(run: Run): string {
   ];
   if (run.generations.length > 1) {
     parts.push(`${integer(run.generations.length)} versions of the script`);
+  }
+  if (run.workers.length > 0) {
+    const lost = run.workers.filter(isLost);
+    const names = lost.slice(0, 3).map(label).join(", ");
+    const others = lost.length > 3 ? ` and ${integer(lost.length - 3)} others` : "";
+    parts.push(
+      lost.length === 0
+        ? plural(run.workers.length, "worker")
+        : `${names}${others} of ${plural(run.workers.length, "worker")} lost`,
+    );
   }
   if (run.head?.why) parts.push(run.head.why);
   return parts.join("; ");

@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { showFocused } from "./scroll.tsx";
 import { go, link, route, TABS, type Tab } from "./store/route.ts";
 import type { Run } from "./store/run.ts";
+import { fleet, isSilent } from "./store/workers.ts";
 
 const HEADS: Record<Tab, string> = {
   statistics: "Statistics",
@@ -11,16 +12,20 @@ const HEADS: Record<Tab, string> = {
   failures: "Failures",
   exceptions: "Exceptions",
   checks: "Checks",
+  workers: "Workers",
   ratio: "Ratio",
   script: "Script",
   logs: "Logs",
   download: "Download",
 };
 
-/** Tabs that have something to show; Checks only where the script has any. */
+/** Tabs that have something to show: Checks and Workers only where there are any. */
 export function shownTabs(run: Run): Tab[] {
   const hasChecks = run.checks.length + run.counters.length + run.metrics.length > 0;
-  return TABS.filter((tab) => tab !== "checks" || hasChecks || route.value.tab === "checks");
+  const hasWorkers = run.workers.length > 0;
+  const isEmpty = (tab: Tab) =>
+    (tab === "checks" && !hasChecks) || (tab === "workers" && !hasWorkers);
+  return TABS.filter((tab) => !isEmpty(tab) || route.value.tab === tab);
 }
 
 function badge(tab: Tab, run: Run): { text: string; tone: string } | null {
@@ -33,6 +38,12 @@ function badge(tab: Tab, run: Run): { text: string; tone: string } | null {
     case "checks": {
       const fails = run.checks.reduce((sum, row) => sum + row.fails, 0);
       return fails > 0 ? { text: short(fails), tone: "bad" } : null;
+    }
+    case "workers": {
+      const { there, troubled } = fleet(run.workers);
+      const tone = troubled.some(isSilent) ? "bad" : "warn";
+      if (troubled.length > 0) return { text: short(troubled.length), tone };
+      return there > 0 ? { text: short(there), tone: "" } : null;
     }
     case "script": {
       const newest = run.generations[run.generations.length - 1]?.n ?? 1;

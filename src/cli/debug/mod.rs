@@ -66,7 +66,6 @@ fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
     for line in checked.printed {
         notify(&screen, &Event::Said(line));
     }
-    let environment = Arc::new(checked.inputs.environment.clone());
     let setup = Setup {
         threads: 1,
         edition: Arc::new(Edition {
@@ -77,7 +76,6 @@ fn watched(arguments: &arguments::Debug, checked: CheckedScript) -> Exit {
             scenario,
             bases,
         }),
-        environment,
         observer: Some(observer),
     };
     run::on_control_thread(attend(setup, &screen))

@@ -235,7 +235,6 @@ impl Session<'_> {
         let live = self.live.clone();
         let setup = Setup {
             threads: 1,
-            environment: Arc::new(edition.inputs.environment.clone()),
             edition: Arc::new(edition),
             observer: Some(Observer::new(self.arguments.shown.body, move |event| {
                 locked(&live).take_event(event)

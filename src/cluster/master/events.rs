@@ -2,13 +2,16 @@
 //!
 //! Owns the two lists; `master` turns the one into the other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::hello::Conn;
 use crate::cluster::message::{
-    Applied, Counted, Down, Going, Holding, News, Numbers, Refused, SentOrder, Up,
+    Answer, Applied, Counted, Down, Going, Holding, Lines, News, Numbers, Refused, RunFigures,
+    Said, SentOrder, Up,
 };
 use crate::cluster::roster::Stand;
+use crate::data::Mode;
 
 /// Something that happened to a master.
 #[derive(Clone, Debug)]
@@ -52,6 +55,15 @@ pub enum MasterEvent<R> {
     Gather,
     /// There is a source of numbers.
     Declare(Counted, Option<u64>),
+    /// There are so many rows of a source, in that order; more than before are appended ones.
+    DeclareRows(u64, Mode, u64),
+    /// The run's own functions have a question, or say what comes of one.
+    Own(Said),
+    /// How the whole run stands, for the next beats.
+    Figures(Arc<RunFigures>),
+    /// The lines of that question of a worker are on their way to the disk, but for those of these
+    /// files.
+    Appended(u32, u64, Lines),
     /// The run is over: members have their orders to stop, and nothing is waited for after this
     /// long.
     End(Duration),
@@ -89,6 +101,12 @@ pub enum MasterAction<R> {
     Deal,
     /// Count this report, of this worker.
     Count(u32, R),
+    /// A worker can make no load: why.
+    Unable(u32, Box<str>),
+    /// A question of the run's own functions is answered.
+    Answer(u64, Answer),
+    /// A worker's lines for files, with the number of its question.
+    Append(u32, u64, Lines),
     /// A worker stands otherwise than before.
     Stands(u32, Stand),
     /// So many numbers of these sources were with a worker and are not given out again.

@@ -15,9 +15,17 @@ impl<R: Clone> Master<R> {
         match said {
             Said::Idle => self.idle(now, worker),
             Said::News(seat, news) => self.news(now, worker, seat, news),
-            Said::Ask(number, Ask::Range(of)) => {
-                let answers = self.ranges.ask(now, worker, number, of);
+            Said::Ask(number, Ask::Range(of, within)) => {
+                let answers = self.ranges.ask(now, (worker, number), of, within);
                 self.answer(answers);
+            }
+            Said::Ask(number, Ask::Course(name, rows)) => {
+                let answers = self.ranges.ask_course((worker, number), name, rows);
+                self.answer(answers);
+            }
+            Said::Ask(number, Ask::Append(lines)) => {
+                self.actions
+                    .push(MasterAction::Append(worker, number, lines));
             }
             Said::Ask(number, ask) => {
                 let answers = self.commons.ask(worker, number, ask);
@@ -26,9 +34,12 @@ impl<R: Clone> Master<R> {
             Said::Cancel(number) => {
                 let (was_open, answers) = self.commons.cancel(worker, number);
                 self.answer(answers);
-                if was_open || self.ranges.cancel(worker, number) {
-                    self.tell(worker, Told::Answer(number, Answer::Cancelled));
+                if !was_open {
+                    self.ranges.cancel(worker, number);
                 }
+                // If its answer is on the way, that comes before. If it was dropped with a seat,
+                // nothing else would.
+                self.answer(vec![(worker, number, Answer::Cancelled)]);
             }
             Said::Back(queue, value) => {
                 let answers = self.commons.back(&queue, value);
@@ -42,6 +53,7 @@ impl<R: Clone> Master<R> {
                 let answers = self.commons.passed(worker, &name, turn);
                 self.answer(answers);
             }
+            Said::Unable(why) => self.actions.push(MasterAction::Unable(worker, why)),
             Said::Leaving => self.leaves(now, worker),
             Said::Finished(reports) => {
                 if let Some(record) = self.records.get_mut(&worker) {
@@ -79,7 +91,7 @@ impl<R: Clone> Master<R> {
         if let News::Ended { .. } = news {
             record.seat = None;
             self.by_member.remove(&seat.member);
-            self.clear(worker);
+            self.clear(worker, true);
             self.gathering.on(now);
         }
         self.actions.push(MasterAction::News(seat.member, news));

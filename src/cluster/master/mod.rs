@@ -7,7 +7,7 @@
 //! ```text
 //! sockets ─► Opened, Heard, Numbers, Closed, Reset ─►┐              ┌─► Send, Applied, Close ─► sockets
 //! clock   ─► Tick ──────────────────────────────────►│ Master::on  │
-//! the run ─► Seat, Order, Expect, Declare, End ─────►┘              └─► Joins, News, Gone, Deal, Count … ─► the run
+//! the run ─► Seat, Order, Expect, Declare, Own … ───►┘              └─► Joins, News, Gone, Deal, Count … ─► the run
 //! ```
 //!
 //! A worker's part in the run is its *seat*. It is offered one when it has said that it has no users
@@ -25,6 +25,7 @@ mod events;
 mod letters;
 mod numbers;
 mod parting;
+mod people;
 mod record;
 mod seats;
 #[cfg(test)]
@@ -33,21 +34,28 @@ mod welcome;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::MOVES;
 use super::commons::Commons;
 use super::gathering::Gathering;
-use super::hello::{Admission, Conn, Credentials, Door};
-use super::message::{Down, DownBeat, Letter, ProcessId, Refused, RunId, Told, Up, UpBeat};
+use super::hello::{Conn, Credentials, Door};
+use super::message::{
+    Answer, Down, DownBeat, Letter, ProcessId, RunFigures, RunId, Told, Up, UpBeat,
+};
 use super::ranges::{Answered, Ranges};
 use super::roster::{Roster, Stand};
 use crate::clock::Micros;
 pub use events::{MasterAction, MasterEvent};
+pub use people::Person;
 use record::{Life, Record};
 
 /// The most workers at once.
 pub const WORKERS: usize = 4_096;
+
+/// Who asks when the run's own functions do: no worker has that number.
+const OWN: u32 = u32::MAX;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -94,6 +102,8 @@ pub struct Master<R> {
     lost: u64,
     /// What left with workers under an earlier master, of which this one has nothing.
     forgotten: u64,
+    /// How the whole run stands.
+    figures: Arc<RunFigures>,
     actions: Vec<MasterAction<R>>,
 }
 
@@ -138,6 +148,7 @@ impl<R: Clone> Master<R> {
             departed: 0,
             lost: 0,
             forgotten: 0,
+            figures: Arc::default(),
             actions: Vec::new(),
         }
     }
@@ -286,6 +297,15 @@ impl<R: Clone> Master<R> {
                 let answers = self.ranges.declare(of, end);
                 self.answer(answers);
             }
+            MasterEvent::DeclareRows(name, mode, rows) => {
+                let answers = self.ranges.declare_rows(name, mode, rows);
+                self.answer(answers);
+            }
+            MasterEvent::Own(said) => self.said(now, OWN, said),
+            MasterEvent::Figures(figures) => self.figures = figures,
+            MasterEvent::Appended(worker, number, failed) => {
+                self.tell(worker, Told::Answer(number, Answer::Appended(failed)));
+            }
             MasterEvent::End(limit) => self.end(now, limit),
         }
         std::mem::take(&mut self.actions)
@@ -315,6 +335,10 @@ impl<R: Clone> Master<R> {
 
     fn answer(&mut self, answers: Vec<Answered>) {
         for (worker, ask, answer) in answers {
+            if worker == OWN {
+                self.actions.push(MasterAction::Answer(ask, answer));
+                continue;
+            }
             self.tell(worker, Told::Answer(ask, answer));
         }
     }
@@ -362,13 +386,15 @@ impl<R: Clone> Master<R> {
                 }
                 ControlFlow::Continue(())
             }
+            // They mean nothing here.
+            Up::Lines(_) => ControlFlow::Continue(()),
             Up::Hello(_) | Up::Proof(_) => ControlFlow::Break(()),
         }
     }
 
     fn beat(&mut self, now: Micros, worker: u32, conn: Conn, beat: &UpBeat) -> ControlFlow<()> {
         self.is_there(now, worker);
-        let there = u32::try_from(self.roster.there()).unwrap_or(u32::MAX);
+        let there = self.workers();
         let Some(record) = self.records.get_mut(&worker) else {
             return ControlFlow::Break(());
         };
@@ -382,7 +408,7 @@ impl<R: Clone> Master<R> {
             beat.levels.users,
         );
         let (seat, heard) = (record.seat, record.up.heard());
-        let answers = self.ranges.beat(worker, &beat.held, beat.horizons);
+        let answers = self.ranges.beat(worker, &beat.used, beat.horizons);
         self.answer(answers);
         let beat = DownBeat {
             stamp: now,
@@ -394,6 +420,7 @@ impl<R: Clone> Master<R> {
             horizons: self.ranges.horizons(),
             workers: there,
             departed: self.departed + self.lost + self.forgotten,
+            figures: self.figures.clone(),
         };
         let beat = Down::Beat(Box::new(beat));
         self.actions.push(MasterAction::Send(conn, beat));
@@ -463,20 +490,5 @@ impl<R: Clone> Master<R> {
     #[must_use]
     pub fn elements(&self) -> usize {
         self.commons.elements()
-    }
-
-    fn knocked(&mut self, now: Micros, conn: Conn, up: Up) {
-        match self.door.on(now, conn, up, &self.own) {
-            Some(Admission::Answer(down)) => self.actions.push(MasterAction::Send(conn, down)),
-            Some(Admission::Proved(hello, key)) => self.admit(now, conn, *hello, key),
-            Some(Admission::Refused(why)) => self.refuse(conn, why),
-            Some(Admission::Nonsense) => self.actions.push(MasterAction::Close(conn)),
-            None => {}
-        }
-    }
-
-    fn refuse(&mut self, conn: Conn, why: Refused) {
-        let refused = MasterAction::Send(conn, Down::Refused(why));
-        self.actions.extend([refused, MasterAction::Close(conn)]);
     }
 }

@@ -12,6 +12,12 @@ use crate::cluster::message::{Seat, Told};
 use crate::cluster::roster::Stand;
 
 impl<R: Clone> Master<R> {
+    /// Workers that are there.
+    #[must_use]
+    pub fn workers(&self) -> u32 {
+        u32::try_from(self.roster.there()).unwrap_or(u32::MAX)
+    }
+
     /// Its users are given to others.
     pub(super) fn unseat(&mut self, now: Micros, worker: u32) {
         let Some(record) = self.records.get_mut(&worker) else {
@@ -25,17 +31,25 @@ impl<R: Clone> Master<R> {
             self.gathering.on(now);
         }
         // Also without a seat: a turn may have been given to one of its last questions.
-        self.clear(worker);
+        self.clear(worker, false);
     }
 
-    /// It has no users any longer: what they asked for and had is free, or burned.
-    pub(super) fn clear(&mut self, worker: u32) {
+    /// It has no users any longer: what they asked for and had is free, or burned if they have not
+    /// ended by themselves, and so given back what they had not used.
+    pub(super) fn clear(&mut self, worker: u32, have_ended: bool) {
         let answers = self.commons.gone(worker);
         self.answer(answers);
         let (burned, answers) = self.ranges.unseated(worker);
         self.answer(answers);
-        if !burned.is_empty() {
+        if !burned.is_empty() && !have_ended {
             self.actions.push(MasterAction::Burned(worker, burned));
+        }
+        // Of a process that has died nothing more will come.
+        if self.roster.is_closed(worker)
+            && let Some(record) = self.records.get(&worker)
+        {
+            let answers = self.ranges.ended(worker, record.started);
+            self.answer(answers);
         }
     }
 
@@ -53,7 +67,8 @@ impl<R: Clone> Master<R> {
         if record.life == Life::Left {
             return;
         }
-        let missing = record.missing(rate, self.users, now, fence);
+        let until = self.roster.at_work_until(now, worker);
+        let missing = record.missing(rate, self.users, until, fence);
         let started = record.started;
         let before = std::mem::replace(&mut record.lost, record.samples + missing);
         self.lost = self.lost - before + record.lost;

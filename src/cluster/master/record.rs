@@ -24,6 +24,8 @@ pub(super) enum Life {
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) key: u128,
+    /// What its host is called, as it says.
+    pub(super) host: Box<str>,
     pub(super) threads: u32,
     pub(super) life: Life,
     pub(super) attempts: Attempts,
@@ -57,9 +59,15 @@ pub(super) struct Record {
 
 impl Record {
     /// A worker that is welcomed; `is_new` if no master has known it before.
-    pub(super) fn new(now: Micros, key: u128, threads: u32, is_new: bool) -> Record {
+    pub(super) fn new(
+        now: Micros,
+        key: u128,
+        (host, threads): (Box<str>, u32),
+        is_new: bool,
+    ) -> Record {
         Record {
             key,
+            host,
             threads,
             life: Life::There,
             attempts: Attempts::default(),

@@ -1,16 +1,31 @@
 //! A worker that has proved itself: is it known, is it wanted, and what does it keep?
 //!
-//! Owns the answer to a hello, for new workers, for those that come back, and for those of an
+//! Owns the answers to who knocks and to a hello, for new workers, for those that come back, and for those of an
 //! earlier master.
 
 use super::record::{Life, Record};
 use super::{Master, MasterAction, WORKERS};
 use crate::clock::Micros;
 use crate::cluster::MOVES_BOUNDS;
-use crate::cluster::hello::{Conn, Rank};
-use crate::cluster::message::{Brought, Down, Hello, Refused, Resume, Seat, Welcome};
+use crate::cluster::hello::{Admission, Conn, Rank};
+use crate::cluster::message::{Brought, Down, Hello, Refused, Resume, Seat, Up, Welcome};
 
 impl<R: Clone> Master<R> {
+    pub(super) fn knocked(&mut self, now: Micros, conn: Conn, up: Up) {
+        match self.door.on(now, conn, up, &self.own) {
+            Some(Admission::Answer(down)) => self.actions.push(MasterAction::Send(conn, down)),
+            Some(Admission::Proved(hello, key)) => self.admit(now, conn, *hello, key),
+            Some(Admission::Refused(why)) => self.refuse(conn, why),
+            Some(Admission::Nonsense) => self.actions.push(MasterAction::Close(conn)),
+            None => {}
+        }
+    }
+
+    pub(super) fn refuse(&mut self, conn: Conn, why: Refused) {
+        let refused = MasterAction::Send(conn, Down::Refused(why));
+        self.actions.extend([refused, MasterAction::Close(conn)]);
+    }
+
     /// A connection has proved itself; `key` is for a new worker.
     pub(super) fn admit(&mut self, now: Micros, conn: Conn, hello: Hello, key: u128) {
         if self.run.is_none() && self.is_adopting && hello.resume.is_none() {
@@ -77,7 +92,8 @@ impl<R: Clone> Master<R> {
         }
         let worker = u32::try_from(self.records.len()).ok()?;
         let key = hello.resume.as_ref().map_or(key, |resume| resume.key);
-        let record = Record::new(now, key, hello.threads, hello.resume.is_none());
+        let who = (hello.name.clone(), hello.threads);
+        let record = Record::new(now, key, who, hello.resume.is_none());
         self.records.insert(worker, record);
         self.by_process.insert(hello.process, worker);
         Some(worker)

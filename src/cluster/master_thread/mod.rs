@@ -6,22 +6,30 @@
 
 mod going_on;
 mod over;
+mod people;
 mod run;
 mod serving;
+mod sharing;
 mod telling;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::asking::Askers;
 use crate::health::Health;
-use crate::runner::elsewhere::{Gate, Going, Joined, SentEditions};
+use crate::runner::elsewhere::{Gate, Going, Joined, SentEdition, SentEditions, values_sent};
 use crate::runner::{self, Edition, Handle, Options, Setup, State, Unable};
+use crate::script::{Level, Shared};
+use sharing::Written;
 
 /// How long what was said to a connection may take to leave before it is shut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -47,6 +55,11 @@ pub struct MasterOptions {
     pub health: Health,
     /// How long a silent worker keeps its users.
     pub moves: Duration,
+    /// How connections are encrypted, if they are.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// For the log, while no run is there to say it. What finds no room is left out: nothing waits
+    /// for a terminal.
+    pub says: SyncSender<(Level, String)>,
 }
 
 /// The thread of a master, from outside.
@@ -55,10 +68,22 @@ pub struct MasterThread {
     asks: mpsc::Sender<Request>,
     address: SocketAddr,
     expect: u32,
+    says: SyncSender<(Level, String)>,
+    /// Whether what is sent over networks can be read there, and nobody was told yet.
+    is_readable: Arc<AtomicBool>,
 }
 
-/// Workers that were lost, and how many requests of each are in no figure, at most.
-type Lost = Vec<(u32, u64)>;
+/// Workers that were lost.
+type Lost = Vec<Loss>;
+
+/// A worker that was lost.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// What people call it.
+    pub worker: String,
+    /// So many requests of it are in no figure, at most.
+    pub requests: u64,
+}
 
 /// What is asked of it.
 enum Request {
@@ -67,13 +92,19 @@ enum Request {
     /// Workers that were given, and are in no run.
     Back(Vec<(u32, u32)>),
     /// A run with those workers.
-    Run(Box<Running>, Vec<(u32, Joined)>),
+    Run(
+        Box<Running>,
+        mpsc::UnboundedReceiver<Written>,
+        Vec<(u32, Joined)>,
+    ),
     /// The run is stopping, and nothing is waited for after this long.
     End(Duration),
     /// Answered once workers of an earlier master have come, whose run goes on.
     Going(oneshot::Sender<()>),
     /// Nothing is waited for any longer.
     Hurry,
+    /// It has ended, and its own functions ask nothing more.
+    Ended,
     /// No other run follows: what is missing of the last one, told once nothing more will come.
     Over(oneshot::Sender<Lost>),
 }
@@ -103,6 +134,15 @@ enum Found {
 struct Running {
     gate: Gate,
     sent: Arc<SentEditions>,
+    /// The edition of a run that was taken over, which no order brings along.
+    edition: Option<Arc<SentEdition>>,
+    /// What exists once for it, as its own functions see it, and what these ask.
+    shared: Arc<Shared>,
+    askers: Askers,
+    /// The way to its files.
+    writes: mpsc::UnboundedSender<Written>,
+    /// Its own functions have ended too.
+    has_ended: bool,
     iterations: Option<u64>,
     users: u32,
 }
@@ -117,7 +157,8 @@ impl MasterThread {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (asks, asked) = mpsc::channel(64);
-        let expect = options.expect;
+        let (expect, says) = (options.expect, options.says.clone());
+        let is_readable = options.tls.is_none() && !address.ip().is_loopback();
         let thread = std::thread::Builder::new().name("cluster".to_owned());
         thread.spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -132,6 +173,8 @@ impl MasterThread {
             asks,
             address,
             expect,
+            says,
+            is_readable: Arc::new(AtomicBool::new(is_readable)),
         })
     }
 
@@ -151,11 +194,9 @@ impl MasterThread {
         setup: Arc<Setup>,
         patience: Option<Duration>,
     ) -> Result<Handle, Unable> {
-        if let Some(what) = unshared(&setup.edition) {
-            return Err(Unable::Script(format!(
-                "{what} exists once for a whole run, and workers cannot share it yet: without \
-                 `--master` the script runs on this machine"
-            )));
+        if self.is_readable.swap(false, Ordering::Relaxed) {
+            let text = in_the_clear(&setup.edition);
+            let _ = self.says.try_send((Level::Warn, text));
         }
         let (answer, workers) = oneshot::channel();
         let wanted = WantedWorkers {
@@ -176,52 +217,84 @@ impl MasterThread {
     async fn begin(&self, setup: Arc<Setup>, workers: Vec<(u32, u32)>) -> Result<Handle, Unable> {
         let options = setup.edition.options.clone();
         let threads: Vec<u32> = workers.iter().map(|(_, threads)| *threads).collect();
-        let opened = runner::open(setup, &threads);
+        let askers = Askers::new();
+        let asker = Arc::new(askers.asker());
+        let shared = Arc::new(Shared::of_master(asker.clone()));
+        let opened = runner::open(setup, &threads, shared.clone());
         if opened.is_err() {
             // They are still there for another try.
             let back = Request::Back(workers.clone());
             self.asks.send(back).await.map_err(|_| gone())?;
         }
         let (opening, joined) = opened?;
+        let (writes, written) = mpsc::unbounded_channel();
+        let running = Running {
+            gate: opening.gate(),
+            sent: Arc::new(SentEditions::asking(asker)),
+            edition: None,
+            shared,
+            askers,
+            writes,
+            has_ended: false,
+            iterations: options.iterations,
+            users: options.plan.peak_users(),
+        };
         let workers = workers.iter().map(|(worker, _)| *worker);
-        let users = options.plan.peak_users();
         let joined = workers.zip(joined).collect();
-        let ends = self.run(opening.gate(), &options, users, joined).await?;
+        let ends = self.run(running, written, joined).await?;
         // If it does not begin, or nobody waits for that any longer, its workers may go.
         let handle = opening.begin().await?;
-        ends.with(&handle);
+        ends.with(&handle, &options);
         Ok(handle)
     }
 
     /// Takes over the run of an earlier master.
     async fn go_on(&self, setup: Arc<Setup>, going: Going) -> Result<Handle, Unable> {
-        let options = setup.edition.options.clone();
-        let users = going.plan.peak_users();
-        let (handle, gate) = runner::go_on(setup, &going)?;
-        let ends = self.run(gate, &options, users, Vec::new()).await?;
-        ends.with(&handle);
+        let edition = &setup.edition;
+        let options = edition.options.clone();
+        let askers = Askers::new();
+        let asker = Arc::new(askers.asker());
+        let shared = Arc::new(Shared::of_master(asker.clone()));
+        edition.inputs.sources.go_on_as(&going.counted);
+        let sent = SentEditions::asking(asker);
+        let known = sent.edition(edition).await;
+        let known = known.map_err(|why| Unable::Script(why.to_string()))?;
+        if let Some(text) = going_on::forgotten_of(edition) {
+            let _ = self.says.try_send((Level::Warn, text));
+        }
+        let (handle, gate) = runner::go_on(setup, &going, shared.clone())?;
+        let (writes, written) = mpsc::unbounded_channel();
+        let running = Running {
+            gate,
+            sent: Arc::new(sent),
+            edition: Some(known),
+            shared,
+            askers,
+            writes,
+            has_ended: false,
+            iterations: options.iterations,
+            users: going.plan.peak_users(),
+        };
+        let ends = self.run(running, written, Vec::new()).await?;
+        ends.with(&handle, &options);
         Ok(handle)
     }
 
     /// Tells the thread of a run.
     async fn run(
         &self,
-        gate: Gate,
-        options: &Options,
-        users: u32,
+        running: Running,
+        written: mpsc::UnboundedReceiver<Written>,
         joined: Vec<(u32, Joined)>,
     ) -> Result<Ends, Unable> {
-        let running = Running {
-            gate,
-            sent: Arc::default(),
-            iterations: options.iterations,
-            users,
-        };
-        let run = Request::Run(Box::new(running), joined);
+        let run = Request::Run(Box::new(running), written, joined);
         self.asks.send(run).await.map_err(|_| gone())?;
         Ok(Ends {
-            asks: self.asks.clone(),
-            limit: options.stop_timeout + options.on_stop_timeout + LAST_NUMBERS,
+            stops: Stops {
+                asks: self.asks.clone(),
+                limit: Duration::ZERO,
+            },
+            ended: HasEnded(self.asks.clone()),
         })
     }
 
@@ -260,30 +333,51 @@ impl MasterThread {
     }
 }
 
-/// Tells the thread, when it is dropped, that its run ends.
-struct Ends {
+/// Tells the thread, when it is dropped, that its run has ended, or never began.
+struct HasEnded(mpsc::Sender<Request>);
+
+impl Drop for HasEnded {
+    fn drop(&mut self) {
+        // It asks little: there is room.
+        let _ = self.0.try_send(Request::Ended);
+    }
+}
+
+/// Tells the thread, when it is dropped, that its run stops.
+struct Stops {
     asks: mpsc::Sender<Request>,
     /// How long workers get for that.
     limit: Duration,
 }
 
-impl Ends {
-    /// Once that run stops.
-    fn with(self, handle: &Handle) {
-        let mut state = handle.state();
-        spawn_local(async move {
-            let stops = |state: &State| matches!(state, State::Stopping(_) | State::Ended(_));
-            // A run that is dropped has stopped as well.
-            let _ = state.wait_for(stops).await;
-            drop(self);
-        });
-    }
-}
-
-impl Drop for Ends {
+impl Drop for Stops {
     fn drop(&mut self) {
         // It asks little: there is room.
         let _ = self.asks.try_send(Request::End(self.limit));
+    }
+}
+
+/// Tells the thread of a run that it stops, and then that it has ended.
+struct Ends {
+    stops: Stops,
+    ended: HasEnded,
+}
+
+impl Ends {
+    /// Once that run does.
+    fn with(self, handle: &Handle, options: &Options) {
+        let mut state = handle.state();
+        let Ends { mut stops, ended } = self;
+        stops.limit = options.stop_timeout + options.on_stop_timeout + LAST_NUMBERS;
+        spawn_local(async move {
+            let is_stopping = |state: &State| matches!(state, State::Stopping(_) | State::Ended(_));
+            // A run that is dropped has stopped as well.
+            let _ = state.wait_for(is_stopping).await;
+            drop(stops);
+            let has_ended = |state: &State| matches!(state, State::Ended(_));
+            let _ = state.wait_for(has_ended).await;
+            drop(ended);
+        });
     }
 }
 
@@ -291,26 +385,16 @@ fn gone() -> Unable {
     Unable::System("the thread for workers has ended".to_owned())
 }
 
-/// What a script uses of what exists once for a whole run, if anything.
-fn unshared(edition: &Edition) -> Option<&'static str> {
-    if edition.inputs.sources.are_declared() {
-        return Some("a count of rows");
-    }
-    let calls = |name: &str| {
-        let files = edition.bundle.files().iter();
-        let mut texts = files.map(|file| &*file.text);
-        texts.any(|text| {
-            let mut found = text.match_indices(name);
-            found.any(|(at, _)| {
-                let before = text[..at].chars().next_back();
-                let after = text[at + name.len()..].trim_start();
-                let is_word =
-                    before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
-                !is_word && after.starts_with('(')
-            })
-        })
+/// What everybody on the way to the workers can read, and what to do about it.
+fn in_the_clear(edition: &Edition) -> String {
+    let values = values_sent(edition);
+    let values = match &values[..] {
+        [] => String::new(),
+        values => format!(", with the values of `{}`", values.join("`, `")),
     };
-    ["queue", "once", "wait_for", "append"]
-        .into_iter()
-        .find(|name| calls(name))
+    format!(
+        "without TLS everybody on the way to the workers can read the script{values}, and take \
+         over their connections: `--cluster-tls-cert` and `--cluster-tls-key` here, \
+         `--cluster-ca` on the workers"
+    )
 }

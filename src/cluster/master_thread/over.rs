@@ -11,8 +11,10 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use super::going_on::Earlier;
+use super::people::People;
 use super::serving::{INSIDE, Thread, master};
-use super::{LAST_NUMBERS, Lost};
+use super::{LAST_NUMBERS, Lost, Running};
+use crate::clock;
 use crate::cluster::master::MasterEvent;
 use crate::random;
 use tokio::sync::oneshot;
@@ -39,8 +41,10 @@ impl Thread {
 
     /// Time has passed.
     pub(super) async fn tick(&mut self) {
+        self.tell_figures().await;
         self.on(MasterEvent::Tick).await;
         self.look_for_workers();
+        self.look_at_people();
         self.look_at_close().await;
     }
 
@@ -59,10 +63,28 @@ impl Thread {
         returning.is_some_and(|(count, until)| there < count && Instant::now() < until)
     }
 
-    /// Nothing more will come of the run.
+    /// The run's own functions have ended too.
+    pub(super) fn run_has_ended(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.has_ended = true;
+        }
+        if std::mem::take(&mut self.is_waiting_for_run) {
+            self.over();
+        }
+    }
+
+    /// Nothing more will come of the run's workers. While its own functions are at work, they may
+    /// still ask.
     pub(super) fn over(&mut self) {
         if self.running.is_some() {
             self.lost_last = self.lost();
+            // The run ends once it has this.
+            self.show_people(clock::now(), true);
+        }
+        let running = self.running.as_deref();
+        if running.is_some_and(|running: &Running| !running.has_ended) {
+            self.is_waiting_for_run = true;
+            return;
         }
         let fresh = random::bytes()
             .ok()
@@ -82,6 +104,7 @@ impl Thread {
         self.epoch_us = None;
         self.generation = 1;
         self.missing.clear();
+        self.people = People::default();
         let invited = std::mem::take(&mut self.invited);
         self.returning = Some((invited, Instant::now() + RETURN));
         for conn in self.conns.keys().copied().collect::<Vec<_>>() {

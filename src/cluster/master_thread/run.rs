@@ -8,10 +8,13 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::going_on::Early;
 use super::serving::{FromRun, Thread};
-use super::{Found, Request};
+use super::sharing::{self, Written};
+use super::{Found, Loss, Request};
 use crate::cluster::master::MasterEvent;
 use crate::cluster::message::{Counted, News, SentOrder};
+use crate::cluster::wire;
 use crate::runner::Unable;
 use crate::runner::elsewhere::{Joined, SentEditions};
 use crate::script::Level;
@@ -24,13 +27,21 @@ impl Thread {
                 self.look_for_workers();
             }
             Request::Back(workers) => self.offered.extend(workers),
-            Request::Run(running, joined) => {
+            Request::Run(running, written, joined) => {
                 self.on(MasterEvent::Expect(None, running.users)).await;
                 let iterations = running.iterations;
+                let (shared, gate) = (running.shared.clone(), running.gate.clone());
+                let edition = running.edition.clone();
+                spawn_local(sharing::write(written, shared, gate, self.internal.clone()));
                 self.running = Some(running);
+                self.known = sharing::KnownOfRun::default();
                 if iterations.is_some() {
                     let declare = MasterEvent::Declare(Counted::Iterations, iterations);
                     self.on(declare).await;
+                }
+                self.declare_known().await;
+                if let Some(edition) = edition {
+                    self.declare(&edition).await;
                 }
                 for (worker, joined) in joined {
                     self.joined(worker, joined).await;
@@ -49,6 +60,7 @@ impl Thread {
                 self.on(MasterEvent::Tick).await;
             }
             Request::End(limit) => self.on(MasterEvent::End(limit)).await,
+            Request::Ended => self.run_has_ended(),
             Request::Over(answer) => self.close(answer).await,
         }
     }
@@ -99,12 +111,13 @@ impl Thread {
             return;
         };
         let member = joined.member;
+        self.takes_seat(worker, member).await;
         self.on(MasterEvent::Seat { worker, member }).await;
         self.orders(sent, joined);
     }
 
     /// Passes on what a member is ordered.
-    fn orders(&self, sent: Arc<SentEditions>, joined: Joined) {
+    pub(super) fn orders(&self, sent: Arc<SentEditions>, joined: Joined) {
         let Joined {
             member, mut orders, ..
         } = joined;
@@ -112,6 +125,9 @@ impl Thread {
         spawn_local(async move {
             while let Some(order) = orders.next(&sent).await {
                 let inside = match order {
+                    Ok(order) if wire::is_too_long(&order) => {
+                        FromRun::Unsendable(member, wire::TOO_LONG.to_owned())
+                    }
                     Ok(order) => FromRun::Order(member, order),
                     Err(why) => FromRun::Unsendable(member, why.to_string()),
                 };
@@ -131,11 +147,7 @@ impl Thread {
     pub(super) async fn run_says(&mut self, what: FromRun) {
         match what {
             FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
-            FromRun::Holds(joined) => {
-                if let Some(running) = &self.running {
-                    self.orders(running.sent.clone(), joined);
-                }
-            }
+            FromRun::Holds(joined) => self.held(joined),
             FromRun::Order(member, order) => {
                 match &order {
                     SentOrder::Start(start) => {
@@ -150,11 +162,18 @@ impl Thread {
                     }
                     _ => {}
                 }
+                if let Some(edition) = order.edition() {
+                    self.declare(edition).await;
+                }
                 let begins = matches!(order, SentOrder::Start(_));
                 self.on(MasterEvent::Order(member, order)).await;
                 if begins {
                     self.count_kept().await;
                 }
+            }
+            FromRun::Appended(worker, question, failed) => {
+                let appended = MasterEvent::Appended(worker, question, failed);
+                self.on(appended).await;
             }
             FromRun::Unsendable(member, why) => {
                 if let Some(running) = &self.running {
@@ -168,6 +187,9 @@ impl Thread {
     pub(super) fn joins(&mut self, worker: u32, threads: u32) {
         let Some(running) = &self.running else {
             self.offered.push((worker, threads));
+            let (name, there) = (self.name_of(worker), self.offered.len());
+            let text = format!("{name} is ready: {there} of {}", self.expect);
+            self.print(Level::Info, text);
             return self.look_for_workers();
         };
         let (gate, internal) = (running.gate.clone(), self.internal.clone());
@@ -178,19 +200,52 @@ impl Thread {
         });
         self.print(
             Level::Info,
-            format!("worker {worker} joins with {threads} load threads"),
+            format!("{} joins with {threads} load threads", self.name_of(worker)),
         );
     }
 
-    pub(super) async fn news(&self, member: u32, news: News) {
-        if let Some(running) = &self.running {
-            running.gate.say(member, news).await;
+    pub(super) async fn leaves(&mut self, member: u32) {
+        match &self.running {
+            Some(running) => running.gate.leave(member).await,
+            None => self.keep_early(Early::Leaves(member)),
         }
     }
 
-    pub(super) fn lost(&self) -> Vec<(u32, u64)> {
+    pub(super) async fn gone(&mut self, member: u32) {
+        self.leaves_seat(member, true).await;
+        match &self.running {
+            Some(running) => running.gate.gone(member).await,
+            None => self.keep_early(Early::Gone(member)),
+        }
+    }
+
+    pub(super) async fn news(&mut self, member: u32, news: News) {
+        if self.running.is_none() {
+            return self.keep_early(Early::News(member, news));
+        }
+        let news = match self.name_of_member(member) {
+            Some(name) => news.said_by(&name.to_string()),
+            None => news,
+        };
+        let has_ended = matches!(news, News::Ended { .. });
+        if has_ended {
+            self.leaves_seat(member, false).await;
+        }
+        match &self.running {
+            // After what it appends.
+            Some(running) if has_ended => drop(running.writes.send(Written::News(member, news))),
+            Some(running) => running.gate.say(member, news).await,
+            None => {}
+        }
+    }
+
+    pub(super) fn lost(&self) -> Vec<Loss> {
         let missing = self.missing.iter();
         let lost = missing.filter(|(_, samples)| **samples > 0);
-        lost.map(|(worker, samples)| (*worker, *samples)).collect()
+        let loss = |(worker, samples): (&u32, &u64)| Loss {
+            worker: self.name_of(*worker).to_string(),
+            requests: *samples,
+        };
+        lost.map(loss).collect()
     }
 }

@@ -3,32 +3,35 @@
 //! Owns doing what `master` says, in its order, and handing it what happens. The run is reached by its
 //! gate only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use socket2::Socket;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tonic::Status;
 
 use super::going_on::Earlier;
+use super::people::People;
+use super::sharing::KnownOfRun;
 use super::{DEPOSED, Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
+use crate::cluster::accepting::number_of;
+use crate::cluster::allowance::Allowance;
+use crate::cluster::asking::FromUser;
 use crate::cluster::build;
 use crate::cluster::hello::{Conn, Credentials};
 use crate::cluster::master::{Master, MasterAction, MasterEvent};
-use crate::cluster::message::{Numbers, RunId, SentOrder, Sums, Up};
-use crate::cluster::server::{self, Happened};
+use crate::cluster::message::{Lines, Numbers, RunId, Said, SentOrder, Sums, Up};
+use crate::cluster::server::{self, Happened, Opened};
+use crate::cluster::strangers::Strangers;
 use crate::cluster::wire::proto;
 use crate::random;
 use crate::runner::elsewhere::Joined;
 use crate::script::Level;
 use crate::stats::{Bounds, Decoder, Limits, Report};
-
-/// The most bytes of a report: a sum of all that a worker has measured, of many names.
-const MOST_REPORT: usize = 64 << 20;
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -46,7 +49,7 @@ pub(super) async fn serve(
     };
     let (happens, mut happened) = mpsc::channel(1_024);
     let (internal, inside) = mpsc::channel(INSIDE);
-    tokio::spawn(server::serve(listener, happens));
+    tokio::spawn(server::serve(listener, options.tls, happens));
     let moving = options.health.part("the cluster thread");
     options.health.set_ready(true);
     let own = build(options.token);
@@ -55,6 +58,8 @@ pub(super) async fn serve(
         own,
         goes_on: options.goes_on,
         moves: options.moves,
+        expect: options.expect,
+        says: options.says,
         returning: None,
         invited: 0,
         internal,
@@ -66,6 +71,9 @@ pub(super) async fn serve(
         earlier: Earlier::default(),
         waits_for_going: None,
         is_deposed: false,
+        known: KnownOfRun::default(),
+        own_says: Vec::new(),
+        is_waiting_for_run: false,
         epoch_us: None,
         generation: 1,
         is_over: false,
@@ -73,6 +81,8 @@ pub(super) async fn serve(
         waits_for_over: Vec::new(),
         missing: BTreeMap::new(),
         lost_last: Vec::new(),
+        strangers: Strangers::default(),
+        people: People::default(),
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -80,6 +90,7 @@ pub(super) async fn serve(
         tokio::select! {
             Some(what) = happened.recv() => thread.happened(what).await,
             Some(what) = thread.inside.recv() => thread.run_says(what).await,
+            what = own_question(&mut thread.running) => thread.own_asks(what).await,
             ask = asked.recv() => match ask {
                 Some(ask) => thread.asked(ask).await,
                 None => return,
@@ -107,8 +118,18 @@ pub(super) fn master(
     master
 }
 
+/// What the run's own functions ask next.
+async fn own_question(running: &mut Option<Box<Running>>) -> FromUser {
+    match running {
+        Some(running) => running.askers.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What the thread tells itself.
 pub(super) enum FromRun {
+    /// Lines of that worker's question are on their way to the disk, but for those of these files.
+    Appended(u32, u64, Lines),
     Joined(u32, Joined),
     /// A member that had its place before.
     Holds(Joined),
@@ -120,10 +141,10 @@ pub(super) enum FromRun {
 pub(super) struct Socketed {
     pub(super) down: Option<mpsc::Sender<Result<proto::Down, Status>>>,
     pub(super) applied: Option<mpsc::Sender<Result<proto::Applied, Status>>>,
-    pub(super) socket: Socket,
+    /// Where from, and the socket, to be shut by.
+    pub(super) opened: Opened,
     pub(super) decoder: Decoder,
-    /// The pieces of a report that have come.
-    pub(super) pieces: Vec<u8>,
+    pub(super) allowance: Allowance,
     /// It has proved itself.
     pub(super) is_in: bool,
 }
@@ -135,6 +156,10 @@ pub(super) struct Thread {
     pub(super) goes_on: bool,
     /// How long a silent worker keeps its users.
     pub(super) moves: Duration,
+    /// How many workers a run waits for.
+    pub(super) expect: u32,
+    /// The log, without a run.
+    pub(super) says: SyncSender<(Level, String)>,
     /// How many workers of the last run are expected to come again, and until when.
     pub(super) returning: Option<(usize, Instant)>,
     /// How many have been asked to.
@@ -153,6 +178,11 @@ pub(super) struct Thread {
     /// Who has to know that there is one.
     pub(super) waits_for_going: Option<oneshot::Sender<()>>,
     pub(super) is_deposed: bool,
+    pub(super) known: KnownOfRun,
+    /// What follows from answers to the run's own functions.
+    pub(super) own_says: Vec<Said>,
+    /// All of its workers are done, and its own functions are not.
+    pub(super) is_waiting_for_run: bool,
     /// When the run began, by this machine's clock, in µs.
     pub(super) epoch_us: Option<u64>,
     /// The newest generation that a member was told of.
@@ -166,18 +196,21 @@ pub(super) struct Thread {
     pub(super) missing: BTreeMap<u32, u64>,
     /// Of the run that ended last.
     pub(super) lost_last: Lost,
+    pub(super) strangers: Strangers,
+    pub(super) people: People,
 }
 
 impl Thread {
     async fn happened(&mut self, what: Happened) {
         match what {
-            Happened::Opened(conn, address, socket) => {
+            Happened::Opened(conn, opened) => {
+                let address = number_of(opened.from);
                 let socketed = Socketed {
                     down: None,
                     applied: None,
-                    socket,
+                    opened,
                     decoder: Decoder::new(Limits::default()),
-                    pieces: Vec::new(),
+                    allowance: Allowance::default(),
                     is_in: false,
                 };
                 self.conns.insert(conn, socketed);
@@ -214,10 +247,8 @@ impl Thread {
                     .and_then(|(content, sent)| sent.content(&content));
                 let _ = answer.send(found);
             }
-            Happened::Nonsense(conn) => {
-                self.shut(conn);
-                self.on(MasterEvent::Reset(conn)).await;
-            }
+            Happened::Nonsense(conn) => self.break_off(conn, "it talks nonsense").await,
+            Happened::Trouble(from, what) => self.say_stranger(from, &what),
             Happened::Closed(conn) => {
                 self.conns.remove(&conn);
                 self.on(MasterEvent::Closed(conn)).await;
@@ -229,41 +260,65 @@ impl Thread {
         }
     }
 
+    /// A connection keeps no rules: it is told which, and closed.
+    async fn break_off(&mut self, conn: Conn, why: &str) {
+        if let Some(socketed) = self.conns.get(&conn) {
+            let from = socketed.opened.from;
+            if let Some(down) = &socketed.down {
+                // One that takes nothing hears nothing.
+                let _ = down.try_send(Err(Status::resource_exhausted(why)));
+            }
+            self.say_stranger(from, why);
+        }
+        self.shut(conn);
+        self.on(MasterEvent::Reset(conn)).await;
+    }
+
     async fn heard(&mut self, conn: Conn, up: Up) {
-        let levels = match &up {
-            Up::Beat(beat) => Some(beat.levels),
-            _ => None,
+        let Some(socketed) = self.conns.get_mut(&conn) else {
+            return;
         };
-        self.on(MasterEvent::Heard(conn, up)).await;
-        if let (Some(levels), Some(member), Some(running)) =
-            (levels, self.master.member_of(conn), &self.running)
-        {
+        if let Err(why) = socketed.allowance.said(clock::now(), &up) {
+            return self.break_off(conn, &format!("it says {why}")).await;
+        }
+        let worker = self.master.worker_of(conn);
+        let (levels, rows) = match (up, worker) {
+            (Up::Lines(lines), Some(worker)) => return self.printed_there(worker, lines),
+            (Up::Beat(beat), Some(worker)) => {
+                self.beat(worker, conn, &beat);
+                let told = (beat.levels, beat.rows.clone());
+                self.on(MasterEvent::Heard(conn, Up::Beat(beat))).await;
+                told
+            }
+            (up, _) => return self.on(MasterEvent::Heard(conn, up)).await,
+        };
+        if let (Some(member), Some(running)) = (self.master.member_of(conn), &self.running) {
             running.gate.levels(member, levels);
+            self.look_at(rows);
         }
     }
 
-    pub(super) async fn numbered(&mut self, conn: Conn, numbered: proto::Numbered) {
-        let is_early = self.is_early(conn, &numbered);
+    async fn numbered(&mut self, conn: Conn, numbered: proto::Numbered) {
         // Before it has proved itself, nothing of it is looked into.
         let Some(socketed) = self.conns.get_mut(&conn).filter(|it| it.is_in) else {
             return self.shut(conn);
         };
-        if is_early {
-            if !self.keep(conn, numbered) {
-                self.shut(conn);
-            }
+        if let Err(why) = socketed.allowance.report(clock::now()) {
+            return self.break_off(conn, &format!("it sends {why}")).await;
+        }
+        if !self.is_early(conn, &numbered) {
+            self.count(conn, numbered).await;
+        } else if !self.keep(conn, numbered) {
+            let why = "it sends more than there is room for";
+            self.break_off(conn, why).await;
+        }
+    }
+
+    /// Counts a report that came.
+    pub(super) async fn count(&mut self, conn: Conn, numbered: proto::Numbered) {
+        let Some(socketed) = self.conns.get_mut(&conn) else {
             return;
-        }
-        let is_too_much = socketed.pieces.len() + numbered.report.len() > MOST_REPORT;
-        socketed.pieces.extend(numbered.report);
-        if is_too_much {
-            self.shut(conn);
-            return self.on(MasterEvent::Reset(conn)).await;
-        }
-        if numbered.goes_on {
-            return;
-        }
-        let report = std::mem::take(&mut socketed.pieces);
+        };
         let now = clock::now().get();
         let since = self.epoch_us.map_or(0, |epoch| now.saturating_sub(epoch));
         let bounds = Bounds {
@@ -271,10 +326,10 @@ impl Thread {
             second: since / 1_000_000 + 5,
             generation: self.generation,
         };
-        let decoded = socketed.decoder.decode(&report, bounds);
-        let Ok(report) = decoded else {
-            self.shut(conn);
-            return self.on(MasterEvent::Reset(conn)).await;
+        let decoded = socketed.decoder.decode(&numbered.report, bounds);
+        let report = match decoded {
+            Ok(report) => report,
+            Err(why) => return self.break_off(conn, &format!("it sends {why}")).await,
         };
         let numbers = Numbers {
             number: numbered.number,
@@ -291,8 +346,12 @@ impl Thread {
 
     /// Hands the machine an event and does what it says.
     pub(super) async fn on(&mut self, event: MasterEvent<Arc<Report>>) {
-        for action in self.master.on(clock::now(), event) {
-            self.act(action).await;
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.master.on(clock::now(), event) {
+                self.act(action).await;
+            }
+            events.extend(self.own_says.drain(..).map(MasterEvent::Own));
         }
     }
 
@@ -309,30 +368,34 @@ impl Thread {
             MasterAction::Close(conn) => self.shut(conn),
             MasterAction::Joins { worker, threads } => self.joins(worker, threads),
             MasterAction::News(member, news) => self.news(member, news).await,
-            MasterAction::Leaves(member) => {
-                if let Some(running) = &self.running {
-                    running.gate.leave(member).await;
-                }
-            }
-            MasterAction::Gone(member) => {
-                if let Some(running) = &self.running {
-                    running.gate.gone(member).await;
-                }
-            }
-            MasterAction::Count(_, report) => {
+            MasterAction::Leaves(member) => self.leaves(member).await,
+            MasterAction::Gone(member) => self.gone(member).await,
+            MasterAction::Count(worker, report) => {
+                self.counted(worker);
                 if let Some(running) = &self.running {
                     let report = Arc::try_unwrap(report).unwrap_or_else(|it| (*it).clone());
                     running.gate.report(report).await;
                 }
             }
-            MasterAction::Stands(worker, stand) => self.say_stand(worker, stand),
+            MasterAction::Stands(worker, stand) => {
+                self.say_stand(worker, stand);
+                self.show_people_soon();
+            }
+            MasterAction::Unable(worker, why) => {
+                let text = format!("{} can make no load: {why}", self.name_of(worker));
+                // The run may end with it, and shows no line any more.
+                let _ = self.says.try_send((Level::Error, text));
+            }
             MasterAction::Missing(worker, samples) => {
                 self.missing.insert(worker, samples);
             }
-            // Of iterations only: what was begun is in the figures, and rows are not handed out.
-            MasterAction::Burned(..) => {}
+            MasterAction::Burned(worker, burned) => self.say_burned(worker, &burned),
+            MasterAction::Answer(number, answer) => self.own_answer(number, answer),
+            MasterAction::Append(worker, question, lines) => {
+                self.take_lines(worker, question, lines);
+            }
             MasterAction::Barred(worker, why) => {
-                let text = format!("worker {worker} is turned away: {why:?}");
+                let text = format!("{} is turned away: {why}", self.name_of(worker));
                 self.print(Level::Warn, text);
             }
             MasterAction::Over => self.over(),

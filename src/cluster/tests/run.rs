@@ -214,7 +214,11 @@ impl Run {
                 self.assign(next);
             }
             News::Ended { .. } => self.gone(member),
-            News::StopTest(_) | News::Failed(_) | News::Levels(_) | News::Overflowed => {}
+            News::StopTest(_)
+            | News::Failed(_)
+            | News::Levels(_)
+            | News::ExitCode(_)
+            | News::Overflowed => {}
         }
     }
 

@@ -73,11 +73,16 @@ impl World {
             WorkerAction::SumUp => {
                 let load = &self.processes[it].load;
                 let samples = load.recorded - load.uncut;
-                let sums = Sums {
-                    samples,
-                    started: 0,
+                let piece = |samples| {
+                    let sums = Sums {
+                        samples,
+                        started: 0,
+                    };
+                    (samples, sums)
                 };
-                self.worker(it, WorkerEvent::Baseline(samples, sums));
+                let (first, others) = (samples / 3, samples - samples / 3);
+                let pieces = vec![piece(first), piece(others)];
+                self.worker(it, WorkerEvent::Baseline(pieces));
             }
             WorkerAction::Exit(why) => {
                 self.processes[it].exit = Some(why);
@@ -188,7 +193,7 @@ impl World {
         match self.chance.within(0, 15) {
             0..=3 => match self.processes[it].load.row(1) {
                 Some(row) => self.takes_row(it, row),
-                None => self.asks(it, id, 0, Ask::Range(Counted::Rows(1))),
+                None => self.asks(it, id, 0, Ask::Range(Counted::Rows(1), u64::MAX)),
             },
             4 | 5 => {
                 let value = self.checks.puts();

@@ -463,7 +463,11 @@ impl World {
             MasterAction::GoesOn(_)
             | MasterAction::Stands(..)
             | MasterAction::Burned(..)
-            | MasterAction::Barred(..) => {}
+            | MasterAction::Barred(..)
+            | MasterAction::Unable(..) => {}
+            MasterAction::Answer(..) | MasterAction::Append(..) => {
+                panic!("nobody has asked for that")
+            }
         }
     }
 

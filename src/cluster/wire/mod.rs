@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::message::{
-    Applied, Brought, Down, DownBeat, Hello, Letter, MOST_BYTES, MOST_HELLO_BYTES, MOST_THREADS,
-    Numbers, ProcessId, Refused, Said, Told, Up, UpBeat, Welcome,
+    Applied, Brought, Down, DownBeat, Hello, Letter, MOST_DOWN_BYTES, MOST_HELLO_BYTES,
+    MOST_THREADS, ProcessId, Refused, Said, SentOrder, Told, Up, UpBeat, Welcome,
 };
+use super::printed::{MOST_LINES, SentLine};
 
 /// Made of `wire.proto` by the build.
 #[allow(
@@ -34,6 +35,9 @@ use proto::up::Says as UpSays;
 const LABELS: usize = 32;
 const LONGEST: usize = 256;
 
+/// The longest reason that a worker gives, in bytes.
+pub(super) const LONGEST_WHY: usize = 4_096;
+
 /// A message that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nonsense;
@@ -44,6 +48,7 @@ enum SameUp {
     Beat(Box<UpBeat>),
     Brings(Box<Brought>),
     Letter(Letter<Said>),
+    Lines(Vec<SentLine>),
 }
 
 /// What a master says to a worker of the same build.
@@ -53,6 +58,17 @@ enum SameDown {
     Beat(Box<DownBeat>),
     Letter(Letter<Told>),
     Superseded,
+}
+
+/// What is wrong with an order that no message takes.
+pub(super) const TOO_LONG: &str =
+    "what `setup` returned takes more than 60 MB, too much for the workers: return less";
+
+/// Whether an order does not fit into a message.
+#[must_use]
+pub(super) fn is_too_long(order: &SentOrder) -> bool {
+    let length = postcard::experimental::serialized_size(order);
+    length.is_ok_and(|length| length > MOST_DOWN_BYTES - (4 << 20))
 }
 
 fn packed<T: Serialize>(said: &T) -> Vec<u8> {
@@ -76,6 +92,7 @@ pub fn up(said: Up) -> proto::Up {
             Up::Beat(beat) => UpSays::SameBuild(packed(&SameUp::Beat(beat))),
             Up::Brings(brought) => UpSays::SameBuild(packed(&SameUp::Brings(brought))),
             Up::Letter(letter) => UpSays::SameBuild(packed(&SameUp::Letter(letter))),
+            Up::Lines(lines) => UpSays::SameBuild(packed(&SameUp::Lines(lines))),
         }),
     }
 }
@@ -111,12 +128,18 @@ pub fn heard_up(said: proto::Up) -> Result<Up, Nonsense> {
             SameUp::Beat(beat) if beat.levels.are_possible() => Up::Beat(beat),
             SameUp::Letter(letter) => match &letter.says {
                 Said::News(_, news) if !news.is_possible() => return Err(Nonsense),
+                Said::Unable(why) if why.len() > LONGEST_WHY => return Err(Nonsense),
                 _ => Up::Letter(letter),
             },
             SameUp::Brings(brought) if brought.is_possible() => Up::Brings(brought),
-            SameUp::Beat(_) | SameUp::Brings(_) => return Err(Nonsense),
+            SameUp::Lines(lines) if are_possible(&lines) => Up::Lines(lines),
+            SameUp::Beat(_) | SameUp::Brings(_) | SameUp::Lines(_) => return Err(Nonsense),
         },
     })
+}
+
+fn are_possible(lines: &[SentLine]) -> bool {
+    lines.len() <= MOST_LINES && lines.iter().all(SentLine::is_possible)
 }
 
 fn heard_hello(hello: proto::Hello) -> Result<Hello, Nonsense> {
@@ -213,22 +236,6 @@ pub fn heard_down(said: proto::Down) -> Result<Down, Nonsense> {
     })
 }
 
-/// The most bytes of a report in one message: a larger one is sent in several.
-const PIECE: usize = MOST_BYTES / 2;
-
-/// What is sent of a report that is encoded so.
-pub fn in_pieces<R>(numbers: &Numbers<R>, bytes: &[u8]) -> Vec<proto::Numbered> {
-    let pieces = bytes.chunks(PIECE).enumerate();
-    let last = bytes.len().div_ceil(PIECE).saturating_sub(1);
-    let pieces = pieces.map(|(nth, piece)| proto::Numbered {
-        number: numbers.number,
-        is_baseline: numbers.is_baseline,
-        report: piece.to_vec(),
-        goes_on: nth < last,
-    });
-    pieces.collect()
-}
-
 impl From<Applied> for proto::Applied {
     fn from(applied: Applied) -> proto::Applied {
         let Applied { applied, kept } = applied;
@@ -267,6 +274,16 @@ mod tests {
         }
     }
 
+    fn line(text: String) -> SentLine {
+        SentLine {
+            number: 7,
+            level: 1,
+            who: "User 3".to_owned(),
+            place: "a.rhai:1".to_owned(),
+            text,
+        }
+    }
+
     fn up_and_back(said: Up) -> Result<Up, Nonsense> {
         let bytes = up(said).encode_to_vec();
         heard_up(proto::Up::decode(&bytes[..]).unwrap())
@@ -283,6 +300,7 @@ mod tests {
             Up::Hello(Box::new(hello())),
             Up::Proof([1; 32]),
             Up::Beat(Box::default()),
+            Up::Lines(vec![line("hello".to_owned())]),
             Up::Letter(Letter {
                 number: 3,
                 says: Said::News(seat, news),
@@ -334,6 +352,11 @@ mod tests {
             ..UpBeat::default()
         };
         assert_eq!(up_and_back(Up::Beat(Box::new(many))), Err(Nonsense));
+        let long = vec![line("x".repeat(5_000))];
+        let too_many = vec![line(String::new()); 51];
+        for lines in [long, too_many] {
+            assert_eq!(up_and_back(Up::Lines(lines)), Err(Nonsense));
+        }
         proptest!(|(bytes in prop::collection::vec(any::<u8>(), 0..200))| {
             let says = Some(UpSays::SameBuild(bytes.clone()));
             let _ = heard_up(proto::Up { says });

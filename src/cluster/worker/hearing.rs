@@ -3,7 +3,6 @@
 //! Owns what follows from beats, letters and acknowledgements. Only the connection that stands
 //! counts: what another one still brings is of an earlier time.
 
-use super::questions::Reply;
 use super::{Exit, Worker, WorkerAction};
 use crate::clock::Micros;
 use crate::cluster::fence::Fence;
@@ -12,6 +11,7 @@ use crate::cluster::message::{
     Applied, Down, DownBeat, Holding, Letter, Refused, Seat, SentOrder, Told,
 };
 use crate::cluster::offset::Exchange;
+use crate::cluster::questions::Reply;
 
 /// As often may a master contradict itself before it is given up.
 const CONTRADICTIONS: u32 = 20;
@@ -97,6 +97,7 @@ impl<R: Clone> Worker<R> {
             self.horizons = beat.horizons.clone();
         }
         self.departed = beat.departed;
+        self.figures = (beat.workers, beat.figures.clone());
         self.echoed = self.echoed.max(beat.echo);
         match &self.seat {
             // The master counts from a moment after that beat was sent.

@@ -77,6 +77,11 @@ impl Memory {
         Some(run.going(length(began), self.paused.map(length)))
     }
 
+    /// When it began, if that is known.
+    pub(super) fn began(&self) -> Option<Micros> {
+        self.began
+    }
+
     pub(super) fn is_known(&self) -> bool {
         self.run.is_some() && self.began.is_some()
     }

@@ -13,10 +13,10 @@
 //!
 //! Whatever becomes of seats, its numbers stay, and are counted once.
 
+mod cutting;
 mod hearing;
 mod link;
 mod memory;
-mod questions;
 mod session;
 
 use std::ops::Range;
@@ -28,18 +28,22 @@ use super::fence::Fence;
 use super::hello::{Conn, Credentials};
 use super::message::{
     Answer, Applied, Ask, Counted, Down, Hello, Holding, Levels, Machine, News, Numbers, Refused,
-    Said, SentOrder, Sums, Up, UpBeat,
+    RunFigures, Said, SentOrder, Sums, Up, UpBeat,
 };
 use super::offset::Offset;
+use super::questions::Questions;
 use super::{ALONE, BEAT, MOVES};
 use crate::clock::Micros;
+use crate::data::Value;
 use link::{Link, Move};
 use memory::Memory;
-use questions::Questions;
 use session::Session;
 
 /// What users whose share is others' get to finish their task, and then for `on_stop`.
 const RETIRES_WITHIN: Duration = Duration::from_secs(5);
+
+/// With so many letters on their way, a beat is sent at each look at the clock.
+const PRESSED: usize = 1_000;
 
 /// How long leaving in order may take; then it ends as it is.
 const LEAVES_WITHIN: Duration = Duration::from_secs(120);
@@ -63,12 +67,14 @@ pub enum WorkerEvent<R> {
     Tick,
     /// The report that was asked for.
     Cut(R, Sums),
-    /// The sum of all reports so far, that was asked for.
-    Baseline(R, Sums),
+    /// The sum of all reports so far, that was asked for, in pieces that add up to it.
+    Baseline(Vec<(R, Sums)>),
     /// The last report, that was asked for: nothing is measured any more.
     Last(R, Sums),
     /// Load threads have news.
     News(News),
+    /// Load threads could not begin: why.
+    Unable(Box<str>),
     /// A user has a question, with a number of its own.
     Ask(u64, Ask),
     /// A user that asked is gone.
@@ -77,6 +83,8 @@ pub enum WorkerEvent<R> {
     Returned(Counted, Range<u64>),
     /// A turn to make a value is over without one.
     Passed(Box<str>, u64),
+    /// What was handed to a user that had gone: to the front of its queue.
+    Back(Box<str>, Value),
     /// The process is to leave in order (SIGTERM).
     Leave,
 }
@@ -131,8 +139,10 @@ pub struct Measured {
     pub recorded: u64,
     /// Their users.
     pub levels: Levels,
-    /// What of each source is not used.
-    pub held: Vec<(Counted, u64)>,
+    /// How many numbers of each source were used in the life of the process.
+    pub used: Vec<(Counted, u64)>,
+    /// The rows of the run's figures that scripts look at.
+    pub rows: Vec<Box<str>>,
     /// What the machine is doing.
     pub load: Machine,
 }
@@ -174,6 +184,7 @@ pub struct Worker<R> {
     moves: Duration,
     /// How long it goes on without a master.
     alone: Duration,
+    figures: (u32, Arc<RunFigures>),
     contradictions: u32,
     measured: Measured,
     /// When the last beat was sent, and when the next report is due.
@@ -214,6 +225,7 @@ impl<R: Clone> Worker<R> {
             memory: Memory::default(),
             moves: MOVES,
             alone: ALONE,
+            figures: (1, Arc::default()),
             contradictions: 0,
             measured: Measured::default(),
             beat: Micros::default(),
@@ -246,6 +258,18 @@ impl<R: Clone> Worker<R> {
     #[must_use]
     pub fn offset(&self) -> &Offset {
         &self.offset
+    }
+
+    /// Its number, once it was welcomed.
+    #[must_use]
+    pub fn index(&self) -> Option<u32> {
+        self.session.map(|session| session.index)
+    }
+
+    /// How many workers there are and how the whole run stands, as it was told last.
+    #[must_use]
+    pub fn figures(&self) -> &(u32, Arc<RunFigures>) {
+        &self.figures
     }
 
     /// The seat it has, with what belongs to it.
@@ -290,8 +314,8 @@ impl<R: Clone> Worker<R> {
                 self.reports.push(report, sums);
                 self.flush();
             }
-            WorkerEvent::Baseline(report, sums) => {
-                self.reports.baseline(report, sums);
+            WorkerEvent::Baseline(pieces) => {
+                self.reports.baseline(pieces);
                 if self.is_last_cut {
                     self.say(Said::Finished(self.reports.cut()));
                 }
@@ -304,6 +328,7 @@ impl<R: Clone> Worker<R> {
                 self.flush();
             }
             WorkerEvent::News(news) => self.news(news),
+            WorkerEvent::Unable(why) => self.say(Said::Unable(why)),
             WorkerEvent::Ask(number, ask) => {
                 self.questions.ask(number, ask.clone());
                 self.say(Said::Ask(number, ask));
@@ -315,6 +340,7 @@ impl<R: Clone> Worker<R> {
             }
             WorkerEvent::Returned(of, range) => self.say(Said::Returned(of, range)),
             WorkerEvent::Passed(name, turn) => self.say(Said::Passed(name, turn)),
+            WorkerEvent::Back(queue, value) => self.say(Said::Back(queue, value)),
             WorkerEvent::Leave => self.leave(now),
         }
         std::mem::take(&mut self.actions)
@@ -355,23 +381,26 @@ impl<R: Clone> Worker<R> {
             None => {}
         }
         if let Some((conn, _)) = self.current
-            && self.beat + BEAT <= now
+            && (self.beat + BEAT <= now || self.is_pressed())
         {
             self.beat = now;
             let beat = Up::Beat(Box::new(self.as_beat(now)));
             self.actions.push(WorkerAction::Send(conn, beat));
         }
         if self.cut <= now && self.session.is_some() && !self.is_last_cut {
-            self.cut = self.cut + BEAT;
-            if self.cut <= now {
-                // It stood still: one report for all that time.
-                self.cut = now + BEAT;
-            }
+            // If it stood still, that is one report for all that time.
+            self.cut = self.next_cut(now);
             if self.reports.may_cut() && !self.is_finishing {
                 self.actions.push(WorkerAction::Cut);
             }
         }
         self.look_if_alone(now);
+    }
+
+    /// Whether the next beat is not to be waited for: a range may only be given out when all have
+    /// heard how far, and letters are kept until a beat says that they have arrived.
+    fn is_pressed(&self) -> bool {
+        self.questions.want_numbers() || self.up.len() > PRESSED
     }
 
     fn as_beat(&self, now: Micros) -> UpBeat {
@@ -382,7 +411,8 @@ impl<R: Clone> Worker<R> {
             horizons: self.horizons.0,
             recorded: self.measured.recorded,
             levels: self.measured.levels,
-            held: self.measured.held.clone(),
+            used: self.measured.used.clone(),
+            rows: self.measured.rows.clone(),
             load: self.measured.load,
         }
     }

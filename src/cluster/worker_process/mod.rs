@@ -4,7 +4,11 @@
 //! Owns doing what `worker` says, in its order, and handing it what happens; and that an edition's
 //! files are here before load threads get it.
 
+mod asking;
+mod exits;
+mod meter;
 mod orders;
+mod printed;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,16 +16,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::asking::Askers;
 use super::hello::Conn;
-use super::link::{self, Connection, Heard};
+use super::link::{self, Address, Connection, Heard};
 use super::message::{
-    Answer, Ask, Counted, Hello, Levels, Machine, News, PROTOCOL, ProcessId, Refused, SentOrder,
-    Sums,
+    Ask, Counted, Hello, Levels, MOST_CELLS, News, PROTOCOL, ProcessId, SentOrder, Sums, Up,
 };
+use super::wire::LONGEST_WHY;
 use super::worker::{Exit, Measured, Worker, WorkerAction, WorkerEvent};
 use super::{build, wire};
 use crate::clock::{self, Micros};
@@ -31,6 +38,8 @@ use crate::runner::elsewhere::{Happening, Worker as LoadThreads};
 use crate::runner::{self, Unable};
 use crate::script::Line;
 use crate::stats::{Baseline, Encoder, Limits, Report};
+use meter::Meter;
+use printed::Printed;
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -40,6 +49,9 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct WorkerOptions {
     /// Host and port of its master.
     pub master: String,
+    /// How the connection is encrypted, if it is, and for which name the master's certificate has to
+    /// be.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// What both have to know; empty for nothing.
     pub token: Box<[u8]>,
     /// Its load threads.
@@ -108,6 +120,12 @@ async fn work_in_one_run(
     machine.alone_for(options.alone);
     let mut process = Process {
         machine,
+        address: Address {
+            address: options.master.clone(),
+            tls: options.tls.clone(),
+        },
+        meter: Meter::new(options.threads),
+        printed: Printed::default(),
         options,
         heard: heard_in,
         inside: inside_in,
@@ -116,9 +134,11 @@ async fn work_in_one_run(
         load: Rc::default(),
         orders: None,
         levels: Levels::default(),
-        recorded: 0,
+        reported: 0,
+        earlier: 0,
         baseline: Baseline::new(Limits::default()),
-        asked: 0,
+        askers: Askers::new(),
+        ended: None,
         last_trouble: String::new(),
         clocks: watch::Sender::new(None),
         is_held: false,
@@ -130,6 +150,7 @@ async fn work_in_one_run(
         tokio::select! {
             Some(what) = heard.recv() => process.heard(what, tell),
             Some(what) = inside.recv() => process.load_says(what, tell),
+            what = process.askers.next() => process.users_say(what),
             Some(()) = leaves.recv() => {
                 tell(LogLine::Says("leaving: users go to the other workers".to_owned()));
                 process.on(WorkerEvent::Leave);
@@ -156,6 +177,7 @@ enum FromLoad {
 struct Process {
     machine: Worker<Arc<Report>>,
     options: WorkerOptions,
+    address: Address,
     heard: mpsc::Sender<Heard>,
     inside: mpsc::Sender<FromLoad>,
     links: BTreeMap<Conn, Connection>,
@@ -164,13 +186,18 @@ struct Process {
     load: Rc<RefCell<Option<LoadThreads>>>,
     /// Orders on their way to them: an edition's files may have to be fetched first.
     orders: Option<mpsc::UnboundedSender<(SentOrder, Option<Connection>)>>,
+    meter: Meter,
+    printed: Printed,
     levels: Levels,
-    /// Samples in all reports.
-    recorded: u64,
+    /// Samples in all reports, and in those of load threads that have ended.
+    reported: u64,
+    earlier: u64,
     /// All of them as one, for a master that has none of them.
     baseline: Baseline,
-    /// How many questions were asked.
-    asked: u64,
+    /// Questions of users.
+    askers: Askers,
+    /// Load threads have ended, and until when what they asked may hold up saying so.
+    ended: Option<(News, Micros)>,
     /// What was said last of why there is no connection.
     last_trouble: String,
     /// One moment by the master's clock and by ours, once that is known.
@@ -199,7 +226,10 @@ impl Process {
             }
             Heard::Said(conn, down) => WorkerEvent::Heard(conn, down),
             Heard::Applied(conn, applied) => WorkerEvent::Applied(conn, applied),
-            Heard::Ended(conn) => {
+            Heard::Ended(conn, why) => {
+                if let Some(why) = why {
+                    self.trouble(why, tell);
+                }
                 self.links.remove(&conn);
                 self.encoders.remove(&conn);
                 WorkerEvent::Ended(conn)
@@ -221,11 +251,16 @@ impl Process {
             FromLoad::Happens(happening) => self.happens(*happening, tell),
             FromLoad::Ended => {
                 self.load.borrow_mut().take();
+                self.earlier = self.reported;
                 self.orders = None;
                 self.levels = Levels::default();
+                self.meter.rests();
             }
             FromLoad::Unable(why) => {
-                tell(LogLine::Says(format!("no load can be made here: {why}")))
+                let why = why.to_string();
+                let told = &why[..why.floor_char_boundary(LONGEST_WHY)];
+                self.on(WorkerEvent::Unable(told.into()));
+                tell(LogLine::Says(format!("no load can be made here: {why}")));
             }
         }
     }
@@ -233,7 +268,10 @@ impl Process {
     fn happens(&mut self, happening: Happening, tell: &impl Fn(LogLine)) {
         match happening {
             Happening::Said(News::Levels(levels)) => self.levels = levels,
+            Happening::Said(news @ News::Ended { .. }) => self.load_ended(news),
             Happening::Said(news) => {
+                // What was printed before it comes before it.
+                self.send_lines();
                 if let News::Assigned(_, levels) | News::Adopted(levels) = &news {
                     // The next beat says no less than this letter, and nothing that can end a run.
                     self.levels = Levels {
@@ -246,39 +284,71 @@ impl Process {
                 self.on(WorkerEvent::News(news));
             }
             Happening::Report(report) => {
-                let sums = sums(&report);
-                self.recorded += sums.samples;
+                self.meter.lagged(report.lag_us());
                 self.baseline.add(&report, self.levels.users);
-                self.on(WorkerEvent::Cut(Arc::from(report), sums));
+                for (report, sums) in pieces(*report) {
+                    self.reported += sums.samples;
+                    self.on(WorkerEvent::Cut(report, sums));
+                }
             }
-            Happening::Line(line) => tell(LogLine::Printed(line)),
+            Happening::Line(line) => {
+                self.printed.on(clock::now(), &line);
+                tell(LogLine::Printed(line));
+            }
             Happening::WantsIterations => {
-                self.asked += 1;
-                let ask = Ask::Range(Counted::Iterations);
-                self.on(WorkerEvent::Ask(self.asked, ask));
+                let ask = Ask::Range(Counted::Iterations, u64::MAX);
+                let number = self.askers.asker().number();
+                self.on(WorkerEvent::Ask(number, ask));
+            }
+            Happening::Unused(iterations) => {
+                self.on(WorkerEvent::Returned(Counted::Iterations, 0..iterations));
             }
         }
     }
 
     fn measured(&mut self) {
+        let load = self.load.borrow();
+        let rows = load.as_ref().map(|load| load.shared().rows_looked_at());
+        let machine = self.meter.machine(self.machine.offset().best());
         self.machine.measured(Measured {
-            recorded: self.recorded,
+            recorded: load
+                .as_ref()
+                .map_or(self.reported, |load| self.earlier + load.recorded()),
             levels: self.levels,
-            held: Vec::new(),
-            load: Machine::default(),
+            used: self.askers.used(),
+            rows: rows.unwrap_or_default(),
+            load: machine,
         });
+    }
+
+    /// Passes on what was printed; without a connection it waits.
+    fn send_lines(&mut self) {
+        let link = self.machine.connection();
+        if let Some(link) = link.and_then(|conn| self.links.get(&conn)) {
+            let lines = self.printed.take();
+            if !lines.is_empty() {
+                // One that is full has more important things to carry.
+                let _ = link.up.try_send(wire::up(Up::Lines(lines)));
+            }
+        }
     }
 
     fn tick(&mut self, tell: &impl Fn(LogLine)) {
         self.measured();
+        self.send_lines();
         let now = clock::now();
         self.tell_if_held(now, tell);
         if let Some(there) = self.machine.offset().there(now) {
             self.clocks.send_replace(Some((there, now)));
         }
+        if let Some(load) = &*self.load.borrow() {
+            let (workers, figures) = self.machine.figures();
+            load.shared().tell(*workers, figures);
+        }
         self.on(WorkerEvent::Tick);
         let is_welcome = self.machine.connection().is_some();
         self.options.health.set_ready(is_welcome);
+        self.look_at_end(now);
     }
 
     /// Says when users begin nothing more because the master is silent, and when they go on.
@@ -300,9 +370,8 @@ impl Process {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for action in self.machine.on(clock::now(), event) {
-                if let Some(next) = self.act(action) {
-                    events.insert(0, next);
-                }
+                let next = self.act(action);
+                events.splice(0..0, next.into_iter().rev());
             }
         }
         if let Some(load) = &*self.load.borrow() {
@@ -310,28 +379,33 @@ impl Process {
         }
     }
 
-    fn act(&mut self, action: WorkerAction<Arc<Report>>) -> Option<WorkerEvent<Arc<Report>>> {
+    fn act(&mut self, action: WorkerAction<Arc<Report>>) -> Vec<WorkerEvent<Arc<Report>>> {
         match action {
             WorkerAction::Connect(conn) => {
-                let address = self.options.master.clone();
-                tokio::spawn(link::open(conn, address, self.heard.clone()));
+                let to = self.address.clone();
+                tokio::spawn(link::open(conn, to, self.heard.clone()));
             }
             WorkerAction::Send(conn, up) => {
-                if let Some(link) = self.links.get(&conn)
-                    && link.up.try_send(wire::up(up)).is_err()
-                {
-                    link.reset();
+                if let Some(link) = self.links.get(&conn) {
+                    if matches!(up, Up::Proof(_)) {
+                        link.admit();
+                    }
+                    if link.up.try_send(wire::up(up)).is_err() {
+                        link.reset();
+                    }
                 }
             }
             WorkerAction::Report(conn, numbers) => {
                 if let (Some(link), Some(encoder)) =
                     (self.links.get(&conn), self.encoders.get_mut(&conn))
                 {
-                    let bytes = encoder.encode(&numbers.report);
-                    for numbered in wire::in_pieces(&numbers, &bytes) {
-                        if link.numbers.try_send(numbered).is_err() {
-                            link.reset();
-                        }
+                    let numbered = wire::proto::Numbered {
+                        number: numbers.number,
+                        is_baseline: numbers.is_baseline,
+                        report: encoder.encode(&numbers.report),
+                    };
+                    if link.numbers.try_send(numbered).is_err() {
+                        link.reset();
                     }
                 }
             }
@@ -341,7 +415,7 @@ impl Process {
                 }
             }
             WorkerAction::Order(order) => self.order(order),
-            WorkerAction::Answer(_, answer) => self.answer(answer),
+            WorkerAction::Answer(number, answer) => return self.answer(number, answer),
             WorkerAction::Cut => {
                 if let Some(load) = &*self.load.borrow() {
                     load.cut();
@@ -350,30 +424,23 @@ impl Process {
             // What was measured until the last load thread ended has been reported by then.
             WorkerAction::CutLast => {
                 let report = Arc::new(Report::default());
-                return Some(WorkerEvent::Last(report, Sums::default()));
+                return vec![WorkerEvent::Last(report, Sums::default())];
             }
             WorkerAction::SumUp => {
-                let report = self.baseline.report();
-                let sums = sums(&report);
-                return Some(WorkerEvent::Baseline(Arc::new(report), sums));
+                let pieces = pieces(self.baseline.report()).collect();
+                return vec![WorkerEvent::Baseline(pieces)];
             }
             WorkerAction::Exit(exit) => self.exit = Some(exit),
         }
-        None
-    }
-
-    fn answer(&self, answer: Answer) {
-        if let Some(load) = &*self.load.borrow() {
-            match answer {
-                Answer::Range(Counted::Iterations, range) => load.give(range.end - range.start),
-                Answer::UsedUp(Counted::Iterations) => load.give(0),
-                _ => {}
-            }
-        }
+        Vec::new()
     }
 
     /// Passes an order on, in its turn.
     fn order(&mut self, order: SentOrder) {
+        if let Some(edition) = order.edition() {
+            let files = edition.appended_to().iter().cloned();
+            self.askers.asker().may_append_to(files);
+        }
         if matches!(order, SentOrder::Begin { .. }) {
             let (orders, queue) = mpsc::unbounded_channel();
             self.orders = Some(orders);
@@ -383,6 +450,7 @@ impl Process {
                 load,
                 inside,
                 self.clocks.subscribe(),
+                (self.machine.index().unwrap_or(0), self.askers.asker()),
             ));
         }
         let welcomed = self.machine.connection();
@@ -392,55 +460,16 @@ impl Process {
             let _ = orders.send((order, link));
         }
     }
-
-    /// What follows, or what a person should know of the end.
-    fn ended(self, exit: Exit, tell: &impl Fn(LogLine)) -> Result<Exit, String> {
-        // The last messages are on their way.
-        drop(self.links);
-        match exit {
-            Exit::Done | Exit::Again => Ok(exit),
-            Exit::Refused(Refused::OtherRun) => {
-                let text = "the master has gone on to another run: what this worker measured last \
-                            is in no figure";
-                tell(LogLine::Says(text.to_owned()));
-                Ok(Exit::Again)
-            }
-            Exit::Refused(Refused::Version) => {
-                Err("the master is another version of Katydid: both have to be the same".to_owned())
-            }
-            Exit::Refused(Refused::Token) => {
-                Err("the master does not know this token: --cluster-token".to_owned())
-            }
-            Exit::Refused(Refused::Over) => {
-                Err("the master's run is over, and it starts no other".to_owned())
-            }
-            Exit::Refused(Refused::Cloned) => Err(
-                "another process says that it is this worker: is this machine a copy of another \
-                 one that runs?"
-                    .to_owned(),
-            ),
-            Exit::Refused(Refused::Full) => {
-                Err("the master has as many workers as it takes".to_owned())
-            }
-            Exit::Stranger => Err(format!(
-                "who answers at {} does not know the token: --cluster-token",
-                self.options.master
-            )),
-            Exit::Abandoned => Err(format!(
-                "there was no master for {:?}: users went on for {:?}, and then the numbers of {} \
-                 requests waited as long again for one; they are lost",
-                2 * self.options.alone,
-                self.options.alone,
-                self.recorded
-            )),
-            Exit::Nonsense => Err("the master contradicts itself".to_owned()),
-        }
-    }
 }
 
-fn sums(report: &Report) -> Sums {
-    Sums {
-        samples: report.samples(),
-        started: report.started(),
-    }
+/// A report in pieces that a message takes, with what each amounts to.
+fn pieces(report: Report) -> impl Iterator<Item = (Arc<Report>, Sums)> {
+    let pieces = report.in_pieces(MOST_CELLS).into_iter();
+    pieces.map(|report| {
+        let sums = Sums {
+            samples: report.samples(),
+            started: report.started(),
+        };
+        (Arc::new(report), sums)
+    })
 }

@@ -13,11 +13,17 @@ use tokio::task::spawn_local;
 
 use super::FromLoad;
 use crate::clock::Micros;
+use crate::cluster::asking::Questioner;
 use crate::cluster::link::Connection;
 use crate::cluster::message::{News, SentOrder};
-use crate::runner::Unable;
+use crate::data::RationSource;
 use crate::runner::elsewhere::{Contents, Happening, Work, Worker as LoadThreads};
+use crate::runner::{self, Unable};
 use crate::script::Shared;
+
+/// How much memory a file of rows takes: what came, and its rows as users take them, of this edition
+/// and of the one after it.
+const MEMORY_OF_FILES: u64 = 3;
 
 /// Carries out orders one after the other, fetching files first where an edition needs them. What
 /// cannot be carried out costs no more than that order.
@@ -26,11 +32,15 @@ pub(super) async fn carry_out(
     load: Rc<RefCell<Option<LoadThreads>>>,
     inside: mpsc::Sender<FromLoad>,
     mut clocks: watch::Receiver<Option<(Micros, Micros)>>,
+    who: (u32, Questioner),
 ) {
     let mut contents = Contents::new();
     while let Some((order, link)) = orders.recv().await {
         let done = match fetch(&order, link.as_ref(), &mut contents).await {
-            Ok(()) => one(order.clone(), &contents, &load, &inside, &mut clocks).await,
+            Ok(()) if matches!(order, SentOrder::Begin { .. }) => {
+                begin(order.clone(), &contents, &load, &inside, &who)
+            }
+            Ok(()) => one(order.clone(), &contents, &load, &mut clocks).await,
             Err(why) => Err(why),
         };
         let Err(why) = done else {
@@ -57,12 +67,8 @@ async fn one(
     order: SentOrder,
     contents: &Contents,
     load: &Rc<RefCell<Option<LoadThreads>>>,
-    inside: &mpsc::Sender<FromLoad>,
     clocks: &mut watch::Receiver<Option<(Micros, Micros)>>,
 ) -> Result<(), Unable> {
-    if matches!(order, SentOrder::Begin { .. }) {
-        return begin(order, contents, load, inside);
-    }
     // A moment of the master's clock means nothing before that is known: the first beat tells.
     let known = clocks.wait_for(Option::is_some).await;
     let Some((there, ours)) = known.ok().and_then(|known| *known) else {
@@ -83,6 +89,7 @@ fn begin(
     contents: &Contents,
     load: &Rc<RefCell<Option<LoadThreads>>>,
     inside: &mpsc::Sender<FromLoad>,
+    (index, asker): &(u32, Questioner),
 ) -> Result<(), Unable> {
     let SentOrder::Begin {
         threads,
@@ -93,13 +100,14 @@ fn begin(
     else {
         return Ok(());
     };
+    let asks: Arc<dyn RationSource> = Arc::new(asker.clone());
     let work = Work {
-        edition: Arc::new(edition.assembled(contents, None)?),
+        edition: Arc::new(edition.assembled(contents, Some(asks.clone()))?),
         number: generation,
         threads,
-        shared: Arc::new(Shared::default()),
+        shared: Arc::new(Shared::of_worker(*index, Arc::new(asker.clone()))),
         is_limited,
-        asks: None,
+        asks: Some(asks),
     };
     let (threads, mut happens) = LoadThreads::start(work)?;
     *load.borrow_mut() = Some(threads);
@@ -129,17 +137,35 @@ async fn fetch(
         return Ok(());
     };
     let wanted = edition.contents();
+    fit(wanted.values().sum())?;
     // What no edition at hand needs any longer makes room.
-    contents.retain(|content, _| wanted.contains(content));
-    for content in wanted {
+    contents.retain(|content, _| wanted.contains_key(content));
+    for (content, size) in wanted {
         if contents.contains_key(&content) {
             continue;
         }
-        let missing = |why: String| Unable::System(format!("a file has not come: {why}"));
+        let missing = |why: String| {
+            let name = edition.named(&content);
+            Unable::System(format!("{name} has not come from the master: {why}"))
+        };
         let link = link.ok_or_else(|| missing("there is no connection".to_owned()))?;
-        let bytes = link.fetch(&content).await;
-        let bytes = bytes.map_err(|status| missing(status.message().to_owned()))?;
-        contents.insert(content, bytes.into());
+        let bytes = link.fetch(&content, size).await.map_err(missing)?;
+        contents.insert(content, bytes);
     }
     Ok(())
+}
+
+/// Whether files of so many bytes fit into what this process may use.
+fn fit(bytes: u64) -> Result<(), Unable> {
+    let allowed = runner::allowed_memory();
+    if bytes.saturating_mul(MEMORY_OF_FILES) <= allowed {
+        return Ok(());
+    }
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+    Err(Unable::System(format!(
+        "the files of the script take {} MB, and a worker needs {MEMORY_OF_FILES} times as much \
+         memory: here it is {} MB in all",
+        megabytes(bytes),
+        megabytes(allowed)
+    )))
 }

@@ -345,7 +345,6 @@ impl Desk {
         };
         let setup = Setup {
             threads: wish.threads.unwrap_or_else(limits::cores),
-            environment: Arc::new(edition.inputs.environment.clone()),
             edition: Arc::new(edition),
             observer: None,
         };

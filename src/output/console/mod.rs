@@ -3,14 +3,16 @@
 //! The same columns as Locust's, except that times keep three digits below 100 ms and that narrow
 //! terminals lose columns instead of wrapping. The caller chooses the stream and its width.
 
+mod notes;
 mod report;
 mod tables;
+mod workers;
 
 use std::io::{self, Write};
 
 use crate::stats::Summary;
 
-pub use self::report::notes;
+pub use self::notes::notes;
 use self::report::report;
 use self::tables::{Rates, label, main_table};
 use super::table::{NARROWEST, wrap};

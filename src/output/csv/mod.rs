@@ -1,11 +1,12 @@
 //! Locust's four CSV files (statistics, history, failures and exceptions), and one each for groups,
-//! checks, the script's own metrics, reloads and pauses, where there are any.
+//! checks, the script's own metrics, reloads, pauses and workers, where there are any.
 //!
 //! Locust's columns, order, CRLF and quoting. Unlike Locust's, they are written a last time at the
 //! end, so that they agree with the tables, and times are ms with µs precision. A file that can't
 //! be written does not affect the others: what is missing is tried again at the next tick.
 
 mod rows;
+mod workers;
 
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
@@ -59,7 +60,7 @@ pub fn csv(summary: &Summary, file: CsvFile) -> Vec<u8> {
 /// Writes `PREFIX_stats.csv`, `PREFIX_stats_history.csv`, `PREFIX_failures.csv` and
 /// `PREFIX_exceptions.csv`; where there are groups, checks or own figures `PREFIX_groups.csv`,
 /// `PREFIX_checks.csv` and `PREFIX_metrics.csv`; after a reload `PREFIX_generations.csv`; after
-/// a pause `PREFIX_pauses.csv`.
+/// a pause `PREFIX_pauses.csv`; of a run over workers `PREFIX_workers.csv`.
 ///
 /// The history's rates and percentiles are current (the last up to ten seconds), its `Total …`
 /// columns and the statistics' rates are over the whole run.
@@ -136,6 +137,7 @@ impl Csv {
         tables.extend(rows::metrics(summary).map(|metrics| ("_metrics.csv", metrics)));
         tables.extend(rows::generations(summary).map(|rows| ("_generations.csv", rows)));
         tables.extend(rows::pauses(summary).map(|rows| ("_pauses.csv", rows)));
+        tables.extend(workers::workers(summary).map(|rows| ("_workers.csv", rows)));
         for (suffix, content) in tables {
             let path = self.path(suffix);
             let written = replace(&path, &content);

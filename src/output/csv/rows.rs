@@ -367,7 +367,7 @@ fn content_size(row: &Row) -> String {
 }
 
 /// The rows that `fill` writes, as bytes.
-fn table(fill: impl FnOnce(&mut Writer<Vec<u8>>) -> ::csv::Result<()>) -> Vec<u8> {
+pub(super) fn table(fill: impl FnOnce(&mut Writer<Vec<u8>>) -> ::csv::Result<()>) -> Vec<u8> {
     let mut out = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .flexible(true)

@@ -9,6 +9,7 @@ use crate::stats::{self, Row, Summary};
 
 use super::super::numbers::{mean_ms, ms, rate, seconds};
 use super::super::{RunInfo, at};
+use super::workers::Worker;
 
 /// The whole document.
 #[derive(Serialize)]
@@ -36,6 +37,8 @@ pub(super) struct Document<'a> {
     counters: Vec<Counter<'a>>,
     metrics: Vec<Metric<'a>>,
     marks: Vec<Mark>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    workers: Vec<Worker>,
     generator: Generator,
 }
 
@@ -325,6 +328,7 @@ impl<'a> Document<'a> {
             counters: counters.collect(),
             metrics: metrics.collect(),
             marks: summary.marks.iter().map(Mark::of).collect(),
+            workers: Worker::all(summary),
             generator: Generator {
                 cpu_s: seconds(summary.generator.cpu_us),
                 max_rss_bytes: summary.generator.max_rss_bytes,

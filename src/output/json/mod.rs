@@ -3,12 +3,14 @@
 //! Owns when and where it is printed; `document` owns its contents.
 
 mod document;
+mod workers;
 
 use std::io::{self, Write};
 
 use crate::stats::Summary;
 
 use self::document::Document;
+pub use self::workers::Worker;
 use super::{Output, OutputError, RunInfo};
 
 /// Prints one document, on one line, when the run has finished.
@@ -95,6 +97,7 @@ mod tests {
             fixture::final_reloaded(4),
             fixture::troubled(),
             fixture::figures(),
+            fixture::with_workers(),
             fixture::nothing(),
         ] {
             let document = printed(&summary);

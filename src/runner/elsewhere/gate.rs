@@ -4,19 +4,23 @@
 //! transport knows.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 
-use super::edition::{Content, Contents, SentEdition, Unsendable};
-use super::going::Held;
+use super::edition::{Content, Held, Holds, SentEdition, Unsendable};
+use super::going::HeldPlace;
 use super::order::SentOrder;
+use crate::data::RationSource;
 use crate::runner::Edition;
 use crate::runner::fleet::{Levels, Member, MemberId};
 use crate::runner::load_thread::{News, Order};
 use crate::runner::threads::{Connections, ORDERS};
+use crate::scenario::Event;
 use crate::script::{Line, Shared};
-use crate::stats::Report;
+use crate::stats::{Report, Roll, WorkerName};
 use crate::vu::Budget;
 
 /// A member that comes or goes.
@@ -38,7 +42,7 @@ pub enum Coming {
     /// A member of the run under its last master goes on.
     Held {
         /// What it has.
-        held: Held,
+        held: HeldPlace,
         /// What it gets.
         joined: oneshot::Sender<Joined>,
     },
@@ -52,6 +56,19 @@ pub enum Coming {
     Gone(u32),
     /// Nobody has come or gone for a while: users are dealt to those who are there.
     Deal,
+    /// Listeners of that event are to know of a worker.
+    Worker(Event, Box<WorkerCard>),
+}
+
+/// What listeners of an event are told of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerCard {
+    /// What it is called.
+    pub name: WorkerName,
+    /// Its load threads.
+    pub threads: u32,
+    /// The users it has, or had.
+    pub users: u32,
 }
 
 /// The way to a run, for those who bring members to it. Clones are the same.
@@ -62,6 +79,7 @@ pub struct Gate {
     pub(in crate::runner) reports: mpsc::Sender<Report>,
     pub(in crate::runner) lines: mpsc::Sender<Line>,
     pub(in crate::runner) budget: Option<Budget>,
+    pub(in crate::runner) roll: watch::Sender<Roll>,
 }
 
 impl Gate {
@@ -76,7 +94,7 @@ impl Gate {
 
     /// A member of the run under its last master goes on; what it is told comes by the receiver,
     /// unless the run does not want it.
-    pub async fn hold(&self, held: Held) -> oneshot::Receiver<Joined> {
+    pub async fn hold(&self, held: HeldPlace) -> oneshot::Receiver<Joined> {
         let (joined, answer) = oneshot::channel();
         // A run that is over needs no members.
         let _ = self.coming.send(Coming::Held { held, joined }).await;
@@ -130,6 +148,19 @@ impl Gate {
         let _ = self.lines.try_send(line);
     }
 
+    /// All workers as they stand: the latest holds.
+    pub fn roll(&self, roll: Roll) {
+        self.roll.send_replace(roll);
+    }
+
+    /// Something happened to a worker that the script may listen to.
+    pub async fn worker(&self, event: Event, card: WorkerCard) {
+        let _ = self
+            .coming
+            .send(Coming::Worker(event, Box::new(card)))
+            .await;
+    }
+
     /// Takes up to so many iterations for a member; zero if none are left. Without a limit there
     /// are always as many.
     #[must_use]
@@ -174,7 +205,7 @@ impl Joined {
     }
 
     /// A member that has begun under the last master.
-    pub(in crate::runner) fn holding(held: &Held, to: &Connections) -> (Member, Joined) {
+    pub(in crate::runner) fn holding(held: &HeldPlace, to: &Connections) -> (Member, Joined) {
         let count = u32::try_from(held.parts.len()).unwrap_or(u32::MAX);
         let threads = held.first..held.first.saturating_add(count);
         Joined::beginning(MemberId(held.member), threads, held.generation, None, to)
@@ -220,66 +251,118 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// The next order; `None` when the run is over. `sent` gives what is sent of an edition.
-    /// Cancel safe, as long as `sent` does not wait.
+    /// The next order; `None` when the run is over. `sent` gives what is sent of an edition. Not
+    /// cancel safe: an order whose edition is awaited would be lost.
     ///
     /// # Errors
     /// When an edition cannot be sent. The order is lost then, and the member cannot go on.
     pub async fn next(&mut self, sent: &SentEditions) -> Option<Result<SentOrder, Unsendable>> {
-        let of = |edition: &Arc<Edition>| Ok(sent.of(edition)?.0.clone());
         if let Some((edition, generation, is_limited)) = self.begins.take() {
-            return Some(of(&edition).map(|edition| SentOrder::Begin {
+            let sent = sent.of(&edition).await;
+            return Some(sent.map(|sent| SentOrder::Begin {
                 threads: self.threads.clone(),
                 generation,
-                edition,
+                edition: sent.0.clone(),
                 is_limited,
             }));
         }
         let order = self.orders.recv().await?;
+        let edition = match order.edition() {
+            Some(edition) => match sent.of(edition).await {
+                Ok(sent) => Some(sent.0.clone()),
+                Err(why) => return Some(Err(why)),
+            },
+            None => None,
+        };
         let setup = self.shared.setup_result();
-        Some(SentOrder::of(&order, self.threads.clone(), setup, of))
+        let order = SentOrder::of(&order, self.threads.clone(), setup, edition);
+        Some(Ok(order))
     }
 }
 
 /// What is sent of the editions of a run, made once for all its members.
 #[derive(Debug, Default)]
-pub struct SentEditions(Mutex<Vec<SentOnce>>);
+pub struct SentEditions {
+    kept: Mutex<Vec<(Weak<Edition>, SentOnce)>>,
+    /// Who counts the turns of their rows, if that is not this process.
+    asks: Option<Arc<dyn RationSource>>,
+}
 
-/// An edition, and what is sent of it.
-type SentOnce = (Weak<Edition>, Arc<(Arc<SentEdition>, Contents)>);
+/// What is sent of an edition, once that is made.
+type SentOnce = Arc<OnceCell<Arc<(Arc<SentEdition>, Holds)>>>;
 
 impl SentEditions {
-    /// What is sent of an edition. The first time, it reads the edition's data files.
+    /// The turns of rows are counted by `asks`, for the run's own functions as for members.
+    #[must_use]
+    pub fn asking(asks: Arc<dyn RationSource>) -> SentEditions {
+        SentEditions {
+            asks: Some(asks),
+            ..SentEditions::default()
+        }
+    }
+
+    /// So many turns of that count were given out.
+    pub fn were_taken(&self, count: u64, taken: u64) {
+        let kept = self.kept();
+        let editions = kept.iter().filter_map(|(edition, _)| edition.upgrade());
+        for edition in editions {
+            edition.inputs.sources.were_taken(count, taken);
+        }
+    }
+
+    /// What is sent of an edition that members have already.
     ///
     /// # Errors
-    /// As [`SentEdition::of`].
-    pub fn of(
+    /// When a file of it cannot be sent.
+    pub async fn edition(&self, edition: &Arc<Edition>) -> Result<Arc<SentEdition>, Unsendable> {
+        Ok(self.of(edition).await?.0.clone())
+    }
+
+    /// What is sent of an edition. The first time, the edition's data files are read, on another
+    /// thread: this one has beats to answer.
+    async fn of(
         &self,
         edition: &Arc<Edition>,
-    ) -> Result<Arc<(Arc<SentEdition>, Contents)>, Unsendable> {
+    ) -> Result<Arc<(Arc<SentEdition>, Holds)>, Unsendable> {
+        let once = self.once(edition);
+        let made = once.get_or_try_init(async || {
+            let edition = edition.clone();
+            let made = spawn_blocking(move || SentEdition::of(&edition)).await;
+            let (sent, holds) = made.map_err(|why| Unsendable {
+                path: PathBuf::from("the script"),
+                why: why.to_string(),
+            })??;
+            Ok(Arc::new((Arc::new(sent), holds)))
+        });
+        made.await.cloned()
+    }
+
+    fn once(&self, edition: &Arc<Edition>) -> SentOnce {
         let mut kept = self.kept();
         let that = Arc::downgrade(edition);
-        if let Some((_, sent)) = kept.iter().find(|(kept, _)| kept.ptr_eq(&that)) {
-            return Ok(sent.clone());
+        if let Some((_, once)) = kept.iter().find(|(kept, _)| kept.ptr_eq(&that)) {
+            return once.clone();
         }
         // The run has dropped those that no member is asked to make any more.
         kept.retain(|(kept, _)| kept.strong_count() > 0);
-        let (sent, contents) = SentEdition::of(edition)?;
-        let sent = Arc::new((Arc::new(sent), contents));
-        kept.push((that, sent.clone()));
-        Ok(sent)
+        if let Some(asks) = &self.asks {
+            edition.inputs.sources.ask(asks);
+        }
+        let once = SentOnce::default();
+        kept.push((that, once.clone()));
+        once
     }
 
     /// What a file of one of them holds.
     #[must_use]
-    pub fn content(&self, content: &Content) -> Option<Arc<[u8]>> {
+    pub fn content(&self, content: &Content) -> Option<Held> {
         let kept = self.kept();
-        let mut all = kept.iter().map(|(_, sent)| &sent.1);
-        all.find_map(|contents| contents.get(content).cloned())
+        let mut all = kept.iter().filter_map(|(_, once)| once.get());
+        all.find_map(|sent| sent.1.get(content).cloned())
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<SentOnce>> {
+    fn kept(&self) -> MutexGuard<'_, Vec<(Weak<Edition>, SentOnce)>> {
         // A panic while it was held has left whole entries.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

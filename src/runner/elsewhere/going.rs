@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edition::SentEdition;
 use super::order::{SentOrder, SentStart};
-use crate::data::Value;
+use crate::data::{CountedRows, Value};
 use crate::load::{Classes, Part, Plan};
 
 /// Longer than any run that a worker may speak of: eight days, in µs.
@@ -19,6 +19,9 @@ const LONGEST_US: u64 = 8 * 86_400_000_000;
 
 /// The most editions whose classes are told.
 const EDITIONS: usize = 65_535;
+
+/// The most sources of rows that are told: as many as a master counts.
+const COUNTS: usize = 1_000;
 
 /// A run that goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,8 @@ pub struct Going {
     pub generation: u16,
     /// See there.
     pub hash: String,
+    /// Rows whose turns are counted once for all, as that edition knows them.
+    pub counted: Vec<CountedRows>,
 }
 
 impl Going {
@@ -57,6 +62,7 @@ impl Going {
             && names.into_iter().all(|(names, shares)| names == shares)
             && self.generation > 0
             && self.hash.len() <= 64
+            && self.counted.len() <= COUNTS
             && self.plan.is_possible()
     }
 }
@@ -123,13 +129,20 @@ impl Remembered {
             setup: self.start.setup.clone(),
             generation: self.generation,
             hash: self.edition.hash().to_owned(),
+            counted: self
+                .edition
+                .counted()
+                .iter()
+                .take(COUNTS)
+                .cloned()
+                .collect(),
         }
     }
 }
 
 /// What a member has had since before its master was started again.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
+pub struct HeldPlace {
     /// Its number.
     pub member: u32,
     /// The number of its first load thread.

@@ -20,9 +20,9 @@ mod order;
 mod said;
 mod worker;
 
-pub use edition::{Content, Contents, SentEdition, Unsendable};
-pub use gate::{Coming, Gate, Joined, Orders, SentEditions};
-pub use going::{Going, Held, Remembered};
+pub use edition::{CHANGED, Content, Contents, Held, SentEdition, Unsendable, values_sent};
+pub use gate::{Coming, Gate, Joined, Orders, SentEditions, WorkerCard};
+pub use going::{Going, HeldPlace, Remembered};
 pub use order::{SentOrder, SentStart};
 pub use worker::{Happening, Work, Worker};
 

@@ -97,16 +97,28 @@ fn parts_for(threads: Range<u32>, parts: Vec<Part>) -> Option<Parts> {
     are_right.then(|| Parts::new(threads.zip(parts).collect(), count))
 }
 
+impl Order {
+    /// The edition that it is about, if it is about one.
+    pub(super) fn edition(&self) -> Option<&Arc<Edition>> {
+        match self {
+            Order::CatchUp(edition, _) => Some(edition),
+            Order::Prepare(preparation) => Some(&preparation.edition),
+            _ => None,
+        }
+    }
+}
+
 impl SentOrder {
-    /// What is sent of an order to the member with these threads; `sent` gives what is sent of its
+    /// What is sent of an order to the member with these threads; `edition` is what is sent of its
     /// edition, if it has one.
-    pub(super) fn of<E>(
+    pub(super) fn of(
         order: &Order,
         threads: Range<u32>,
         setup: Option<&Value>,
-        sent: impl Fn(&Arc<Edition>) -> Result<Arc<SentEdition>, E>,
-    ) -> Result<SentOrder, E> {
-        Ok(match order {
+        edition: Option<Arc<SentEdition>>,
+    ) -> SentOrder {
+        let edition = || edition.expect("what is sent of its edition is given");
+        match order {
             Order::Start(start) => SentOrder::Start(Box::new(SentStart {
                 epoch: start.epoch,
                 unix_us: start.unix_us,
@@ -116,7 +128,7 @@ impl SentOrder {
                 pauses: start.pauses,
                 setup: setup.cloned(),
             })),
-            Order::CatchUp(edition, number) => SentOrder::CatchUp(*number, sent(edition)?),
+            Order::CatchUp(_, number) => SentOrder::CatchUp(*number, edition()),
             Order::Assign { assignment, pace } => SentOrder::Assign {
                 number: assignment.number,
                 parts: parts_of(&assignment.parts, threads),
@@ -126,8 +138,7 @@ impl SentOrder {
             Order::Resume { paused_us } => SentOrder::Resume(*paused_us),
             Order::Follow(plan) => SentOrder::Follow(plan.clone()),
             Order::Prepare(preparation) => {
-                let edition = sent(&preparation.edition)?;
-                SentOrder::Prepare(preparation.ticket, preparation.number, edition)
+                SentOrder::Prepare(preparation.ticket, preparation.number, edition())
             }
             Order::Adopt(Adoption {
                 number,
@@ -142,7 +153,7 @@ impl SentOrder {
                 stop_timeout: *stop_timeout,
                 on_stop_timeout: *on_stop_timeout,
             },
-        })
+        }
     }
 
     /// The edition it carries, if it carries one.

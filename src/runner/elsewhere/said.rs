@@ -13,6 +13,22 @@ const LONGEST_TEXT: usize = 4_096;
 const MOST_TEXTS: usize = 1_000;
 
 impl News {
+    /// Itself, with the name of the member that says it in what people read.
+    #[must_use]
+    pub fn said_by(self, name: &str) -> News {
+        match self {
+            News::Prepared {
+                ticket,
+                result: Err(why),
+            } => News::Prepared {
+                ticket,
+                result: Err(why.on(name)),
+            },
+            News::Failed(why) => News::Failed(why.on(name)),
+            other => other,
+        }
+    }
+
     /// Whether a member may say that: whoever says it is not to be believed else.
     #[must_use]
     pub fn is_possible(&self) -> bool {
@@ -36,7 +52,7 @@ impl News {
                 Unable::Panicked => &[],
             },
             News::StopTest(why) => std::slice::from_ref(why),
-            News::Ready | News::Overflowed => &[],
+            News::Ready | News::ExitCode(_) | News::Overflowed => &[],
         };
         let are_short = texts.iter().all(|text| text.len() <= LONGEST_TEXT);
         are_short && texts.len() <= MOST_TEXTS

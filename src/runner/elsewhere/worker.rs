@@ -4,7 +4,9 @@
 //! nothing about the run, and outlives the connection: where orders come from and where reports go
 //! is the transport's.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use crate::clock::{self, Micros};
 use crate::coroutine;
 use crate::data::RationSource;
 use crate::runner::emergency::{self, Emergency};
-use crate::runner::fleet::{Member, MemberId};
+use crate::runner::fleet::{Levels, Member, MemberId};
 use crate::runner::load_thread::{News, Order};
 use crate::runner::threads::{self, BATCHES, Connections};
 use crate::runner::{Edition, Setup, Unable, usage};
@@ -30,7 +32,7 @@ use crate::vu::{Budget, Fence};
 const HAPPENINGS: usize = 1_024;
 
 /// Where the levels of users, which are told ten times a second, begin to be left out.
-const LEVELS: usize = HAPPENINGS / 2;
+const LEFT_OUT: usize = HAPPENINGS / 2;
 
 /// What a process begins with as a member of a run.
 pub struct Work {
@@ -59,6 +61,8 @@ pub enum Happening {
     Line(Line),
     /// Its users want iterations, and there are none.
     WantsIterations,
+    /// It has no users for so many iterations that it was given.
+    Unused(u64),
 }
 
 /// The load threads of this process, as a member of another's run.
@@ -68,6 +72,7 @@ pub struct Worker {
     shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
     cuts: Arc<Notify>,
+    recorded: Rc<Cell<u64>>,
     budget: Option<Budget>,
     fence: Fence,
     asks: Option<Arc<dyn RationSource>>,
@@ -99,7 +104,6 @@ impl Worker {
             setup: Arc::new(Setup {
                 edition: edition.clone(),
                 threads: count,
-                environment: Arc::new(edition.inputs.environment.clone()),
                 observer: None,
             }),
             group: coroutine::new_group(),
@@ -117,6 +121,7 @@ impl Worker {
         let (happens, happenings) = mpsc::channel(HAPPENINGS);
         let (orders, orders_out) = mpsc::channel(threads::ORDERS);
         let cuts = Arc::new(Notify::new());
+        let recorded: Rc<Cell<u64>> = Rc::default();
         let working = Working {
             member,
             edition,
@@ -125,9 +130,12 @@ impl Worker {
             batches,
             lines,
             budget: budget.clone(),
+            shared: shared.clone(),
+            exit_code: None,
             happens,
             cuts: cuts.clone(),
             ledger: Ledger::new(Limits::default()),
+            recorded: recorded.clone(),
             emergency,
             epoch: None,
             latest: None,
@@ -138,6 +146,7 @@ impl Worker {
             shared,
             orders,
             cuts,
+            recorded,
             budget,
             fence,
             asks,
@@ -175,6 +184,12 @@ impl Worker {
         sent.map_err(|_| Unable::System("load threads take no orders any more".to_owned()))
     }
 
+    /// How many samples its load threads have handed over, in reports or not.
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.recorded.get()
+    }
+
     /// Asks for a report of what was measured since the last one.
     pub fn cut(&self) {
         self.cuts.notify_one();
@@ -195,10 +210,10 @@ impl Worker {
         }
     }
 
-    /// Takes iterations back that nobody has begun.
+    /// What its scripts see of the whole run.
     #[must_use]
-    pub fn unused(&self) -> u64 {
-        self.budget.as_ref().map_or(0, Budget::give_back)
+    pub fn shared(&self) -> &Shared {
+        &self.shared
     }
 }
 
@@ -211,9 +226,14 @@ struct Working {
     batches: mpsc::Receiver<Batch>,
     lines: mpsc::Receiver<Line>,
     budget: Option<Budget>,
+    shared: Arc<Shared>,
+    /// What a script asked for last, as far as that was said.
+    exit_code: Option<u8>,
     happens: mpsc::Sender<Happening>,
     cuts: Arc<Notify>,
     ledger: Ledger,
+    /// What it has absorbed.
+    recorded: Rc<Cell<u64>>,
     emergency: Emergency,
     /// The first user's start, once it is known.
     epoch: Option<Micros>,
@@ -255,6 +275,16 @@ impl Working {
     /// Whether that was the last of it.
     async fn hear(&mut self, news: News) -> bool {
         let has_ended = matches!(news, News::Ended { .. });
+        self.tell_exit_code().await;
+        let has_users = !matches!(
+            &news,
+            News::Levels(Levels { users: 0, .. }) | News::Ended { .. }
+        );
+        let unused = self.budget.as_ref().filter(|_| !has_users);
+        let unused = unused.map_or(0, Budget::give_back);
+        if unused > 0 {
+            self.happen(Happening::Unused(unused)).await;
+        }
         if has_ended {
             // What threads measured comes before their end.
             while let Ok(batch) = self.batches.try_recv() {
@@ -264,10 +294,19 @@ impl Working {
             self.happen(Happening::Report(Box::new(report))).await;
         }
         let is_level = matches!(news, News::Levels(_));
-        if !is_level || self.happens.capacity() > LEVELS {
+        if !is_level || self.happens.capacity() > LEFT_OUT {
             self.happen(Happening::Said(news)).await;
         }
         has_ended
+    }
+
+    /// Says what exit code a script asked for, once each time it asks for another.
+    async fn tell_exit_code(&mut self) {
+        let asked = self.shared.exit_code();
+        if let Some(code) = asked.filter(|_| asked != self.exit_code) {
+            self.exit_code = asked;
+            self.happen(Happening::Said(News::ExitCode(code))).await;
+        }
     }
 
     /// The master has to know it. Nothing else can go on if it takes nothing for minutes.
@@ -292,6 +331,7 @@ impl Working {
     fn absorb(&mut self, batch: Batch) {
         let thread = batch.thread();
         let emptied = self.ledger.absorb(batch);
+        self.recorded.set(self.ledger.recorded());
         self.member.give_back(thread, emptied);
     }
 

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::load::Slots;
 use crate::runner::State;
 use crate::runner::assignments::Assignments;
-use crate::runner::elsewhere::{Going, Held, Joined};
+use crate::runner::elsewhere::{Going, HeldPlace, Joined};
 use crate::runner::fleet::{MemberId, Standing};
 use crate::runner::reload::Reload;
 use crate::stats::Mark;
@@ -24,7 +24,7 @@ use crate::vu::PlanClock;
 #[derive(Debug)]
 pub(super) struct GoingOn {
     /// What members have had since before.
-    claims: Vec<Held>,
+    claims: Vec<HeldPlace>,
     /// The generation that was said to be in service.
     generation: u16,
 }
@@ -64,13 +64,16 @@ impl Run {
         self.hooks.go_on();
         self.enter(State::Spawning);
         let seconds = elapsed.as_secs() + 1;
-        self.tick_at = Some(self.begun + SECOND * u32::try_from(seconds).unwrap_or(u32::MAX));
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        self.tick_at = Some(self.begun + SECOND * seconds + self.tick_delay());
         self.enter_stage();
         self.is_deserted();
+        // Whoever looks before the first second is over sees which run it is.
+        self.show();
     }
 
     /// A member of the last master's run goes on in this one.
-    pub(super) fn hold(&mut self, held: Held, joined: oneshot::Sender<Joined>) {
+    pub(super) fn hold(&mut self, held: HeldPlace, joined: oneshot::Sender<Joined>) {
         let id = MemberId(held.member);
         let Some(going_on) = &mut self.going_on else {
             return;
@@ -97,7 +100,7 @@ impl Run {
             return;
         };
         let claims = claims.into_iter();
-        let claims: Vec<Held> = claims
+        let claims: Vec<HeldPlace> = claims
             .filter(|held| self.fleet.has(MemberId(held.member)))
             .collect();
         let generations = claims.iter().map(|held| held.generation);
@@ -126,7 +129,7 @@ impl Run {
 }
 
 /// Slots whose owners are what members say that they have; where two say so, the first is believed.
-fn owned(count: u32, claims: &[Held]) -> Slots {
+fn owned(count: u32, claims: &[HeldPlace]) -> Slots {
     const NOBODY: u32 = u32::MAX;
     let mut owners = vec![NOBODY; count as usize];
     for held in claims {

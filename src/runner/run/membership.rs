@@ -17,6 +17,13 @@ use crate::runner::load_thread::{Order, Start};
 use crate::runner::threads;
 
 impl Run {
+    /// Tells scripts how many users there are, if none of them are here to be counted.
+    pub(super) fn count_users(&self) {
+        if self.is_far {
+            self.to.shared.users_are(self.fleet.levels().users);
+        }
+    }
+
     pub(super) fn come(&mut self, coming: Coming) {
         match coming {
             Coming::Joins { threads, joined } if self.end.is_none() => {
@@ -39,6 +46,7 @@ impl Run {
             Coming::Gone(id) => self.ended(MemberId(id), 0),
             Coming::Deal => self.deal(),
             Coming::Leaves(id) => self.leave(MemberId(id)),
+            Coming::Worker(event, card) => self.worker(event, card),
         }
     }
 
@@ -137,6 +145,7 @@ impl Run {
     pub(super) fn ended(&mut self, id: MemberId, cut: u64) {
         self.numbers.in_flight(cut);
         self.lose(id);
+        self.count_users();
         if self.fleet.is_empty() && self.end.is_none() {
             match self.is_far {
                 true => self.is_deserted(),

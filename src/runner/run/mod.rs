@@ -4,6 +4,7 @@
 //! `inbox`, members are in `fleet`, results in `numbers`; `hooks` and `reload` say which step is
 //! next. Nothing here is on the path of a request.
 
+mod calls;
 mod going_on;
 mod membership;
 mod pausing;
@@ -11,6 +12,7 @@ mod reloading;
 mod starting;
 mod stopping;
 mod wishes;
+mod workers;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,11 +23,12 @@ use tokio::time::{Instant, timeout};
 
 use self::going_on::GoingOn;
 use self::wishes::Early;
+use self::workers::Workers;
 use super::assignments::Assignments;
 use super::control::Control;
 use super::emergency::{self, Emergency};
 use super::fleet::{Fleet, MemberId};
-use super::hooks::{HookStep, Hooks, Phase};
+use super::hooks::{Hooks, Phase};
 use super::inbox::{Event, Inbox, Timer};
 use super::load_thread::News;
 use super::numbers::{Numbers, SILENT_ITERATIONS, UserCounts};
@@ -36,7 +39,7 @@ use super::{Command, Edition, End, Ended, Notice, State};
 use crate::clock::{self, Micros};
 use crate::load::{Classes, Division, Stage};
 use crate::scenario;
-use crate::script::{Call, Outcome, Program};
+use crate::script::Program;
 use crate::shared::Milestone;
 use crate::stats::Batch;
 use crate::vu::PlanClock;
@@ -55,6 +58,10 @@ const FAR_LEAD: Duration = Duration::from_secs(1);
 
 /// How long a run waits for somebody who could go on, once all members elsewhere are gone.
 const DESERTED: Duration = Duration::from_secs(60);
+
+/// How long after the end of a second it is closed if members are in other processes, whose reports
+/// of it come within half a second: otherwise the newest second would lack what some of them did.
+const FAR_DELAY: Duration = Duration::from_millis(700);
 
 /// How long cancelled calls may take to unwind.
 const UNWINDING: Duration = Duration::from_secs(1);
@@ -105,6 +112,7 @@ struct Run {
     going_on: Option<GoingOn>,
     /// Members have another script than this process, until the next reload.
     has_other_script: bool,
+    workers: Workers,
     /// The latest moment for members to end.
     grace: Option<Instant>,
     is_over: bool,
@@ -208,7 +216,8 @@ impl Run {
                         true => "a worker did not end in time",
                         false => "a load thread did not end in time: a script holds it in one call",
                     };
-                    self.end = Some(End::Failed(held.to_owned()));
+                    let workers = self.workers.not_ended();
+                    self.end = Some(End::Failed(workers.unwrap_or_else(|| held.to_owned())));
                 }
                 self.tear_down();
             }
@@ -236,6 +245,7 @@ impl Run {
             }
             News::Failed(why) => self.fail(why.to_string()),
             News::StopTest(why) => self.stop(End::StopTest(why)),
+            News::ExitCode(code) => self.to.shared.set_exit_code(code),
             News::Overflowed => self.notice(Notice::TooManyNames),
             News::Ended { cut } => self.ended(id, cut),
         }
@@ -245,6 +255,7 @@ impl Run {
 
     /// Checks how far the members are in the plan.
     fn look_at_users(&mut self) {
+        self.count_users();
         if self.hooks.phase() != Phase::Measuring {
             return;
         }
@@ -261,51 +272,6 @@ impl Run {
         if is_settled && self.fleet.is_done(self.plan_time(), may_turn) {
             self.stop(End::Done);
         }
-    }
-
-    fn do_all(&mut self, steps: Vec<HookStep>) {
-        for step in steps {
-            match step {
-                HookStep::Call(call) => self.call(call),
-                HookStep::CancelCalls => self.inbox.cancel_calls(),
-                HookStep::SpeakOf { seconds } => self.notice(Notice::SettingUp { seconds }),
-                HookStep::Keep(value) => self.to.shared.set_setup_result(value),
-                HookStep::Begin => self.begin(),
-                HookStep::NeverBegin(why) => {
-                    self.end = Some(why.clone());
-                    self.state.send_replace(State::Stopping(why));
-                }
-                HookStep::Late { what, limit } => {
-                    let message = format!("`{what}` took longer than {limit:?} and was ended");
-                    let now_us = self.now_us();
-                    self.numbers
-                        .exception(now_us, &message, "--on-stop-timeout");
-                    self.notice(Notice::Late { what, limit });
-                }
-                HookStep::Close => self.is_over = true,
-            }
-        }
-    }
-
-    fn call(&mut self, call: Call) {
-        if let Some(control) = &self.control {
-            self.inbox.expect(call, control.call(call));
-        }
-    }
-
-    /// Calls an event's listeners without waiting for them.
-    fn tell(&mut self, event: scenario::Event) {
-        if self.edition.scenario.hooks.listeners.contains(&event) {
-            self.call(Call::Listeners(event));
-        }
-    }
-
-    fn answered(&mut self, call: Call, outcome: Outcome) {
-        if let (Phase::Measuring, Outcome::StopTest(why)) = (self.hooks.phase(), &outcome) {
-            self.stop(End::StopTest(why.clone()));
-        }
-        let steps = self.hooks.answered(call, outcome, Instant::now());
-        self.do_all(steps);
     }
 
     /// The first users start.
@@ -325,7 +291,7 @@ impl Run {
             control.begin(epoch, unix_us);
         }
         self.enter(State::Spawning);
-        self.tick_at = Some(self.begun + SECOND);
+        self.tick_at = Some(self.begun + SECOND + self.tick_delay());
         self.enter_stage();
         self.ask_shape();
         self.handle_early();
@@ -334,6 +300,7 @@ impl Run {
         // A member may have gone before it began.
         self.deal();
         self.look_at_reload();
+        self.tell_of_workers();
     }
 
     /// Notes the stage of the plan that has begun, if one has.
@@ -386,8 +353,9 @@ impl Run {
     fn tick(&mut self) {
         let now = Instant::now();
         // The next tick closes seconds that were missed.
-        let seconds = now.duration_since(self.begun).as_secs() + 1;
-        self.tick_at = Some(self.begun + Duration::from_secs(seconds));
+        let begun = self.begun + self.tick_delay();
+        let seconds = now.duration_since(begun).as_secs() + 1;
+        self.tick_at = Some(begun + Duration::from_secs(seconds));
         if self.fleet.is_used_up() {
             // No more users will start, even if the plan continues.
             self.to.shared.state().reach(Milestone::SpawningComplete);
@@ -398,6 +366,7 @@ impl Run {
             peak: self.fleet.take_peak(),
             behind: levels.behind,
         };
+        self.workers.show(&mut self.numbers);
         let is_silent = self.numbers.tick(self.now_us(), alive);
         if is_silent {
             let iterations = SILENT_ITERATIONS;
@@ -405,9 +374,18 @@ impl Run {
         }
     }
 
+    /// How long after the end of a second that is closed.
+    fn tick_delay(&self) -> Duration {
+        match self.is_far {
+            true => FAR_DELAY,
+            false => Duration::ZERO,
+        }
+    }
+
     /// Publishes the figures so far.
     fn show(&mut self) {
         let behind = self.fleet.levels().behind;
+        self.workers.show(&mut self.numbers);
         self.numbers.show(self.now_us(), behind);
     }
 
@@ -428,6 +406,7 @@ impl Run {
             // Cancelled calls unwind by themselves; after that their counts are here.
             let _ = timeout(UNWINDING, control.close()).await;
         }
+        self.await_workers().await;
         self.show_all();
         while let Some(line) = self.inbox.line() {
             self.notice(Notice::Script(line));

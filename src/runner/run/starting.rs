@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::reloading::on_control;
 use super::wishes::Early;
+use super::workers::Workers;
 use super::{DESERTED, Run};
 use crate::clock;
 use crate::coroutine;
@@ -45,20 +46,25 @@ const NOTICES: usize = 1_024;
 /// Readers that subscribe before they await anything else miss no notice.
 pub async fn start(setup: Arc<Setup>) -> Result<Handle, Unable> {
     let threads = setup.threads;
-    let mut opening = Opening::new(setup, threads, Slots::local(threads))?;
+    let slots = Slots::local(threads);
+    let mut opening = Opening::new(setup, threads, slots, Arc::default())?;
     opening.join_here(threads)?;
     opening.begin().await
 }
 
 /// A run whose members are in other processes, `threads` load threads at the start; with what those
-/// are told that begin it, by their numbers of threads. Must be called in a tokio runtime with local
-/// tasks.
+/// are told that begin it, by their numbers of threads. `shared` is what exists once for all of
+/// them. Must be called in a tokio runtime with local tasks.
 ///
 /// # Errors
 /// When the script's functions for the whole run cannot be made here.
-pub fn open(setup: Arc<Setup>, members: &[u32]) -> Result<(Opening, Vec<Joined>), Unable> {
+pub fn open(
+    setup: Arc<Setup>,
+    members: &[u32],
+    shared: Arc<Shared>,
+) -> Result<(Opening, Vec<Joined>), Unable> {
     let threads = members.iter().sum();
-    let mut opening = Opening::new(setup, 0, Slots::shared(threads))?;
+    let mut opening = Opening::new(setup, 0, Slots::shared(threads), shared)?;
     let joined = members.iter().map(|threads| opening.join(*threads));
     let joined = joined.collect();
     Ok((opening, joined))
@@ -70,8 +76,12 @@ pub fn open(setup: Arc<Setup>, members: &[u32]) -> Result<(Opening, Vec<Joined>)
 ///
 /// # Errors
 /// As [`open`].
-pub fn go_on(setup: Arc<Setup>, going: &Going) -> Result<(Handle, Gate), Unable> {
-    let mut opening = Opening::new(setup, 0, Slots::shared(0))?;
+pub fn go_on(
+    setup: Arc<Setup>,
+    going: &Going,
+    shared: Arc<Shared>,
+) -> Result<(Handle, Gate), Unable> {
+    let mut opening = Opening::new(setup, 0, Slots::shared(0), shared)?;
     opening.fleet.follow(going.plan.clone());
     let gate = opening.gate();
     let (mut run, handle) = opening.opened();
@@ -88,7 +98,8 @@ pub(in crate::runner) async fn start_with(
     members: &[u32],
     slots: Slots,
 ) -> Result<(Handle, Gate), Unable> {
-    let mut opening = Opening::new(setup, members.iter().sum(), slots)?;
+    let threads = members.iter().sum();
+    let mut opening = Opening::new(setup, threads, slots, Arc::default())?;
     for threads in members {
         opening.join_here(*threads)?;
     }
@@ -107,6 +118,7 @@ pub struct Opening {
     to: Connections,
     commands: mpsc::Sender<Command>,
     gate: Gate,
+    workers: Workers,
     /// Its members are in other processes.
     is_far: bool,
     /// How long it waits for somebody who could go on.
@@ -115,7 +127,12 @@ pub struct Opening {
 
 impl Opening {
     /// Of `threads` load threads in this process.
-    fn new(setup: Arc<Setup>, threads: u32, slots: Slots) -> Result<Opening, Unable> {
+    fn new(
+        setup: Arc<Setup>,
+        threads: u32,
+        slots: Slots,
+        shared: Arc<Shared>,
+    ) -> Result<Opening, Unable> {
         let edition = setup.edition.clone();
         let options = &edition.options;
         let (news_in, news) = mpsc::channel(64);
@@ -131,14 +148,16 @@ impl Opening {
             reports: reports_in,
             lines: lines_in.clone(),
             budget: budget.clone(),
+            roll: watch::Sender::default(),
         };
+        let roll = gate.roll.subscribe();
         let to = Connections {
             setup,
             group: coroutine::new_group(),
             news: news_in,
             batches: batches_in,
             log: lines_in,
-            shared: Arc::new(Shared::default()),
+            shared,
             budget: budget.clone(),
             fence: None,
         };
@@ -162,6 +181,7 @@ impl Opening {
             to,
             commands: commands_in,
             gate,
+            workers: Workers::new(roll),
             is_far: threads == 0,
             patience: DESERTED,
         })
@@ -220,6 +240,9 @@ impl Opening {
                         self.fleet.leave(MemberId(told.member));
                     }
                 }
+                Some(Event::Coming(Coming::Worker(event, card))) => {
+                    self.workers.wait(event, card);
+                }
                 _ => {}
             }
             if self.fleet.is_empty() {
@@ -268,6 +291,7 @@ impl Opening {
             deserted_at: None,
             going_on: None,
             has_other_script: false,
+            workers: self.workers,
             grace: None,
             is_over: false,
         };

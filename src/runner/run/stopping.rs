@@ -16,7 +16,7 @@ use crate::scenario;
 const LAST_GRACE: Duration = Duration::from_secs(3);
 
 /// How long they may take after a second Ctrl-C, when somebody sits waiting.
-const KILL_GRACE: Duration = Duration::from_millis(500);
+pub(super) const KILL_GRACE: Duration = Duration::from_millis(500);
 
 /// How long members elsewhere may take then: they only have to say what they have.
 const FAR_GRACE: Duration = Duration::from_millis(200);

@@ -28,9 +28,18 @@ fn over_the_wire<T: Serialize + DeserializeOwned>(said: &T) -> T {
 }
 
 fn contents(edition: &SentEdition, sent: &SentEditions) -> Contents {
-    let wanted = edition.contents().into_iter();
-    let contents = wanted.map(|content| (content, sent.content(&content).unwrap()));
-    contents.collect()
+    let held = |content| {
+        let mut bytes = Vec::new();
+        let held = sent.content(&content).unwrap();
+        let given = held.give(7, |piece| {
+            bytes.extend(piece);
+            true
+        });
+        given.unwrap();
+        bytes.into()
+    };
+    let wanted = edition.contents().into_keys();
+    wanted.map(|content| (content, held(content))).collect()
 }
 
 type Workers = Rc<RefCell<Vec<Rc<Worker>>>>;
@@ -104,9 +113,6 @@ async fn works(
                 let news = over_the_wire(&news);
                 assert!(news.is_possible(), "{news:?}");
                 let is_end = matches!(news, News::Ended { .. });
-                if is_end {
-                    gate.give_back(worker.unused());
-                }
                 gate.say(member, news).await;
                 if is_end {
                     break;
@@ -121,6 +127,7 @@ async fn works(
                 iterations.set(iterations.get() + given);
                 worker.give(given);
             }
+            Happening::Unused(unused) => gate.give_back(unused),
             Happening::Line(line) => gate.print(line),
         }
     }
@@ -139,7 +146,7 @@ struct Apart {
 
 impl Apart {
     async fn start(setup: Arc<Setup>, members: &[u32]) -> Apart {
-        let (opening, joined) = open(setup, members).unwrap();
+        let (opening, joined) = open(setup, members, Arc::default()).unwrap();
         let gate = opening.gate();
         let sent = Rc::new(SentEditions::default());
         let iterations = Rc::new(Cell::new(0));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{on_runtime, setup_of};
 use crate::clock;
 use crate::load::{Part, Plan};
-use crate::runner::elsewhere::{Going, Held, News, SentEditions, SentOrder};
+use crate::runner::elsewhere::{Going, HeldPlace, News, SentEditions, SentOrder};
 use crate::runner::{End, Ended, Handle, Setup, State, go_on, open};
 
 const SCRIPT: &str = "user(\"U\", #{ t: task(|| { sleep(1); }) });";
@@ -32,12 +32,13 @@ fn going(setup: &Setup) -> Going {
         setup: None,
         generation: 1,
         hash: setup.edition.hash(),
+        counted: setup.edition.inputs.sources.counted(),
     }
 }
 
-fn held() -> Held {
+fn held() -> HeldPlace {
     let all = (0..SLOTS).collect();
-    Held {
+    HeldPlace {
         member: 7,
         first: 3,
         parts: vec![Part::of(SLOTS, all).expect("they are all there")],
@@ -50,7 +51,7 @@ fn held() -> Held {
 fn it_begins_in_its_middle_and_deals_once_it_is_known_who_is_there() {
     on_runtime(async {
         let setup = setup_of(SCRIPT, 1, 1.0);
-        let (handle, gate) = go_on(setup.clone(), &going(&setup)).unwrap();
+        let (handle, gate) = go_on(setup.clone(), &going(&setup), Arc::default()).unwrap();
         let sent = SentEditions::default();
         let mut old = gate.hold(held()).await.await.unwrap();
         assert_eq!((old.member, old.threads.clone()), (7, 3..4));
@@ -89,7 +90,7 @@ fn it_begins_in_its_middle_and_deals_once_it_is_known_who_is_there() {
 fn it_ends_as_failed_when_nobody_comes_or_another_master_has_it() {
     on_runtime(async {
         let setup = setup_of(SCRIPT, 1, 1.0);
-        let (mut opening, joined) = open(setup.clone(), &[1]).unwrap();
+        let (mut opening, joined) = open(setup.clone(), &[1], Arc::default()).unwrap();
         opening.patience(Duration::from_millis(200));
         let gate = opening.gate();
         gate.say(joined[0].member, News::Ready).await;
@@ -98,7 +99,7 @@ fn it_ends_as_failed_when_nobody_comes_or_another_master_has_it() {
         let nobody = End::Failed("no worker was there for 200ms".to_owned());
         assert_eq!(end(&handle).await, nobody);
 
-        let (handle, gate) = go_on(setup.clone(), &going(&setup)).unwrap();
+        let (handle, gate) = go_on(setup.clone(), &going(&setup), Arc::default()).unwrap();
         let _joined = gate.hold(held()).await;
         gate.deposed("another has it".to_owned()).await;
         let other = End::Failed("another has it".to_owned());

@@ -55,7 +55,6 @@ fn setup_with(inputs: Inputs, script: &str, users: u32, per_sec: f64) -> Arc<Set
             },
         }),
         threads: 1,
-        environment: Arc::default(),
         observer: None,
     })
 }

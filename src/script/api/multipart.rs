@@ -39,7 +39,7 @@ impl Uploads {
             return Ok(content.clone());
         }
         let unreadable = |error: std::io::Error| format!("the file `{}`: {error}", path.display());
-        let content = Bytes::from(files.read(path, LARGEST).map_err(unreadable)?);
+        let content = files.read(path, LARGEST).map_err(unreadable)?;
         let bytes = self.bytes.get() + content.len();
         if bytes <= KEPT_BYTES {
             self.bytes.set(bytes);

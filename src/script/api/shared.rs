@@ -62,8 +62,15 @@ impl QueueHandle {
 
 #[expect(clippy::needless_pass_by_value, reason = "Rhai passes values")]
 fn put(context: NativeCallContext, queue: &mut QueueHandle, value: Dynamic) -> Result<()> {
+    let name = queue.name.clone();
     let (user, queue) = queue.of(&context)?;
     let value = plain(&value).map_err(|wrong| format!("what is put into a queue {wrong}"))?;
+    user.thread
+        .parts
+        .shared
+        .state()
+        .fits(&name, &value)
+        .map_err(|wrong| format!("what is put into a queue {wrong}"))?;
     asked(&context, &user, queue.put(value))
 }
 
@@ -116,6 +123,9 @@ fn once(
     // An error drops the turn, which passes to the next one that waits.
     let made = make.call_raw(context, this, arguments)?;
     let made = plain(&made).map_err(|wrong| format!("what `once` keeps for all users {wrong}"))?;
+    state
+        .fits(name, &made)
+        .map_err(|wrong| format!("what `once` keeps for all users {wrong}"))?;
     match maker.made(&made) {
         None => Ok(dynamic(&made)),
         Some(kept) => Ok(dynamic(&waited(context, &user, kept)?)),

@@ -8,6 +8,7 @@ use rhai::{Dynamic, FnPtr, GlobalRuntimeState, ImmutableString, Map};
 use super::capture;
 use super::class::ClassDeclaration;
 use super::definitions::{Definition, Definitions};
+use super::environment::Environment;
 use super::imports::captures_itself_in;
 use super::methods::{self, Forwarded, MapFunctions};
 use crate::http;
@@ -38,6 +39,7 @@ pub struct Class {
     functions: Vec<Callable>,
     pub(crate) states: CallStates,
     pub(crate) secrets: Secrets,
+    pub(crate) environment: Environment,
     /// Whether its scripts ask for what was sent.
     pub(crate) keeps_requests: bool,
 }
@@ -62,6 +64,7 @@ pub(crate) struct Assembly<'a> {
     pub(crate) of_maps: MapFunctions,
     pub(crate) forwarded: Forwarded,
     pub(crate) secrets: Secrets,
+    pub(crate) environment: Environment,
     pub(crate) keeps_requests: bool,
     /// The script itself, for what has no better place.
     pub(crate) file: ImmutableString,
@@ -108,6 +111,7 @@ impl Assembly<'_> {
             functions,
             states: CallStates::new(self.global, methods),
             secrets: self.secrets.clone(),
+            environment: self.environment.clone(),
             keeps_requests: self.keeps_requests,
         }
     }

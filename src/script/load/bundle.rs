@@ -256,7 +256,7 @@ fn read_text(files: &Files, path: &Path) -> Result<String, String> {
             io::ErrorKind::NotFound if files.are_on_disk() => "there is no such file".to_owned(),
             _ => error.to_string(),
         })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes.into()).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid]
             .iter()

@@ -132,6 +132,7 @@ impl Program {
             of_maps,
             forwarded: Forwarded::new(),
             secrets: declarations.secrets.clone(),
+            environment: inputs.environment.clone(),
             keeps_requests: request_use::reads_requests(bundle),
             file: file.into(),
             findings: Vec::new(),

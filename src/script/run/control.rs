@@ -116,8 +116,9 @@ impl ControlUser {
         })
     }
 
-    /// Makes a call. Must run in a coroutine, because it may wait.
-    pub fn call(&mut self, call: Call, users: u32) -> Outcome {
+    /// Makes a call. Must run in a coroutine, because it may wait. Listeners are told these facts
+    /// besides what all are told.
+    pub fn call(&mut self, call: Call, users: u32, facts: &[(&'static str, Value)]) -> Outcome {
         let program = self.instance.user().generation.program.clone();
         let Some(functions) = &program.control else {
             return Outcome::Done(Value::Unit);
@@ -125,7 +126,7 @@ impl ControlUser {
         match call {
             Call::Setup => self.setup(functions),
             Call::Teardown => self.teardown(functions),
-            Call::Listeners(event) => self.listeners(functions, event, users),
+            Call::Listeners(event) => self.listeners(functions, event, users, facts),
         }
     }
 
@@ -164,7 +165,13 @@ impl ControlUser {
     }
 
     /// Calls all of them, in order, even if one fails.
-    fn listeners(&mut self, functions: &ControlFunctions, event: Event, users: u32) -> Outcome {
+    fn listeners(
+        &mut self,
+        functions: &ControlFunctions,
+        event: Event,
+        users: u32,
+        facts: &[(&'static str, Value)],
+    ) -> Outcome {
         let mut all: Vec<_> = functions.listeners.iter().collect();
         if event == Event::Quitting {
             // As in Locust, in reverse order.
@@ -175,6 +182,9 @@ impl ControlUser {
             let mut map = Map::new();
             map.insert("event".into(), event.name().into());
             map.insert("user_count".into(), i64::from(users).into());
+            for (name, fact) in facts {
+                map.insert((*name).into(), dynamic(fact));
+            }
             let arguments = match listener.parameters.len() {
                 0 => Vec::new(),
                 _ => vec![map.into()],

@@ -25,3 +25,4 @@ pub(super) mod stale_closure;
 pub(super) mod thread;
 pub(super) mod user;
 pub(super) mod verdict;
+pub(super) mod whole;

@@ -4,111 +4,27 @@
 //! users.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rhai::ImmutableString;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::generation::{Behind, Generation};
 use super::log::{Level, Line, Log};
 use super::observer::{Event, Observer, Tracer};
 use super::run_clock::RunClock;
-use super::said_once::{Once, SaidOnce};
+use super::said_once::Once;
 use super::secret::Secrets;
+use super::whole::Shared;
 use crate::clock::{Micros, Timers};
-use crate::data::Value;
 use crate::scenario::Random;
 use crate::script::api::multipart::Uploads;
-use crate::shared::SharedState;
-use crate::shared::appends::{Appender, Appends};
-use crate::stats::{Batch, InFlight, Outbox, Recorder, Summary};
-
-/// What the whole run shares over all threads: a few numbers, none of them on the path of a
-/// request, and what scripts share.
-#[derive(Debug, Default)]
-pub struct Shared {
-    state: SharedState,
-    /// What `setup` returned.
-    setup: OnceLock<Value>,
-    /// Users alive now, for scripts that ask.
-    users: AtomicU32,
-    /// What `exit_code` set, plus one; 0 if it was not called.
-    exit_code: AtomicU32,
-    /// The figures so far, once there are some.
-    summary: OnceLock<watch::Receiver<Arc<Summary>>>,
-    /// The files that scripts append to.
-    appends: Appends,
-    /// Warnings that are given once, and have been.
-    said: SaidOnce,
-}
-
-impl Shared {
-    /// Users alive now, over all load threads.
-    #[must_use]
-    pub fn users(&self) -> u32 {
-        self.users.load(Ordering::Relaxed)
-    }
-
-    /// Notes that a user has been started.
-    pub fn user_started(&self) {
-        self.users.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Notes that a user has ended.
-    pub fn user_ended(&self) {
-        self.users.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// The exit code that a script asked for last.
-    #[must_use]
-    pub fn exit_code(&self) -> Option<u8> {
-        u8::try_from(self.exit_code.load(Ordering::Relaxed).checked_sub(1)?).ok()
-    }
-
-    /// Lets scripts see the figures so far.
-    pub fn show(&self, summary: watch::Receiver<Arc<Summary>>) {
-        // There is one run, so the first call is the only one.
-        let _ = self.summary.set(summary);
-    }
-
-    /// The figures so far, of at most a second ago.
-    pub(crate) fn summary(&self) -> Option<Arc<Summary>> {
-        Some(self.summary.get()?.borrow().clone())
-    }
-
-    /// Flushes the files that scripts append to; returns what could not be written, by file. For
-    /// the end of the run, because it waits for the disk.
-    #[must_use]
-    pub fn finish_appends(&self) -> Vec<String> {
-        self.appends.finish()
-    }
-
-    /// What scripts share: queues and the like.
-    #[must_use]
-    pub fn state(&self) -> &SharedState {
-        &self.state
-    }
-
-    /// What `setup` returned; `None` before it has.
-    #[must_use]
-    pub fn setup_result(&self) -> Option<&Value> {
-        self.setup.get()
-    }
-
-    /// Keeps what `setup` returned, for all threads; only the first time counts.
-    pub fn set_setup_result(&self, value: Value) {
-        let _ = self.setup.set(value);
-    }
-
-    pub(crate) fn set_exit_code(&self, code: u8) {
-        self.exit_code.store(u32::from(code) + 1, Ordering::Relaxed);
-    }
-}
+use crate::shared::appends::Appender;
+use crate::stats::{Batch, InFlight, Outbox, Recorder};
 
 /// What the runner gives a load thread for its scripts; none of it changes.
 pub struct ThreadParts {
@@ -122,8 +38,6 @@ pub struct ThreadParts {
     pub outbox: Outbox,
     /// What all threads share.
     pub shared: Arc<Shared>,
-    /// The environment as it was when Katydid started.
-    pub environment: Arc<BTreeMap<String, String>>,
 }
 
 /// A load thread, as the scripts on it see it.
@@ -208,7 +122,7 @@ impl Thread {
         if let Some(known) = appenders.get(file) {
             return Ok(known.clone());
         }
-        let appender = self.parts.shared.appends.open(file)?;
+        let appender = self.parts.shared.append_to(file)?;
         appenders.insert(file.clone(), appender.clone());
         Ok(appender)
     }
@@ -304,7 +218,7 @@ impl Thread {
 
     /// Gives a warning unless it has been given in this run.
     pub(crate) fn warn_once(&self, once: Once, who: String, place: String, text: String) {
-        if self.parts.shared.said.is_first(once) {
+        if self.parts.shared.says_first(once) {
             self.say(Level::Warn, who, place, text);
         }
     }

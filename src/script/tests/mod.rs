@@ -172,7 +172,6 @@ impl World {
             seed: inputs.seed,
             outbox: Outbox::new(recorder, full_in, mpsc::channel(1).1),
             shared: Arc::default(),
-            environment: Arc::new(inputs.environment.clone()),
         };
         let thread = Rc::new(Thread::new(parts, generation, log, None));
         World {

@@ -4,11 +4,11 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::super::{Bundle, Ended, Inputs, Program};
 use super::{World, on_load_thread};
-use crate::data::{Declared, Ration, RationSource, Reply, Sources};
+use crate::data::{RationSource, Rations, Sources};
 use crate::files::Files;
 
 /// What a script comes to beside these files, none of which is on the disk.
@@ -53,15 +53,33 @@ fn certificates_that_were_sent_are_not_looked_for_on_the_disk() {
 
 /// Counts turns as a master does that is asked over a slow wire.
 #[derive(Debug)]
-struct Master(Sources);
+struct Master {
+    sources: Arc<Sources>,
+    rations: Arc<Rations>,
+    asked: Mutex<u32>,
+}
 
 impl RationSource for Master {
-    fn turns<'a>(&'a self, of: &'a Declared) -> Reply<'a, Option<Ration>> {
-        Box::pin(async {
+    fn rations(&self, _: u64) -> Arc<Rations> {
+        self.rations.clone()
+    }
+
+    fn want(&self, count: u64, rows: u64) {
+        *self.asked.lock().unwrap() += 1;
+        let (sources, rations) = (self.sources.clone(), self.rations.clone());
+        tokio::task::spawn_local(async move {
             tokio::task::yield_now().await;
-            let source = self.0.file(of.clone()).unwrap();
-            source.turns.ration(2)
-        })
+            let declared = sources.counted().remove(0);
+            assert_eq!((declared.name, declared.rows), (count, rows));
+            let source = sources.file(declared.declared).unwrap();
+            match source.turns.ration(2) {
+                Some((turns, course)) => {
+                    rations.course(rows, course);
+                    rations.give(turns);
+                }
+                None => rations.used_up(rows),
+            }
+        });
     }
 }
 
@@ -70,14 +88,28 @@ fn asked(script: &'static str, users: u64) -> Vec<String> {
     on_load_thread(async move || {
         let rows = (PathBuf::from("users.csv"), b"id\n1\n2\n3\n".to_vec());
         let files = Files::sent([rows]);
-        let master = Master(Sources::default().reading(files.clone()));
-        let sources = Sources::default().reading(files).asking(Arc::new(master));
+        let counted = Arc::new(Sources::default().reading(files.clone()));
+        let inputs = Inputs {
+            sources: counted.clone(),
+            ..Inputs::default()
+        };
+        Program::compile(&Bundle::from_text("s.rhai", script), &inputs).unwrap();
+        let names = counted.counted();
+        let master = Arc::new(Master {
+            sources: counted,
+            rations: Arc::default(),
+            asked: Mutex::default(),
+        });
+        let sources = Sources::default()
+            .reading(files)
+            .asking(names, master.clone());
         let inputs = Inputs {
             sources: Arc::new(sources),
             ..Inputs::default()
         };
         let world = Rc::new(World::of(&[("s.rhai", script)], &inputs, None));
         let answers = world.run_all(users).await;
+        assert!(*master.asked.lock().unwrap() > 0);
         let mut answers: Vec<_> = answers
             .into_iter()
             .map(|answer| match answer {

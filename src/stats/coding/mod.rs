@@ -36,6 +36,9 @@ pub use write::Encoder;
 /// a million of them still fit.
 const MOST: u64 = 1 << 44;
 
+/// The longest text, in bytes.
+const LONGEST_TEXT: usize = 4_096;
+
 /// What a cell has, in one number.
 const SUCCESSES: u64 = 1;
 const FAILURES: u64 = 1 << 1;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    FAILURES, FAILURES_DIFFER, FLAGS, GROUP, HTTP, MISSED, MOST, PROTOCOL, SUCCESSES,
+    FAILURES, FAILURES_DIFFER, FLAGS, GROUP, HTTP, LONGEST_TEXT, MISSED, MOST, PROTOCOL, SUCCESSES,
     SUCCESSES_DIFFER, UNFINISHED, UNFINISHED_DIFFER,
 };
 use crate::stats::batch::Iterations;
@@ -25,8 +25,6 @@ use crate::stats::tally::TallyEntry;
 use crate::stats::trace::{MOST as MOST_STRETCHES, Trace};
 use crate::stats::varint;
 
-/// The longest text, in bytes.
-const LONGEST_TEXT: usize = 4_096;
 /// A table has two more series than its limit: those of what did not fit.
 const OTHERS: usize = 2;
 
@@ -306,7 +304,8 @@ impl Reader<'_> {
         let sum_us = self.number()?;
         let clipped = self.count()?;
         let pairs = self.length()?;
-        let mut buckets: Vec<(u16, u64)> = Vec::new();
+        // Each takes two bytes at least.
+        let mut buckets: Vec<(u16, u64)> = Vec::with_capacity(pairs.min(self.0.len() / 2));
         let (mut end, mut total) = (0, 0_u64);
         for _ in 0..pairs {
             // The first may be bucket zero; each other one comes after the one before.

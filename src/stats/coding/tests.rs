@@ -165,9 +165,9 @@ fn after_all(reports: &[Report]) -> (Summary, crate::stats::Windowed) {
 fn the_sum_of_all_reports_is_what_they_add_up_to() {
     let members =
         prop::collection::vec((prop::collection::vec(event(), 0..200), 1_usize..60), 1..4);
-    proptest!(ProptestConfig::with_cases(64), |(members in members)| {
+    proptest!(ProptestConfig::with_cases(64), |(members in members, most in 20_usize..2_000)| {
         let limits = Limits { series: 60, texts: 40, ..LIMITS };
-        let (mut all, mut sums) = (Vec::new(), Vec::new());
+        let (mut all, mut sums, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
         for (events, each) in &members {
             let reports = reports(events, *each);
             let mut baseline = Baseline::new(limits);
@@ -175,15 +175,22 @@ fn the_sum_of_all_reports_is_what_they_add_up_to() {
             let bytes = Encoder::default().encode(&baseline.report());
             sums.push(Decoder::new(limits).decode(&bytes, BOUNDS).unwrap());
             prop_assert_eq!(Encoder::default().encode(&sums[sums.len() - 1]), bytes);
+            let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(limits));
+            for piece in baseline.report().in_pieces(most) {
+                pieces.push(decoder.decode(&encoder.encode(&piece), BOUNDS).unwrap());
+            }
             all.extend(reports);
         }
         let ((one, window), (other, same)) = (after_all(&all), after_all(&sums));
+        prop_assert_eq!(format!("{window:?}"), format!("{same:?}"));
+        let (third, same) = after_all(&pieces);
         prop_assert_eq!(format!("{window:?}"), format!("{same:?}"));
         let counts = |summary: &Summary| {
             let seconds = summary.history.iter();
             seconds.map(|it| (it.requests, it.failures, it.missed, it.sent, it.received, it.in_flight, it.lag_us, it.rps.to_bits())).collect::<Vec<_>>()
         };
         prop_assert_eq!(counts(&one), counts(&other));
+        prop_assert_eq!(counts(&one), counts(&third));
         let without = |mut summary: Summary| {
             summary.history = crate::stats::History::default();
             // Which of those that share a place is met first.
@@ -191,7 +198,9 @@ fn the_sum_of_all_reports_is_what_they_add_up_to() {
             summary.exceptions.sort_by(|a, b| (&a.message, &a.location).cmp(&(&b.message, &b.location)));
             format!("{summary:?}")
         };
-        prop_assert_eq!(without(one), without(other));
+        let one = without(one);
+        prop_assert_eq!(&one, &without(other));
+        prop_assert_eq!(&one, &without(third));
     });
 }
 
@@ -305,6 +314,42 @@ fn names_without_end_are_refused() {
         error.to_string(),
         "a report with more names than a run keeps apart"
     );
+}
+
+#[test]
+fn what_is_sent_in_pieces_adds_up_to_the_same() {
+    proptest!(ProptestConfig::with_cases(64), |(events in prop::collection::vec(event(), 0..400), most in 20_usize..2_000)| {
+        let sent = reports(&events, 100);
+        let pieces = sent.iter().flat_map(|report| report.clone().in_pieces(most));
+        let pieces: Vec<_> = pieces.collect();
+        for piece in &pieces {
+            let alone = Report { cells: piece.cells.clone(), keys: piece.keys.clone(), ..Report::default() };
+            let named = Report { keys: piece.keys.clone(), ..Report::default() };
+            let length = |report: &Report| Encoder::default().encode(report).len();
+            let cells = length(&alone) - length(&named);
+            prop_assert!(cells <= most + 2 || piece.cells.len() == 1, "{} of {}", cells, most);
+        }
+        let arrived = over_the_wire(&pieces).unwrap();
+        // The timeline may keep the parts of a second apart for a while, and they add up when read.
+        let figures = |reports: &[Report]| {
+            let all = collected(reports);
+            format!("{:?}", (&all.requests, &all.total, &all.groups, &all.errors, &all.exceptions, all.iterations, &all.generator, &all.warnings))
+        };
+        prop_assert_eq!(figures(&sent), figures(&arrived));
+    });
+}
+
+#[test]
+fn a_name_without_end_is_told_by_its_beginning() {
+    let mut recorder = Recorder::new(0, LIMITS);
+    let name = format!("/{}", "ä".repeat(9_000));
+    let series = recorder.series(&Kind::Http, "GET", &name);
+    recorder.record(Sample::new(series, 1, Outcome::Success, 0).service_us(1_000));
+    let mut ledger = Ledger::new(LIMITS);
+    ledger.absorb(recorder.take(None));
+    let arrived = over_the_wire(&[ledger.cut(0)]).unwrap();
+    let told = &arrived[0].keys[0].name;
+    assert!(name.starts_with(&**told) && told.len() > 4_000, "{told}");
 }
 
 #[test]

@@ -6,19 +6,108 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{
-    FAILURES, FAILURES_DIFFER, GROUP, HTTP, MISSED, PROTOCOL, SUCCESSES, SUCCESSES_DIFFER,
-    UNFINISHED, UNFINISHED_DIFFER,
+    FAILURES, FAILURES_DIFFER, GROUP, HTTP, LONGEST_TEXT, MISSED, PROTOCOL, SUCCESSES,
+    SUCCESSES_DIFFER, UNFINISHED, UNFINISHED_DIFFER,
 };
+use crate::stats::baseline::Past;
 use crate::stats::batch::Iterations;
 use crate::stats::cell::{Cell, Latencies};
 use crate::stats::cells::Stamped;
 use crate::stats::custom_metrics::{CustomMetrics, FloatHistogram};
 use crate::stats::dist::Dist;
+use crate::stats::history::Second;
 use crate::stats::ledger::Report;
 use crate::stats::series::{Kind, SeriesKey};
 use crate::stats::tally::TallyEntry;
 use crate::stats::trace::Trace;
 use crate::stats::varint::write as number;
+
+/// How many bytes a cell takes.
+fn length_of(scratch: &mut Vec<u8>, cell: &Stamped) -> usize {
+    scratch.clear();
+    stamped(scratch, cell.series, cell);
+    scratch.len()
+}
+
+/// How many bytes the counts of a second take.
+fn length_of_second(scratch: &mut Vec<u8>, (second, counts): &(u64, Second)) -> usize {
+    scratch.clear();
+    of_second(scratch, *second, counts);
+    scratch.len()
+}
+
+fn of_second(to: &mut Vec<u8>, second: u64, counts: &Second) {
+    number(to, second);
+    numbers(to, counts.as_numbers());
+}
+
+/// The most bytes that a stretch takes besides its figures.
+const STRETCH: usize = 24;
+
+impl Past {
+    /// As [`Report::in_pieces`].
+    fn in_pieces(&self, most: usize) -> Vec<Past> {
+        let mut pieces = vec![Past::default()];
+        let (mut scratch, mut length) = (Vec::new(), 0);
+        let mut room_for = |pieces: &mut Vec<Past>, bytes: usize| {
+            length += bytes;
+            if length > most && length > bytes {
+                length = bytes;
+                pieces.push(Past::default());
+            }
+            pieces.len() - 1
+        };
+        for second in &self.seconds {
+            let at = room_for(&mut pieces, length_of_second(&mut scratch, second));
+            pieces[at].seconds.push(*second);
+        }
+        for stretch in &self.stretches {
+            let at = room_for(&mut pieces, STRETCH + stretch.figures.len());
+            pieces[at].stretches.push(stretch.clone());
+        }
+        pieces
+    }
+}
+
+impl Report {
+    /// Divides it into reports, none of which has cells of more than so many bytes, nor more of when
+    /// all that was: what was measured in a long time without a connection, or in the life of a
+    /// member, may be more than one message takes.
+    #[must_use = "what was measured is in these"]
+    pub fn in_pieces(mut self, most: usize) -> Vec<Report> {
+        let mut pieces = Vec::new();
+        // Each piece of a sum is one, and known by that.
+        let no_past = self.past.as_ref().map(|_| Arc::default());
+        let pasts = self.past.take().map(|past| past.in_pieces(most));
+        for past in pasts.into_iter().flatten() {
+            if let Some(before) = self.past.replace(Arc::new(past)) {
+                pieces.push(Report {
+                    keys: self.keys.clone(),
+                    past: Some(before),
+                    ..Report::default()
+                });
+            }
+        }
+        let (mut scratch, mut length) = (Vec::new(), 0);
+        for cell in std::mem::take(&mut self.cells) {
+            length += length_of(&mut scratch, &cell);
+            if length > most && !self.cells.is_empty() {
+                length = scratch.len();
+                pieces.push(Report {
+                    keys: self.keys.clone(),
+                    cells: std::mem::take(&mut self.cells),
+                    last_end_us: self.last_end_us,
+                    past: no_past.clone(),
+                    ..Report::default()
+                });
+            }
+            self.cells.push(cell);
+        }
+        // All else is bounded, whatever the time.
+        pieces.push(self);
+        pieces
+    }
+}
 
 /// Encodes reports for one stream, in their order. They may be of several ledgers.
 ///
@@ -76,8 +165,7 @@ impl Encoder {
         );
         all(to, report.past.as_slice(), |to, past| {
             all(to, &past.seconds, |to, (second, counts)| {
-                number(to, *second);
-                numbers(to, counts.as_numbers());
+                of_second(to, *second, counts);
             });
             all(to, &past.stretches, |to, one| {
                 numbers(to, [one.from, numbers_of[one.id as usize] as u64]);
@@ -117,7 +205,9 @@ fn all<T>(
     list.for_each(|one| each(to, one));
 }
 
+/// A name of a megabyte, such as a URL that nobody gave a name, is told by its beginning.
 fn text(to: &mut Vec<u8>, text: &str) {
+    let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
     number(to, text.len() as u64);
     to.extend_from_slice(text.as_bytes());
 }

@@ -4,10 +4,11 @@
 //! it batches, the time and the number of users.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::stats::batch::{Batch, Iterations};
 use crate::stats::cell::Cell;
-use crate::stats::cells::Stamped;
+use crate::stats::cells::{Cells, Stamped};
 use crate::stats::checks::Checks;
 use crate::stats::custom_metrics::CustomMetrics;
 use crate::stats::exceptions::Exceptions;
@@ -23,6 +24,7 @@ use crate::stats::sum::Sum;
 use crate::stats::summary::{Generation, Users};
 use crate::stats::tally::Tally;
 use crate::stats::timeline::Timeline;
+use crate::stats::workers::WorkerRow;
 
 /// The name of the total's row, as Locust has it.
 const TOTAL: &str = "Aggregated";
@@ -34,6 +36,10 @@ const MAX_MARKS: usize = 10_000;
 /// memory.
 const MOST_PENDING: usize = 65_536;
 
+/// How many cells of others to add up before they are counted: three seconds of a thousand names are
+/// fewer.
+const MOST_OPEN: usize = 4_096;
+
 /// Adds up what any number of recorders, and other members of the run, measured.
 #[derive(Debug)]
 pub struct Collector {
@@ -42,6 +48,8 @@ pub struct Collector {
     ledger: Ledger,
     /// The ledger's numbers of series → rows.
     numbers: Vec<usize>,
+    /// Cells that others reported and that are not counted yet, by row.
+    others: Cells,
     table: SeriesTable,
     /// In the order of the table.
     rows: Vec<ByGeneration>,
@@ -78,6 +86,7 @@ pub struct Collector {
     pauses: Pauses,
     last_end_us: u64,
     load_end_us: Option<u64>,
+    workers: Arc<[WorkerRow]>,
 }
 
 impl Collector {
@@ -88,6 +97,7 @@ impl Collector {
             limits,
             ledger: Ledger::new(limits),
             numbers: Vec::new(),
+            others: Cells::default(),
             table: SeriesTable::new(limits.series),
             rows: Vec::new(),
             order: Vec::new(),
@@ -111,6 +121,7 @@ impl Collector {
             generations: Generations::default(),
             cpu_us: 0,
             max_rss_bytes: 0,
+            workers: Arc::default(),
             seconds: Seconds::default(),
             timeline: Timeline::default(),
             sum: Sum::default(),
@@ -138,10 +149,44 @@ impl Collector {
         emptied
     }
 
-    /// Adds what another member of the run reports. Each report must come once, in any order.
+    /// Adds what another member of the run reports. Each report must come once, in any order. About
+    /// 6 ns a bucket, all told: cells of a thousand members add up to one before they are counted.
     pub fn apply(&mut self, report: &Report) {
         let numbers: Vec<usize> = report.keys.iter().map(|key| self.number(key)).collect();
-        self.count(report.clone(), &numbers);
+        match &report.past {
+            Some(past) => self.recall(report, past, &numbers),
+            None => self.add_up(&report.cells, &numbers),
+        }
+        self.count_rest(report, &numbers);
+    }
+
+    /// Adds cells to those of others that are not counted yet.
+    fn add_up(&mut self, cells: &[Stamped], numbers: &[usize]) {
+        for Stamped {
+            second,
+            series,
+            generation,
+            cell,
+        } in cells
+        {
+            let sum = self.others.cell(numbers[*series], *second, *generation);
+            sum.merge(cell);
+            if self.others.len() >= MOST_OPEN {
+                self.count_others();
+            }
+        }
+    }
+
+    fn count_others(&mut self) {
+        let cells = self.others.take();
+        self.count_cells(cells);
+    }
+
+    /// Counts all that has come.
+    fn count_pending(&mut self, until_us: Option<u64>) {
+        self.count_others();
+        let own = self.ledger.take(until_us);
+        self.count_own(own);
     }
 
     /// Adds what this process measured.
@@ -151,7 +196,12 @@ impl Collector {
             let key = self.ledger.keys()[at].clone();
             numbers.push(self.number(&key));
         }
-        self.count(report, &numbers);
+        self.count_rest(&report, &numbers);
+        let mut cells = report.cells;
+        for stamped in &mut cells {
+            stamped.series = numbers[stamped.series];
+        }
+        self.count_cells(cells);
         self.numbers = numbers;
     }
 
@@ -164,12 +214,44 @@ impl Collector {
         number.index()
     }
 
-    /// Adds a report, whose series are those rows.
-    fn count(&mut self, mut report: Report, numbers: &[usize]) {
-        let cells = std::mem::take(&mut report.cells);
-        match &report.past {
-            Some(past) => self.recall(&cells, &report.lags, past, numbers),
-            None => self.count_seconds(cells, &report, numbers),
+    /// Adds cells, whose series are rows.
+    fn count_cells(&mut self, cells: Vec<Stamped>) {
+        // By second and generation.
+        let mut sums: BTreeMap<(u64, u16), Cell> = BTreeMap::new();
+        let rows = cells.iter();
+        let rows = rows.map(|it| (it.second, id_of(it.series), &it.cell));
+        self.timeline.add(rows);
+        for stamped in cells {
+            let number = stamped.series;
+            if self.table.keys()[number].kind.is_request() {
+                let sum = sums.entry((stamped.second, stamped.generation));
+                sum.or_default().merge(&stamped.cell);
+            }
+            let age = self.generations.age(stamped.generation);
+            self.settled.remove(&age);
+            self.rows[number].add(age, stamped.second, stamped.cell);
+        }
+        sums.values_mut().for_each(Cell::close);
+        let by_second = sums.iter().map(|((second, _), sum)| (*second, sum));
+        self.timeline.add_total(by_second);
+        for ((second, generation), sum) in sums {
+            self.seconds.add(second, &sum);
+            let age = self.generations.age(generation);
+            self.total.add(age, second, sum);
+        }
+    }
+
+    /// Adds what a report has besides cells; its series are those rows.
+    fn count_rest(&mut self, report: &Report, numbers: &[usize]) {
+        for (second, lags) in &report.lags {
+            self.lag.merge(lags);
+            // Those of a sum are no second's.
+            if report.past.is_none() {
+                self.seconds.lag(*second, lags.max_us);
+            }
+        }
+        for (second, gauge) in &report.gauges {
+            self.seconds.gauge(*second, *gauge);
         }
         for error in &report.errors {
             let owner = numbers[error.owner as usize];
@@ -188,40 +270,6 @@ impl Collector {
         self.folded += report.folded;
         self.last_end_us = self.last_end_us.max(report.last_end_us);
         self.pauses.ended(report.last_end_us);
-    }
-
-    /// Adds what ended in the latest seconds, and what is known of these.
-    fn count_seconds(&mut self, cells: Vec<Stamped>, report: &Report, numbers: &[usize]) {
-        // By second and generation.
-        let mut sums: BTreeMap<(u64, u16), Cell> = BTreeMap::new();
-        let rows = cells.iter();
-        let rows = rows.map(|it| (it.second, id_of(numbers[it.series]), &it.cell));
-        self.timeline.add(rows);
-        for stamped in cells {
-            let number = numbers[stamped.series];
-            if self.table.keys()[number].kind.is_request() {
-                let sum = sums.entry((stamped.second, stamped.generation));
-                sum.or_default().merge(&stamped.cell);
-            }
-            let age = self.generations.age(stamped.generation);
-            self.settled.remove(&age);
-            self.rows[number].add(age, stamped.second, stamped.cell);
-        }
-        sums.values_mut().for_each(Cell::close);
-        let by_second = sums.iter().map(|((second, _), sum)| (*second, sum));
-        self.timeline.add_total(by_second);
-        for ((second, generation), sum) in sums {
-            self.seconds.add(second, &sum);
-            let age = self.generations.age(generation);
-            self.total.add(age, second, sum);
-        }
-        for (second, lags) in &report.lags {
-            self.lag.merge(lags);
-            self.seconds.lag(*second, lags.max_us);
-        }
-        for (second, gauge) in &report.gauges {
-            self.seconds.gauge(*second, *gauge);
-        }
     }
 
     /// Whether this many iterations have finished without beginning a single request.
@@ -285,6 +333,11 @@ impl Collector {
         self.max_rss_bytes = max_rss_bytes;
     }
 
+    /// The workers of the run as they stand now.
+    pub fn workers(&mut self, workers: Arc<[WorkerRow]>) {
+        self.workers = workers;
+    }
+
     /// Notes what happened at a time in µs since the run's epoch. The first 10,000 are kept.
     pub fn mark(&mut self, at_us: u64, mark: Mark) {
         if let Mark::Tainted { .. } = mark {
@@ -312,8 +365,7 @@ impl Collector {
         if !self.pauses.is_paused() {
             return;
         }
-        let pending = self.ledger.take(None);
-        self.count_own(pending);
+        self.count_pending(None);
         if let Some(rest) = self.pauses.resume(at_us) {
             self.seconds.rest(rest);
         }
@@ -325,8 +377,7 @@ impl Collector {
     /// What load threads have measured but not handed over by then, up to 0.1 s, counts as after
     /// it.
     pub fn reset(&mut self, at_us: u64) {
-        let pending = self.ledger.take(None);
-        self.count_own(pending);
+        self.count_pending(None);
         let texts = self.limits.texts;
         self.rows.fill_with(ByGeneration::default);
         self.total = ByGeneration::default();
@@ -358,8 +409,7 @@ impl Collector {
     /// A second in which the generator lagged by more than [`LAG_LIMIT_US`](super::LAG_LIMIT_US) is
     /// tainted.
     pub fn tick(&mut self, now_us: u64) {
-        let report = self.ledger.take(Some(now_us));
-        self.count_own(report);
+        self.count_pending(Some(now_us));
         let now = now_us / 1_000_000;
         self.timeline.reach(now);
         if let Some(rest) = self.pauses.reach(now_us) {

@@ -3,12 +3,9 @@
 //! Owns that sums go into sums: nothing of it is in the latest seconds, and none of its times are
 //! known by the second.
 
-use std::collections::BTreeMap;
-
 use super::{Collector, id_of};
 use crate::stats::baseline::Past;
-use crate::stats::cells::Stamped;
-use crate::stats::dist::Dist;
+use crate::stats::ledger::Report;
 use crate::stats::timeline::Remembered;
 
 impl Collector {
@@ -20,15 +17,9 @@ impl Collector {
         self.timeline.reach(now_us / 1_000_000);
     }
 
-    /// Adds cells that are sums over many seconds.
-    pub(super) fn recall(
-        &mut self,
-        cells: &[Stamped],
-        lags: &BTreeMap<u64, Dist>,
-        past: &Past,
-        numbers: &[usize],
-    ) {
-        for stamped in cells {
+    /// Adds the cells of a report, which are sums over many seconds.
+    pub(super) fn recall(&mut self, report: &Report, past: &Past, numbers: &[usize]) {
+        for stamped in &report.cells {
             let number = numbers[stamped.series];
             let age = self.generations.age(stamped.generation);
             self.settled.remove(&age);
@@ -37,7 +28,6 @@ impl Collector {
                 self.total.recall(age, &stamped.cell);
             }
         }
-        lags.values().for_each(|lags| self.lag.merge(lags));
         self.seconds.recall(&past.seconds);
         let stretches = past.stretches.iter().map(|it| Remembered {
             id: id_of(numbers[it.id as usize]),

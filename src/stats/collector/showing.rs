@@ -174,8 +174,7 @@ impl Collector {
     /// that is too much, the times of some rows are a second or two old; counts never are, and
     /// nothing is once the load has ended.
     pub fn summary(&mut self, now_us: u64) -> Arc<Summary> {
-        let pending = self.ledger.take(None);
-        self.count_own(pending);
+        self.count_pending(None);
         let end_us = match self.load_end_us {
             Some(end_us) => end_us.max(self.last_end_us),
             None => now_us,
@@ -230,6 +229,7 @@ impl Collector {
                 max_rss_bytes: self.max_rss_bytes,
                 lag: self.lag.distribution(),
             },
+            workers: Arc::clone(&self.workers),
             warnings: Warnings {
                 clipped: clipped + self.lag.clipped + self.custom.clipped(),
                 folded: self.folded,

@@ -25,8 +25,9 @@ import report
 import server as servers
 import sizes
 import tabs
+import workers
 
-PARTS = ["load", "instructions", "memory", "start", "reload", "tabs"]
+PARTS = ["load", "instructions", "memory", "start", "reload", "tabs", "workers"]
 # Requests under callgrind; the second run sends twice as many.
 INSTRUCTION_REQUESTS = 20_000
 
@@ -125,7 +126,9 @@ def measure(options, chosen, result, client, server_core, files):
     """All the parts asked for; each is printed when it is done and kept in `result`."""
     if "reload" in options.parts and any(peer.name == "katydid" for peer in chosen):
         attempt(result, "reload", lambda: reloads(options, result, client, server_core, files))
-    if options.parts == ["reload"]:
+    if "workers" in options.parts and any(peer.name == "katydid" for peer in chosen):
+        attempt(result, "workers", lambda: on_workers(options, result, client, server_core, files))
+    if set(options.parts) <= {"reload", "workers"}:
         return
     with open_server(options, server_core, files) as server:
         result["server"] = type(server).__name__.lower()
@@ -210,6 +213,23 @@ def watched(options, result, server, client):
     print("\n" + report.tabs(result["tabs"]), flush=True)
 
 
+def on_workers(options, result, client, server_core, files):
+    script, cores = peer_list.ROOT / "scripts/hello.rhai", (server_core, client)
+    found = result["workers"] = {}
+    with open_server(options, server_core, files) as server:
+        found["instructions"] = workers.instructions(options.katydid, server, cores, script, say)
+        found["costs"] = workers.costs(
+            options.katydid, server, cores, options.rounds, options.seconds, script, say
+        )
+    if servers.Nginx.found():
+        with tempfile.TemporaryDirectory(prefix="katydid-bench-") as scratch:
+            with reload.Logging(server_core, files, scratch) as server:
+                found["edits_ms"] = workers.edits(options.katydid, server, cores, scratch, say)
+    else:
+        say("missing: nginx, which logs when an edit comes to the first request")
+    print("\n" + report.workers(found), flush=True)
+
+
 def attempt(result, what, part):
     """One part's failure is told and kept, and does not lose the others."""
     try:
@@ -243,6 +263,7 @@ def main():
         "memory": None,
         "reload": [],
         "tabs": None,
+        "workers": None,
         "left_out": [],
     }
     with tempfile.TemporaryDirectory(prefix="katydid-bench-") as scratch:

@@ -138,6 +138,28 @@ def tabs(result):
     return table(header, rows)
 
 
+def workers(found):
+    """What workers cost."""
+    counts, costs = found["instructions"], found["costs"]
+    rows = [
+        [
+            f"{counts['local']['load']:,.0f}",
+            f"{counts['worker']['load']:,.0f}",
+            f"{counts['ratio']:.4f}",
+            f"{costs['load']:.4f}",
+            f"{costs['whole']:.4f}",
+            f"{costs['two']:.3f}",
+        ]
+    ]
+    header = ["instr, local", "on a worker", "ratio", "CPU ratio", "of all threads", "two : one"]
+    ways = found.get("edits_ms")
+    edits = ["save to request with workers, ms", "median", "most"]
+    if ways is None:
+        return table(header, rows)
+    times = [["", f"{statistics.median(ways):.0f}", f"{max(ways):.0f}"]]
+    return table(header, rows) + "\n\n" + table(edits, times)
+
+
 def starts(result):
     """Start to first request."""
     ordered = sorted(result.items(), key=lambda item: item[1]["best_ms"])

@@ -6,7 +6,7 @@ use std::process::Command;
 const ALONE: &str = "KATYDID_TEST_IS_ALONE";
 
 /// Where a test runs.
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Here, with no network but `lo`.
     Alone,
     /// It has run to its end in a process that was alone.
@@ -17,7 +17,7 @@ pub(super) enum Place {
 }
 
 /// Runs the test of that name in a namespace of its own, if that may be.
-pub(super) fn alone(test: &str) -> Place {
+pub(crate) fn alone(test: &str) -> Place {
     if std::env::var_os(ALONE).is_some() {
         return Place::Alone;
     }

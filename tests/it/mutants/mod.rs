@@ -3,13 +3,15 @@
 //! The seed is fixed, so that a failure comes again; `tests/bench/README.md` says how to run many
 //! more with another. Each mutant is known by its number, which failures name.
 
-mod alone;
+pub(crate) mod alone;
 mod answered;
 mod answers;
 mod checked;
-mod mutator;
+pub(crate) mod mutator;
 mod runs;
 mod scripts;
+mod wire;
+mod wired;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,11 +4,11 @@
 //! than noise does.
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// Those of one mutant.
-    pub(super) fn of(seed: u64, number: usize) -> Dice {
+    pub(crate) fn of(seed: u64, number: usize) -> Dice {
         let mut dice = Dice(seed ^ (number as u64).wrapping_mul(0xd134_2543_de82_ef95));
         dice.next();
         dice
@@ -23,7 +23,7 @@ impl Dice {
     }
 
     /// Any number below that; 0 below 0.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         let any = self.next() % (end.max(1) as u64);
         usize::try_from(any).unwrap()
     }

@@ -18,6 +18,7 @@ mod params;
 mod reload;
 mod runs;
 mod stuck;
+mod workers;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,9 @@
 /** The generator's own health: whether the numbers are the target's, or may be Katydid's. */
 
-import { figures, integer, ms } from "../format.ts";
+import type { Worker } from "../api.ts";
+import { figures, integer, ms, plural } from "../format.ts";
 import type { Run } from "../store/run.ts";
+import { fleet, isSilent, label, troubles } from "../store/workers.ts";
 
 /** What of the last seconds is looked at. */
 const RECENT_S = 10;
@@ -34,6 +36,34 @@ export function condition(run: Run): Condition {
 
 export function Health({ run }: { run: Run }) {
   if (run.t === 0) return null;
+  return run.workers.length > 0 ? <Fleet workers={run.workers} /> : <Own run={run} />;
+}
+
+/** With workers, they are the generator. */
+function Fleet({ workers }: { workers: Worker[] }) {
+  const { there, troubled, cpu } = fleet(workers);
+  const [worst] = troubled;
+  const others = troubled.length > 1 ? ` +${integer(troubled.length - 1)}` : "";
+  const words = worst
+    ? troubled
+        .slice(0, 8)
+        .map((worker) => `${label(worker)}: ${[trouble(worker), ...troubles(worker)].join(", ")}`)
+    : [`Of ${plural(there, "worker")} the busiest uses ${figures(cpu * 100)} % of its CPU.`];
+  const tone = worst && (isSilent(worst) ? "health late gone" : "health late");
+  return (
+    <p class={tone ?? "health"} title={words.join("\n")}>
+      <i class="ring" /> <span>{worst ? label(worst) : plural(there, "worker")}</span>{" "}
+      <b>{worst ? `${trouble(worst)}${others}` : there > 0 ? `${integer(cpu * 100)} %` : ""}</b>
+    </p>
+  );
+}
+
+/** In a word. */
+function trouble(worker: Worker): string {
+  return isSilent(worker) ? worker.state : worker.strained.now.join(", ");
+}
+
+function Own({ run }: { run: Run }) {
   const { cpu, lagUs, isLate } = condition(run);
   const words = isLate
     ? `The generator is late: these times may be Katydid's own. Greatest lag ${ms(lagUs)} ms in ${RECENT_S} s, CPU ${integer(cpu * 100)} % of its cores.`

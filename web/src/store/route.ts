@@ -8,6 +8,7 @@ export const TABS = [
   "failures",
   "exceptions",
   "checks",
+  "workers",
   "ratio",
   "script",
   "logs",

@@ -9,6 +9,7 @@ use rhai::{Array, Blob, Dynamic, Engine, Map, NativeCallContext};
 use crate::script::api::json;
 use crate::script::api::response::tell_changed;
 use crate::script::load::declare::Declarations;
+use crate::script::load::environment::NotSent;
 use crate::script::results::Result;
 use crate::script::run::user::User;
 use crate::script::value;
@@ -60,13 +61,19 @@ pub(super) fn register(engine: &mut Engine) {
 
 fn env(context: &NativeCallContext, name: &str) -> Result<Option<String>> {
     let (value, secrets) = if let Some(declarations) = Declarations::of(context) {
-        let value = declarations.inputs.environment.get(name).cloned();
+        let value = declarations.inputs.environment.read(name);
         (value, declarations.secrets.clone())
     } else {
         let user = User::of(context)?;
-        let value = user.thread.parts.environment.get(name).cloned();
+        let value = user.class.environment.get(name);
         (value, user.class.secrets.clone())
     };
+    let value = value.map_err(|NotSent| {
+        format!(
+            "the environment variable `{name}` is not on this worker: those are sent whose names \
+             stand in the script, as in `env(\"{name}\")`, or that the top level reads"
+        )
+    })?;
     if let Some(value) = &value {
         secrets.add_if_long(value);
     }

@@ -56,6 +56,9 @@ fn append(context: &NativeCallContext, file: &ImmutableString, mut line: String)
             Err(NotTaken::Failed) => {
                 return Err(format!("`{file}` takes no more lines: the end says why").into());
             }
+            Err(NotTaken::TooLong) => {
+                return Err("a line longer than 512 KiB does not go between machines".into());
+            }
             Err(NotTaken::Full(again)) => line = again,
         }
         let due = clock::now() + std::time::Duration::from_micros(RETRY_US);

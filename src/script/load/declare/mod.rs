@@ -24,6 +24,7 @@ use std::time::Duration;
 use rhai::{Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
 use super::class::{self, ClassDeclaration};
+use super::environment::Environment;
 use crate::data::{Mode, Origin, Sources};
 use crate::scenario::{Event, Hooks, Options, Param, Random};
 use crate::script::bounds;
@@ -44,7 +45,7 @@ pub struct Inputs {
     /// Values for `param`, by name; those from the environment by their names in small letters.
     pub params: BTreeMap<String, String>,
     /// The environment as it was when Katydid started.
-    pub environment: BTreeMap<String, String>,
+    pub environment: Environment,
     /// What `random` and the users' streams are seeded with.
     pub seed: u64,
     /// What `now` gives at the top level, in microseconds since 1970.

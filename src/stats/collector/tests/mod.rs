@@ -2,6 +2,7 @@
 //!
 //! That nothing is lost or counted twice is `conservation`'s.
 
+mod fleet;
 mod merging;
 mod pauses;
 mod seconds;

@@ -14,13 +14,13 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 /// webpki's name for an authority's certificate presented by a server.
-pub(super) const AUTHORITY: &str = "CaUsedAsEndEntity";
+const AUTHORITY: &str = "CaUsedAsEndEntity";
 
-/// Accepts what webpki accepts, and exactly the certificates listed in `ca`.
+/// Accepts what webpki accepts, and exactly the certificates listed.
 #[derive(Debug)]
-pub(super) struct PartialChainVerifier {
-    pub(super) webpki: Arc<WebPkiServerVerifier>,
-    pub(super) certificates: Vec<CertificateDer<'static>>,
+pub(crate) struct PartialChainVerifier {
+    pub(crate) webpki: Arc<WebPkiServerVerifier>,
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
 }
 
 impl ServerCertVerifier for PartialChainVerifier {

@@ -7,12 +7,19 @@
 //! - A range is about a second of use: it doubles for who asks again within a second, and halves
 //!   for who takes longer than four. Iterations get smaller towards the end.
 //! - What a lost worker had is burned, and named. Iterations that it did not report as begun are
-//!   given out again once it is lost for good.
+//!   given out again once it is lost for good. So there are none left only when nobody has any that
+//!   it may still begin: who asks for more has begun all that it had.
+//! - Callers know so many rows, fewer before an edit that appended some. Which rows belong to turns
+//!   is settled here for each number of rows, when the first turn for them is asked for.
 //! - A master that is started again must not begin before what was given out. So nothing is given
 //!   out beyond a *horizon* that all who have a seat (and the state file, if there is one) have
 //!   been told of: each of them alone can say where it is safe to go on. That burns what lay
 //!   between, about half a minute of use. If nobody comes back who had a seat when the master went,
 //!   a source with an end is used up: that is said, and no row comes twice.
+
+mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -21,6 +28,8 @@ use std::time::Duration;
 
 use super::message::{Answer, Counted, MOST_SOURCES};
 use crate::clock::Micros;
+use crate::data::{Course, Mode};
+use rows::RowCourses;
 
 /// The most numbers of one range.
 pub const MOST: u64 = 10_000;
@@ -38,6 +47,9 @@ pub struct Ranges {
     pools: BTreeMap<Counted, Pool>,
     /// Nothing is given out: those who know where it is safe may still come.
     is_held: bool,
+    /// Who asks for the course of how many rows of which source, until it is known from where these
+    /// go on.
+    courses: Vec<(u32, u64, u64, u64)>,
     /// By worker with a seat: the statement it has heard of.
     told: BTreeMap<u32, u64>,
     /// What the state file has, if there is one.
@@ -50,6 +62,8 @@ pub struct Ranges {
 /// One source.
 #[derive(Clone, Debug, Default)]
 struct Pool {
+    /// It is known what it is of. Of another one, nothing is given out.
+    is_declared: bool,
     next: u64,
     end: Option<u64>,
     /// Up to here numbers may be given out.
@@ -58,7 +72,9 @@ struct Pool {
     stated: u64,
     returned: VecDeque<Range<u64>>,
     had: BTreeMap<u32, Had>,
-    waiting: VecDeque<(u32, u64)>,
+    /// Who asks, its number of the question, and below which number it can use any.
+    waiting: VecDeque<(u32, u64, u64)>,
+    rows: Option<RowCourses>,
 }
 
 /// What a worker has of a source.
@@ -66,35 +82,63 @@ struct Pool {
 struct Had {
     granted: u64,
     returned: u64,
-    /// Not used at its last beat, and granted since.
-    unused: u64,
+    /// Used, as it has told so far; and what it had used of what an earlier master gave it.
+    used: u64,
+    used_before: u64,
+    /// Of these, named as burned.
+    burned: u64,
     size: u64,
     asked: Micros,
+    /// It has got some since it asked or gave back.
+    has_some: bool,
+}
+
+impl Had {
+    /// What it may have that it has not used, at most.
+    fn unused(&self) -> u64 {
+        let gone = self.returned + self.used + self.burned;
+        self.granted.saturating_sub(gone)
+    }
 }
 
 impl Pool {
-    fn left(&self) -> u64 {
-        let end = self.end.unwrap_or(u64::MAX);
-        let returned = self.returned.iter().map(|range| range.end - range.start);
+    /// How many there are below `within`.
+    fn left(&self, within: u64) -> u64 {
+        if !self.is_declared {
+            return 0;
+        }
+        let end = self.end.unwrap_or(u64::MAX).min(within);
+        let returned = self.returned.iter();
+        let returned = returned.map(|range| range.end.min(within).saturating_sub(range.start));
         end.saturating_sub(self.next) + returned.sum::<u64>()
     }
 
-    /// So many numbers at most; `None` until the horizon has moved.
-    fn draw(&mut self, count: u64) -> Option<Range<u64>> {
-        if let Some(range) = self.returned.pop_front() {
-            let middle = range.end.min(range.start + count);
+    /// So many numbers below `within` at most; `None` until the horizon has moved.
+    fn draw(&mut self, count: u64, within: u64) -> Option<Range<u64>> {
+        if !self.is_declared {
+            return None;
+        }
+        let mut returned = self.returned.iter();
+        if let Some(at) = returned.position(|range| range.start < within) {
+            let range = self.returned.remove(at)?;
+            let middle = range.end.min(range.start + count).min(within);
             if middle < range.end {
                 self.returned.push_front(middle..range.end);
             }
             return Some(range.start..middle);
         }
-        let end = self.end.unwrap_or(u64::MAX).min(self.safe);
+        let end = self.end.unwrap_or(u64::MAX).min(self.safe).min(within);
         let range = self.next..end.min(self.next + count);
         if range.is_empty() {
             return None;
         }
         self.next = range.end;
         Some(range)
+    }
+
+    /// Whether somebody may still use what was given out, or give it back.
+    fn is_with_somebody(&self) -> bool {
+        self.had.values().any(|had| had.has_some)
     }
 
     /// How far it will be told to go.
@@ -131,8 +175,42 @@ impl Ranges {
         if self.pools.len() >= MOST_SOURCES && !self.pools.contains_key(&of) {
             return Vec::new();
         }
-        self.pools.entry(of).or_default().end = end;
+        let pool = self.pools.entry(of).or_default();
+        (pool.is_declared, pool.end) = (true, end);
         self.settle()
+    }
+
+    /// There are so many rows of a source. May be said again; more are appended ones.
+    pub fn declare_rows(&mut self, name: u64, mode: Mode, rows: u64) -> Vec<Answered> {
+        let of = Counted::Rows(name);
+        let end = (mode == Mode::Unique).then_some(rows);
+        let ends = self.pools.get(&of).and_then(|pool| pool.end);
+        let answers = self.declare(of, end.map(|end| end.max(ends.unwrap_or(0))));
+        if let Some(pool) = self.pools.get_mut(&of) {
+            let next = pool.next;
+            let known = pool.rows.get_or_insert_with(|| RowCourses::new(mode));
+            known.declare(rows, next);
+        }
+        answers
+    }
+
+    /// A question which rows belong to turns of a source, for callers who know so many.
+    pub fn ask_course(&mut self, (worker, ask): (u32, u64), name: u64, rows: u64) -> Vec<Answered> {
+        if self.is_held {
+            self.courses.push((worker, ask, name, rows));
+            return Vec::new();
+        }
+        let answer = match self.course(name, rows) {
+            Some(course) => Answer::Course(course),
+            None => Answer::UsedUp(Counted::Rows(name)),
+        };
+        vec![(worker, ask, answer)]
+    }
+
+    fn course(&mut self, name: u64, rows: u64) -> Option<Course> {
+        let pool = self.pools.get_mut(&Counted::Rows(name))?;
+        let next = pool.next;
+        pool.rows.as_mut()?.course(rows, next)
     }
 
     /// A worker has a seat.
@@ -143,13 +221,15 @@ impl Ranges {
     /// It has none any longer: what it had and may not have used is burned.
     pub fn unseated(&mut self, worker: u32) -> (Vec<(Counted, u64)>, Vec<Answered>) {
         self.told.remove(&worker);
+        self.courses.retain(|(waits, ..)| *waits != worker);
         let mut burned = Vec::new();
         for (of, pool) in &mut self.pools {
-            pool.waiting.retain(|(waits, _)| *waits != worker);
-            let had = pool.had.get_mut(&worker);
-            let unused = had.map_or(0, |had| std::mem::take(&mut had.unused));
-            if unused > 0 {
-                burned.push((*of, unused));
+            pool.waiting.retain(|(waits, ..)| *waits != worker);
+            if let Some(had) = pool.had.get_mut(&worker)
+                && had.unused() > 0
+            {
+                burned.push((*of, had.unused()));
+                had.burned += had.unused();
             }
         }
         (burned, self.settle())
@@ -169,12 +249,17 @@ impl Ranges {
         self.settle()
     }
 
-    /// A worker's beat: what it has not used, and the statement it has heard of.
-    pub fn beat(&mut self, worker: u32, held: &[(Counted, u64)], statement: u64) -> Vec<Answered> {
-        for (of, unused) in held {
-            let pool = self.pools.get_mut(of);
-            if let Some(had) = pool.and_then(|pool| pool.had.get_mut(&worker)) {
-                had.unused = (*unused).min(had.granted);
+    /// A worker's beat: what it has used in all, and the statement it has heard of.
+    pub fn beat(&mut self, worker: u32, used: &[(Counted, u64)], statement: u64) -> Vec<Answered> {
+        for (of, used) in used {
+            if let Some(pool) = self.pools.get_mut(of) {
+                // Of an earlier master it may have got some.
+                let had = pool.had.entry(worker).or_insert_with(|| Had {
+                    used_before: *used,
+                    ..Had::default()
+                });
+                let used = used.saturating_sub(had.used_before);
+                had.used = had.used.max(used).min(had.granted);
             }
         }
         match self.told.get_mut(&worker) {
@@ -186,12 +271,23 @@ impl Ranges {
         }
     }
 
-    /// A question for a range.
-    pub fn ask(&mut self, now: Micros, worker: u32, ask: u64, of: Counted) -> Vec<Answered> {
+    /// A question for a range of numbers below `within`.
+    pub fn ask(
+        &mut self,
+        now: Micros,
+        (worker, ask): (u32, u64),
+        of: Counted,
+        within: u64,
+    ) -> Vec<Answered> {
+        if self.is_held && self.pools.len() < MOST_SOURCES {
+            // What it is of is still to be said, by a run that is not there yet.
+            self.pools.entry(of).or_default();
+        }
         let Some(pool) = self.pools.get_mut(&of) else {
             return vec![(worker, ask, Answer::UsedUp(of))];
         };
         let had = pool.had.entry(worker).or_default();
+        had.has_some = false;
         let since = now.since(std::mem::replace(&mut had.asked, now));
         had.size = match had.size {
             0 => 1,
@@ -199,16 +295,22 @@ impl Ranges {
             size if since > Duration::from_secs(4).as_micros() as u64 => (size / 2).max(1),
             size => size,
         };
-        pool.waiting.push_back((worker, ask));
+        // Without an end, any number is as good.
+        let within = pool.end.map_or(u64::MAX, |_| within);
+        pool.waiting.push_back((worker, ask, within));
         self.settle()
     }
 
     /// A question is taken back; true if it was still open.
     pub fn cancel(&mut self, worker: u32, ask: u64) -> bool {
-        let mut was_open = false;
+        let before = self.courses.len();
+        self.courses
+            .retain(|(waits, number, ..)| (*waits, *number) != (worker, ask));
+        let mut was_open = self.courses.len() < before;
         for pool in self.pools.values_mut() {
             let before = pool.waiting.len();
-            pool.waiting.retain(|waiting| *waiting != (worker, ask));
+            pool.waiting
+                .retain(|(waits, number, _)| (*waits, *number) != (worker, ask));
             was_open |= pool.waiting.len() < before;
         }
         was_open
@@ -225,7 +327,7 @@ impl Ranges {
             return Vec::new();
         }
         had.returned += count;
-        had.unused = had.unused.saturating_sub(count);
+        had.has_some = false;
         pool.returned.push_back(range);
         self.settle()
     }
@@ -245,6 +347,7 @@ impl Ranges {
     /// The master was started again: with its file, which has all that was stated.
     pub fn restart(&mut self) {
         self.told.clear();
+        self.courses.clear();
         for pool in self.pools.values_mut() {
             pool.next = pool.next.max(pool.stated);
             pool.safe = pool.next;
@@ -275,13 +378,19 @@ impl Ranges {
     /// Whoever may know has come.
     pub fn release(&mut self) -> Vec<Answered> {
         self.is_held = false;
-        self.settle()
+        let courses = std::mem::take(&mut self.courses).into_iter();
+        let mut answers: Vec<Answered> = courses
+            .flat_map(|(worker, ask, name, rows)| self.ask_course((worker, ask), name, rows))
+            .collect();
+        answers.extend(self.settle());
+        answers
     }
 
     /// Open questions.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.pools.values().map(|pool| pool.waiting.len()).sum()
+        let waiting = self.pools.values().map(|pool| pool.waiting.len());
+        waiting.sum::<usize>() + self.courses.len()
     }
 
     /// Gives out what may be given out, and states new horizons where they come near.
@@ -299,23 +408,25 @@ impl Ranges {
         let mut answers = Vec::new();
         let workers = self.told.len();
         for (of, pool) in &mut self.pools {
-            while let Some((worker, ask)) = pool.waiting.front().copied() {
-                let left = pool.left();
+            while let Some((worker, ask, within)) = pool.waiting.front().copied() {
+                let left = pool.left(within);
                 let had = pool.had.entry(worker).or_default();
                 let share = match of {
                     Counted::Iterations => left / (4 * workers as u64).max(1),
                     Counted::Rows(_) => u64::MAX,
                 };
                 let count = had.size.min(share).max(1);
-                let answer = match pool.draw(count) {
+                let answer = match pool.draw(count, within) {
                     Some(range) => {
                         let had = pool.had.entry(worker).or_default();
                         had.granted += range.end - range.start;
-                        had.unused += range.end - range.start;
+                        had.has_some = true;
                         Answer::Range(*of, range)
                     }
-                    None if left == 0 => Answer::UsedUp(*of),
-                    None => break,
+                    None if left > 0 => break,
+                    // Whoever has some may be lost before it begins them.
+                    None if *of == Counted::Iterations && pool.is_with_somebody() => break,
+                    None => Answer::UsedUp(*of),
                 };
                 pool.waiting.pop_front();
                 answers.push((worker, ask, answer));
@@ -330,7 +441,7 @@ impl Ranges {
         let is_near = |pool: &Pool| {
             let horizon = pool.horizon(workers);
             // Half of the way is used, or somebody waits.
-            horizon > pool.stated && (horizon - pool.next) / 2 > pool.stated - pool.next
+            horizon > pool.stated && horizon - pool.next > 2 * (pool.stated - pool.next)
         };
         if !self.pools.values().any(is_near) {
             return;
@@ -347,141 +458,5 @@ impl Ranges {
                 .values_mut()
                 .for_each(|pool| pool.safe = pool.stated);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ROWS: Counted = Counted::Rows(1);
-
-    fn at(millis: u64) -> Micros {
-        Micros::default() + Duration::from_millis(millis)
-    }
-
-    fn ranges(of: Counted, end: Option<u64>) -> Ranges {
-        let mut ranges = Ranges::default();
-        ranges.declare(of, end);
-        for worker in [1, 2] {
-            ranges.seated(worker);
-            ranges.beat(worker, &[], 1);
-        }
-        ranges
-    }
-
-    fn got(answers: Vec<Answered>) -> Vec<(u32, Option<Range<u64>>)> {
-        let got = |(worker, _, answer)| match answer {
-            Answer::Range(_, range) => (worker, Some(range)),
-            Answer::UsedUp(_) => (worker, None),
-            other => panic!("{other:?}"),
-        };
-        answers.into_iter().map(got).collect()
-    }
-
-    #[test]
-    fn ranges_follow_each_other_and_grow_with_use() {
-        let mut ranges = ranges(ROWS, Some(11));
-        assert_eq!(got(ranges.ask(at(0), 1, 1, ROWS)), [(1, Some(0..1))]);
-        assert_eq!(got(ranges.ask(at(10), 1, 2, ROWS)), [(1, Some(1..3))]);
-        assert_eq!(got(ranges.ask(at(20), 2, 1, ROWS)), [(2, Some(3..4))]);
-        assert_eq!(got(ranges.ask(at(30), 1, 3, ROWS)), [(1, Some(4..8))]);
-        assert_eq!(got(ranges.ask(at(9_000), 1, 4, ROWS)), [(1, Some(8..10))]);
-        // What is given back is given out first, and only by who had it.
-        ranges.returned(2, ROWS, 3..4);
-        ranges.returned(2, ROWS, 3..4);
-        ranges.returned(1, ROWS, 90..91);
-        assert_eq!(got(ranges.ask(at(9_100), 1, 5, ROWS)), [(1, Some(3..4))]);
-        assert_eq!(got(ranges.ask(at(9_200), 1, 6, ROWS)), [(1, Some(10..11))]);
-        assert_eq!(got(ranges.ask(at(9_300), 2, 7, ROWS)), [(2, None)]);
-        let (burned, _) = ranges.unseated(1);
-        assert_eq!(burned, [(ROWS, 11)], "it has told of no use");
-    }
-
-    #[test]
-    fn nothing_is_given_out_beyond_what_all_have_been_told() {
-        let mut ranges = ranges(ROWS, None);
-        let mut last = 0;
-        let mut blocked = None;
-        for ask in 0..100_000 {
-            // Only the first one says that it hears.
-            ranges.beat(1, &[], ranges.horizons().0);
-            match got(ranges.ask(at(ask), 1, ask, ROWS)).as_slice() {
-                [(1, Some(range))] => last = range.end,
-                [] => {
-                    blocked = Some(ask);
-                    break;
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        let blocked = blocked.expect("the other one has heard of no later horizon");
-        let known = ranges.horizons().1[0].1;
-        assert!(last <= known && !ranges.cancel(1, blocked + 1));
-        // It has no seat any longer: it does not count.
-        let (_, answers) = ranges.unseated(2);
-        assert_eq!(answers.len(), 1);
-    }
-
-    #[test]
-    fn a_master_that_starts_again_begins_where_nobody_was() {
-        let mut before = ranges(ROWS, Some(1_000));
-        let mut last = 0;
-        for ask in 0..5 {
-            for (_, range) in got(before.ask(at(ask * 100), 1, ask, ROWS)) {
-                last = range.unwrap().end;
-            }
-        }
-        let (statement, horizons) = before.horizons();
-        assert!(statement >= 1);
-        let mut after = Ranges::default();
-        after.go_on_from(&horizons);
-        after.declare(ROWS, Some(1_000));
-        after.seated(1);
-        let mut first = after.ask(at(0), 1, 1, ROWS);
-        first.extend(after.beat(1, &[], after.horizons().0));
-        let (_, first) = got(first).remove(0);
-        assert!(first.unwrap().start >= last);
-        // Nobody who knows has come.
-        let mut after = Ranges::default();
-        after.declare(ROWS, Some(1_000));
-        after.burn();
-        assert_eq!(got(after.ask(at(0), 1, 1, ROWS)), [(1, None)]);
-        // A file says what was stated.
-        before.restart();
-        before.seated(1);
-        before.ask(at(0), 1, 1, ROWS);
-        let answers = got(before.beat(1, &[], before.horizons().0));
-        assert!(answers.is_empty() || answers[0].1.clone().unwrap().start >= last);
-    }
-
-    #[test]
-    fn iterations_of_a_lost_worker_are_given_out_again() {
-        let mut ranges = ranges(Counted::Iterations, Some(40));
-        let mut count = 0;
-        for ask in 0.. {
-            let answers = got(ranges.ask(at(ask), 1, ask, Counted::Iterations));
-            ranges.beat(1, &[], ranges.horizons().0);
-            ranges.beat(2, &[], ranges.horizons().0);
-            match answers.as_slice() {
-                [(1, Some(range))] => count += range.end - range.start,
-                [(1, None)] => break,
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(count, 40);
-        ranges.unseated(1);
-        ranges.ended(1, 37);
-        let mut again = 0;
-        for ask in 0.. {
-            match got(ranges.ask(at(ask), 2, ask, Counted::Iterations)).as_slice() {
-                [(2, Some(range))] => again += range.end - range.start,
-                other => {
-                    assert_eq!(other, [(2, None)]);
-                    break;
-                }
-            }
-        }
-        assert_eq!(again, 3);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::message::{Answer, Ask, Said};
+use super::message::{Answer, Ask, Said};
 
 #[derive(Clone, Debug)]
 struct Question {
@@ -26,6 +26,18 @@ pub(super) enum Reply {
     Nothing,
 }
 
+/// What is said of an answer that nobody waits for any longer.
+pub(super) fn unclaimed(ask: &Ask, answer: Answer) -> Option<Said> {
+    match (answer, ask) {
+        (Answer::Taken(Some(value)), Ask::Take(queue) | Ask::TryTake(queue)) => {
+            Some(Said::Back(queue.clone(), value))
+        }
+        (Answer::Make(turn), Ask::Once(name)) => Some(Said::Passed(name.clone(), turn)),
+        (Answer::Range(of, range), _) => Some(Said::Returned(of, range)),
+        _ => None,
+    }
+}
+
 impl Questions {
     pub(super) fn ask(&mut self, number: u64, ask: Ask) {
         let question = Question {
@@ -38,8 +50,8 @@ impl Questions {
     /// Its user is gone; true if it is open.
     pub(super) fn cancel(&mut self, number: u64) -> bool {
         match self.0.get_mut(&number) {
-            // What was put stays put, and what was made was made.
-            Some(question) if !matches!(question.ask, Ask::Made(..)) => {
+            // What was put stays put, and what was made or written was made and written.
+            Some(question) if !matches!(question.ask, Ask::Made(..) | Ask::Append(_)) => {
                 !std::mem::replace(&mut question.is_cancelled, true)
             }
             _ => false,
@@ -53,13 +65,9 @@ impl Questions {
         if !question.is_cancelled {
             return Reply::Answer(answer);
         }
-        match (answer, question.ask) {
-            (Answer::Taken(Some(value)), Ask::Take(queue) | Ask::TryTake(queue)) => {
-                Reply::Say(Said::Back(queue, value))
-            }
-            (Answer::Make(turn), Ask::Once(name)) => Reply::Say(Said::Passed(name, turn)),
-            (Answer::Range(of, range), _) => Reply::Say(Said::Returned(of, range)),
-            _ => Reply::Nothing,
+        match unclaimed(&question.ask, answer) {
+            Some(said) => Reply::Say(said),
+            None => Reply::Nothing,
         }
     }
 
@@ -70,6 +78,12 @@ impl Questions {
         let open = self.0.iter();
         open.map(|(number, question)| Said::Ask(*number, question.ask.clone()))
             .collect()
+    }
+
+    /// Whether a range of a source is open.
+    pub(super) fn want_numbers(&self) -> bool {
+        let mut open = self.0.values();
+        open.any(|question| matches!(question.ask, Ask::Range(..)))
     }
 
     pub(super) fn is_open(&self, number: u64) -> bool {
