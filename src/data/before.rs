@@ -227,6 +227,32 @@ mod tests {
     }
 
     #[test]
+    fn another_process_goes_on_with_the_counts_that_others_know() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "id\n1\n2\n").unwrap();
+        let first = Sources::default();
+        next(&file(&first, &path, Mode::Unique).unwrap());
+        fs::write(&path, "id\n8\n9\n").unwrap();
+        let second = Sources::after(&first);
+        file(&second, &path, Mode::Unique).unwrap();
+        assert_ne!(first.counted()[0].name, second.counted()[0].name);
+        // One that has seen nothing of the first rows.
+        let other = Sources::default();
+        next(&file(&other, &path, Mode::Unique).unwrap());
+        assert_eq!(other.counted()[0].name, first.counted()[0].name);
+        other.go_on_as(&second.counted());
+        assert_eq!(other.counted(), second.counted());
+        // Rows that begin anew there have a count that nobody has had.
+        fs::write(&path, "id\n5\n").unwrap();
+        let third = Sources::after(&other);
+        file(&third, &path, Mode::Unique).unwrap();
+        for before in [&first, &second] {
+            assert_ne!(third.counted()[0].name, before.counted()[0].name);
+        }
+    }
+
+    #[test]
     fn a_declaration_more_is_no_restart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");

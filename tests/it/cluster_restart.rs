@@ -186,8 +186,6 @@ fn what_exists_once_goes_on_from_workers_or_is_said_to_be_gone() {
         teardown(|| {
             queue("left").put(1);
             print(`${queue("left").len()} left, and ${accounts.next().id}`);
-            // The last word on workers stays, however long this takes.
-            sleep(2.5);
         });
     "#;
     let script = script.replace("FILE", file.to_str().unwrap());

@@ -1,6 +1,6 @@
-//! When a worker sends beats and cuts reports.
+//! When a worker's reports are cut, and when beats are not waited for.
 //!
-//! Owns the moments; what is in them is `worker`'s.
+//! Owns that reports end with seconds of the run, and that not all workers send theirs at once.
 
 use std::time::Duration;
 

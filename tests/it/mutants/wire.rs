@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use katydid::cluster::message::{
-    Ask, Counted, Down, Hello, Letter, Levels, News, PROTOCOL, ProcessId, Said, Seat, Told, Up,
-    UpBeat,
+    Ask, Brought, Counted, Down, Going, Hello, Holding, Letter, Levels, News, PROTOCOL, ProcessId,
+    Said, Seat, Told, Up, UpBeat,
 };
 use katydid::cluster::wire;
+use katydid::load::{Classes, Division, Part, Plan};
 use katydid::runner::elsewhere::{SentEdition, SentOrder};
-use katydid::stats::{Encoder, Kind, Ledger, Limits, Outcome, Recorder, Sample};
+use katydid::stats::{Baseline, Encoder, Kind, Ledger, Limits, Outcome, Recorder, Sample};
 use prost::Message;
 
 use super::mutator::{Dice, ODD_NUMBERS, mutant};
@@ -40,7 +41,38 @@ fn of_kind(kind: u8, bytes: Vec<u8>) -> Vec<u8> {
     [vec![kind], bytes].concat()
 }
 
-fn report() -> Vec<u8> {
+/// What a worker of a run that goes on brings along.
+fn brought(seat: Seat) -> Brought {
+    Brought {
+        holding: Some(Holding {
+            seat,
+            first: 2,
+            parts: vec![Part::of(64, (0..64).collect()).unwrap()],
+            assignment: 3,
+            generation: 2,
+            is_at_work: true,
+        }),
+        going: Going {
+            elapsed_us: 90_000_000,
+            unix_us: 1_700_000_000_000_000,
+            plan: Plan::idle(Division::Mixed).into(),
+            classes: [Classes {
+                mixed: 0,
+                names: Vec::new(),
+                shares: Vec::new(),
+            }]
+            .into(),
+            pauses: (5, None),
+            setup: None,
+            generation: 2,
+            hash: "0123456789ab".to_owned(),
+            counted: Vec::new(),
+        },
+    }
+}
+
+/// A report of what was measured in two seconds, and the sum of all such reports.
+fn reports() -> [Vec<u8>; 2] {
     let mut recorder = Recorder::new(0, Limits::default());
     for (name, outcome) in [("/a", Outcome::Success), ("/b", Outcome::Failure)] {
         let series = recorder.series_of("Shopper", &Kind::Http, "GET", name);
@@ -51,7 +83,10 @@ fn report() -> Vec<u8> {
     }
     let mut ledger = Ledger::new(Limits::default());
     ledger.absorb(recorder.take(None));
-    Encoder::default().encode(&ledger.cut(2_000_000))
+    let report = ledger.cut(2_000_000);
+    let mut baseline = Baseline::new(Limits::default());
+    baseline.add(&report, 3);
+    [report, baseline.report()].map(|report| Encoder::default().encode(&report))
 }
 
 /// Messages that are right.
@@ -69,6 +104,7 @@ fn right() -> Vec<Vec<u8>> {
             rows: vec!["login".into()],
             ..UpBeat::default()
         })),
+        Up::Brings(Box::new(brought(seat))),
         letter(Said::News(seat, News::Levels(Levels::default()))),
         letter(Said::News(seat, News::StopTest("enough".to_owned()))),
         letter(Said::Ask(1, Ask::Once("token".into()))),
@@ -95,7 +131,8 @@ fn right() -> Vec<Vec<u8>> {
     all.extend(ups);
     all.extend(downs);
     all.extend(orders);
-    all.extend([of_kind(2, report()), of_kind(4, edition)]);
+    all.extend(reports().map(|report| of_kind(2, report)));
+    all.push(of_kind(4, edition));
     all
 }
 
