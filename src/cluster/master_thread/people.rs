@@ -24,6 +24,9 @@ use crate::stats::{
 /// How often figures of workers are handed over.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Beats so far apart tell of another second, in µs: a worker looks at the clock ten times in one.
+const A_SECOND_US: u64 = 950_000;
+
 /// Lines of all workers in a second: more nobody reads, and they would fill the disk.
 const LINES_A_SECOND: u32 = 500;
 
@@ -40,6 +43,8 @@ struct Card {
     counted: Option<Micros>,
     clock: Option<WorkerClock>,
     strains: Strains,
+    /// Until when those have been counted, by the worker's clock.
+    strains_at: Micros,
     users: u32,
     state: WorkerState,
     since_us: u64,
@@ -87,6 +92,11 @@ impl Thread {
         known.machine = machine_of(&beat.load);
         known.most = known.most.most(known.machine);
         known.clock = clock_of(beat);
+        // There are more beats than one a second while a worker asks for much.
+        if beat.stamp.since(known.strains_at) < A_SECOND_US {
+            return;
+        }
+        known.strains_at = beat.stamp;
         let turns = known.strains.on(&known.machine);
         let machine = known.machine;
         for (strain, begins) in turns {
