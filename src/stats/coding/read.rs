@@ -148,7 +148,9 @@ impl Reader<'_> {
     /// Bytes behind their length.
     pub(super) fn bytes(&mut self) -> Result<Vec<u8>, Damaged> {
         let length = self.length()?;
-        let (bytes, rest) = self.0.split_at(length);
+        let Some((bytes, rest)) = self.0.split_at_checked(length) else {
+            return Err(Damaged("fewer bytes than it says"));
+        };
         self.0 = rest;
         Ok(bytes.to_vec())
     }
