@@ -12,6 +12,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use super::message::{Answer, Ask};
 use super::ranges::Answered;
 use crate::data::Value;
@@ -32,11 +34,12 @@ pub const NAMES: usize = 10_000;
 type Asker = (u32, u64);
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Commons {
     queues: BTreeMap<Box<str>, Elements>,
     values: BTreeMap<Box<str>, Made>,
     /// Where open questions wait.
+    #[serde(skip)]
     open: BTreeMap<Asker, (Kind, Box<str>)>,
     bytes: usize,
     turns: u64,
@@ -49,20 +52,23 @@ enum Kind {
 }
 
 /// One queue. There are elements or takers, never both.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Elements {
     elements: VecDeque<Value>,
     bytes: usize,
+    #[serde(skip)]
     takers: VecDeque<Asker>,
+    #[serde(skip)]
     putters: VecDeque<(Asker, Value)>,
 }
 
 /// One value that is made once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Made {
     value: Option<Value>,
     /// Whose turn it is, and its number.
     turn: Option<(u32, u64)>,
+    #[serde(skip)]
     waiting: VecDeque<Asker>,
 }
 

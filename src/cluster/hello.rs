@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -44,7 +45,7 @@ const CLONED: (usize, Duration) = (3, Duration::from_secs(30));
 pub struct Conn(pub u64);
 
 /// What both sides must have the same of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// The token; empty if none is asked for.
     pub token: Box<[u8]>,
@@ -214,9 +215,11 @@ impl Door {
 }
 
 /// The connections of one process, to tell whether it is one process.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Attempts {
     latest: u64,
+    /// By the clock of one process.
+    #[serde(skip)]
     strikes: VecDeque<Micros>,
 }
 

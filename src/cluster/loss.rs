@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Micros;
 
 /// What load threads have recorded for so long may not be in a beat yet: they hand over ten times a
@@ -16,7 +18,7 @@ use crate::clock::Micros;
 const UNSEEN: Duration = Duration::from_millis(200);
 
 /// What is known of one worker's numbers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Known {
     /// Samples in its life, at its last beat.
     recorded: u64,

@@ -18,6 +18,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{FENCE_AFTER_END, LATE, LOST, MISSING, MOVES, MOVES_AFTER_END};
 use crate::clock::Micros;
 
@@ -65,9 +67,11 @@ impl Seen {
 }
 
 /// All workers, by their index.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Roster {
+    #[serde(skip)]
     seen: BTreeMap<u32, Seen>,
+    #[serde(skip)]
     looked: Option<Micros>,
     /// How long a silent worker keeps its users.
     moves: Duration,

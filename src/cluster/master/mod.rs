@@ -37,6 +37,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::MOVES;
 use super::commons::Commons;
 use super::gathering::Gathering;
@@ -58,8 +60,10 @@ pub const WORKERS: usize = 4_096;
 const OWN: u32 = u32::MAX;
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct Master<R> {
+    #[serde(skip)]
     own: Credentials,
     /// `None` until the first worker has come: it may bring one along.
     run: Option<RunId>,
@@ -79,14 +83,18 @@ pub struct Master<R> {
     has_memory: bool,
     /// Somebody who was adopted knew how far sources had been given out.
     knows_horizons: bool,
+    #[serde(skip)]
     door: Door,
+    #[serde(skip)]
     conns: BTreeMap<Conn, u32>,
     records: BTreeMap<u32, Record>,
     by_process: BTreeMap<ProcessId, u32>,
+    #[serde(skip)]
     by_member: BTreeMap<u32, u32>,
     roster: Roster,
     ranges: Ranges,
     commons: Commons,
+    #[serde(skip)]
     gathering: Gathering,
     /// Whether a state file is written, and the statement of horizons in the one being written.
     file: Option<u64>,
@@ -103,7 +111,9 @@ pub struct Master<R> {
     /// What left with workers under an earlier master, of which this one has nothing.
     forgotten: u64,
     /// How the whole run stands.
+    #[serde(skip)]
     figures: Arc<RunFigures>,
+    #[serde(skip)]
     actions: Vec<MasterAction<R>>,
 }
 

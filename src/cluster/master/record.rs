@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Micros;
 use crate::cluster::delivery::{Incoming, Outgoing};
 use crate::cluster::hello::{Attempts, Conn};
@@ -12,7 +14,7 @@ use crate::cluster::loss;
 use crate::cluster::message::{Applied, Seat, Standing, Told};
 
 /// Whether anything is to be expected of a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Life {
     There,
     /// It has left, and all its reports are counted.
@@ -21,7 +23,7 @@ pub(super) enum Life {
     Barred,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) key: u128,
     /// What its host is called, as it says.
@@ -29,8 +31,11 @@ pub(super) struct Record {
     pub(super) threads: u32,
     pub(super) life: Life,
     pub(super) attempts: Attempts,
+    #[serde(skip)]
     pub(super) conn: Option<Conn>,
+    #[serde(skip)]
     pub(super) down: Outgoing<Told>,
+    #[serde(skip)]
     pub(super) up: Incoming,
     /// It has said something in this epoch, so it knows its key.
     pub(super) has_spoken: bool,

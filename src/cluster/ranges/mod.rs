@@ -26,6 +26,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::message::{Answer, Counted, MOST_SOURCES};
 use crate::clock::Micros;
 use crate::data::{Course, Mode};
@@ -42,15 +44,17 @@ const AHEAD: u64 = 32;
 pub type Answered = (u32, u64, Answer);
 
 /// All sources of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ranges {
     pools: BTreeMap<Counted, Pool>,
     /// Nothing is given out: those who know where it is safe may still come.
     is_held: bool,
     /// Who asks for the course of how many rows of which source, until it is known from where these
     /// go on.
+    #[serde(skip)]
     courses: Vec<(u32, u64, u64, u64)>,
     /// By worker with a seat: the statement it has heard of.
+    #[serde(skip)]
     told: BTreeMap<u32, u64>,
     /// What the state file has, if there is one.
     kept: Option<u64>,
@@ -60,7 +64,7 @@ pub struct Ranges {
 }
 
 /// One source.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Pool {
     /// It is known what it is of. Of another one, nothing is given out.
     is_declared: bool,
@@ -70,11 +74,14 @@ struct Pool {
     safe: u64,
     /// What was stated last.
     stated: u64,
+    #[serde(skip)]
     returned: VecDeque<Range<u64>>,
+    #[serde(skip)]
     had: BTreeMap<u32, Had>,
     /// How many iterations a worker had begun when it was given up last.
     started_before: BTreeMap<u32, u64>,
     /// Who asks, its number of the question, and below which number it can use any.
+    #[serde(skip)]
     waiting: VecDeque<(u32, u64, u64)>,
     rows: Option<RowCourses>,
 }

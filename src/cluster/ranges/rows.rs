@@ -3,17 +3,19 @@
 //! Owns the course for each number of rows: settled when the first turn for them is asked for, and
 //! the same for all who ask later. How courses follow from each other is `data`'s.
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::{Course, Mode};
 
 /// The rows of a source.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RowCourses {
     mode: Mode,
     editions: Vec<Rows>,
 }
 
 /// So many of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Rows {
     rows: u64,
     /// The course of those to which they were appended.
