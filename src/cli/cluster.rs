@@ -61,6 +61,10 @@ pub(super) fn master(
         super::wrong(&error);
         Exit::Usage
     })?;
+    let state = arguments.state().map_err(|error| {
+        super::wrong(&error);
+        Exit::Usage
+    })?;
     let expect = arguments.expect_workers.unwrap_or(1).max(1);
     let bind = arguments.bind();
     let tls = arguments.tls.of_master().map_err(|error| {
@@ -75,6 +79,7 @@ pub(super) fn master(
         tls,
         health: health.clone(),
         moves,
+        state,
         says: log_of_its_own()?,
     };
     let thread = MasterThread::listen(options).map_err(|error| {

@@ -12,7 +12,7 @@ use clap::builder::FalseyValueParser;
 use super::cluster_tls_arguments::ClusterTlsArgs;
 use super::token;
 use super::typed::Typed;
-use crate::cluster;
+use crate::cluster::{self, NotReadable, StateFile};
 use crate::control::WishError;
 use crate::units;
 
@@ -65,6 +65,13 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "TIME", env = "KATYDID_WORKER_TIMEOUT",
         value_parser = units::parse_duration)]
     pub(super) worker_timeout: Option<Duration>,
+    /// Keep what the master knows in this file during a run: one that is started again goes on from
+    /// it, and loses nothing.
+    #[arg(long, value_name = "FILE", env = "KATYDID_STATE")]
+    pub(super) state: Option<PathBuf>,
+    /// Begin a new run, whatever the state file has.
+    #[arg(long, requires = "state")]
+    pub(super) fresh: bool,
     /// Go on so long without a master; then stop, and keep the numbers for as long again
     /// [default: 60s].
     #[arg(long, value_name = "TIME", env = "KATYDID_MASTER_TIMEOUT",
@@ -103,7 +110,7 @@ pub(super) struct ClusterArgs {
 }
 
 /// The options that mean something to a master, or to a worker, alone.
-const OF_A_MASTER: [&str; 8] = [
+const OF_A_MASTER: [&str; 10] = [
     "--cluster-tls-cert",
     "--cluster-tls-key",
     "--cluster-client-ca",
@@ -112,6 +119,8 @@ const OF_A_MASTER: [&str; 8] = [
     "--expect-workers",
     "--expect-workers-max-wait",
     "--worker-timeout",
+    "--state",
+    "--fresh",
 ];
 const OF_A_WORKER: [&str; 6] = [
     "--cluster-ca",
@@ -148,6 +157,36 @@ impl ClusterArgs {
     /// The host of a worker's master.
     pub(super) fn master_host(&self) -> &str {
         self.master_host.as_deref().unwrap_or("127.0.0.1")
+    }
+
+    /// Where what a master knows is kept, and what is there.
+    ///
+    /// # Errors
+    /// When there is a file that cannot be gone on from; it is left as it is.
+    pub(super) fn state(&self) -> Result<Option<StateFile>, WishError> {
+        let Some(file) = &self.state else {
+            return Ok(None);
+        };
+        let opened = StateFile::open(file, self.fresh);
+        opened.map(Some).map_err(|why| {
+            let file = file.display();
+            let (what, hint) = match why {
+                NotReadable::System(error) => (
+                    format!("cannot read `{file}`: {error}"),
+                    "name a file that this process may read and write",
+                ),
+                NotReadable::OtherBuild(version) => (
+                    format!("`{file}` was written by another build of Katydid ({version})"),
+                    "start that one to go on with its run, or begin a new one with `--fresh`",
+                ),
+                NotReadable::Damaged => (
+                    format!("`{file}` is not a state file, or not a whole one"),
+                    "it is left as it is; without `--state` a master goes on from its workers, \
+                     and `--fresh` begins a new run",
+                ),
+            };
+            WishError::new(format!("`--state`: {what}")).hint(hint)
+        })
     }
 
     /// Where a worker's master is, as host and port.

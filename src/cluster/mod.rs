@@ -56,6 +56,7 @@ mod questions;
 pub mod ranges;
 pub mod roster;
 mod server;
+mod state_file;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,7 @@ mod worker_process;
 
 use std::time::Duration;
 
+pub use state_file::{NotReadable, StateFile};
 pub use master_thread::{Loss, MasterOptions, MasterThread};
 pub use tls::{MasterTls, WorkerTls};
 pub use worker_process::{LogLine, WorkerOptions, work};

@@ -86,22 +86,14 @@ impl Baseline {
             })
             .collect();
         self.sums.resize_with(self.table.keys().len(), Vec::new);
-        let cells = report.cells.iter();
-        let cells = cells.map(|it| (it.second, id_of(numbers[it.series]), &it.cell));
-        self.timeline.add(cells);
         for stamped in &report.cells {
             let number = numbers[stamped.series];
             self.sum(number, stamped.generation).merge(&stamped.cell);
-            let is_request = self.table.keys()[number].kind.is_request();
-            if is_request && let Some(second) = self.seconds.second(stamped.second) {
-                second.count(&stamped.cell);
-            }
         }
-        for (second, lags) in &report.lags {
-            self.lags.merge(lags);
-            if let Some(second) = self.seconds.second(*second) {
-                second.lag_us = second.lag_us.max(lags.max_us);
-            }
+        report.lags.values().for_each(|it| self.lags.merge(it));
+        match &report.past {
+            Some(past) => self.recall(past, &numbers),
+            None => self.add_seconds(report, &numbers),
         }
         for (second, gauge) in &report.gauges {
             if let Some(at) = self.seconds.second(*second) {
@@ -124,6 +116,42 @@ impl Baseline {
         self.stale_retries += report.stale_retries;
         self.folded += report.folded;
         self.last_end_us = self.last_end_us.max(report.last_end_us);
+    }
+
+    /// Notes when it happened.
+    fn add_seconds(&mut self, report: &Report, numbers: &[usize]) {
+        let cells = report.cells.iter();
+        let cells = cells.map(|it| (it.second, id_of(numbers[it.series]), &it.cell));
+        self.timeline.add(cells);
+        for stamped in &report.cells {
+            let kind = &self.table.keys()[numbers[stamped.series]].kind;
+            if kind.is_request()
+                && let Some(second) = self.seconds.second(stamped.second)
+            {
+                second.count(&stamped.cell);
+            }
+        }
+        for (second, lags) in &report.lags {
+            if let Some(second) = self.seconds.second(*second) {
+                second.lag_us = second.lag_us.max(lags.max_us);
+            }
+        }
+    }
+
+    /// Notes when that happened of which a report is the sum.
+    fn recall(&mut self, past: &Past, numbers: &[usize]) {
+        for (second, known) in &past.seconds {
+            if let Some(ours) = self.seconds.second(*second) {
+                ours.recall(known);
+            }
+        }
+        let stretches = past.stretches.iter().map(|it| Remembered {
+            id: id_of(numbers[it.id as usize]),
+            ..it.clone()
+        });
+        let keys = self.table.keys();
+        self.timeline
+            .recall(stretches, |id| keys[id as usize].kind.is_request());
     }
 
     /// The sum of a series in a generation. What is older than the two newest is one.

@@ -39,6 +39,8 @@ pub enum MasterEvent<R> {
     Tick,
     /// What [`Master::saving`](super::Master::saving) gave is on the disk.
     Saved,
+    /// That could not be written.
+    Unsaved,
     /// The run gives a worker the seat of a member.
     Seat {
         /// The worker, that was offered by `Joins`.

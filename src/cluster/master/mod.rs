@@ -22,6 +22,7 @@
 //! as long as none has a seat.
 
 mod events;
+mod file;
 mod letters;
 mod numbers;
 mod parting;
@@ -180,51 +181,6 @@ impl<R: Clone> Master<R> {
         self.is_decided = true;
     }
 
-    /// Its state is kept in a file: nothing counts as kept before it is in there.
-    pub fn with_file(&mut self) {
-        self.file = Some(0);
-        self.ranges.with_file();
-    }
-
-    /// What to write to the file now; [`MasterEvent::Saved`] says that it is there.
-    pub fn saving(&mut self, now: Micros) -> Master<R> {
-        self.written = now;
-        self.file = Some(self.ranges.horizons().0);
-        self.records.values_mut().for_each(Record::saving);
-        self.clone()
-    }
-
-    /// A master that goes on from what the file had.
-    #[must_use]
-    pub fn restarted(mut self, now: Micros, epoch: u64) -> Master<R> {
-        // Epochs are times of one clock, though the process has another one now.
-        let age = self.written.since(self.began);
-        let since = epoch.saturating_sub(self.epoch).saturating_sub(age);
-        let (since, written) = (Duration::from_micros(since), self.written);
-        self.epoch = epoch;
-        self.began = now;
-        self.is_adopting = true;
-        (self.is_decided, self.has_memory) = (true, true);
-        // All that was stated is in the file.
-        self.knows_horizons = true;
-        self.door = Door::default();
-        self.conns.clear();
-        self.by_member.clear();
-        self.gathering = Gathering::default();
-        self.ranges.restart();
-        self.commons.restart();
-        self.roster = Roster::new(self.roster.moves());
-        self.ends = None;
-        for (index, record) in &mut self.records {
-            record.restart(now, written, since);
-            if record.life == Life::There {
-                self.roster.heard(now, *index);
-            }
-        }
-        self.actions.clear();
-        self
-    }
-
     /// The member of the run whose worker has that connection.
     #[must_use]
     pub fn member_of(&self, conn: Conn) -> Option<u32> {
@@ -286,6 +242,7 @@ impl<R: Clone> Master<R> {
             MasterEvent::Reset(conn) => self.ended(now, conn, false),
             MasterEvent::Tick => self.tick(now),
             MasterEvent::Saved => self.saved(),
+            MasterEvent::Unsaved => self.unsaved(),
             MasterEvent::Seat { worker, member } => self.seat(worker, member),
             MasterEvent::Order(member, order) => {
                 if matches!(order, SentOrder::Adopt(..)) {

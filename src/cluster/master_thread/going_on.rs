@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use super::serving::{FromRun, Thread};
+use super::state::State;
 use crate::clock;
 use crate::cluster::hello::Conn;
 use crate::cluster::message::{Going, Holding, Lines, News};
@@ -53,7 +54,10 @@ impl Thread {
         }
         let began = clock::now() - Duration::from_micros(going.elapsed_us);
         self.epoch_us = Some(began.get());
-        self.generation = going.generation;
+        self.generation = self.generation.max(going.generation);
+        if let Some(state) = &mut self.state {
+            state.takes_over(&going);
+        }
         self.earlier.going = Some(going);
         if let Some(waits) = self.waits_for_going.take() {
             // If nobody waits any longer, it is kept for who starts a run.
@@ -94,9 +98,21 @@ impl Thread {
         Some(running.gate.hold(held).await)
     }
 
+    /// The run gets what an earlier master had counted.
+    pub(super) async fn recall(&mut self) {
+        let before = self.state.as_mut().and_then(State::before);
+        if let (Some(report), Some(running)) = (before, &self.running) {
+            running.gate.report(report).await;
+        }
+    }
+
     /// Nobody else comes from the last master.
     pub(super) async fn settled(&mut self) {
         self.earlier.is_settled = true;
+        // Of a run whose workers have not come, the file tells.
+        if let Some(going) = self.state.as_mut().and_then(State::going) {
+            self.take_over(going);
+        }
         match &self.running {
             Some(running) => running.gate.settled().await,
             None => return self.look_for_workers(),

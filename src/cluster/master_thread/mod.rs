@@ -4,12 +4,14 @@
 //! the control thread; its workers are reached through a thread of its own (`serving`), so that
 //! neither a script nor a summary delays a beat.
 
+mod account;
 mod going_on;
 mod over;
 mod people;
 mod run;
 mod serving;
 mod sharing;
+mod state;
 mod telling;
 
 use std::io;
@@ -25,6 +27,7 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use super::asking::Askers;
+use super::state_file::StateFile;
 use crate::health::Health;
 use crate::runner::elsewhere::{Gate, Going, Joined, SentEdition, SentEditions, values_sent};
 use crate::runner::{self, Edition, Handle, Options, Setup, State, Unable};
@@ -55,6 +58,8 @@ pub struct MasterOptions {
     pub health: Health,
     /// How long a silent worker keeps its users.
     pub moves: Duration,
+    /// Where what it knows is kept for one that is started again, if anywhere.
+    pub state: Option<StateFile>,
     /// How connections are encrypted, if they are.
     pub tls: Option<Arc<ServerConfig>>,
     /// For the log, while no run is there to say it. What finds no room is left out: nothing waits
@@ -69,6 +74,8 @@ pub struct MasterThread {
     address: SocketAddr,
     expect: u32,
     says: SyncSender<(Level, String)>,
+    /// It knows what the last master knew.
+    has_memory: bool,
     /// Whether what is sent over networks can be read there, and nobody was told yet.
     is_readable: Arc<AtomicBool>,
 }
@@ -158,6 +165,7 @@ impl MasterThread {
         let address = listener.local_addr()?;
         let (asks, asked) = mpsc::channel(64);
         let (expect, says) = (options.expect, options.says.clone());
+        let has_memory = options.state.as_ref().is_some_and(StateFile::has_run);
         let is_readable = options.tls.is_none() && !address.ip().is_loopback();
         let thread = std::thread::Builder::new().name("cluster".to_owned());
         thread.spawn(move || {
@@ -174,6 +182,7 @@ impl MasterThread {
             address,
             expect,
             says,
+            has_memory,
             is_readable: Arc::new(AtomicBool::new(is_readable)),
         })
     }
@@ -259,7 +268,7 @@ impl MasterThread {
         let sent = SentEditions::asking(asker);
         let known = sent.edition(edition).await;
         let known = known.map_err(|why| Unable::Script(why.to_string()))?;
-        if let Some(text) = going_on::forgotten_of(edition) {
+        if let Some(text) = going_on::forgotten_of(edition).filter(|_| !self.has_memory) {
             let _ = self.says.try_send((Level::Warn, text));
         }
         let (handle, gate) = runner::go_on(setup, &going, shared.clone())?;

@@ -13,9 +13,11 @@ use tokio::time::Instant;
 use super::going_on::Earlier;
 use super::people::People;
 use super::serving::{INSIDE, Thread, master};
+use super::state::State;
 use super::{LAST_NUMBERS, Lost, Running};
 use crate::clock;
 use crate::cluster::master::{MasterAction, MasterEvent};
+use crate::cluster::state_file::Place;
 use crate::random;
 use tokio::sync::oneshot;
 
@@ -42,6 +44,7 @@ impl Thread {
     /// Time has passed.
     pub(super) async fn tick(&mut self) {
         self.tell_figures().await;
+        self.look_at_state();
         self.on(MasterEvent::Tick).await;
         self.look_for_workers();
         self.look_at_people();
@@ -86,6 +89,11 @@ impl Thread {
             self.is_waiting_for_run = true;
             return;
         }
+        let place = self.state.as_ref().map(|state| state.place().path().to_owned());
+        // Of a run that is another master's, the file is that one's.
+        if let Some(state) = self.state.take().filter(|_| !self.is_deposed) {
+            state.is_over();
+        }
         let fresh = random::bytes()
             .ok()
             .filter(|_| self.goes_on && !self.is_deposed);
@@ -103,6 +111,10 @@ impl Thread {
         self.master = master(&self.own, fresh, self.goes_on, self.moves);
         // What comes back of an earlier run is too late.
         self.master.begins_anew();
+        if let Some(path) = place {
+            self.master.with_file();
+            self.state = Some(State::new(Place::new(path)));
+        }
         self.earlier = Earlier::default();
         self.running = None;
         self.offered.clear();

@@ -67,6 +67,13 @@ pub(super) struct People {
     left_out: u64,
 }
 
+impl People {
+    /// Users of all workers, as they said last.
+    pub(super) fn users(&self) -> u32 {
+        self.known.values().map(|card| card.users).sum()
+    }
+}
+
 impl Thread {
     /// What people call a worker.
     pub(super) fn name_of(&self, worker: u32) -> WorkerName {

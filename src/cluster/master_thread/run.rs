@@ -34,6 +34,7 @@ impl Thread {
                 let edition = running.edition.clone();
                 spawn_local(sharing::write(written, shared, gate, self.internal.clone()));
                 self.running = Some(running);
+                self.recall().await;
                 self.known = sharing::KnownOfRun::default();
                 if iterations.is_some() {
                     let declare = MasterEvent::Declare(Counted::Iterations, iterations);
@@ -148,6 +149,7 @@ impl Thread {
         match what {
             FromRun::Joined(worker, joined) => self.joined(worker, joined).await,
             FromRun::Holds(joined) => self.held(joined),
+            FromRun::StateWritten(written) => self.state_written(written).await,
             FromRun::Order(member, order) => {
                 match &order {
                     SentOrder::Start(start) => {
@@ -161,6 +163,9 @@ impl Thread {
                         self.generation = self.generation.max(*generation);
                     }
                     _ => {}
+                }
+                if let Some(state) = &mut self.state {
+                    state.ordered(&order);
                 }
                 if let Some(edition) = order.edition() {
                     self.declare(edition).await;
@@ -213,6 +218,9 @@ impl Thread {
 
     pub(super) async fn gone(&mut self, member: u32) {
         self.leaves_seat(member, true).await;
+        if let Some(state) = &mut self.state {
+            state.wants_writing();
+        }
         match &self.running {
             Some(running) => running.gate.gone(member).await,
             None => self.keep_early(Early::Gone(member)),

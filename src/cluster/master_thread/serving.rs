@@ -4,6 +4,7 @@
 //! gate only.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tonic::Status;
 use super::going_on::Earlier;
 use super::people::People;
 use super::sharing::KnownOfRun;
+use super::state::State;
 use super::{DEPOSED, Lost, MasterOptions, Request, Running, WantedWorkers};
 use crate::clock;
 use crate::cluster::accepting::number_of;
@@ -53,8 +55,24 @@ pub(super) async fn serve(
     let moving = options.health.part("the cluster thread");
     options.health.set_ready(true);
     let own = build(options.token);
+    let mut master = master(&own, fresh, options.goes_on, options.moves);
+    let (mut missing, mut generation) = (BTreeMap::new(), 1);
+    let state = options.state.map(|mut file| {
+        let place = file.place();
+        let Some(kept) = file.take() else {
+            master.with_file();
+            return State::new(place);
+        };
+        let mut before = kept.master;
+        before.read(own.clone(), options.moves);
+        before.going_on(options.goes_on);
+        master = before.restarted(clock::now(), epoch());
+        (missing, generation) = (kept.missing, kept.generation);
+        State::resumed(place, kept.going, kept.report)
+    });
     let mut thread = Thread {
-        master: master(&own, fresh, options.goes_on, options.moves),
+        master,
+        state,
         own,
         goes_on: options.goes_on,
         moves: options.moves,
@@ -75,11 +93,11 @@ pub(super) async fn serve(
         own_says: Vec::new(),
         is_waiting_for_run: false,
         epoch_us: None,
-        generation: 1,
+        generation,
         is_over: false,
         is_closing: false,
         waits_for_over: Vec::new(),
-        missing: BTreeMap::new(),
+        missing,
         lost_last: Vec::new(),
         strangers: Strangers::default(),
         people: People::default(),
@@ -110,12 +128,16 @@ pub(super) fn master(
     goes_on: bool,
     moves: Duration,
 ) -> Master<Arc<Report>> {
-    let epoch = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0);
     let run = RunId(u128::from_be_bytes(fresh));
-    let mut master = Master::new(own.clone(), clock::now(), epoch, run, false);
+    let mut master = Master::new(own.clone(), clock::now(), epoch(), run, false);
     master.going_on(goes_on);
     master.moves_after(moves);
     master
+}
+
+/// The time in µs since 1970, as masters tell who is later.
+fn epoch() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0)
 }
 
 /// What the run's own functions ask next.
@@ -135,6 +157,8 @@ pub(super) enum FromRun {
     Holds(Joined),
     Order(u32, SentOrder),
     Unsendable(u32, String),
+    /// What a master knows is on the disk, or why not.
+    StateWritten(io::Result<()>),
 }
 
 /// A connection.
@@ -151,6 +175,8 @@ pub(super) struct Socketed {
 
 pub(super) struct Thread {
     pub(super) master: Master<Arc<Report>>,
+    /// What is kept in a file, if it is.
+    pub(super) state: Option<State>,
     pub(super) own: Credentials,
     /// Whether another run may follow.
     pub(super) goes_on: bool,
@@ -372,6 +398,10 @@ impl Thread {
             MasterAction::Gone(member) => self.gone(member).await,
             MasterAction::Count(worker, report) => {
                 self.counted(worker);
+                let users = self.people.users();
+                if let Some(state) = &mut self.state {
+                    state.counted(&report, users);
+                }
                 if let Some(running) = &self.running {
                     let report = Arc::try_unwrap(report).unwrap_or_else(|it| (*it).clone());
                     running.gate.report(report).await;
