@@ -67,8 +67,8 @@ mod worker_process;
 
 use std::time::Duration;
 
-pub use state_file::{NotReadable, StateFile};
 pub use master_thread::{Loss, MasterOptions, MasterThread};
+pub use state_file::{NotReadable, StateFile};
 pub use tls::{MasterTls, WorkerTls};
 pub use worker_process::{LogLine, WorkerOptions, work};
 

@@ -234,3 +234,117 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::cluster::message::RunId;
+    use crate::load::{Classes, Plan};
+    use crate::units::Rate;
+
+    fn kept() -> Kept {
+        let own = build(Box::default());
+        let mut master = Master::new(own, clock::now(), 7, RunId(9), false);
+        master.with_file();
+        let classes = Classes {
+            mixed: 0,
+            names: Vec::new(),
+            shares: Vec::new(),
+        };
+        Kept {
+            master,
+            going: Going {
+                elapsed_us: 3_000_000,
+                unix_us: 1_700_000_000_000_000,
+                plan: Arc::new(Plan::closed(5, Rate::from_per_sec(1.0).unwrap(), None)),
+                classes: Arc::new([classes]),
+                pauses: (0, None),
+                setup: None,
+                generation: 1,
+                hash: "abc".to_owned(),
+                counted: Vec::new(),
+            },
+            missing: [(3, 12)].into(),
+            generation: 1,
+            report: Report::default(),
+        }
+    }
+
+    fn written() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.state");
+        Place::new(path.clone()).write(kept()).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_only_its_owner_may() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, path) = written();
+        let mut file = StateFile::open(&path, false).unwrap();
+        let read = file.take().unwrap();
+        assert_eq!((read.going, read.missing), (kept().going, kept().missing));
+        assert_eq!(read.master.run(), kept().master.run());
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        // Nothing is left beside it.
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_with_any_byte_changed_or_missing_is_damaged_and_left_alone() {
+        let (_folder, path) = written();
+        let whole = fs::read(&path).unwrap();
+        let is_damaged = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            let opened = StateFile::open(&path, false);
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+            matches!(opened, Err(NotReadable::Damaged))
+        };
+        for length in 0..whole.len() {
+            assert!(is_damaged(&whole[..length]), "of {length} bytes");
+        }
+        let of_build = MAGIC.len() + 1 + usize::from(whole[MAGIC.len()]) + 32;
+        for at in (0..MAGIC.len()).chain(of_build..whole.len()) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            assert!(is_damaged(&bytes), "at {at}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_build_is_named_and_can_be_left_out() {
+        let (_folder, path) = written();
+        let mut bytes = fs::read(&path).unwrap();
+        let hash = MAGIC.len() + 1 + usize::from(bytes[MAGIC.len()]);
+        bytes[hash] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let opened = StateFile::open(&path, false);
+        assert!(
+            matches!(opened, Err(NotReadable::OtherBuild(of)) if of == env!("CARGO_PKG_VERSION"))
+        );
+        assert!(!StateFile::open(&path, true).unwrap().has_run());
+    }
+
+    #[test]
+    fn a_full_disk_leaves_what_was_there() {
+        let (folder, path) = written();
+        let before = fs::read(&path).unwrap();
+        let place = Place::new(path.clone());
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("master.state.new")).unwrap();
+        let error = place.write(kept()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn what_is_over_is_not_written_again() {
+        let (_folder, path) = written();
+        let place = Place::new(path.clone());
+        place.remove();
+        place.write(kept()).unwrap();
+        assert!(!path.exists());
+        assert!(!StateFile::open(&path, false).unwrap().has_run());
+    }
+}

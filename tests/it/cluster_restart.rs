@@ -13,26 +13,26 @@ const SCRIPT: &str =
     "user(\"U\", #{ wait_time: 0.01, t: task(|| { this.client.get(\"/hello\"); }) });";
 
 /// A port that nobody listens on.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a port");
     free.local_addr().expect("it has an address").port()
 }
 
 /// A master of that script, which waits for workers on that port.
-fn master(script: &str, shop: &impl Peer, port: u16, arguments: &str) -> Running {
+pub(crate) fn master(script: &str, shop: &impl Peer, port: u16, arguments: &str) -> Running {
     let arguments = format!("--master --master-bind-port {port} --worker-timeout 5s {arguments}");
     let mut master = Tool::running(script).on(shop).args(&arguments).start();
     master.says("waiting for workers on ");
     master
 }
 
-fn worker(port: u16, arguments: &str) -> Running {
+pub(crate) fn worker(port: u16, arguments: &str) -> Running {
     let arguments = format!("--worker --threads 1 --master-port {port} {arguments}");
     Tool::new().args(&arguments).start()
 }
 
 /// Waits for so many more requests.
-fn more(shop: &Shop, requests: u64) {
+pub(crate) fn more(shop: &Shop, requests: u64) {
     let before = shop.counts().total;
     shop.receives("/hello", before + requests);
 }

@@ -19,6 +19,7 @@ mod cluster_restart;
 mod cluster_secure;
 mod cluster_shared;
 mod cluster_shown;
+mod cluster_state;
 mod commands;
 mod crashes;
 mod data;

@@ -89,7 +89,10 @@ impl Thread {
             self.is_waiting_for_run = true;
             return;
         }
-        let place = self.state.as_ref().map(|state| state.place().path().to_owned());
+        let place = self
+            .state
+            .as_ref()
+            .map(|state| state.place().path().to_owned());
         // Of a run that is another master's, the file is that one's.
         if let Some(state) = self.state.take().filter(|_| !self.is_deposed) {
             state.is_over();

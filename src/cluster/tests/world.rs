@@ -156,6 +156,12 @@ fn credentials() -> Credentials {
     }
 }
 
+/// What comes of a master that was written to a file.
+fn read_again(core: &Master<Count>) -> Master<Count> {
+    let bytes = postcard::to_allocvec(core).expect("it can be written");
+    postcard::from_bytes(&bytes).expect("it can be read")
+}
+
 impl World {
     pub(super) fn new(seed: u64) -> World {
         let mut chance = Chance::new(seed);
@@ -268,6 +274,8 @@ impl World {
                 for (process, index) in self.processes.iter_mut().zip(indices) {
                     process.index = index;
                 }
+                let mut core = read_again(&core);
+                core.read(credentials(), Duration::from_secs(self.timeouts.0));
                 (core.restarted(now, epoch), counted)
             }
             None => {
