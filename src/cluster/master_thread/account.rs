@@ -126,3 +126,67 @@ fn begun(start: &SentStart, generation: u16, edition: &SentEdition) -> Begun {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Classes, Plan};
+    use crate::units::Rate;
+
+    fn at(secs: u64) -> Micros {
+        Micros::default() + Duration::from_secs(secs)
+    }
+
+    fn plan(users: u32) -> Arc<Plan> {
+        let rate = Rate::from_per_sec(1.0).unwrap();
+        Arc::new(Plan::closed(users, rate, None))
+    }
+
+    fn going() -> Going {
+        let classes = Classes {
+            mixed: 0,
+            names: Vec::new(),
+            shares: Vec::new(),
+        };
+        Going {
+            elapsed_us: 3_000_000,
+            unix_us: 1_700_000_000_000_000,
+            plan: plan(5),
+            classes: Arc::new([classes]),
+            pauses: (0, None),
+            setup: None,
+            generation: 1,
+            hash: "abc".to_owned(),
+            counted: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_goes_on_as_it_was_told_whoever_heard_it_last() {
+        let mut account = Account::default();
+        assert_eq!(account.going(at(1)), None);
+        account = Account::resumed(at(10), going());
+        assert_eq!(account.going(at(10)), Some(going()));
+        // Each of two members is told, one later than the other.
+        let told = [
+            (12, SentOrder::Pause),
+            (13, SentOrder::Pause),
+            (14, SentOrder::Adopt(2, 7, Some(plan(8)))),
+            (15, SentOrder::Follow(plan(9))),
+            (16, SentOrder::Adopt(2, 7, Some(plan(8)))),
+        ];
+        for (secs, order) in told {
+            account.ordered(at(secs), &order);
+        }
+        let mut expected = going();
+        expected.elapsed_us = 10_000_000;
+        expected.pauses.1 = Some(5_000_000);
+        expected.generation = 2;
+        expected.plan = plan(9);
+        assert_eq!(account.going(at(17)), Some(expected.clone()));
+        account.ordered(at(18), &SentOrder::Resume(6_000_000));
+        expected.elapsed_us = 11_000_000;
+        expected.pauses = (6_000_000, None);
+        assert_eq!(account.going(at(18)), Some(expected));
+    }
+}

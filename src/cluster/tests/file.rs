@@ -30,6 +30,10 @@ impl World {
         if self.life == life
             && let Some(file) = self.saving.take()
         {
+            if self.chance.one_in(8) {
+                // The disk is full.
+                return self.master(MasterEvent::Unsaved);
+            }
             self.file = Some(file);
             self.master(MasterEvent::Saved);
         }

@@ -168,6 +168,7 @@ fn the_sum_of_all_reports_is_what_they_add_up_to() {
     proptest!(ProptestConfig::with_cases(64), |(members in members, most in 20_usize..2_000)| {
         let limits = Limits { series: 60, texts: 40, ..LIMITS };
         let (mut all, mut sums, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sum_of_sums = Baseline::new(limits);
         for (events, each) in &members {
             let reports = reports(events, *each);
             let mut baseline = Baseline::new(limits);
@@ -176,6 +177,7 @@ fn the_sum_of_all_reports_is_what_they_add_up_to() {
             sums.push(Decoder::new(limits).decode(&bytes, BOUNDS).unwrap());
             prop_assert_eq!(Encoder::default().encode(&sums[sums.len() - 1]), bytes);
             let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(limits));
+            sum_of_sums.add(&sums[sums.len() - 1], 0);
             for piece in baseline.report().in_pieces(most) {
                 pieces.push(decoder.decode(&encoder.encode(&piece), BOUNDS).unwrap());
             }
@@ -191,6 +193,9 @@ fn the_sum_of_all_reports_is_what_they_add_up_to() {
         };
         prop_assert_eq!(counts(&one), counts(&other));
         prop_assert_eq!(counts(&one), counts(&third));
+        let (fourth, same) = after_all(&[sum_of_sums.report()]);
+        prop_assert_eq!(format!("{window:?}"), format!("{same:?}"));
+        prop_assert_eq!(counts(&one), counts(&fourth));
         let without = |mut summary: Summary| {
             summary.history = crate::stats::History::default();
             // Which of those that share a place is met first.
@@ -201,6 +206,7 @@ fn the_sum_of_all_reports_is_what_they_add_up_to() {
         let one = without(one);
         prop_assert_eq!(&one, &without(other));
         prop_assert_eq!(&one, &without(third));
+        prop_assert_eq!(&one, &without(fourth));
     });
 }
 
