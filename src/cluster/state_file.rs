@@ -42,7 +42,7 @@ pub(super) struct Kept {
 /// [`Kept`], in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
-struct Written<R: Clone> {
+struct FileBody<R: Clone> {
     master: Master<R>,
     going: Going,
     missing: BTreeMap<u32, u64>,
@@ -160,7 +160,7 @@ impl Place {
 
 fn bytes_of(kept: Kept) -> postcard::Result<Vec<u8>> {
     let own = build(Box::default());
-    let written = Written {
+    let written = FileBody {
         master: kept.master,
         going: kept.going,
         missing: kept.missing,
@@ -185,7 +185,7 @@ fn read(bytes: &[u8]) -> Result<Kept, NotReadable> {
     if version != &*own.version || hash != own.source_hash {
         return Err(NotReadable::OtherBuild(version.to_owned()));
     }
-    let written: Written<Arc<Report>> =
+    let written: FileBody<Arc<Report>> =
         postcard::from_bytes(body).map_err(|_| NotReadable::Damaged)?;
     let bounds = Bounds {
         second: written.going.elapsed_us / 1_000_000 + 5,

@@ -11,14 +11,14 @@ use crate::cluster::message::{Going, SentEdition, SentOrder};
 use crate::runner::elsewhere::SentStart;
 
 /// An edition, and the number of its generation.
-type Numbered = (u16, Arc<SentEdition>);
+type NumberedEdition = (u16, Arc<SentEdition>);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     /// What a member was told last to begin with.
-    first: Option<Numbered>,
-    prepared: Option<Numbered>,
+    first: Option<NumberedEdition>,
+    prepared: Option<NumberedEdition>,
     run: Option<Begun>,
 }
 
@@ -83,7 +83,7 @@ impl Account {
 }
 
 impl Begun {
-    fn ordered(&mut self, now: Micros, order: &SentOrder, prepared: Option<&Numbered>) {
+    fn ordered(&mut self, now: Micros, order: &SentOrder, prepared: Option<&NumberedEdition>) {
         let going = &mut self.going;
         match order {
             SentOrder::Pause => self.paused = self.paused.or(Some(now)),

@@ -95,7 +95,7 @@ impl Thread {
             .map(|state| state.place().path().to_owned());
         // Of a run that is another master's, the file is that one's.
         if let Some(state) = self.state.take().filter(|_| !self.is_deposed) {
-            state.is_over();
+            state.end();
         }
         let fresh = random::bytes()
             .ok()

@@ -106,7 +106,7 @@ impl State {
     }
 
     /// The run is over.
-    pub(super) fn is_over(self) {
+    pub(super) fn end(self) {
         self.place.remove();
     }
 
