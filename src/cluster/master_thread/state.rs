@@ -110,7 +110,7 @@ impl State {
         self.place.remove();
     }
 
-    /// The same place, for another run.
+    /// Where it is written.
     pub(super) fn place(&self) -> &Place {
         &self.place
     }
