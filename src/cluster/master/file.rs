@@ -45,7 +45,7 @@ impl<R: Clone> Master<R> {
         self.ranges.restart();
         self.commons.restart();
         self.roster = Roster::new(self.roster.moves());
-        self.ends = None;
+        (self.ends, self.is_over) = (None, false);
         for (index, record) in &mut self.records {
             record.restart(now, written, since);
             if record.life == Life::There {

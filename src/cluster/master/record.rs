@@ -105,7 +105,7 @@ impl Record {
         self.restart_letters();
         self.seat = None;
         self.is_untold = false;
-        self.is_offered = false;
+        (self.is_offered, self.is_unable) = (false, false);
         if self.finished.is_some() && self.finished == self.applied {
             self.life = Life::Left;
         }

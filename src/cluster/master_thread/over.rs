@@ -13,11 +13,9 @@ use tokio::time::Instant;
 use super::going_on::Earlier;
 use super::people::People;
 use super::serving::{INSIDE, Thread, master};
-use super::state::State;
 use super::{LAST_NUMBERS, Lost, Running};
 use crate::clock;
 use crate::cluster::master::{MasterAction, MasterEvent};
-use crate::cluster::state_file::Place;
 use crate::random;
 use tokio::sync::oneshot;
 
@@ -89,14 +87,9 @@ impl Thread {
             self.is_waiting_for_run = true;
             return;
         }
-        let place = self
-            .state
-            .as_ref()
-            .map(|state| state.place().path().to_owned());
-        // Of a run that is another master's, the file is that one's.
-        if let Some(state) = self.state.take().filter(|_| !self.is_deposed) {
-            state.end();
-        }
+        // A run that is another master's, or that was not gone on with, may still need its file.
+        let has_ended = self.running.is_some() && !self.is_deposed;
+        let state = self.state.take().map(|state| state.of_next_run(has_ended));
         let fresh = random::bytes()
             .ok()
             .filter(|_| self.goes_on && !self.is_deposed);
@@ -114,9 +107,9 @@ impl Thread {
         self.master = master(&self.own, fresh, self.goes_on, self.moves);
         // What comes back of an earlier run is too late.
         self.master.begins_anew();
-        if let Some(path) = place {
+        self.state = state;
+        if self.state.is_some() {
             self.master.with_file();
-            self.state = Some(State::new(Place::new(path)));
         }
         self.earlier = Earlier::default();
         self.running = None;

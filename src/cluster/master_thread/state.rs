@@ -105,14 +105,12 @@ impl State {
         self.is_wanted = true;
     }
 
-    /// The run is over.
-    pub(super) fn end(self) {
-        self.place.remove();
-    }
-
-    /// Where it is written.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    /// The run is over; if it has ended, nothing goes on from it.
+    pub(super) fn of_next_run(self, has_ended: bool) -> State {
+        if has_ended {
+            self.place.remove();
+        }
+        State::new(Place::new(self.place.path().to_owned()))
     }
 
     fn is_due(&self, now: Micros) -> bool {
@@ -128,7 +126,8 @@ impl Thread {
     /// Time has passed: writes the state down, if that is due.
     pub(super) fn look_at_state(&mut self) {
         let now = clock::now();
-        let Some(state) = self.state.as_mut().filter(|_| self.running.is_some()) else {
+        let is_under_way = self.running.is_some() && !self.is_waiting_for_run;
+        let Some(state) = self.state.as_mut().filter(|_| is_under_way) else {
             return;
         };
         if self.master.waits_for_file() {
