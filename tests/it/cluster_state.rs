@@ -25,7 +25,10 @@ fn numbers_of_a_worker_that_had_left_outlive_the_master() {
     let shop = Shop::open();
     let port = free_port();
     let (_folder, file) = place();
-    let arguments = format!("-u 12 -r 100 --expect-workers 2 --state {}", file.display());
+    let arguments = format!(
+        "-u 12 -r 100 --stop-timeout 20 --expect-workers 2 --state {}",
+        file.display()
+    );
     let mut first_master = master(SCRIPT, &shop, port, &arguments);
     let mut first = worker(port, "");
     let mut second = worker(port, "");
@@ -161,7 +164,10 @@ fn a_file_that_cannot_be_written_is_said_and_said_again_when_it_can() {
     let (folder, file) = place();
     // Where it is written before it is renamed, the disk is full.
     std::os::unix::fs::symlink("/dev/full", folder.path().join("master.state.new")).unwrap();
-    let arguments = format!("-u 4 -r 100 --expect-workers 2 --state {}", file.display());
+    let arguments = format!(
+        "-u 4 -r 100 --stop-timeout 20 --expect-workers 2 --state {}",
+        file.display()
+    );
     let mut run = master(SCRIPT, &shop, port, &arguments);
     let mut first = worker(port, "");
     let second = worker(port, "");
