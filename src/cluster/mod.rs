@@ -30,7 +30,7 @@
 //!   │◄── Farewell, once all of them are applied ─────────────────────│
 //! ```
 //!
-//! The times below belong together. A worker may begin iterations until [`fence`] after it sent the
+//! The times below belong together. A worker may begin iterations until [`fence()`] after it sent the
 //! last beat that it knows arrived; the master gives a silent worker's users to others after all of
 //! `--worker-timeout` ([`MOVES`]) since the last beat it received, which is later whatever the
 //! delays. Only the rates of the two clocks have to agree, to within a fifth.

@@ -17,7 +17,7 @@ impl<R: Clone> Master<R> {
         self.ranges.with_file();
     }
 
-    /// What to write to the file now; [`MasterEvent::Saved`] says that it is there.
+    /// What to write to the file now; [`Saved`](super::MasterEvent::Saved) says that it is there.
     pub fn saving(&mut self, now: Micros) -> Master<R> {
         self.written = now;
         self.file = Some(self.ranges.horizons().0);
