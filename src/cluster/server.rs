@@ -128,6 +128,29 @@ impl Calls {
         let told = self.happens.send(happened).await;
         told.map_err(|_| Status::unavailable("the master has ended"))
     }
+
+    /// Tells what comes on a call, until that ends or a message is none.
+    fn pass_on<M: Send + 'static>(
+        &self,
+        conn: Conn,
+        mut heard: Streaming<M>,
+        happened_by: impl Fn(M) -> Happened + Send + 'static,
+    ) {
+        let happens = self.happens.clone();
+        tokio::spawn(async move {
+            loop {
+                let happened = match heard.message().await {
+                    Ok(Some(message)) => happened_by(message),
+                    Err(status) if is_nonsense(&status) => Happened::Nonsense(conn),
+                    Ok(None) | Err(_) => return,
+                };
+                let is_over = matches!(happened, Happened::Nonsense(_));
+                if happens.send(happened).await.is_err() || is_over {
+                    return;
+                }
+            }
+        });
+    }
 }
 
 /// Whether a message was none, or too long, rather than the connection at its end.
@@ -148,24 +171,14 @@ impl Cluster for Calls {
         let conn = Calls::conn(&request)?;
         let (sender, messages) = mpsc::channel(QUEUE);
         self.tell(Happened::Serving(conn, sender)).await?;
-        let mut heard = request.into_inner();
-        let happens = self.happens.clone();
-        tokio::spawn(async move {
-            loop {
-                let happened = match heard.message().await {
-                    Ok(Some(said)) => match wire::heard_up(said) {
-                        Ok(up) => Happened::Heard(conn, up),
-                        Err(wire::Nonsense) => Happened::Nonsense(conn),
-                    },
-                    Err(status) if is_nonsense(&status) => Happened::Nonsense(conn),
-                    Ok(None) | Err(_) => return,
-                };
-                let is_over = matches!(happened, Happened::Nonsense(_));
-                if happens.send(happened).await.is_err() || is_over {
-                    return;
-                }
-            }
-        });
+        self.pass_on(
+            conn,
+            request.into_inner(),
+            move |said| match wire::heard_up(said) {
+                Ok(up) => Happened::Heard(conn, up),
+                Err(wire::Nonsense) => Happened::Nonsense(conn),
+            },
+        );
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 
@@ -176,20 +189,8 @@ impl Cluster for Calls {
         let conn = Calls::conn(&request)?;
         let (sender, messages) = mpsc::channel(QUEUE);
         self.tell(Happened::Counting(conn, sender)).await?;
-        let mut heard = request.into_inner();
-        let happens = self.happens.clone();
-        tokio::spawn(async move {
-            loop {
-                let happened = match heard.message().await {
-                    Ok(Some(numbers)) => Happened::Numbers(conn, numbers),
-                    Err(status) if is_nonsense(&status) => Happened::Nonsense(conn),
-                    Ok(None) | Err(_) => return,
-                };
-                let is_over = matches!(happened, Happened::Nonsense(_));
-                if happens.send(happened).await.is_err() || is_over {
-                    return;
-                }
-            }
+        self.pass_on(conn, request.into_inner(), move |numbers| {
+            Happened::Numbers(conn, numbers)
         });
         Ok(Response::new(ReceiverStream::new(messages)))
     }

@@ -7,18 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Micros;
-use crate::cluster::message::{Going, SentEdition, SentOrder};
-use crate::runner::elsewhere::SentStart;
-
-/// An edition, and the number of its generation.
-type NumberedEdition = (u16, Arc<SentEdition>);
+use crate::cluster::message::{Going, Remembered, SentEdition, SentOrder};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     /// What a member was told last to begin with.
-    first: Option<NumberedEdition>,
-    prepared: Option<NumberedEdition>,
+    first: Option<(u16, Arc<SentEdition>)>,
     run: Option<Begun>,
 }
 
@@ -28,8 +23,7 @@ struct Begun {
     at: Micros,
     /// Since when it is paused, if it is.
     paused: Option<Micros>,
-    /// All that does not change with time.
-    going: Going,
+    remembered: Remembered,
 }
 
 impl Account {
@@ -40,7 +34,7 @@ impl Account {
             run: Some(Begun {
                 at: before(going.elapsed_us),
                 paused: going.pauses.1.map(before),
-                going,
+                remembered: Remembered::resumed(going),
             }),
             ..Account::default()
         }
@@ -57,16 +51,17 @@ impl Account {
             | SentOrder::CatchUp(generation, edition) => {
                 self.first = Some((*generation, edition.clone()));
             }
-            SentOrder::Prepare(_, number, edition) => {
-                self.prepared = Some((*number, edition.clone()));
-            }
             SentOrder::Start(start) if self.run.is_none() => {
                 let first = self.first.as_ref();
-                self.run = first.map(|(number, edition)| begun(start, *number, edition));
+                self.run = first.map(|(generation, edition)| Begun {
+                    at: start.epoch,
+                    paused: start.pauses.1,
+                    remembered: Remembered::new(start, *generation, edition),
+                });
             }
             _ => {
                 if let Some(run) = &mut self.run {
-                    run.ordered(now, order, self.prepared.as_ref());
+                    run.ordered(now, order);
                 }
             }
         }
@@ -74,56 +69,20 @@ impl Account {
 
     /// How the run stands, once it has begun.
     pub(super) fn going(&self, now: Micros) -> Option<Going> {
-        let Begun { at, paused, going } = self.run.as_ref()?;
-        let mut going = going.clone();
-        going.elapsed_us = now.since(*at);
-        going.pauses.1 = paused.map(|since| now.since(since));
-        Some(going)
+        let length = |since: Micros| Duration::from_micros(now.since(since));
+        let run = self.run.as_ref()?;
+        Some(run.remembered.going(length(run.at), run.paused.map(length)))
     }
 }
 
 impl Begun {
-    fn ordered(&mut self, now: Micros, order: &SentOrder, prepared: Option<&NumberedEdition>) {
-        let going = &mut self.going;
+    fn ordered(&mut self, now: Micros, order: &SentOrder) {
         match order {
             SentOrder::Pause => self.paused = self.paused.or(Some(now)),
-            SentOrder::Resume(paused_us) => {
-                self.paused = None;
-                going.pauses.0 = *paused_us;
-            }
-            SentOrder::Follow(plan) => going.plan = plan.clone(),
-            SentOrder::Adopt(number, mixed, plan) if *number > going.generation => {
-                if let Some((_, edition)) = prepared.filter(|(of, _)| of == number) {
-                    let classes = going.classes.iter().cloned();
-                    going.classes = classes.chain([edition.classes(*mixed)]).collect();
-                    edition.hash().clone_into(&mut going.hash);
-                    going.counted = edition.counted().to_vec();
-                }
-                going.generation = *number;
-                if let Some(plan) = plan {
-                    going.plan = plan.clone();
-                }
-            }
+            SentOrder::Resume(_) => self.paused = None,
             _ => {}
         }
-    }
-}
-
-fn begun(start: &SentStart, generation: u16, edition: &SentEdition) -> Begun {
-    Begun {
-        at: start.epoch,
-        paused: start.pauses.1,
-        going: Going {
-            elapsed_us: 0,
-            unix_us: start.unix_us,
-            plan: start.plan.clone(),
-            classes: start.classes.clone(),
-            pauses: (start.pauses.0, None),
-            setup: start.setup.clone(),
-            generation,
-            hash: edition.hash().to_owned(),
-            counted: edition.counted().to_vec(),
-        },
+        self.remembered.ordered(order);
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Memory {
     /// The edition that load threads were told to begin with.
     first: Option<(u16, Arc<SentEdition>)>,
     run: Option<Remembered>,
+    /// By the master's clock: its beginning, and since when it was paused when this worker began.
+    start: (Micros, Option<Micros>),
     /// The run's beginning, as soon as the master's clock is known.
     began: Option<Micros>,
     /// Since when it is paused, if it is.
@@ -36,7 +38,8 @@ impl Memory {
                 let Some((generation, edition)) = self.first.take() else {
                     return;
                 };
-                self.run = Some(Remembered::new((**start).clone(), generation, edition));
+                self.run = Some(Remembered::new(start, generation, &edition));
+                self.start = (start.epoch, start.pauses.1);
                 (self.began, self.paused) = (None, None);
                 self.look(now, offset);
             }
@@ -54,20 +57,20 @@ impl Memory {
 
     /// The master's clock may be known by now.
     pub(super) fn look(&mut self, now: Micros, offset: &Offset) {
-        let Some(run) = self.run.as_ref().filter(|_| self.began.is_none()) else {
+        if self.run.is_none() || self.began.is_some() {
             return;
-        };
+        }
         let Some(there) = offset.there(now) else {
             return;
         };
-        let start = run.start();
+        let (epoch, paused) = self.start;
         let here = |moment: Micros| match moment >= there {
             true => now + Duration::from_micros(moment.since(there)),
             false => now - Duration::from_micros(there.since(moment)),
         };
-        self.began = Some(here(start.epoch));
+        self.began = Some(here(epoch));
         // An order to pause that came since is later than what it began with.
-        self.paused = self.paused.or(start.pauses.1.map(here));
+        self.paused = self.paused.or(paused.map(here));
     }
 
     /// How the run stands, if that is known.

@@ -67,51 +67,62 @@ impl Going {
     }
 }
 
-/// What a worker remembers of its run.
+/// What is remembered of a run by the orders to its members. Each may be heard once by one member, or
+/// once for each of several, and counts once.
 #[derive(Clone, Debug)]
 pub struct Remembered {
-    start: SentStart,
-    generation: u16,
-    edition: Arc<SentEdition>,
-    prepared: Option<Arc<SentEdition>>,
+    /// But for what changes with time.
+    going: Going,
+    prepared: Option<(u16, Arc<SentEdition>)>,
 }
 
 impl Remembered {
     /// It begins, with that edition in service.
     #[must_use]
-    pub fn new(start: SentStart, generation: u16, edition: Arc<SentEdition>) -> Remembered {
-        Remembered {
-            start,
+    pub fn new(start: &SentStart, generation: u16, edition: &SentEdition) -> Remembered {
+        Remembered::resumed(Going {
+            elapsed_us: 0,
+            unix_us: start.unix_us,
+            plan: start.plan.clone(),
+            classes: start.classes.clone(),
+            pauses: (start.pauses.0, None),
+            setup: start.setup.clone(),
             generation,
-            edition,
+            hash: edition.hash().to_owned(),
+            counted: counted(edition),
+        })
+    }
+
+    /// It goes on as it was remembered before.
+    #[must_use]
+    pub fn resumed(going: Going) -> Remembered {
+        Remembered {
+            going,
             prepared: None,
         }
     }
 
-    /// The order to start.
-    #[must_use]
-    pub fn start(&self) -> &SentStart {
-        &self.start
-    }
-
     /// There is an order.
     pub fn ordered(&mut self, order: &SentOrder) {
+        let going = &mut self.going;
         match order {
-            SentOrder::Follow(plan) => self.start.plan = plan.clone(),
-            SentOrder::Resume(paused_us) => self.start.pauses.0 = *paused_us,
-            SentOrder::Prepare(_, _, edition) => self.prepared = Some(edition.clone()),
-            SentOrder::Adopt(number, mixed, plan) => {
-                if let Some(edition) = self.prepared.take() {
-                    let classes = self.start.classes.iter().cloned();
-                    self.start.classes = classes.chain([edition.classes(*mixed)]).collect();
-                    self.edition = edition;
+            SentOrder::Follow(plan) => going.plan = plan.clone(),
+            SentOrder::Resume(paused_us) => going.pauses.0 = *paused_us,
+            SentOrder::Prepare(_, number, edition) => {
+                self.prepared = Some((*number, edition.clone()));
+            }
+            SentOrder::Adopt(number, mixed, plan) if *number > going.generation => {
+                if let Some((_, edition)) = self.prepared.take_if(|(of, _)| of == number) {
+                    let classes = going.classes.iter().cloned();
+                    going.classes = classes.chain([edition.classes(*mixed)]).collect();
+                    edition.hash().clone_into(&mut going.hash);
+                    going.counted = counted(&edition);
                 }
-                self.generation = *number;
+                going.generation = *number;
                 if let Some(plan) = plan {
-                    self.start.plan = plan.clone();
+                    going.plan = plan.clone();
                 }
             }
-            SentOrder::Discard => self.prepared = None,
             _ => {}
         }
     }
@@ -120,24 +131,15 @@ impl Remembered {
     #[must_use]
     pub fn going(&self, elapsed: Duration, paused: Option<Duration>) -> Going {
         let us = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
-        Going {
-            elapsed_us: us(elapsed),
-            unix_us: self.start.unix_us,
-            plan: self.start.plan.clone(),
-            classes: self.start.classes.clone(),
-            pauses: (self.start.pauses.0, paused.map(us)),
-            setup: self.start.setup.clone(),
-            generation: self.generation,
-            hash: self.edition.hash().to_owned(),
-            counted: self
-                .edition
-                .counted()
-                .iter()
-                .take(COUNTS)
-                .cloned()
-                .collect(),
-        }
+        let mut going = self.going.clone();
+        going.elapsed_us = us(elapsed);
+        going.pauses.1 = paused.map(us);
+        going
     }
+}
+
+fn counted(edition: &SentEdition) -> Vec<CountedRows> {
+    edition.counted().iter().take(COUNTS).cloned().collect()
 }
 
 /// What a member has had since before its master was started again.
