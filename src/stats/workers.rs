@@ -105,15 +105,6 @@ impl WorkerState {
         use WorkerState::{Late, Missing, Running};
         matches!(self, Running | Late | Missing)
     }
-
-    /// Whether it should be heard and is not.
-    #[must_use]
-    pub fn is_silent(self) -> bool {
-        !matches!(
-            self,
-            WorkerState::Ready | WorkerState::Running | WorkerState::Left
-        )
-    }
 }
 
 /// What a worker said last of its machine and its load threads.
@@ -278,15 +269,6 @@ pub struct WorkerRow {
     pub clock: Option<WorkerClock>,
     /// What makes its times doubtful.
     pub strains: Strains,
-}
-
-impl WorkerRow {
-    /// Whether a person should look at it.
-    #[must_use]
-    pub fn is_in_trouble(&self) -> bool {
-        let is_strained = self.strains.iter().any(|(_, strained)| strained.is_now);
-        self.state.is_silent() || (is_strained && self.state == WorkerState::Running)
-    }
 }
 
 /// All workers of a run.

@@ -133,7 +133,10 @@ impl Thread {
         if self.master.waits_for_file() {
             state.is_wanted = true;
         }
-        let Some(going) = state.account.going(now).filter(|_| state.is_due(now)) else {
+        if !state.is_due(now) {
+            return;
+        }
+        let Some(going) = state.account.going(now) else {
             return;
         };
         let kept = Kept {
